@@ -1,0 +1,1 @@
+"""The connectors, and the values that they take and give."""

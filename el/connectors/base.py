@@ -1,0 +1,157 @@
+"""The class of connectors: one small interface that every database fills.
+
+A connector is made from its config without any I/O; `with` connects, and always closes. It says of itself, as
+class facts, what it can (`capabilities`); what it cannot is refused before the first row moves. Every driver
+error leaves it as an `ElError`, translated in one method, and no secret stands in any text that it gives.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from types import TracebackType
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict
+
+from el.connectors.buffer import Buffer
+from el.connectors.catalog import Catalog, TableName
+from el.connectors.request import ReadRequest, Value
+from el.errors import ElError
+
+
+class Capability(StrEnum):
+    """What a connector can do."""
+
+    READ = "read"
+    APPEND = "append"
+    REPLACE = "replace"
+    MERGE = "merge"
+    SNAPSHOT_ISOLATION = "snapshot isolation"
+    SQL = "sql"
+
+
+class WriteMode(StrEnum):
+    """How `write_buffer` leaves its target: rows added, rows replaced, or rows merged by key."""
+
+    APPEND = "append"
+    REPLACE = "replace"
+    MERGE = "merge"
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """What a write did. `already_done`: this run_id was written before, and nothing was changed now."""
+
+    rows: int
+    mode: WriteMode
+    run_id: str
+    already_done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a connection is, and what it may do, as `ping()` found it."""
+
+    server: str
+    version: str
+    database: str
+    user: str
+    roles: tuple[str, ...] = ()
+
+
+class ConnectionConfig(BaseModel):
+    """Where and as whom to connect. Secrets are `SecretStr`, so no repr shows them."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+@runtime_checkable
+class ArrowStream(Protocol):
+    """Anything with the Arrow PyCapsule stream interface: a pyarrow Table, a Polars or pandas frame, a Buffer."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+
+class Connector(ABC):
+    """One database. Subclasses give `scheme`, `capabilities`, `config_type` and the abstract methods.
+
+    scheme: the profile output's `type` that names it.
+    """
+
+    scheme: ClassVar[str]
+    capabilities: ClassVar[frozenset[Capability]]
+    config_type: ClassVar[type[ConnectionConfig]]
+
+    def __init__(self, config: Any) -> None:
+        """`config`: an instance of `config_type`. No I/O happens here."""
+        self.config = config
+
+    def __enter__(self) -> Self:
+        self.connect()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.config!r})"
+
+    @abstractmethod
+    def connect(self) -> None:
+        """Open the connection. Raises a `ConnectError` that says which thing is missing or refused."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the connection without draining what is open; closing twice is allowed."""
+
+    @abstractmethod
+    def ping(self) -> Identity:
+        """Who am I here, and what may I do."""
+
+    @abstractmethod
+    def describe(self, schemas: Sequence[str] | None = None) -> Catalog:
+        """The catalog of this database: of these schemas, or of all but the system's."""
+
+    @abstractmethod
+    def read_buffer(self, request: ReadRequest) -> Buffer:
+        """Read consistently into memory, or raise `ReadError`."""
+
+    @abstractmethod
+    def write_buffer(
+        self,
+        target: TableName,
+        data: ArrowStream,
+        mode: WriteMode = WriteMode.APPEND,
+        *,
+        key: Sequence[str] = (),
+        run_id: str,
+    ) -> WriteResult:
+        """Write all of `data` or nothing, in one transaction; raise `WriteError` if that cannot be had.
+
+        key: columns that identify a row, needed by MERGE. run_id: the same one twice changes nothing.
+        """
+
+    @abstractmethod
+    def translate(self, error: Exception, *, writing: bool = False) -> ElError:
+        """The `ElError` for a driver's exception, without any secret."""
+
+
+class CursorSource(ABC):
+    """Can say the greatest value of a column: what a cursor window ends with."""
+
+    @abstractmethod
+    def max_value(self, request: ReadRequest, column: str) -> Value | None:
+        """The greatest value of `column` in what `request` reads (its table or query); None if there is none."""
+
+
+class RowversionSource(ABC):
+    """Can bound a rowversion read by the oldest open transaction."""
+
+    @abstractmethod
+    def min_active_rowversion(self) -> Value:
+        """MIN_ACTIVE_ROWVERSION(): every committed rowversion below it is final (Microsoft Learn)."""

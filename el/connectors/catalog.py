@@ -1,0 +1,144 @@
+"""What a database's own catalog says of its tables, as frozen values that every connector's `describe()` gives.
+
+Names keep the case in which the database holds them. Sequences keep the catalog's order: columns by their
+position, keys by their key order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TableName:
+    """A table or view, by schema and name."""
+
+    schema: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceType:
+    """A column's type as its database declares it.
+
+    name: base type in lower case, without arguments ("decimal", "nvarchar", "datetime2"); an alias type is
+        resolved to its base, its own name kept in `alias`.
+    length: characters or bytes as declared; -1 for (max); None where the type has none.
+    precision, scale: digits; for time types `scale` is the number of fractional digits.
+    """
+
+    name: str
+    length: int | None = None
+    precision: int | None = None
+    scale: int | None = None
+    alias: str | None = None
+
+    def __str__(self) -> str:
+        if self.length is not None:
+            return f"{self.name}({'max' if self.length == -1 else self.length})"
+        if self.precision is not None and self.scale is not None:
+            return f"{self.name}({self.precision},{self.scale})"
+        if self.scale is not None:
+            return f"{self.name}({self.scale})"
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. `position` is the database's own lasting id (SQL Server's column_id), which survives a rename."""
+
+    name: str
+    type: SourceType
+    nullable: bool = True
+    position: int = 0
+    identity: bool = False
+    computed: str | None = None
+    default: str | None = None
+    collation: str | None = None
+    comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A primary key or a unique constraint (or unique index), columns in key order."""
+
+    name: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """`columns[i]` refers to `referenced_columns[i]` of `references`."""
+
+    name: str
+    columns: tuple[str, ...]
+    references: TableName
+    referenced_columns: tuple[str, ...]
+    enforced: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A check constraint; `expression` in the database's own SQL."""
+
+    name: str
+    expression: str
+    enforced: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table or view with all that its catalog knows. `rows`, `bytes`: the catalog's estimate, None if unknown."""
+
+    name: TableName
+    columns: tuple[Column, ...]
+    kind: str = "table"
+    primary_key: Key | None = None
+    uniques: tuple[Key, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    checks: tuple[Check, ...] = ()
+    rows: int | None = None
+    bytes: int | None = None
+    comment: str | None = None
+    change_tracking: bool = False
+    cdc: tuple[str, ...] = ()
+    indexes: tuple[Key, ...] = ()
+
+    def column(self, name: str) -> Column | None:
+        """The column of this name; case decides only where two names differ in case alone."""
+        exact = next((c for c in self.columns if c.name == name), None)
+        return exact or next((c for c in self.columns if c.name.lower() == name.lower()), None)
+
+    @property
+    def rowversion(self) -> str | None:
+        """The name of the rowversion column; a table has at most one."""
+        return next((c.name for c in self.columns if c.type.name == "rowversion"), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """A database as `describe()` found it, at one moment.
+
+    snapshot_isolation: reads under SNAPSHOT are allowed (SQL Server: ALLOW_SNAPSHOT_ISOLATION), or always
+        stable by the engine's nature (DuckDB).
+    read_committed_snapshot: a single statement is consistent without taking locks.
+    min_active_rowversion: the engine has MIN_ACTIVE_ROWVERSION().
+    """
+
+    database: str
+    version: str
+    tables: tuple[Table, ...]
+    snapshot_isolation: bool = False
+    read_committed_snapshot: bool = False
+    change_tracking: bool = False
+    min_active_rowversion: bool = False
+    notes: tuple[str, ...] = field(default=())
+
+    def table(self, name: TableName) -> Table | None:
+        """The table of this name, compared as the catalog spells it first, then without case."""
+        exact = next((t for t in self.tables if t.name == name), None)
+        wanted = (name.schema.lower(), name.name.lower())
+        return exact or next((t for t in self.tables if (t.name.schema.lower(), t.name.name.lower()) == wanted), None)

@@ -1,0 +1,165 @@
+"""DuckDB: the embedded default, as a source and as the local warehouse.
+
+Guarantees: DuckDB's reads are of one snapshot each; batches stream, so memory does not grow with the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+import duckdb
+import pyarrow as pa
+from pydantic import Field
+
+from el.connectors.base import ArrowStream, Capability, ConnectionConfig, Identity, WriteMode, WriteResult
+from el.connectors.catalog import Catalog, SourceType, TableName
+from el.connectors.duckdb_catalog import read_catalog, source_type
+from el.connectors.query import Dialect, Statement
+from el.connectors.request import ReadRequest
+from el.connectors.sql import SqlConnector, Stream
+from el.errors import ConnectError, DatabaseMissing, ElError, PlanError, ReadError, WriteError
+
+
+class DuckDbConfig(ConnectionConfig):
+    """`path`: the file, or ":memory:". `read_only`: open without the right to write."""
+
+    path: str = ":memory:"
+    read_only: bool = False
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
+DUCKDB = Dialect(
+    name="duckdb",
+    bind={"varchar": "?", "blob": "unhex(substr(?, 3))"},
+    text={
+        "timestamp": "strftime({column}, '%Y-%m-%dT%H:%M:%S.%f')",
+        "blob": "'0x' || hex({column})",
+    },
+)
+
+
+class DuckDb(SqlConnector):
+    """A DuckDB file (or memory), over DuckDB's own Arrow interface."""
+
+    scheme = "duckdb"
+    capabilities = frozenset(
+        {
+            Capability.READ,
+            Capability.APPEND,
+            Capability.REPLACE,
+            Capability.MERGE,
+            Capability.SNAPSHOT_ISOLATION,
+            Capability.SQL,
+        }
+    )
+    config_type = DuckDbConfig
+    dialect: ClassVar[Dialect] = DUCKDB
+
+    def __init__(self, config: DuckDbConfig) -> None:
+        super().__init__(config)
+        self._connection: duckdb.DuckDBPyConnection | None = None
+
+    def connect(self) -> None:
+        path = self.config.path
+        if self.config.read_only and path != ":memory:" and not Path(path).exists():
+            raise DatabaseMissing(f"DuckDB file {path} does not exist")
+        try:
+            self._connection = duckdb.connect(path, read_only=self.config.read_only, config=dict(self.config.settings))
+        except duckdb.Error as error:
+            raise ConnectError(f"DuckDB file {path} cannot be opened: {_first_line(error)}") from None
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The open connection; `ReadError` when there is none."""
+        if self._connection is None:
+            raise ReadError("the connection to DuckDB is closed; use the connector inside `with`")
+        return self._connection
+
+    def ping(self) -> Identity:
+        row = self.fetch(Statement("SELECT current_database(), version()"))[0]
+        return Identity("DuckDB", str(row[1]), str(row[0]), "embedded", ("owner",))
+
+    def describe(self, schemas: Sequence[str] | None = None) -> Catalog:
+        try:
+            return read_catalog(self.connection, schemas)
+        except duckdb.Error as error:
+            raise self.translate(error) from None
+
+    def _stream(self, statement: Statement, request: ReadRequest) -> Stream:
+        cursor = self.connection.cursor()
+        relation = cursor.sql(statement.sql, params=list(statement.parameters))
+        reader = relation.to_arrow_reader(request.batch_rows)
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            yield from reader
+
+        def close() -> None:
+            reader.close()
+            cursor.close()
+
+        return reader.schema, batches(), close
+
+    def fetch(self, statement: Statement) -> list[tuple[object, ...]]:
+        try:
+            return self.connection.execute(statement.sql, statement.parameters).fetchall()
+        except duckdb.Error as error:
+            raise self.translate(error) from None
+
+    def execute(self, statement: Statement) -> int:
+        try:
+            result = self.connection.execute(statement.sql, statement.parameters).fetchall()
+        except duckdb.Error as error:
+            raise self.translate(error, writing=True) from None
+        return int(result[0][0]) if result and isinstance(result[0][0], int) else -1
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        self.connection.begin()
+        try:
+            yield
+        except BaseException:
+            self.connection.rollback()
+            raise
+        self.connection.commit()
+
+    def column_type(self, request: ReadRequest, column: str) -> SourceType:
+        query = request.query or f"SELECT * FROM {self.dialect.quote_table(request.table)}"  # type: ignore[arg-type]
+        for name, type_ in self.query_columns(query):
+            if name.lower() == column.lower():
+                return type_
+        raise PlanError(f"{request.table or 'the query'} has no column {column!r}")
+
+    def query_columns(self, query: str) -> tuple[tuple[str, SourceType], ...]:
+        rows = self.fetch(Statement(f"DESCRIBE {query}"))
+        return tuple((str(row[0]), source_type(str(row[1]))) for row in rows)
+
+    def write_buffer(
+        self,
+        target: TableName,
+        data: ArrowStream,
+        mode: WriteMode = WriteMode.APPEND,
+        *,
+        key: Sequence[str] = (),
+        run_id: str,
+    ) -> WriteResult:
+        from el.connectors.duckdb_write import write
+
+        return write(self, target, data, mode, tuple(key), run_id)
+
+    def translate(self, error: Exception, *, writing: bool = False) -> ElError:
+        if isinstance(error, ElError):
+            return error
+        message = f"DuckDB: {_first_line(error)}"
+        return WriteError(message) if writing else ReadError(message)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

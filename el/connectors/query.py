@@ -1,0 +1,161 @@
+"""The one builder that turns a `ReadRequest` into SQL: names quoted, values bound, nothing glued.
+
+Guarantees: every identifier is quoted by sqlglot for its dialect; every value is a `?` parameter, cast on the
+server to its column's own type, so that the column stays bare and an index can serve. The only SQL texts that
+pass through are the type table's read expressions and what the user wrote in el.yml.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from el.connectors.catalog import SourceType, TableName
+from el.connectors.request import ColumnRead, Condition, Op, ReadRequest, Value
+from el.errors import PlanError
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What differs between SQL databases when el reads them, as data.
+
+    name: sqlglot's name of the dialect.
+    bind: type name -> how a parameter in canonical text becomes a value of that type, "{type}" standing for the
+        declared type; the default is a CAST.
+    text: type name -> how a column becomes canonical text, "{column}" standing for the quoted column; the
+        default is a CAST to text.
+    maximum: type name -> an expression that MAX accepts where MAX refuses the type itself.
+    """
+
+    name: str
+    text_type: str = "VARCHAR"
+    bind: Mapping[str, str] = field(default_factory=dict)
+    text: Mapping[str, str] = field(default_factory=dict)
+    maximum: Mapping[str, str] = field(default_factory=dict)
+    parameter: Callable[[Value], object] = lambda value: value.text
+
+    def quote(self, name: str) -> str:
+        """`name` as a quoted identifier."""
+        return exp.to_identifier(name, quoted=True).sql(dialect=self.name)
+
+    def quote_table(self, table: TableName) -> str:
+        """schema.name, both quoted."""
+        return f"{self.quote(table.schema)}.{self.quote(table.name)}"
+
+    def bound(self, value: Value) -> str:
+        """The SQL in which `?` stands for `value`."""
+        return self.bind.get(value.type.name, "CAST(? AS {type})").replace("{type}", str(value.type).upper())
+
+    def as_text(self, column: str, type_: SourceType) -> str:
+        """The SQL that gives `column` (an expression) in canonical text."""
+        return self.text.get(type_.name, f"CAST({{column}} AS {self.text_type})").replace("{column}", column)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """SQL text with `?` markers, and its parameters in order."""
+
+    sql: str
+    parameters: tuple[object, ...] = ()
+
+    def __str__(self) -> str:
+        if not self.parameters:
+            return self.sql
+        shown = ", ".join(repr(parameter) for parameter in self.parameters)
+        return f"{self.sql}\n-- parameters: {shown}"
+
+
+def build_select(request: ReadRequest, dialect: Dialect) -> Statement:
+    """The SELECT for `request`. Raises `PlanError` where the user's own query cannot be parsed."""
+    parameters: list[object] = []
+    columns = [_column(column, dialect) for column in request.columns] or [exp.Star()]
+    if request.query is not None and not (
+        request.columns or request.where or request.order_by or request.limit is not None
+    ):
+        return Statement(request.query.strip().rstrip(";"))
+    select = _from(exp.select(*columns), request, dialect)
+    for condition in request.where:
+        select = select.where(_condition(condition, dialect, parameters), copy=False)
+    for name in request.order_by:
+        select = select.order_by(_identifier(name), copy=False)
+    if request.limit is not None:
+        select = select.limit(request.limit, copy=False)
+    return Statement(select.sql(dialect=dialect.name), tuple(parameters))
+
+
+def build_maximum(request: ReadRequest, column: str, type_: SourceType, dialect: Dialect) -> Statement:
+    """SELECT MAX(column), in canonical text, of what `request` reads; its columns, order and limit play no part."""
+    parameters: list[object] = []
+    quoted = dialect.quote(column)
+    inner = dialect.maximum.get(type_.name, "{column}").replace("{column}", quoted)
+    select = _from(exp.select(exp.Var(this=dialect.as_text(f"MAX({inner})", type_))), request, dialect)
+    for condition in request.where:
+        select = select.where(_condition(condition, dialect, parameters), copy=False)
+    return Statement(select.sql(dialect=dialect.name), tuple(parameters))
+
+
+def _identifier(name: str) -> exp.Column:
+    return exp.column(exp.to_identifier(name, quoted=True))
+
+
+def _column(column: ColumnRead, dialect: Dialect) -> exp.Expr:
+    if column.read_as is None and column.source == column.name:
+        return _identifier(column.source)
+    if column.read_as is None:
+        expression: exp.Expr = _identifier(column.source)
+    else:
+        # Var passes the text through as it is: sqlglot would rewrite T-SQL's style codes and CLR methods.
+        expression = exp.Var(this=column.read_as.replace("{column}", dialect.quote(column.source)))
+    return exp.alias_(expression, exp.to_identifier(column.name, quoted=True))
+
+
+def _condition(condition: Condition, dialect: Dialect, parameters: list[object]) -> exp.Expr:
+    column = _identifier(condition.column)
+    if condition.op is Op.IS_NULL:
+        return column.is_(exp.null())
+    if condition.op is Op.NOT_NULL:
+        return exp.not_(column.is_(exp.null()))
+    if condition.value is None:
+        raise PlanError(f"column {condition.column}: {condition.op} needs a value")
+    parameters.append(dialect.parameter(condition.value))
+    comparison = _COMPARISONS[condition.op](this=column, expression=exp.Var(this=dialect.bound(condition.value)))
+    if condition.or_null:
+        return exp.paren(exp.or_(comparison, column.is_(exp.null())))
+    return comparison
+
+
+_COMPARISONS: dict[Op, type[exp.Expr]] = {
+    Op.EQ: exp.EQ,
+    Op.NE: exp.NEQ,
+    Op.LT: exp.LT,
+    Op.LE: exp.LTE,
+    Op.GT: exp.GT,
+    Op.GE: exp.GTE,
+}
+
+
+def _from(select: exp.Select, request: ReadRequest, dialect: Dialect) -> exp.Select:
+    if request.table is not None:
+        table = exp.Table(
+            this=exp.to_identifier(request.table.name, quoted=True),
+            db=exp.to_identifier(request.table.schema, quoted=True),
+        )
+        return select.from_(table, copy=False)
+    assert request.query is not None
+    try:
+        query = sqlglot.parse_one(request.query, dialect=dialect.name)
+    except SqlglotError as error:
+        first = str(error).splitlines()[0]
+        raise PlanError(f"this query cannot be parsed as {dialect.name}: {first}") from None
+    if not isinstance(query, exp.Query):
+        raise PlanError("a stream's query must be one SELECT")
+    # T-SQL allows no WITH inside a derived table: the query's CTEs move to the top.
+    with_ = query.args.get("with_") or query.args.get("with")
+    if with_ is not None:
+        with_.pop()
+        select.set("with_" if "with_" in exp.Select.arg_types else "with", with_)
+    return select.from_(query.subquery("q", copy=False), copy=False)

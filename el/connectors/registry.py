@@ -1,0 +1,60 @@
+"""From a profile's `type` to its connector class, through the entry point group `el.connectors`.
+
+A further database is a class and one line in a package's metadata. A driver is imported only when its connector
+is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from pydantic import ValidationError
+
+from el.connectors.base import Connector
+from el.errors import ConfigError
+
+GROUP = "el.connectors"
+
+BUILT_IN = {
+    "sqlserver": "el.connectors.sqlserver:SqlServer",
+    "snowflake": "el.connectors.snowflake:Snowflake",
+    "duckdb": "el.connectors.duckdb:DuckDb",
+}
+
+
+@cache
+def schemes() -> dict[str, str]:
+    """scheme -> "module:Class", the built-in ones and those that installed packages bring."""
+    found = {point.name: point.value for point in entry_points(group=GROUP)}
+    return {**BUILT_IN, **found}
+
+
+def connector_class(scheme: str) -> type[Connector]:
+    """The class for a scheme. Raises `ConfigError` naming those that there are."""
+    try:
+        module, _, name = schemes()[scheme].partition(":")
+    except KeyError:
+        known = ", ".join(sorted(schemes()))
+        raise ConfigError(f"there is no connector for type {scheme!r}; there are: {known}") from None
+    found = getattr(import_module(module), name)
+    assert issubclass(found, Connector)
+    return found
+
+
+def open_connector(output: Mapping[str, Any], where: str = "profile") -> Connector:
+    """A connector, not yet connected, for a profile's output (a mapping with `type`).
+
+    Raises `ConfigError` with the setting's name; values are left out of the message, for they may be secrets.
+    """
+    found = connector_class(str(output.get("type", "")))
+    try:
+        config = found.config_type.model_validate(dict(output))
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        setting = ".".join(str(part) for part in first["loc"]) or "settings"
+        raise ConfigError(f"{where}: {setting}: {first['msg']}") from None
+    return found(config)

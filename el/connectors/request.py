@@ -1,0 +1,100 @@
+"""A read, as a value: what is read, which columns, within which bounds. No SQL text but the user's own query.
+
+A `ReadRequest` is frozen and picklable: it is what a slice of work carries to whichever executor runs it. The
+one builder in `el.connectors.query` turns it into SQL.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from el.connectors.catalog import SourceType, TableName
+
+
+class Op(StrEnum):
+    """How a column is compared with a value."""
+
+    EQ = "="
+    NE = "<>"
+    LT = "<"
+    LE = "<="
+    GT = ">"
+    GE = ">="
+    IS_NULL = "is null"
+    NOT_NULL = "is not null"
+
+
+class Isolation(StrEnum):
+    """Under which isolation a read runs. SNAPSHOT: one point in time and no locks taken. DEFAULT: the database's own."""
+
+    DEFAULT = "default"
+    SNAPSHOT = "snapshot"
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A value of a column's own type, in that type's canonical text, so that no digit is lost in between.
+
+    Canonical: integers and decimals in plain decimal digits; float with 17 significant digits; dates and times
+    ISO 8601 with all fractional digits of the type ("2024-02-29T12:00:00.1234567"); binary as "0x" and upper-case
+    hex; uniqueidentifier as SQL Server prints it; text as it is. It is bound as a parameter and cast to
+    `type` on the server, so that the column itself is never wrapped and an index can serve.
+    """
+
+    text: str
+    type: SourceType
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`column op value`; `or_null` also lets rows through whose column is NULL."""
+
+    column: str
+    op: Op
+    value: Value | None = None
+    or_null: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnRead:
+    """One column of the result.
+
+    source: the column's name in the table or query; name: what it is called in the buffer.
+    read_as: an expression in the source's own SQL, "{column}" standing for the quoted column; None reads the
+        column untouched. It comes from the type table or from a cast that the user wrote in el.yml.
+    """
+
+    source: str
+    name: str
+    read_as: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRequest:
+    """What one read takes.
+
+    table or query: exactly one. query is a SELECT of the user's own in the source's SQL.
+    columns: in order; empty means all, as the source orders and names them.
+    where: all must hold. order_by: ascending. limit: rows at most.
+    batch_rows, batch_bytes: upper bounds of one record batch; memory grows with these and not with the table.
+    """
+
+    table: TableName | None = None
+    query: str | None = None
+    columns: tuple[ColumnRead, ...] = ()
+    where: tuple[Condition, ...] = ()
+    order_by: tuple[str, ...] = ()
+    limit: int | None = None
+    isolation: Isolation = Isolation.DEFAULT
+    batch_rows: int = 65_536
+    batch_bytes: int = 64 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        if (self.table is None) == (self.query is None):
+            raise ValueError("a ReadRequest needs either a table or a query")
+        if self.batch_rows < 1 or self.batch_bytes < 1:
+            raise ValueError("batch_rows and batch_bytes must be at least 1")

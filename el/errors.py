@@ -1,0 +1,112 @@
+"""Every error that el raises, each with what its caller does next: exit, or try again.
+
+    ElError
+    ├── ConfigError            2   el.yml, profiles.yml or the command line is wrong
+    │   └── PlanError          2   the configuration is well formed, but this source cannot be taken so
+    ├── ConnectError           3   no working connection
+    │   ├── DriverMissing      3   a driver or a system library is not installed
+    │   ├── AuthenticationFailed 3 user, password, key or token refused
+    │   ├── ServerUnreachable  3   nobody answers there (retryable)
+    │   ├── CertificateUntrusted 3 the server's certificate is not trusted
+    │   ├── DatabaseMissing    3   the server answers, the database is not there or not ours
+    │   └── NotPermitted       3   connected, but the rights do not suffice
+    ├── RunLocked              3   another run is at work on the same destination
+    ├── DatabaseError          1
+    │   ├── ReadError          1   "database error: ..."
+    │   └── WriteError         1   "data is not in stable state: ..."
+    ├── LoadError              1   a package could not be loaded
+    └── DifferencesFound       4   verification found differences
+
+A message is one line: what, where, what to do. It never holds a secret. `exit_code` and `retryable` are
+class facts; a single error may say otherwise (`ReadError("...", retryable=True)` for a deadlock).
+"""
+
+from __future__ import annotations
+
+
+class ElError(Exception):
+    """Base of all. `exit_code`: what the command exits with. `retryable`: whether the same call may succeed later."""
+
+    exit_code: int = 1
+    retryable: bool = False
+
+    def __init__(self, message: str, *, retryable: bool | None = None) -> None:
+        super().__init__(" ".join(message.split()))
+        if retryable is not None:
+            self.retryable = retryable
+
+
+class ConfigError(ElError):
+    """The configuration is wrong; the message names the file and the line."""
+
+    exit_code = 2
+
+
+class PlanError(ConfigError):
+    """What is asked for cannot be done with this source; nothing was moved."""
+
+
+class ConnectError(ElError):
+    """There is no working connection."""
+
+    exit_code = 3
+
+
+class DriverMissing(ConnectError):
+    """A driver or a system library is missing; the message names the package to install."""
+
+
+class AuthenticationFailed(ConnectError):
+    """User, password, key or token was refused."""
+
+
+class ServerUnreachable(ConnectError):
+    """Nobody answers at this host and port."""
+
+    retryable = True
+
+
+class CertificateUntrusted(ConnectError):
+    """The server's TLS certificate is not trusted by this machine."""
+
+
+class DatabaseMissing(ConnectError):
+    """The database does not exist, or this login may not open it."""
+
+
+class NotPermitted(ConnectError):
+    """The connection works, but its rights do not suffice."""
+
+
+class RunLocked(ElError):
+    """Another run holds the lock of the same destination."""
+
+    exit_code = 3
+
+
+class DatabaseError(ElError):
+    """The database refused or broke off an operation."""
+
+
+class ReadError(DatabaseError):
+    """A read failed. Its text begins with "database error: "."""
+
+    def __init__(self, message: str, *, retryable: bool | None = None) -> None:
+        super().__init__(f"database error: {message}", retryable=retryable)
+
+
+class WriteError(DatabaseError):
+    """A write could not be left consistent, and was undone. Its text begins with "data is not in stable state: "."""
+
+    def __init__(self, message: str, *, retryable: bool | None = None) -> None:
+        super().__init__(f"data is not in stable state: {message}", retryable=retryable)
+
+
+class LoadError(ElError):
+    """A load package did not reach the destination whole; the next run finishes it."""
+
+
+class DifferencesFound(ElError):
+    """Source and destination differ at the same watermark."""
+
+    exit_code = 4
