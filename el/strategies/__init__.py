@@ -1,0 +1,27 @@
+"""The strategies, strongest first, and how `auto` picks one."""
+
+from __future__ import annotations
+
+from el.config import StrategyName
+from el.connectors.base import Connector
+from el.errors import PlanError
+from el.strategies.base import Strategy, Subject
+from el.strategies.cursor import Cursor
+from el.strategies.full import Full
+from el.strategies.rowversion import Rowversion
+
+STRATEGIES: tuple[Strategy, ...] = (Rowversion(), Cursor(), Full())
+
+
+def choose(wanted: StrategyName, subject: Subject, source: Connector) -> tuple[Strategy, str]:
+    """The strategy and why. `auto`: the strongest without an obstacle; a named one that cannot be is a `PlanError`."""
+    for strategy in STRATEGIES:
+        if wanted not in (StrategyName.AUTO, strategy.name):
+            continue
+        obstacle = strategy.obstacle(subject, source)
+        if obstacle is None:
+            asked = wanted is not StrategyName.AUTO
+            return strategy, "asked for in el.yml" if asked else strategy.reason(subject)
+        if wanted is not StrategyName.AUTO:
+            raise PlanError(f"{subject.table.name}: strategy {wanted}: {obstacle}")
+    raise AssertionError("full has no obstacle")

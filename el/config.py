@@ -1,0 +1,215 @@
+"""el.yml as frozen values, every default in one place; an unknown key is an error that names its line.
+
+Guarantees: a `Config` that was loaded is complete and well formed. Whether its tables exist is the plan's matter.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import timedelta
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from el.errors import ConfigError
+
+
+def _duration(value: Any) -> Any:
+    units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+    if isinstance(value, str) and (found := re.fullmatch(r"(\d+)\s*([smhd])", value.strip())):
+        return timedelta(**{units[found[2]]: int(found[1])})
+    if isinstance(value, timedelta):
+        return value
+    raise ValueError("a duration is a number and one of s, m, h, d, such as 30m")
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+
+
+class Strict(BaseModel):
+    """Frozen; a key that is not known is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StrategyName(StrEnum):
+    """How a table's changes are found; `auto` picks the strongest that the table allows."""
+
+    AUTO = "auto"
+    FULL = "full"
+    CURSOR = "cursor"
+    ROWVERSION = "rowversion"
+
+
+class RawSettings(Strict):
+    """The raw schema. `schema`: its name, from {source} and {schema}. `naming`: snake_case, or names preserved."""
+
+    schema_: str = Field(default="{source}_{schema}", alias="schema")
+    naming: Literal["snake_case", "preserve"] = "snake_case"
+
+
+class Defaults(Strict):
+    """What holds for every table that does not say otherwise.
+
+    workers: reads at once, each on its own connection. batch_rows, batch_mb: bounds of one record batch in memory.
+    file_mb: size at which a landing file is closed. types: exact, or lossy where the type table offers it.
+    partition_rows: rows that one partition aims at. retries: how often a retryable failure of a slice is tried again.
+    """
+
+    strategy: StrategyName = StrategyName.AUTO
+    workers: int = Field(default=4, ge=1, le=64)
+    batch_rows: int = Field(default=65_536, ge=1)
+    batch_mb: int = Field(default=64, ge=1)
+    file_mb: int = Field(default=128, ge=1)
+    types: Literal["exact", "lossy"] = "exact"
+    trim: bool = False
+    partition_rows: int = Field(default=5_000_000, ge=1)
+    retries: int = Field(default=3, ge=0, le=20)
+
+
+class ColumnSettings(Strict):
+    """One column: left out, masked, cast by an expression of the source's SQL, renamed, trimmed, or lossy."""
+
+    exclude: bool = False
+    mask: Literal["sha256", "null"] | None = None
+    cast: str | None = None
+    rename: str | None = None
+    lossy: bool = False
+    trim: bool = False
+
+
+class TableSettings(Strict):
+    """One entry of `tables`: a glob over "schema.table", or a stream of the user's own with `query` and `key`.
+
+    cursor: the growing column. lag: how far behind the last value a cursor window begins, for late commits.
+    filter: a condition of the source's SQL that limits what is taken. partition_by: a whole-number column by
+    whose ranges a first read is divided.
+    """
+
+    name: str
+    query: str | None = None
+    query_file: str | None = None
+    strategy: StrategyName | None = None
+    key: tuple[str, ...] | None = None
+    cursor: str | None = None
+    lag: Annotated[int, Field(ge=0)] | Duration | None = None
+    partition_by: str | None = None
+    partitions: int | None = Field(default=None, ge=1, le=1000)
+    rename: str | None = None
+    types: Literal["exact", "lossy"] | None = None
+    trim: bool | None = None
+    exclude: bool = False
+    skip_unchanged: bool | None = None
+    columns: dict[str, ColumnSettings] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _key_as_list(cls, value: Any) -> Any:
+        if isinstance(value, dict) and isinstance(value.get("key"), str):
+            return {**value, "key": [value["key"]]}
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> TableSettings:
+        if self.query and self.query_file:
+            raise ValueError("give either query or query_file")
+        if self.name.count(".") != 1 or not all(self.name.split(".")):
+            raise ValueError(f"{self.name!r} is not of the form schema.table")
+        if self.is_query and any(mark in self.name for mark in "*?["):
+            raise ValueError("a query stream needs a plain name")
+        return self
+
+    @property
+    def is_query(self) -> bool:
+        """Whether this is a stream of the user's own query."""
+        return bool(self.query or self.query_file)
+
+    def matches(self, name: str) -> bool:
+        """Whether this entry's glob takes "schema.table"; case plays no part, as in SQL Server's usual collations."""
+        return fnmatchcase(name.lower(), self.name.lower())
+
+
+class Config(Strict):
+    """el.yml. `source` and `destination` name profiles of profiles.yml, `target` the output of both."""
+
+    version: Literal[1]
+    source: str
+    destination: str
+    target: str | None = None
+    raw: RawSettings = RawSettings()
+    defaults: Defaults = Defaults()
+    tables: tuple[TableSettings, ...] = Field(min_length=1)
+    path: Path = Field(default=Path("el.yml"), exclude=True)
+
+    def line_of(self, index: int) -> int:
+        """The line in el.yml at which entry `index` of `tables` begins."""
+        return _line(self.path.read_text(encoding="utf-8"), ("tables", index))
+
+
+def load_config(path: Path) -> Config:
+    """Read el.yml. Raises `ConfigError`: "el.yml line 7: tables[1].stratgy: unknown key; did you mean strategy?"."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError:
+        raise ConfigError(f"{path} is not there; `python -m el.run --config FILE` names another one") from None
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"{path}{where}: not valid YAML: {getattr(error, 'problem', 'unreadable')}") from None
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: expected settings such as `version: 1`, found none")
+    if "path" in content:
+        raise ConfigError(f"{path} line {_line(text, ('path',))}: path: unknown key")
+    try:
+        config = Config.model_validate({**content, "path": path})
+    except ValidationError as error:
+        raise ConfigError(_explain(path, text, error)) from None
+    target = os.environ.get("EL_TARGET")
+    return config.model_copy(update={"target": target}) if target else config
+
+
+def _explain(path: Path, text: str, error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    place = tuple(part for part in first["loc"] if not str(part).startswith(("function-", "constrained-")))
+    shown = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        message = "unknown key" + _suggestion(str(place[-1]), place)
+    elif first["type"] == "missing":
+        message = "this key is required"
+        place = place[:-1]
+    return f"{path} line {_line(text, place)}: {shown}: {message}"
+
+
+def _suggestion(key: str, place: tuple[Any, ...]) -> str:
+    from difflib import get_close_matches
+
+    models: dict[str, type[BaseModel]] = {"raw": RawSettings, "defaults": Defaults, "tables": TableSettings}
+    model = ColumnSettings if "columns" in place[:-1] else models.get(str(place[0]), Config)
+    known = [field.alias or name for name, field in model.model_fields.items() if name != "path"]
+    close = get_close_matches(key, known, n=1)
+    return f"; did you mean {close[0]}?" if close else f"; known are: {', '.join(known)}"
+
+
+def _line(text: str, place: tuple[Any, ...]) -> int:
+    node = yaml.compose(text)
+    line = 1
+    for part in place:
+        if isinstance(node, yaml.MappingNode):
+            pair = next(((k, v) for k, v in node.value if k.value == str(part)), None)
+            if pair is None:
+                break
+            line, node = pair[0].start_mark.line + 1, pair[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line

@@ -1,0 +1,55 @@
+"""A strategy: what it needs of a table, how it fixes a window, and what it guarantees in words.
+
+A strategy is a stateless object; the last complete ledger entry of the table is all that it knows of the past.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+from el.config import StrategyName, TableSettings
+from el.connectors.base import Connector
+from el.connectors.catalog import Catalog, SourceType, Table
+from el.connectors.request import ReadRequest
+from el.ledger import LedgerEntry
+from el.strategies.window import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a strategy decides about: a table of the catalog (or a query's shape), its settings, its read."""
+
+    table: Table
+    settings: TableSettings
+    request: ReadRequest
+    catalog: Catalog
+
+    def column_type(self, name: str) -> SourceType | None:
+        """The declared type of a column, or None where there is none of this name."""
+        column = self.table.column(name)
+        return column.type if column else None
+
+
+class Strategy(ABC):
+    """How the changes of a table are found."""
+
+    name: ClassVar[StrategyName]
+    guarantee: ClassVar[str]
+
+    @abstractmethod
+    def obstacle(self, subject: Subject, source: Connector) -> str | None:
+        """Why this table cannot be read so, in words; None where it can."""
+
+    @abstractmethod
+    def reason(self, subject: Subject) -> str:
+        """Why this table is read so, in words."""
+
+    @abstractmethod
+    def window(self, subject: Subject, source: Connector, last: LedgerEntry | None) -> Window | None:
+        """The window of the next read, from the last complete load; None where there is nothing new for certain."""
+
+    def position_column(self, subject: Subject) -> str | None:
+        """The source column whose value orders the rows, or None."""
+        return None
