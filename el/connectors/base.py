@@ -142,11 +142,15 @@ class Connector(ABC):
 
 
 class CursorSource(ABC):
-    """Can say the greatest value of a column: what a cursor window ends with."""
+    """Can say the greatest and the least value of a column: what cursor windows and partitions are made of."""
 
     @abstractmethod
     def max_value(self, request: ReadRequest, column: str) -> Value | None:
         """The greatest value of `column` in what `request` reads (its table or query); None if there is none."""
+
+    @abstractmethod
+    def min_value(self, request: ReadRequest, column: str) -> Value | None:
+        """The least value of `column`; None if there is none."""
 
 
 class RowversionSource(ABC):

@@ -6,7 +6,10 @@ position, keys by their key order.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+
+_DECLARED = re.compile(r"([a-z][a-z0-9_ ]*?)\s*(?:\(\s*(max|\d+)\s*(?:,\s*(\d+)\s*)?\))?")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -35,6 +38,23 @@ class SourceType:
     precision: int | None = None
     scale: int | None = None
     alias: str | None = None
+
+    @classmethod
+    def parse(cls, declared: str) -> SourceType:
+        """ "decimal(18,4)", "nvarchar(max)", "datetime2(3)" as a type; `ValueError` where it is not of that form."""
+        found = _DECLARED.fullmatch(declared.strip().lower())
+        if found is None:
+            raise ValueError(f"{declared!r} is not a type such as decimal(18,4) or nvarchar(max)")
+        name, first, second = found[1], found[2], found[3]
+        if first is None:
+            return cls(name)
+        if second is not None:
+            return cls(name, precision=int(first), scale=int(second))
+        if name in ("datetime2", "datetimeoffset", "time"):
+            return cls(name, scale=int(first))
+        if name in ("decimal", "numeric"):
+            return cls(name, precision=int(first), scale=0)
+        return cls(name, length=-1 if first == "max" else int(first))
 
     def __str__(self) -> str:
         if self.length is not None:

@@ -29,6 +29,7 @@ class Dialect:
     text: type name -> how a column becomes canonical text, "{column}" standing for the quoted column; the
         default is a CAST to text.
     maximum: type name -> an expression that MAX accepts where MAX refuses the type itself.
+    masks: name of a mask -> the expression that masks a column, "{column}" standing for it; it gives text.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Dialect:
     bind: Mapping[str, str] = field(default_factory=dict)
     text: Mapping[str, str] = field(default_factory=dict)
     maximum: Mapping[str, str] = field(default_factory=dict)
+    masks: Mapping[str, str] = field(default_factory=dict)
     parameter: Callable[[Value], object] = lambda value: value.text
 
     def quote(self, name: str) -> str:
@@ -87,12 +89,14 @@ def build_select(request: ReadRequest, dialect: Dialect) -> Statement:
     return Statement(select.sql(dialect=dialect.name), tuple(parameters))
 
 
-def build_maximum(request: ReadRequest, column: str, type_: SourceType, dialect: Dialect) -> Statement:
-    """SELECT MAX(column), in canonical text, of what `request` reads; its columns, order and limit play no part."""
+def build_extreme(
+    function: str, request: ReadRequest, column: str, type_: SourceType, dialect: Dialect
+) -> Statement:
+    """SELECT MAX(column) or MIN(column), in canonical text, of what `request` reads, its conditions applied."""
     parameters: list[object] = []
     quoted = dialect.quote(column)
     inner = dialect.maximum.get(type_.name, "{column}").replace("{column}", quoted)
-    select = _from(exp.select(exp.Var(this=dialect.as_text(f"MAX({inner})", type_))), request, dialect)
+    select = _from(exp.select(exp.Var(this=dialect.as_text(f"{function}({inner})", type_))), request, dialect)
     for condition in request.where:
         select = select.where(_condition(condition, dialect, parameters), copy=False)
     return Statement(select.sql(dialect=dialect.name), tuple(parameters))

@@ -16,7 +16,7 @@ import pyarrow as pa
 from el.connectors.base import Connector, CursorSource
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import SourceType
-from el.connectors.query import Dialect, Statement, build_maximum, build_select
+from el.connectors.query import Dialect, Statement, build_extreme, build_select
 from el.connectors.request import Isolation, ReadRequest, Value
 from el.errors import ElError, PlanError, ReadError
 
@@ -69,8 +69,15 @@ class SqlConnector(Connector, CursorSource):
 
     def max_value(self, request: ReadRequest, column: str) -> Value | None:
         """The greatest value of `column` in canonical text; None where there is no row with one."""
+        return self._extreme("MAX", request, column)
+
+    def min_value(self, request: ReadRequest, column: str) -> Value | None:
+        """The least value of `column` in canonical text; None where there is no row with one."""
+        return self._extreme("MIN", request, column)
+
+    def _extreme(self, function: str, request: ReadRequest, column: str) -> Value | None:
         type_ = self.column_type(request, column)
-        rows = self.fetch(build_maximum(request, column, type_, self.dialect))
+        rows = self.fetch(build_extreme(function, request, column, type_, self.dialect))
         text = rows[0][0] if rows else None
         return None if text is None else Value(str(text), type_)
 
