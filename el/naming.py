@@ -1,0 +1,109 @@
+"""Names of tables and columns in the raw schema: readable, the same at every run, and never two for one.
+
+snake_case names are of a-z, 0-9 and _, so that no target needs quotes for them and dlt's own naming leaves them as they
+are; other letters are transliterated. Every collision is found before anything is extracted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from anyascii import anyascii
+
+from el.errors import PlanError
+
+Mode = Literal["snake_case", "preserve"]
+
+MAX_LENGTH = 255
+# Snowflake documentation, "Reserved & limited keywords": "cannot be used as column name (reserved by ANSI)",
+# and quoting does not help.
+RESERVED = frozenset(
+    {"CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "CURRENT_USER", "LOCALTIME", "LOCALTIMESTAMP"}
+)
+LANDING_PREFIXES = ("_dlt_", "_el_")
+
+_PLURAL_ACRONYM = re.compile(r"([A-Z]{2,})s(?![a-z])")
+_ACRONYM_THEN_WORD = re.compile(r"([A-Z]+)([A-Z][a-z])")
+_LOWER_THEN_UPPER = re.compile(r"([a-z0-9])([A-Z])")
+_OTHER = re.compile(r"[^A-Za-z0-9]+")
+
+
+def normalise(name: str, mode: Mode = "snake_case") -> str:
+    """`name` as it is called in raw: itself for "preserve", else snake_case; never empty, at most 255 characters.
+
+    OrderID, `Order ID` and order-id are order_id; HTTPServer2 is http_server2; URLs is urls; Größe is grosse;
+    2019 is _2019. A name without any letter or digit, such as %, is x and the code points in hex: x25.
+    Normalising twice changes nothing.
+    """
+    if mode == "preserve":
+        return name
+    ascii_name = anyascii(name)
+    words = _PLURAL_ACRONYM.sub(lambda found: found[1].capitalize() + "s", ascii_name)
+    words = _ACRONYM_THEN_WORD.sub(r"\1_\2", words)
+    words = _LOWER_THEN_UPPER.sub(r"\1_\2", words)
+    snake = _OTHER.sub("_", words).strip("_").lower()
+    if not snake:
+        snake = "x" + "".join(f"{ord(character):x}" for character in name)
+    elif snake[0].isdigit() or ascii_name.startswith("_"):
+        snake = f"_{snake}"
+    if len(snake) > MAX_LENGTH:
+        digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+        snake = f"{snake[: MAX_LENGTH - 9].rstrip('_')}_{digest}"
+    return snake
+
+
+def name_map(originals: Sequence[str], mode: Mode, renames: Mapping[str, str], what: str) -> dict[str, str]:
+    """Original name -> name in raw, in the order of `originals`.
+
+    renames: original -> the user's own name for it. what: said first in messages, such as "columns of sales.orders".
+    Raises `PlanError` with every problem at once: two names that become one (capitals do not tell names apart, as
+    DuckDB does not), names that Snowflake refuses or that landing columns bear, names over 255 characters, and
+    renames that rename nothing or that are not in snake_case themselves.
+    """
+    problems = [
+        f"rename of {unknown!r} renames nothing; there are: {', '.join(originals)}"
+        for unknown in renames
+        if unknown not in originals
+    ]
+    names: dict[str, str] = {}
+    owners: dict[str, str] = {}
+    for original in originals:
+        given = renames.get(original)
+        name = normalise(original, mode) if given is None else given
+        names[original] = name
+        if given is not None and normalise(given, mode) != given:
+            problems.append(
+                f"the rename of {original!r} to {given!r} is not in {mode}: write {normalise(given, mode)!r}"
+            )
+        problems.extend(_refusals(original, name))
+        owner = owners.setdefault(name.casefold(), original)
+        if owner != original:
+            problems.append(
+                f"{owner!r} and {original!r} would both be named {name!r}: "
+                f"give one of them another name, as in rename: {{{original!r}: {_other_name(name)}}}"
+            )
+    if problems:
+        raise PlanError(f"{what}: {'; '.join(problems)}")
+    return names
+
+
+def _refusals(original: str, name: str) -> list[str]:
+    hint = f"give it another name, as in rename: {{{original!r}: {_other_name(name)}}}"
+    if not name:
+        return [f"{original!r} would have no name: {hint}"]
+    if len(name) > MAX_LENGTH:
+        return [f"{original!r} has {len(name)} characters, and Snowflake takes {MAX_LENGTH}: {hint}"]
+    if name.upper() in RESERVED:
+        return [f"{original!r} would be named {name!r}, which Snowflake refuses even quoted: {hint}"]
+    if name.lower().startswith(LANDING_PREFIXES):
+        return [
+            f"{original!r} would be named {name!r}, and {' and '.join(LANDING_PREFIXES)} begin el's own names: {hint}"
+        ]
+    return []
+
+
+def _other_name(name: str) -> str:
+    return f"{name.lstrip('_')[: MAX_LENGTH - 7] or 'column'}_source"

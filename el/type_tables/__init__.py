@@ -1,0 +1,1 @@
+"""The rows of the type table, one module for each source database."""

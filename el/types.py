@@ -1,0 +1,118 @@
+"""THE type table: for every source type, how a column of it travels so that no value changes silently.
+
+Guarantees: a type has one row for its declared digits; the default is exact over the type's whole range; what
+loses something travels so only when it is asked for, and says what it loses; a type without a row is refused.
+The rows are data, one module for each scheme in `el.type_tables`; README's table is rendered from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from el.connectors.catalog import SourceType
+from el.errors import PlanError
+from el.type_tables import duckdb, sqlserver
+from el.type_tables.rule import TypeRule, Way
+
+# Snowflake documentation, "String & binary data types": the defaults of VARCHAR and BINARY.
+SNOWFLAKE_TEXT_BYTES = 16 * 1024 * 1024
+SNOWFLAKE_BINARY_BYTES = 8 * 1024 * 1024
+REPLACEMENT_CHARACTER = "\ufffd"
+
+TABLES: Mapping[str, tuple[TypeRule, ...]] = {"sqlserver": sqlserver.RULES, "duckdb": duckdb.RULES}
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """How one column travels.
+
+    read_as: source SQL expression with "{column}"; None reads the column untouched.
+    arrow: what stands in the landing parquet. Where the driver gives another type, extraction casts to this one
+        safely, so that a value that does not fit is an error.
+    snowflake, duckdb: the landing column's type. target_snowflake, target_duckdb: the type that staging casts to.
+    exact: every value of the type arrives as it was. loses: what is lost where it is not, in words.
+    exact_bytes: see `TypeRule.exact_bytes`.
+    """
+
+    read_as: str | None
+    arrow: pa.DataType
+    snowflake: str
+    duckdb: str
+    exact: bool
+    loses: str | None
+    why: str
+    target_snowflake: str
+    target_duckdb: str
+    exact_bytes: str | None = None
+
+
+def type_rules(scheme: str) -> tuple[TypeRule, ...]:
+    """The rows for sources of `scheme`. Raises `PlanError` where el has no table for it."""
+    rules = TABLES.get(scheme)
+    if rules is None:
+        raise PlanError(f"no type table for sources of type {scheme!r}; there are: {', '.join(sorted(TABLES))}")
+    return rules
+
+
+def find_rule(scheme: str, type_: SourceType) -> TypeRule | None:
+    """The row that decides for `type_`: by its name, its arguments left out; None for an unknown type."""
+    name = type_.name.lower()
+    # A connector may leave arguments in the name, as in "enum('a', 'b')"; "integer[]" stays what it is: unknown.
+    names = (name, name.split("(")[0].strip() if name.endswith(")") else name)
+    rules = type_rules(scheme)
+    return next((r for n in names for r in rules if n in r.names and r.applies(type_)), None)
+
+
+def carry(scheme: str, type: SourceType, *, lossy: bool = False, trim: bool = False) -> Carried:
+    """How a column of `type` travels from a source of `scheme`.
+
+    lossy: take the shorter way where the row has one. trim: without trailing blanks where the type pads with them.
+    Raises `PlanError` for a type without a row, and for a type that has no exact way unless `lossy`; its message
+    names the type and the ways out, and the caller adds table and column.
+    """
+    rule = find_rule(scheme, type)
+    if rule is None:
+        raise PlanError(f"type {_shown(type)} cannot be carried: {_ways_out()}")
+    way = rule.exact
+    if lossy and rule.lossy is not None:
+        way = rule.lossy
+    if trim and rule.trimmed is not None:
+        way = rule.trimmed
+    if way is None:
+        lost = f", or ask for lossy, which loses {rule.lossy.loses}" if rule.lossy else ""
+        raise PlanError(f"type {_shown(type)} cannot be carried exactly: {rule.why} Ways out: {_ways_out()}{lost}")
+    return _carried(rule, way, type)
+
+
+def _shown(type_: SourceType) -> str:
+    return f"{type_.alias} ({type_})" if type_.alias else str(type_)
+
+
+def _ways_out() -> str:
+    return "give the column a cast to a type that el knows, or exclude it"
+
+
+def _carried(rule: TypeRule, way: Way, type_: SourceType) -> Carried:
+    def fill(template: str) -> str:
+        # SQL Server's default of a time type without declared digits is 7, of a decimal (18,0).
+        scale = type_.scale if type_.scale is not None else (0 if type_.precision is not None else 7)
+        for key, value in (("length", type_.length), ("precision", type_.precision or 18), ("scale", scale)):
+            template = template.replace(f"{{{key}}}", str(value))
+        return template
+
+    snowflake, duckdb_ = fill(way.snowflake), fill(way.duckdb)
+    return Carried(
+        read_as=way.read_as,
+        arrow=way.arrow if isinstance(way.arrow, pa.DataType) else way.arrow(type_),
+        snowflake=snowflake,
+        duckdb=duckdb_,
+        exact=way.loses is None,
+        loses=way.loses,
+        why=rule.why,
+        target_snowflake=fill(way.target_snowflake) if way.target_snowflake else snowflake,
+        target_duckdb=fill(way.target_duckdb) if way.target_duckdb else duckdb_,
+        exact_bytes=rule.exact_bytes,
+    )
