@@ -1,0 +1,119 @@
+"""What fakesnow does differently inside its functions, replaced in this process only. One function a difference."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import fakesnow.server as fake
+import pyarrow as pa
+import pyarrow.compute as pc
+from fakesnow import arrow, copy_into, info_schema, rowtype, transforms
+from fakesnow.transforms import show, stage
+from sqlglot import Expr, exp
+
+from . import catalog
+
+
+def install(stages: Path) -> None:
+    """Puts every replacement in place. stages: the directory of staged files, emptied only if it is not there yet."""
+    stages.mkdir(parents=True, exist_ok=True)
+    stage.LOCAL_BUCKET_PATH = str(stages.resolve())
+    fake.gcs_stage_info = _put_straight_into_the_stage
+    fake.to_sf = _whole_numbers_as_integers
+    fake.from_binding = _bound_value
+    arrow.timestamp_to_sf_struct = _timestamps_with_nulls
+    transforms.integer_precision = _number_keeps_38_digits
+    copy_into._get_table_columns = _column_names_as_they_are
+    copy_into._match_parquet_columns = _match_columns
+    rowtype.duckdb_to_sf_type.update(
+        {name: "fixed" for name in ("TINYINT", "SMALLINT", "UTINYINT", "USMALLINT", "UINTEGER", "UHUGEINT")}
+        | {"FLOAT": "real", "UUID": "text", "TIMESTAMP_S": "timestamp_ntz", "TIMESTAMP_MS": "timestamp_ntz"}
+    )
+    per_database = info_schema.per_db_creation_sql
+    info_schema.per_db_creation_sql = lambda name: per_database(name) + catalog.per_database_sql(name)
+    info_schema.SQL_CREATE_GLOBAL_INFORMATION_SCHEMA_COLUMNS_VIEW = catalog.whole_numbers_as_number(
+        info_schema.SQL_CREATE_GLOBAL_INFORMATION_SCHEMA_COLUMNS_VIEW
+    )
+    for_all, show_all = info_schema.fs_global_creation_sql, show.fs_global_creation_sql
+    info_schema.fs_global_creation_sql = lambda: for_all() + ";" + catalog.TABLES_SQL
+    show.fs_global_creation_sql = lambda: show_all() + ";" + catalog.SHOW_SQL
+
+
+def _put_straight_into_the_stage(_request: Any, _expression: Expr, put: Any) -> Any:
+    """PUT copies the file into the stage's directory: client and server share one file system."""
+    return put["stageInfo"]
+
+
+def _whole_numbers_as_integers(table: pa.Table, types: list[Any]) -> pa.Table:
+    """NUMBER(p, 0) goes as 64-bit integers where all values fit, as Snowflake sends it; else as decimal128."""
+    for position, field in enumerate(table.schema):
+        if pa.types.is_decimal(field.type) and field.type.scale == 0:
+            try:
+                whole = pc.cast(table.column(position), pa.int64())
+            except pa.ArrowInvalid:
+                continue
+            table = table.set_column(position, pa.field(field.name, pa.int64()), whole)
+        elif pa.types.is_timestamp(field.type) and field.type.unit != "us":
+            table = table.set_column(position, field.name, table.column(position).cast(pa.timestamp("us", field.type.tz)))
+    return arrow.to_sf(table, types)
+
+
+def _timestamps_with_nulls(column: pa.ChunkedArray) -> pa.StructArray:
+    """Snowflake's struct for a timestamp in microseconds; fakesnow turns NULL into 1970-01-01."""
+    values = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    ticks = values.cast(pa.int64()).fill_null(0)
+    # floor division by a power of ten that is exact below zero too
+    seconds = pc.floor_temporal(values, unit="second").cast(pa.int64()).fill_null(0)
+    epoch = pc.divide(seconds, 1_000_000)
+    fraction = pc.multiply(pc.subtract(ticks, seconds), 1000).cast(pa.int32())
+    parts = {"epoch": epoch, "fraction": fraction}
+    if values.type.tz:
+        parts["timezone"] = pa.array([1440] * len(values), type=pa.int32())
+    fields = [pa.field(name, part.type, nullable=False) for name, part in parts.items()]
+    return pa.StructArray.from_arrays(list(parts.values()), fields=fields, mask=values.is_null())
+
+
+_NATIVE_FROM_BINDING = fake.from_binding
+
+
+def _bound_value(binding: dict[str, Any]) -> Any:
+    """NULL of any type, and FIXED with decimals."""
+    if binding["value"] is None:
+        return None
+    if binding["type"] == "FIXED" and not binding["value"].lstrip("+-").isdigit():
+        return Decimal(binding["value"])
+    return _NATIVE_FROM_BINDING(binding)
+
+
+_NATIVE_INTEGER_PRECISION = transforms.integer_precision
+
+
+def _number_keeps_38_digits(expression: Expr) -> Expr:
+    """NUMBER(38, 0) of a column, or cast to in a select list, is 38 digits wide; fakesnow makes it BIGINT."""
+    if isinstance(expression, exp.DataType):
+        at = expression.parent
+        if isinstance(at, exp.Cast):
+            at = at.parent
+            is_output = isinstance(at.parent if isinstance(at, exp.Alias) else at, exp.Select)
+        else:
+            is_output = isinstance(at, exp.ColumnDef)
+        if is_output and isinstance(_NATIVE_INTEGER_PRECISION(expression.copy()), exp.DataType):
+            changed = _NATIVE_INTEGER_PRECISION(expression)
+            if changed is not expression and expression.this == exp.DataType.Type.DECIMAL:
+                return exp.DataType.build("DECIMAL(38, 0)")
+            return changed
+    return _NATIVE_INTEGER_PRECISION(expression)
+
+
+def _column_names_as_they_are(table: exp.Table, duck: Any, database: str | None, schema: str | None) -> list[str]:
+    return [name for name, _ in copy_into._describe_table(table, duck, database, schema)]
+
+
+def _match_columns(in_file: list[str], in_table: list[str], mode: copy_into.MatchByColumnName) -> dict[str, str]:
+    """Table column -> file column, as MATCH_BY_COLUMN_NAME says."""
+    if mode is copy_into.MatchByColumnName.CASE_SENSITIVE:
+        return {name: name for name in in_table if name in in_file}
+    by_upper = {name.upper(): name for name in in_file}
+    return {name: by_upper[name.upper()] for name in in_table if name.upper() in by_upper}
