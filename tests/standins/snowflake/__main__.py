@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import sys
+from importlib.abc import MetaPathFinder
 
-# the connector imports these if it can, which takes seconds, and this process has no use for them
-sys.modules.update(dict.fromkeys(("pandas", "boto3", "botocore")))  # type: ignore[arg-type]
+
+class _Unneeded(MetaPathFinder):
+    """Hides what the connector imports if it can: that takes seconds, and this process has no use for it."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        if name in {"pandas", "boto3", "botocore"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+sys.meta_path.insert(0, _Unneeded())
 
 import argparse
 import json

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import fakesnow.server as fake
 import pyarrow as pa
 import pyarrow.compute as pc
+import sqlglot
 from fakesnow import arrow, copy_into, info_schema, rowtype, transforms
 from fakesnow.transforms import show, stage
 from sqlglot import Expr, exp
@@ -25,8 +28,11 @@ def install(stages: Path) -> None:
     fake.from_binding = _bound_value
     arrow.timestamp_to_sf_struct = _timestamps_with_nulls
     transforms.integer_precision = _number_keeps_38_digits
+    transforms.upper_case_unquoted_identifiers = _upper_case
     copy_into._get_table_columns = _column_names_as_they_are
     copy_into._match_parquet_columns = _match_columns
+    copy_into._params = _copy_parameters
+    copy_into._get_parquet_column_names = _names_in_file
     rowtype.duckdb_to_sf_type.update(
         {name: "fixed" for name in ("TINYINT", "SMALLINT", "UTINYINT", "USMALLINT", "UINTEGER", "UHUGEINT")}
         | {"FLOAT": "real", "UUID": "text", "TIMESTAMP_S": "timestamp_ntz", "TIMESTAMP_MS": "timestamp_ntz"}
@@ -87,6 +93,23 @@ def _bound_value(binding: dict[str, Any]) -> Any:
     return _NATIVE_FROM_BINDING(binding)
 
 
+_NATIVE_UPPER_CASE = transforms.upper_case_unquoted_identifiers
+
+
+@lru_cache
+def _words_reserved_in_duckdb() -> frozenset[str]:
+    words = duckdb.sql("SELECT upper(keyword_name) FROM duckdb_keywords() WHERE keyword_category != 'unreserved'")
+    return frozenset(word for (word,) in words.fetchall()) - {"DEFAULT"}
+
+
+def _upper_case(expression: Expr) -> Expr:
+    """Unquoted names in upper case, and quoted where DuckDB reserves the word and Snowflake does not (AT)."""
+    expression = _NATIVE_UPPER_CASE(expression)
+    if isinstance(expression, exp.Identifier) and expression.this in _words_reserved_in_duckdb():
+        expression.set("quoted", True)
+    return expression
+
+
 _NATIVE_INTEGER_PRECISION = transforms.integer_precision
 
 
@@ -117,3 +140,35 @@ def _match_columns(in_file: list[str], in_table: list[str], mode: copy_into.Matc
         return {name: name for name in in_table if name in in_file}
     by_upper = {name.upper(): name for name in in_file}
     return {name: by_upper[name.upper()] for name in in_table if name.upper() in by_upper}
+
+
+_NATIVE_COPY_PARAMETERS = copy_into._params
+_NATIVE_NAMES_IN_FILE = copy_into._get_parquet_column_names
+_JSON_NAMES: dict[str, list[str]] = {}  # file -> the keys of its objects
+
+
+class _JsonByName(copy_into.ReadParquet):
+    """A file of JSON objects read like a table: every value as text, which the table's column types then read."""
+
+    def read_expression(self, url: str) -> Expr:
+        columns = ", ".join(f"'{name}': 'VARCHAR'" for name in _JSON_NAMES[url])
+        call = f"read_json('{url}', format = 'newline_delimited', columns = {{{columns}}})"
+        return sqlglot.parse_one(call, read="duckdb")
+
+
+def _copy_parameters(*args: Any, **kwargs: Any) -> copy_into.CopyParams:
+    parameters = _NATIVE_COPY_PARAMETERS(*args, **kwargs)
+    by_name = parameters.match_by_column_name is not copy_into.MatchByColumnName.NONE
+    if by_name and isinstance(parameters.file_format, copy_into.ReadJSON):
+        parameters.file_format = _JsonByName()
+    return parameters
+
+
+def _names_in_file(url: str, duck: Any) -> list[str]:
+    with open(url, "rb") as file:
+        is_parquet = file.read(4) == b"PAR1"
+    if is_parquet:
+        return _NATIVE_NAMES_IN_FILE(url, duck)
+    found = duck.execute("SELECT DISTINCT unnest(json_keys(json)) FROM read_json_objects(?)", [url]).fetchall()
+    _JSON_NAMES[url] = [name for (name,) in found]
+    return _JSON_NAMES[url]
