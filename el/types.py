@@ -87,6 +87,43 @@ def carry(scheme: str, type: SourceType, *, lossy: bool = False, trim: bool = Fa
     return _carried(rule, way, type)
 
 
+def render_markdown(scheme: str = "sqlserver") -> str:
+    """The rows of `scheme` as README's table of types; the same text every time."""
+    lines = [
+        "| Type | Read as | Arrow | Snowflake | DuckDB | Exact | On request | Why, and limits |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    lines.extend(f"| {' | '.join(_cells(rule))} |" for rule in type_rules(scheme))
+    return "\n".join(lines) + "\n"
+
+
+def _cells(rule: TypeRule) -> tuple[str, ...]:
+    way = rule.exact or rule.lossy
+    assert way is not None
+    requests = [f"lossy: loses {rule.lossy.loses}" if rule.lossy else "", "trim: RTRIM" if rule.trimmed else ""]
+    return (
+        rule.shown,
+        _shown_expression(way.read_as),
+        "decimal128(p, s)" if callable(way.arrow) else str(way.arrow),
+        _landing_to_target(way.snowflake, way.target_snowflake),
+        _landing_to_target(way.duckdb, way.target_duckdb),
+        "exact" if rule.exact else "refused unless lossy",
+        "; ".join(request for request in requests if request),
+        rule.why.replace("|", "\\|"),
+    )
+
+
+def _shown_expression(read_as: str | None) -> str:
+    if read_as is None:
+        return "the column untouched"
+    return f"`{read_as}`" if len(read_as) <= 120 else "an expression for each base type"
+
+
+def _landing_to_target(landing: str, target: str | None) -> str:
+    shown = landing if target in (None, landing) else f"{landing}, then {target}"
+    return shown.replace("{precision}", "p").replace("{scale}", "s")
+
+
 def _shown(type_: SourceType) -> str:
     return f"{type_.alias} ({type_})" if type_.alias else str(type_)
 

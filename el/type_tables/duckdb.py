@@ -25,7 +25,7 @@ from el.type_tables.rule import (
 )
 
 AS_TEXT = "CAST({column} AS VARCHAR)"
-INFINITY = "infinity and -infinity have no place in Snowflake's type: COPY refuses their rows."
+INFINITY = "infinity and -infinity arrive in DuckDB; Snowflake has no such value: cast a column that holds them."
 
 
 def _scale_38(type_: SourceType) -> bool:

@@ -120,7 +120,11 @@ RULES: tuple[TypeRule, ...] = (
         "time(7)",
         "Microseconds would drop the seventh digit, so it travels as text.",
         text("CONVERT(VARCHAR(16), {column}, 121)", target_snowflake="TIME(7)", target_duckdb="TIME_NS"),
-        lossy=TIME_OF_DAY.but(read_as="CAST({column} AS TIME(6))", loses="the seventh digit of the second, rounded"),
+        # Rounding 23:59:59.9999999 would give midnight, so the digit is taken away.
+        lossy=TIME_OF_DAY.but(
+            read_as="DATEADD(NANOSECOND, -(DATEPART(NANOSECOND, {column}) % 1000), {column})",
+            loses="the seventh digit of the second, cut off",
+        ),
     ),
     TypeRule(
         ("datetime",),
@@ -244,5 +248,6 @@ RULES: tuple[TypeRule, ...] = (
         "The base type's name, a colon and the value: int:42. Floats with 17 digits, times with seven, bytes as 0x and "
         f"hex, text as it is; a text's collation is not part of it. {SURROGATES}",
         text(_variant()),
+        exact_bytes=f"CAST({_variant()} AS VARBINARY(MAX))",
     ),
 )
