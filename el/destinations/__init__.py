@@ -1,0 +1,29 @@
+"""The warehouses, by the type of the destination's profile."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Literal
+
+from el.connectors.registry import open_connector
+from el.connectors.sql import SqlConnector
+from el.destinations.base import Warehouse
+from el.errors import ConfigError
+from el.profiles import Output
+
+WAREHOUSES = {
+    "duckdb": "el.destinations.duckdb:DuckDbWarehouse",
+    "snowflake": "el.destinations.snowflake:SnowflakeWarehouse",
+}
+
+
+def open_warehouse(output: Output, naming: Literal["snake_case", "preserve"]) -> Warehouse:
+    """The warehouse of a profile's output, not yet connected. Raises `ConfigError` for a type that holds no raw."""
+    if output.type not in WAREHOUSES:
+        known = ", ".join(sorted(WAREHOUSES))
+        raise ConfigError(f"{output}: type {output.type!r} cannot be a destination; there are: {known}")
+    module, _, name = WAREHOUSES[output.type].partition(":")
+    connector = open_connector(output.settings, str(output))
+    assert isinstance(connector, SqlConnector)
+    found: Warehouse = getattr(import_module(module), name)(connector, naming)
+    return found

@@ -1,0 +1,142 @@
+"""Every command: its arguments, and one call. `python -m el --help`.
+
+Exit codes: 0 done; 1 data or load failed; 2 configuration; 3 connection or rights; 4 differences; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from el import __version__
+from el.config import load_config
+from el.errors import ElError
+from el.pipeline import Job, run, show_plan
+from el.profiles import find_profiles, has_output, load_output
+from el.report import print_plan, print_report, reporter
+
+EXIT_CODES = "exit codes: 0 done; 1 data or load failed; 2 configuration; 3 connection or rights; 130 interrupted"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; its exit code. An error is one line on standard error, the traceback only with --traceback."""
+    parsed = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = parsed.command
+    try:
+        return command(parsed)
+    except KeyboardInterrupt:
+        print("interrupted: what was loaded stays valid, and the next run goes on", file=sys.stderr)
+        return 130
+    except ElError as error:
+        if parsed.traceback:
+            traceback.print_exc()
+        print(f"{'interrupted' if error.exit_code == 130 else 'error'}: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    job = _job(arguments)
+    if arguments.dry_run:
+        print_plan(show_plan(job))
+        return 0
+    shown = reporter("none" if arguments.json else arguments.progress)
+    try:
+        report = run(job, shown)
+    finally:
+        shown.close()
+    print(report.to_json()) if arguments.json else print_report(report)
+    return report.exit_code
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    plan = show_plan(_job(arguments))
+    if arguments.sql:
+        from el.connectors.registry import open_connector
+        from el.connectors.sql import SqlConnector
+
+        source = open_connector(_job(arguments).source.settings)
+        for table in plan.tables:
+            for request in table.reads:
+                if isinstance(source, SqlConnector):
+                    print(f"-- {table.name}\n{source.statement(request)};\n")
+        return 0
+    print_plan(plan)
+    return 0
+
+
+def _local(arguments: argparse.Namespace) -> int:
+    from el import sample
+
+    path = Path(arguments.path)
+    if arguments.action == "create":
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sample.create(path)
+    else:
+        sample.business_day(path, arguments.day)
+    return 0
+
+
+def _job(arguments: argparse.Namespace) -> Job:
+    config = load_config(Path(arguments.config))
+    profiles = find_profiles(Path(arguments.profiles_dir) if arguments.profiles_dir else None)
+    target = arguments.target or config.target
+    # A target that only one of the two profiles knows leaves the other at its own default.
+    source_target = target if target and has_output(profiles, config.source, target) else None
+    destination_target = target if target and has_output(profiles, config.destination, target) else None
+    if target and source_target is None and destination_target is None:
+        load_output(profiles, config.destination, target)
+    return Job(
+        config=config,
+        source=load_output(profiles, config.source, source_target),
+        destination=load_output(profiles, config.destination, destination_target),
+        home=Path(os.environ.get("EL_HOME", ".el")),
+        select=tuple(arguments.select or ()),
+        full_refresh=getattr(arguments, "full_refresh", False),
+        workers=getattr(arguments, "workers", None),
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m el", description="SQL Server into Snowflake raw schemas, and proof.", epilog=EXIT_CODES
+    )
+    parser.add_argument("--version", action="version", version=f"el {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--traceback", action="store_true", help="show where in the code an error arose")
+    job = argparse.ArgumentParser(add_help=False, parents=[common])
+    job.add_argument("--config", default="el.yml", metavar="FILE", help="what is taken (default: el.yml)")
+    job.add_argument("--profiles-dir", metavar="DIR", help="where profiles.yml is (default: as dbt: here, then ~/.dbt)")
+    job.add_argument("--target", metavar="NAME", help="output of both profiles (default: el.yml's, or EL_TARGET)")
+    job.add_argument("--select", nargs="+", metavar="GLOB", help='only these tables: "sales.*", orders')
+
+    command = commands.add_parser("run", parents=[job], help="take what is new into raw", epilog=EXIT_CODES)
+    command.add_argument("--full-refresh", action="store_true", help="a new snapshot of every table")
+    command.add_argument("--dry-run", action="store_true", help="print the plan and stop")
+    command.add_argument("--workers", type=_positive, metavar="N", help="reads at once (default: el.yml's)")
+    command.add_argument("--progress", choices=("auto", "log", "none"), default="auto", help="default: auto")
+    command.add_argument("--json", action="store_true", help="print the summary as one JSON object, nothing else")
+    command.set_defaults(command=_run)
+
+    command = commands.add_parser("plan", parents=[job], help="what a run would do, and why")
+    command.add_argument("--sql", action="store_true", help="print the queries instead, with their parameters")
+    command.set_defaults(command=_plan)
+
+    command = commands.add_parser("local", parents=[common], help="the sample shop: make it, or let a day pass")
+    command.add_argument("action", choices=("create", "day"))
+    command.add_argument("--path", default="local/shop.duckdb", metavar="FILE", help="default: local/shop.duckdb")
+    command.add_argument("--day", type=_positive, default=1, metavar="N", help="which day (default: 1)")
+    command.set_defaults(command=_local)
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number

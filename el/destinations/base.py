@@ -1,0 +1,150 @@
+"""A warehouse: where raw lives. How dlt is set up for it, and the few questions that el asks of it.
+
+Guarantees: what is read of the ledger belongs to complete loads only; `discard` removes exactly one load's rows.
+The rest of the code does not know which warehouse it is.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+
+from el.connectors.catalog import TableName
+from el.connectors.query import Statement
+from el.connectors.sql import SqlConnector
+from el.ledger import LEDGER_TABLE, LedgerEntry
+
+LOADS_TABLE = "_dlt_loads"
+
+
+class Warehouse(ABC):
+    """One destination, over its connector. `naming` is that of el.yml's `raw`."""
+
+    loader_workers: ClassVar[int]
+
+    def __init__(self, connector: SqlConnector, naming: Literal["snake_case", "preserve"]) -> None:
+        self.connector = connector
+        self.naming = naming
+
+    @abstractmethod
+    def dlt_destination(self, raw_schema: str, run_id: str) -> Any:
+        """dlt's destination object, for the loads of one raw schema."""
+
+    @abstractmethod
+    def prepare(self, raw_schema: str) -> None:
+        """Create what must be there before dlt comes: the raw schema, a stage."""
+
+    def fold(self, name: str) -> str:
+        """A name as this warehouse stores it."""
+        return name
+
+    @property
+    def naming_module(self) -> str:
+        """dlt's naming convention that leaves names as el made them."""
+        return "el.destinations.naming" if self.naming == "snake_case" else "el.destinations.naming_preserve"
+
+    def qualified(self, raw_schema: str, table: str) -> str:
+        """Schema and table, quoted."""
+        return self.connector.dialect.quote_table(TableName(self.fold(raw_schema), self.fold(table)))
+
+    def column(self, name: str) -> str:
+        """A column's name, quoted."""
+        return self.connector.dialect.quote(self.fold(name))
+
+    def tables(self, raw_schema: str) -> set[str]:
+        """The tables that the raw schema has, as the warehouse stores their names; empty if it is not there."""
+        rows = self.connector.fetch(
+            Statement(
+                "SELECT table_name FROM information_schema.tables WHERE table_schema = ?", (self.fold(raw_schema),)
+            )
+        )
+        return {str(row[0]) for row in rows}
+
+    def ledger(self, raw_schema: str) -> dict[str, LedgerEntry]:
+        """The last complete load of each raw table, by the table's name."""
+        there = self.tables(raw_schema)
+        if not {self.fold(LEDGER_TABLE), self.fold(LOADS_TABLE)} <= there:
+            return {}
+        entry = (
+            *("_dlt_load_id", "table_name", "source_table", "kind", "strategy"),
+            *("bound_column", "upper_bound", "row_count", "fingerprint", "finished_at"),
+        )
+        columns = ", ".join(f"l.{self.column(name)}" for name in entry)
+        rows = self.connector.fetch(
+            Statement(
+                f"SELECT {columns} FROM {self.qualified(raw_schema, LEDGER_TABLE)} AS l "
+                f"WHERE l.{self.column('_dlt_load_id')} IN ({self._complete(raw_schema)}) "
+                f"QUALIFY row_number() OVER (PARTITION BY l.{self.column('table_name')} "
+                f"ORDER BY l.{self.column('_dlt_load_id')} DESC) = 1"
+            )
+        )
+        return {str(row[1]): _entry(row) for row in rows}
+
+    def complete_loads(self, raw_schema: str, load_ids: Sequence[str]) -> set[str]:
+        """Which of these loads are complete."""
+        if not load_ids or self.fold(LOADS_TABLE) not in self.tables(raw_schema):
+            return set()
+        rows = self.connector.fetch(Statement(self._complete(raw_schema)))
+        return {str(row[0]) for row in rows} & set(load_ids)
+
+    def last_load(self, raw_schema: str) -> str | None:
+        """The greatest load id that was ever begun or completed in this schema."""
+        if self.fold(LOADS_TABLE) not in self.tables(raw_schema):
+            return None
+        sql = f"SELECT max({self.column('load_id')}) FROM {self.qualified(raw_schema, LOADS_TABLE)}"
+        found = self.connector.fetch(Statement(sql))[0][0]
+        return None if found is None else str(found)
+
+    def count(self, raw_schema: str, load_id: str, tables: Sequence[str]) -> dict[str, int]:
+        """How many rows each table holds of one load."""
+        found = {}
+        for table in tables:
+            sql = f"SELECT count(*) FROM {self.qualified(raw_schema, table)} WHERE {self.column('_dlt_load_id')} = ?"
+            row = self.connector.fetch(Statement(sql, (load_id,)))[0]
+            found[table] = int(str(row[0]))
+        return found
+
+    def discard(self, raw_schema: str, load_id: str, tables: Sequence[str]) -> int:
+        """Remove one load's rows from these tables, those of them that exist; how many went."""
+        there = self.tables(raw_schema)
+        gone = 0
+        for table in tables:
+            if self.fold(table) in there:
+                sql = f"DELETE FROM {self.qualified(raw_schema, table)} WHERE {self.column('_dlt_load_id')} = ?"
+                gone += max(0, self.connector.execute(Statement(sql, (load_id,))))
+        return gone
+
+    def hide(self, raw_schema: str, load_id: str) -> None:
+        """Mark a load as not complete, so that no reader sees it."""
+        sql = (
+            f"UPDATE {self.qualified(raw_schema, LOADS_TABLE)} SET {self.column('status')} = 1 "
+            f"WHERE {self.column('load_id')} = ?"
+        )
+        self.connector.execute(Statement(sql, (load_id,)))
+
+    def _complete(self, raw_schema: str) -> str:
+        return (
+            f"SELECT {self.column('load_id')} FROM {self.qualified(raw_schema, LOADS_TABLE)} "
+            f"WHERE {self.column('status')} = 0"
+        )
+
+
+def _entry(row: Sequence[object]) -> LedgerEntry:
+    def text(value: object) -> str | None:
+        return None if value is None else str(value)
+
+    load_id, table, source, kind, strategy, bound_column, upper, rows, fingerprint, finished = row
+    return LedgerEntry(
+        load_id=str(load_id),
+        table_name=str(table),
+        source_table=str(source),
+        kind=str(kind),
+        strategy=str(strategy),
+        bound_column=text(bound_column),
+        upper=text(upper),
+        rows=int(str(rows)),
+        fingerprint=text(fingerprint),
+        finished_at=finished if isinstance(finished, datetime) else None,
+    )

@@ -1,0 +1,185 @@
+"""One load package of one raw schema: landing files in, dlt's loading, and a package that was cut short made whole.
+
+Guarantees: every row of a package stands in raw exactly once, whatever is killed and whenever. A load job that may
+have committed without being recorded is not trusted: before its table is loaded again, what this load left in it
+is removed. A package whose load id is recorded as complete is never loaded again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dlt
+import pyarrow as pa
+import tenacity
+from dlt.common.libs.pyarrow import py_arrow_to_table_schema_columns
+from dlt.common.storages.load_package import ParsedLoadJobFileName
+from dlt.extract import storage as extract_storage
+from dlt.pipeline.exceptions import PipelineStepFailed
+
+from el.destinations.base import Warehouse
+from el.errors import ElError, LoadError
+from el.slice import LandedFile
+
+
+@dataclass(frozen=True, slots=True)
+class LandedTable:
+    """A raw table's part of a package: its full schema with the landing columns, and its files."""
+
+    name: str
+    schema: pa.Schema
+    files: tuple[LandedFile, ...]
+
+
+class Loader:
+    """dlt, set up for one raw schema. Its working folder holds nothing but packages that are not finished."""
+
+    def __init__(self, warehouse: Warehouse, raw_schema: str, home: Path, run_id: str, *, retries: int) -> None:
+        self._warehouse = warehouse
+        self._raw_schema = raw_schema
+        self._home = home / "pipelines"
+        self._name = f"el_{raw_schema}"
+        self._run_id = run_id
+        self._retries = retries
+        self._configure()
+
+    def _configure(self) -> None:
+        # These are other people's databases: nothing is reported to anyone.
+        dlt.config["runtime.dlthub_telemetry"] = False
+        dlt.config["runtime.log_level"] = "CRITICAL"
+        # Windows come from the ledger, so dlt has no state to keep or to restore.
+        dlt.config["restore_from_destination"] = False
+        dlt.config["load.delete_completed_jobs"] = False
+        dlt.config["load.workers"] = self._warehouse.loader_workers
+        # A job that failed is not simply run again: it may have committed. See `_rewind`.
+        dlt.config["load.raise_on_max_retries"] = 1
+        dlt.config["load.truncate_staging_dataset"] = False
+
+    def _pipeline(self) -> dlt.Pipeline:
+        return dlt.pipeline(
+            pipeline_name=self._name,
+            pipelines_dir=str(self._home),
+            destination=self._warehouse.dlt_destination(self._raw_schema, self._run_id),
+            dataset_name=self._raw_schema,
+        )
+
+    def finish_pending(self) -> list[str]:
+        """Load what an earlier run left behind; the load ids that became complete. Then empty the working folder."""
+        if not (self._home / self._name).exists():
+            return []
+        pipeline = self._pipeline()
+        finished: list[str] = []
+        if pipeline.list_extracted_load_packages() or pipeline.list_normalized_load_packages():
+            finished = self._load(pipeline)
+        self.clean()
+        return finished
+
+    def load(self, load_id: str, tables: Sequence[LandedTable]) -> None:
+        """Load these tables as one package. Raises `LoadError`; what was begun is finished by the next run."""
+        pipeline = self._pipeline()
+        source = _source(dlt.Schema(self._raw_schema), tables)
+        with _as_load_error(self._raw_schema), _named(load_id):
+            extracted = pipeline.extract(source, loader_file_format="parquet")
+        if extracted.loads_ids != [load_id]:
+            raise LoadError(f"dlt named the package {extracted.loads_ids}, its rows say {load_id}")
+        self._load(pipeline)
+        self.clean()
+
+    def clean(self) -> None:
+        """Empty the working folder; only ever called when no package waits in it."""
+        shutil.rmtree(self._home / self._name, ignore_errors=True)
+
+    def _load(self, pipeline: dlt.Pipeline) -> list[str]:
+        with _as_load_error(self._raw_schema):
+            pipeline.normalize()
+        load_ids = list(pipeline.list_normalized_load_packages())
+        attempts = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(self._retries + 1),
+            wait=tenacity.wait_exponential_jitter(initial=1, max=30),
+            retry=tenacity.retry_if_exception(lambda error: isinstance(error, ElError) and error.retryable),
+            reraise=True,
+        )
+        for attempt in attempts:
+            with attempt:
+                for load_id in list(pipeline.list_normalized_load_packages()):
+                    self._rewind(pipeline, load_id)
+                with _as_load_error(self._raw_schema):
+                    pipeline.load()
+        return load_ids
+
+    def _rewind(self, pipeline: dlt.Pipeline, load_id: str) -> None:
+        """Bring a package to a state from which loading it gives every row once.
+
+        A table of which a job was started, or failed, may hold rows of that job: they are removed, and all of the
+        table's jobs wait again. A package that the warehouse knows as complete only needs its folder removed.
+        """
+        packages = pipeline._get_load_storage().normalized_packages
+        jobs = packages.get_load_package_jobs(load_id)
+        doubtful = {job.table_name for job in (*jobs["started_jobs"], *jobs["failed_jobs"])}
+        doubtful |= {job.table_name for job in jobs["new_jobs"] if job.retry_count > 0}
+        if not doubtful and not jobs["completed_jobs"]:
+            return
+        with self._warehouse.connector:
+            if self._warehouse.complete_loads(self._raw_schema, [load_id]):
+                packages.delete_package(load_id)
+                return
+            self._warehouse.discard(self._raw_schema, load_id, sorted(doubtful))
+        folder = Path(packages.storage.make_full_path(packages.get_package_path(load_id)))
+        for state in ("started_jobs", "failed_jobs", "completed_jobs"):
+            for path in (folder / state).iterdir():
+                if path.suffix == ".parquet" and ParsedLoadJobFileName.parse(path.name).table_name in doubtful:
+                    path.rename(folder / "new_jobs" / path.name)
+                elif state != "completed_jobs":
+                    path.unlink()
+
+
+@contextlib.contextmanager
+def _named(load_id: str) -> Iterator[None]:
+    """dlt names a package by the clock when it makes it; the rows were written before, and carry the name already."""
+    original = extract_storage.create_load_id
+    extract_storage.create_load_id = lambda: load_id  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        extract_storage.create_load_id = original  # type: ignore[attr-defined]
+
+
+def _source(schema: dlt.Schema, tables: Sequence[LandedTable]) -> Any:
+    def resource(table: LandedTable) -> Any:
+        def files() -> Iterator[Any]:
+            if not table.files:
+                yield dlt.mark.materialize_table_schema()
+            for file in table.files:
+                yield dlt.mark.with_file_import(str(file.path), "parquet", file.rows)
+
+        return dlt.resource(
+            files,
+            name=table.name,
+            table_name=table.name,
+            write_disposition="append",
+            columns=py_arrow_to_table_schema_columns(table.schema),
+        )
+
+    resources = [resource(table) for table in tables]
+    return dlt.source(lambda: resources, schema=schema)()
+
+
+@contextlib.contextmanager
+def _as_load_error(raw_schema: str) -> Iterator[None]:
+    """dlt's exceptions as one line; whatever it could not finish stays as a package for another try."""
+    try:
+        yield
+    except PipelineStepFailed as error:
+        cause: BaseException = error
+        while cause.__cause__ is not None or getattr(cause, "exception", None) is not None:
+            cause = getattr(cause, "exception", None) or cause.__cause__  # type: ignore[assignment]
+        step = {"extract": "packing", "normalize": "normalising"}.get(error.step, "loading")
+        text = str(cause).strip().splitlines()
+        raise LoadError(
+            f"{step} {raw_schema} failed: {text[0] if text else type(cause).__name__}", retryable=error.step == "load"
+        ) from None

@@ -1,0 +1,211 @@
+"""A slice: the unit of work. A small picklable value that any `concurrent.futures` executor can run.
+
+Guarantees: what `run()` returns are whole, closed parquet files with every row of the slice exactly once; a slice
+that fails or is cancelled leaves no file behind; a retryable error is tried again from the slice's own beginning.
+Memory is bounded by a few record batches, whatever the table's size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import tenacity
+
+from el.connectors.registry import open_connector
+from el.connectors.request import ReadRequest
+from el.errors import ElError, ReadError
+from el.profiles import Output
+from el.strategies.position import sortable
+
+LOAD_ID = "_dlt_load_id"
+LANDING = (
+    pa.field(LOAD_ID, pa.string()),
+    pa.field("_el_op", pa.string()),
+    pa.field("_el_position", pa.string()),
+    pa.field("_el_extracted_at", pa.timestamp("us")),
+)
+
+# Rows are gathered to about this much before they become a row group: small groups cost every later reader.
+ROW_GROUP_BYTES = 32 * 1024 * 1024
+
+Progress = Callable[[str, int, int], None]
+"""(table, rows, bytes) of a batch that was just written."""
+
+
+def _now() -> datetime:
+    """UTC without a zone, as raw holds it."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+class Cancelled(ElError):
+    """The run was interrupted; what was loaded stays valid."""
+
+    exit_code = 130
+
+
+@dataclass(frozen=True, slots=True)
+class LandedFile:
+    """A closed parquet file: rows in it, bytes of it on disk."""
+
+    path: Path
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class SliceResult:
+    """What a slice brought. `bytes`: of the data as Arrow. Times in UTC."""
+
+    files: tuple[LandedFile, ...]
+    rows: int
+    bytes: int
+    started: datetime
+    finished: datetime
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One read of one table into landing files.
+
+    schema: the source columns as raw shall hold them; the landing columns are added behind. op: "S" or "U".
+    position: the buffer's column that orders the rows; it is dropped unless `schema` has it.
+    """
+
+    connection: Output
+    table: str
+    stem: str
+    request: ReadRequest
+    schema: pa.Schema
+    load_id: str
+    op: str
+    position: str | None
+    directory: Path
+    file_bytes: int
+    retries: int
+
+    def run(self, progress: Progress | None = None, cancelled: Event | None = None) -> SliceResult:
+        """Read and write it all. Raises the `ElError` that was met, `Cancelled` when told to stop."""
+        attempts = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(self.retries + 1),
+            wait=tenacity.wait_exponential_jitter(initial=0.5, max=30),
+            retry=tenacity.retry_if_exception(lambda error: isinstance(error, ElError) and error.retryable),
+            sleep=cancelled.wait if cancelled is not None else tenacity.nap.sleep,  # type: ignore[arg-type]
+            reraise=True,
+        )
+        for attempt in attempts:
+            with attempt:
+                return self._run(progress, cancelled, attempt.retry_state.attempt_number)
+        raise AssertionError("unreachable")
+
+    def _run(self, progress: Progress | None, cancelled: Event | None, attempt: int) -> SliceResult:
+        started = _now()
+        landing = _LandingFiles(self, pa.schema([*self.schema, *LANDING]))
+        rows = size = 0
+        try:
+            connector = open_connector(self.connection.settings, str(self.connection))
+            with connector as source, source.read_buffer(self.request) as buffer:
+                for batch in buffer:
+                    if cancelled is not None and cancelled.is_set():
+                        raise Cancelled(f"{self.table}: interrupted")
+                    landing.write(self._land(batch, started))
+                    rows += batch.num_rows
+                    size += batch.nbytes
+                    if progress is not None:
+                        progress(self.table, batch.num_rows, batch.nbytes)
+            files = landing.close()
+        except BaseException:
+            landing.discard()
+            if progress is not None:
+                progress(self.table, -rows, -size)
+            raise
+        return SliceResult(files, rows, size, started, _now(), attempt)
+
+    def _land(self, batch: pa.RecordBatch, extracted_at: datetime) -> pa.RecordBatch:
+        columns = []
+        for field in self.schema:
+            column = batch.column(field.name)
+            if column.type != field.type:
+                try:
+                    column = column.cast(field.type)
+                except pa.ArrowInvalid as error:
+                    raise ReadError(f"{self.table}.{field.name}: a value does not fit {field.type}: {error}") from None
+            columns.append(column)
+        position: pa.Array = pa.nulls(batch.num_rows, pa.string())
+        if self.position is not None:
+            position = sortable(batch.column(self.position))
+        columns += [
+            pa.repeat(pa.scalar(self.load_id), batch.num_rows),
+            pa.repeat(pa.scalar(self.op), batch.num_rows),
+            position,
+            pa.repeat(pa.scalar(extracted_at, LANDING[3].type), batch.num_rows),
+        ]
+        return pa.RecordBatch.from_arrays(columns, schema=pa.schema([*self.schema, *LANDING]))
+
+
+class _LandingFiles:
+    """Parquet files that are closed at a size, named after the slice."""
+
+    def __init__(self, work: Slice, schema: pa.Schema) -> None:
+        self._work = work
+        self._schema = schema
+        self._files: list[LandedFile] = []
+        self._waiting: list[pa.RecordBatch] = []
+        self._waiting_bytes = 0
+        self._writer: pq.ParquetWriter | None = None
+        self._sink: pa.NativeFile | None = None
+        self._path: Path | None = None
+        self._rows = 0
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        self._waiting.append(batch)
+        self._waiting_bytes += batch.nbytes
+        if self._waiting_bytes >= ROW_GROUP_BYTES:
+            self._flush()
+            if self._sink is not None and self._sink.tell() >= self._work.file_bytes:
+                self._finish()
+
+    def close(self) -> tuple[LandedFile, ...]:
+        self._flush()
+        self._finish()
+        return tuple(self._files)
+
+    def discard(self) -> None:
+        self._waiting.clear()
+        if self._writer is not None:
+            self._writer.close()
+        if self._sink is not None:
+            self._sink.close()
+        for path in [*(file.path for file in self._files), *([self._path] if self._path else [])]:
+            path.unlink(missing_ok=True)
+
+    def _flush(self) -> None:
+        if not self._waiting:
+            return
+        if self._writer is None:
+            self._path = self._work.directory / f"{self._work.stem}-{len(self._files):04d}.parquet"
+            self._sink = pa.OSFile(str(self._path), "wb")
+            self._writer = pq.ParquetWriter(
+                self._sink, self._schema, compression="zstd", compression_level=1, store_schema=True
+            )
+        table = pa.Table.from_batches(self._waiting, schema=self._schema)
+        self._writer.write_table(table, row_group_size=max(1, table.num_rows))
+        self._rows += table.num_rows
+        self._waiting.clear()
+        self._waiting_bytes = 0
+
+    def _finish(self) -> None:
+        if self._writer is None or self._sink is None or self._path is None:
+            return
+        self._writer.close()
+        size = self._sink.tell()
+        self._sink.close()
+        self._files.append(LandedFile(self._path, self._rows, size))
+        self._writer = self._sink = self._path = None
+        self._rows = 0
