@@ -112,7 +112,7 @@ LOSSY = [
     (SourceType("datetimeoffset", scale=7), None, pa.timestamp("us", tz="UTC"), "offset"),
     (SourceType("time", scale=7), "DATEADD", pa.time64("us"), "seventh digit"),
     (SourceType("decimal", precision=38, scale=38), "DECIMAL(38,37)", pa.decimal128(38, 37), "38th digit"),
-    (SourceType("vector"), "NVARCHAR(MAX)", pa.string(), "ninth digit"),
+    (SourceType("vector"), "NVARCHAR(MAX)", pa.string(), "last digits of each number"),
     (SourceType("geography"), "'SRID='", pa.string(), "digits of coordinates"),
     (SourceType("geometry"), "'SRID='", pa.string(), "digits of coordinates"),
 ]
