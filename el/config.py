@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from el.connectors.request import Op
 from el.errors import ConfigError
 
 
@@ -29,6 +30,15 @@ def _duration(value: Any) -> Any:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
+
+
+def _lag(value: Any) -> Any:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    return _duration(value)
+
+
+Lag = Annotated[int | timedelta, BeforeValidator(_lag)]
 
 
 class Strict(BaseModel):
@@ -83,12 +93,32 @@ class ColumnSettings(Strict):
     trim: bool = False
 
 
+class FilterSettings(Strict):
+    """A typed condition on one column: the value is bound as a parameter of the column's own type."""
+
+    column: str
+    op: Op
+    value: str | int | float | date | datetime | None = None
+
+    @model_validator(mode="after")
+    def _value_fits(self) -> FilterSettings:
+        unary = self.op in (Op.IS_NULL, Op.NOT_NULL)
+        if unary != (self.value is None):
+            raise ValueError(f"`op: {self.op}` {'takes no value' if unary else 'needs a value'}")
+        return self
+
+    @property
+    def text(self) -> str:
+        """The value in canonical text."""
+        return self.value.isoformat() if isinstance(self.value, date) else str(self.value)
+
+
 class TableSettings(Strict):
     """One entry of `tables`: a glob over "schema.table", or a stream of the user's own with `query` and `key`.
 
     cursor: the growing column. lag: how far behind the last value a cursor window begins, for late commits.
-    filter: a condition of the source's SQL that limits what is taken. partition_by: a whole-number column by
-    whose ranges a first read is divided.
+    filters: conditions that limit what is taken. partition_by: a whole-number column by whose ranges a snapshot is
+    divided. skip_unchanged: a full snapshot whose content is what raw holds already is not loaded again.
     """
 
     name: str
@@ -97,14 +127,15 @@ class TableSettings(Strict):
     strategy: StrategyName | None = None
     key: tuple[str, ...] | None = None
     cursor: str | None = None
-    lag: Annotated[int, Field(ge=0)] | Duration | None = None
+    lag: Lag | None = None
+    filters: tuple[FilterSettings, ...] = ()
     partition_by: str | None = None
     partitions: int | None = Field(default=None, ge=1, le=1000)
     rename: str | None = None
     types: Literal["exact", "lossy"] | None = None
     trim: bool | None = None
     exclude: bool = False
-    skip_unchanged: bool | None = None
+    skip_unchanged: bool = True
     columns: dict[str, ColumnSettings] = Field(default_factory=dict)
 
     @model_validator(mode="before")

@@ -27,8 +27,8 @@ LEDGER_SCHEMA = pa.schema(
         pa.field("partitions", pa.int64()),
         pa.field("fingerprint", pa.string()),
         pa.field("run_id", pa.string()),
-        pa.field("started_at", pa.timestamp("us", tz="UTC")),
-        pa.field("finished_at", pa.timestamp("us", tz="UTC")),
+        pa.field("started_at", pa.timestamp("us")),
+        pa.field("finished_at", pa.timestamp("us")),
         pa.field("el_version", pa.string()),
         pa.field("_dlt_load_id", pa.string()),
     ]

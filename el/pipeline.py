@@ -7,6 +7,7 @@ travels in the same package as its rows. What an earlier run left unfinished is 
 from __future__ import annotations
 
 import shutil
+import sys
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +34,7 @@ from el.ledger import LEDGER_SCHEMA, LEDGER_TABLE, LedgerEntry
 from el.plan import Plan, TablePlan, choose_tables, make_plan, raw_names
 from el.profiles import Output
 from el.report import Reporter, RunReport, TableReport
-from el.slice import LANDING, Cancelled, LandedFile, Slice, SliceResult
+from el.slice import LANDING, STEP, Cancelled, LandedFile, Slice, SliceResult
 from el.strategies.window import Kind
 
 
@@ -90,12 +91,14 @@ def run(job: Job, reporter: Reporter, executor: Executor | None = None) -> RunRe
             finished.extend(loader(schema).finish_pending())
 
     plan = plan_job(job, warehouse, finish)
+    sys.audit(STEP, "planned")
     reporter.planned(plan)
     spool = job.home / "spool" / job.run_id
     reports: list[TableReport] = []
     try:
         load_ids = _load_ids(warehouse, plan)
         landed = _extract(job, plan, load_ids, spool, reporter, executor)
+        sys.audit(STEP, "extracted")
         for schema, tables in plan.by_schema().items():
             reports += _load(job, warehouse, loader(schema), schema, load_ids[schema], tables, landed, spool, reporter)
     finally:
@@ -262,8 +265,10 @@ def _load(
         reporter.say(f"loading {schema}: {len(package)} tables, {sum(int(str(r['row_count'])) for r in ledger):,} rows")
         with warehouse.connector:
             warehouse.prepare(schema)
+        sys.audit(STEP, "raw schema prepared")
         loader.load(load_id, [*package, _ledger_table(ledger, spool / schema)])
         _confirm(warehouse, schema, load_id, ledger)
+        sys.audit(STEP, "load confirmed")
     return [reports[table.name] for table in tables]
 
 

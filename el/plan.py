@@ -197,6 +197,8 @@ def _plan_table(
     notes = [f"{column.source.name}: {column.carried.loses}" for column in columns if column.carried.loses]
     base = _request(config, catalog, table, settings)
     subject = Subject(table, settings, base, catalog)
+    if settings.cursor is not None and table.column(settings.cursor) is None:
+        raise PlanError(f"{table.name} has no column {settings.cursor!r} for the cursor")
     strategy, why = choose(settings.strategy or config.defaults.strategy, subject, source)
     if last is not None and last.strategy != strategy.name:
         notes.append(f"the last load was {last.strategy}: a new snapshot begins")

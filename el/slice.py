@@ -7,6 +7,7 @@ Memory is bounded by a few record batches, whatever the table's size.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +23,10 @@ from el.connectors.request import ReadRequest
 from el.errors import ElError, ReadError
 from el.profiles import Output
 from el.strategies.position import sortable
+
+# Raised by `sys.audit` at each step of a run, with the step's name: whoever traces a run, or stops one at a given
+# step to see that the next one completes it, listens with `sys.addaudithook`.
+STEP = "el.step"
 
 LOAD_ID = "_dlt_load_id"
 LANDING = (
@@ -108,6 +113,7 @@ class Slice:
         started = _now()
         landing = _LandingFiles(self, pa.schema([*self.schema, *LANDING]))
         rows = size = 0
+        sys.audit(STEP, "slice begun")
         try:
             connector = open_connector(self.connection.settings, str(self.connection))
             with connector as source, source.read_buffer(self.request) as buffer:
@@ -115,11 +121,13 @@ class Slice:
                     if cancelled is not None and cancelled.is_set():
                         raise Cancelled(f"{self.table}: interrupted")
                     landing.write(self._land(batch, started))
+                    sys.audit(STEP, "batch written")
                     rows += batch.num_rows
                     size += batch.nbytes
                     if progress is not None:
                         progress(self.table, batch.num_rows, batch.nbytes)
             files = landing.close()
+            sys.audit(STEP, "slice finished")
         except BaseException:
             landing.discard()
             if progress is not None:

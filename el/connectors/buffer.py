@@ -92,7 +92,8 @@ class Buffer:
 
     def to_pandas(self, **options: Any) -> pd.DataFrame:
         """All rows as a pandas frame; `options` go to `pyarrow.Table.to_pandas`."""
-        return self.to_arrow().to_pandas(**options)
+        frame: pd.DataFrame = self.to_arrow().to_pandas(**options)
+        return frame
 
     def to_polars(self) -> pl.DataFrame:
         """All rows as a Polars frame; needs the `polars` package."""

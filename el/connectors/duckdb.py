@@ -33,6 +33,7 @@ class DuckDbConfig(ConnectionConfig):
 
 DUCKDB = Dialect(
     name="duckdb",
+    masks={"sha256": "sha256(CAST({column} AS VARCHAR))", "null": "CAST(NULL AS VARCHAR)"},
     bind={"varchar": "?", "blob": "unhex(substr(?, 3))"},
     text={
         "timestamp": "strftime({column}, '%Y-%m-%dT%H:%M:%S.%f')",

@@ -89,9 +89,7 @@ def build_select(request: ReadRequest, dialect: Dialect) -> Statement:
     return Statement(select.sql(dialect=dialect.name), tuple(parameters))
 
 
-def build_extreme(
-    function: str, request: ReadRequest, column: str, type_: SourceType, dialect: Dialect
-) -> Statement:
+def build_extreme(function: str, request: ReadRequest, column: str, type_: SourceType, dialect: Dialect) -> Statement:
     """SELECT MAX(column) or MIN(column), in canonical text, of what `request` reads, its conditions applied."""
     parameters: list[object] = []
     quoted = dialect.quote(column)

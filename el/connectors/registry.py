@@ -40,8 +40,7 @@ def connector_class(scheme: str) -> type[Connector]:
     except KeyError:
         known = ", ".join(sorted(schemes()))
         raise ConfigError(f"there is no connector for type {scheme!r}; there are: {known}") from None
-    found = getattr(import_module(module), name)
-    assert issubclass(found, Connector)
+    found: type[Connector] = getattr(import_module(module), name)
     return found
 
 

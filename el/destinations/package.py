@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from el.destinations.base import Warehouse
 from el.errors import ElError, LoadError
-from el.slice import LandedFile
+from el.slice import STEP, LandedFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ class Loader:
         source = _source(dlt.Schema(self._raw_schema), tables)
         with _as_load_error(self._raw_schema), _named(load_id):
             extracted = pipeline.extract(source, loader_file_format="parquet")
+        sys.audit(STEP, "package extracted")
         if extracted.loads_ids != [load_id]:
             raise LoadError(f"dlt named the package {extracted.loads_ids}, its rows say {load_id}")
         self._load(pipeline)
@@ -93,10 +95,12 @@ class Loader:
     def clean(self) -> None:
         """Empty the working folder; only ever called when no package waits in it."""
         shutil.rmtree(self._home / self._name, ignore_errors=True)
+        sys.audit(STEP, "working folder emptied")
 
     def _load(self, pipeline: dlt.Pipeline) -> list[str]:
         with _as_load_error(self._raw_schema):
             pipeline.normalize()
+        sys.audit(STEP, "package normalized")
         load_ids = list(pipeline.list_normalized_load_packages())
         attempts = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(self._retries + 1),
@@ -108,8 +112,10 @@ class Loader:
             with attempt:
                 for load_id in list(pipeline.list_normalized_load_packages()):
                     self._rewind(pipeline, load_id)
+                sys.audit(STEP, "package ready to load")
                 with _as_load_error(self._raw_schema):
                     pipeline.load()
+                sys.audit(STEP, "package loaded")
         return load_ids
 
     def _rewind(self, pipeline: dlt.Pipeline, load_id: str) -> None:
@@ -129,6 +135,7 @@ class Loader:
                 packages.delete_package(load_id)
                 return
             self._warehouse.discard(self._raw_schema, load_id, sorted(doubtful))
+            sys.audit(STEP, "doubtful rows removed")
         folder = Path(packages.storage.make_full_path(packages.get_package_path(load_id)))
         for state in ("started_jobs", "failed_jobs", "completed_jobs"):
             for path in (folder / state).iterdir():
@@ -141,7 +148,7 @@ class Loader:
 @contextlib.contextmanager
 def _named(load_id: str) -> Iterator[None]:
     """dlt names a package by the clock when it makes it; the rows were written before, and carry the name already."""
-    original = extract_storage.create_load_id
+    original = extract_storage.create_load_id  # type: ignore[attr-defined]
     extract_storage.create_load_id = lambda: load_id  # type: ignore[attr-defined]
     try:
         yield

@@ -10,6 +10,8 @@ from el.strategies.cursor import Cursor
 from el.strategies.full import Full
 from el.strategies.rowversion import Rowversion
 
+__all__ = ["STRATEGIES", "Strategy", "Subject", "choose"]
+
 STRATEGIES: tuple[Strategy, ...] = (Rowversion(), Cursor(), Full())
 
 

@@ -1,0 +1,28 @@
+"""A snapshot divided by ranges of one whole-number column, so that several connections can read it.
+
+Guarantee: whatever the least and the greatest value were, the ranges cover every row exactly once: the first has no
+lower end and takes NULL, the last has no upper end.
+"""
+
+from __future__ import annotations
+
+from el.connectors.catalog import SourceType
+from el.connectors.request import Condition, Op, Value
+
+WHOLE_NUMBERS = frozenset({"tinyint", "smallint", "int", "integer", "bigint", "hugeint", "decimal", "numeric"})
+
+
+def divide(column: str, type_: SourceType, least: int, greatest: int, parts: int) -> tuple[tuple[Condition, ...], ...]:
+    """At most `parts` ranges of equal width between `least` and `greatest`; one empty range if they cannot be cut."""
+    width = greatest - least + 1
+    parts = max(1, min(parts, width))
+    cuts = [least + width * number // parts for number in range(1, parts)]
+    ranges: list[tuple[Condition, ...]] = []
+    for number in range(parts):
+        conditions: list[Condition] = []
+        if number > 0:
+            conditions.append(Condition(column, Op.GE, Value(str(cuts[number - 1]), type_)))
+        if number < parts - 1:
+            conditions.append(Condition(column, Op.LT, Value(str(cuts[number]), type_), or_null=number == 0))
+        ranges.append(tuple(conditions))
+    return tuple(ranges)

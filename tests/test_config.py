@@ -1,0 +1,92 @@
+"""el.yml: what is wrong in it is said in one line, with the file, the line, and what to do."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from el.config import StrategyName, load_config
+from el.errors import ConfigError
+
+GOOD = """\
+version: 1
+source: shop
+destination: warehouse
+tables:
+  - {name: "sales.*"}
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "el.yml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def refused(folder: Path, text: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load_config(write(folder, text))
+    assert caught.value.exit_code == 2
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_defaults_are_filled_in(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path, GOOD))
+    assert config.defaults.strategy is StrategyName.AUTO
+    assert config.raw.naming == "snake_case"
+    assert config.raw.schema_ == "{source}_{schema}"
+
+
+def test_an_unknown_key_names_its_line_and_the_key_that_was_meant(tmp_path: Path) -> None:
+    message = refused(tmp_path, GOOD + "  - name: sales.orders\n    stratgy: full\n")
+    assert "line 7" in message
+    assert "stratgy" in message
+    assert "did you mean strategy?" in message
+
+
+def test_an_unknown_key_at_the_top_names_its_line(tmp_path: Path) -> None:
+    assert "line 6: dump: unknown key" in refused(tmp_path, GOOD + "dump: []\n")
+
+
+def test_a_missing_key_is_named(tmp_path: Path) -> None:
+    assert "destination: this key is required" in refused(tmp_path, "version: 1\nsource: a\ntables: [{name: a.b}]\n")
+
+
+@pytest.mark.parametrize(
+    ("entry", "says"),
+    [
+        ("{name: orders}", "schema.table"),
+        ("{name: s.o, strategy: fastest}", "strategy"),
+        ("{name: s.o, lag: soon}", "a duration is a number"),
+        ("{name: s.o, query: select 1, query_file: q.sql}", "either query or query_file"),
+        ("{name: 's.*', query: select 1}", "plain name"),
+        ("{name: s.o, columns: {a: {maks: sha256}}}", "did you mean mask?"),
+        ("{name: s.o, filters: [{column: a, op: '='}]}", "needs a value"),
+        ("{name: s.o, partitions: 0}", "greater than or equal to 1"),
+    ],
+)
+def test_a_bad_table_entry_is_refused_with_its_line(tmp_path: Path, entry: str, says: str) -> None:
+    message = refused(tmp_path, GOOD + f"  - {entry}\n")
+    assert "line 6" in message
+    assert says in message
+
+
+def test_no_yaml_no_file_and_an_empty_file_each_say_so(tmp_path: Path) -> None:
+    assert "not valid YAML" in refused(tmp_path, "version: [1\n")
+    assert "expected settings" in refused(tmp_path, "")
+    with pytest.raises(ConfigError, match="is not there"):
+        load_config(tmp_path / "other.yml")
+
+
+def test_a_lag_is_a_number_or_a_duration(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path, GOOD + "  - {name: s.a, lag: 30m}\n  - {name: s.b, lag: 100}\n"))
+    assert config.tables[1].lag == timedelta(minutes=30)
+    assert config.tables[2].lag == 100
+
+
+def test_the_target_can_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EL_TARGET", "prod")
+    assert load_config(write(tmp_path, GOOD)).target == "prod"

@@ -1,0 +1,80 @@
+"""A run that is killed at any step: the next one completes it, and every row stands in raw exactly once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.shop import Workspace
+
+CHANGES = """
+UPDATE sales.orders SET note = 'changed', updated_at = TIMESTAMP '2024-02-01' + INTERVAL (id) SECOND WHERE id < 50;
+DELETE FROM sales.lines WHERE order_id = 7;
+"""
+
+# What a run consists of, as its own steps name it; each is found in the run, or the test fails.
+STEPS = [
+    ("planned", 1),
+    ("slice begun", 2),
+    ("batch written", 1),
+    ("slice finished", 1),
+    ("extracted", 1),
+    ("raw schema prepared", 1),
+    ("package extracted", 1),
+    ("package normalized", 1),
+    ("package ready to load", 1),
+    ("file moved to started_jobs", 1),
+    ("file moved to completed_jobs", 1),
+    ("file moved to completed_jobs", 3),
+    ("package loaded", 1),
+    ("working folder emptied", 1),
+    ("load confirmed", 1),
+]
+
+
+def raw_state(shop: Workspace) -> dict[str, list[tuple[object, ...]]]:
+    """All of raw but the names and the times of loads."""
+    return {
+        "orders": shop.complete("orders", "id, note, amount, updated_at, _el_op, _el_position"),
+        "lines": shop.complete("lines", "order_id, line_no, price, _el_op"),
+        "ledger": shop.complete("_el_ledger", "table_name, kind, lower_bound, upper_bound, row_count"),
+        "doubled": shop.warehouse("SELECT load_id FROM shop_sales._dlt_loads GROUP BY 1 HAVING count(*) > 1"),
+        "orphans": shop.warehouse(
+            "SELECT count(*) FROM shop_sales.orders WHERE _dlt_load_id NOT IN "
+            "(SELECT load_id FROM shop_sales._dlt_loads WHERE status = 0)"
+        ),
+    }
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[object, ...]]]:
+    shop = Workspace(tmp_path_factory.mktemp("undisturbed")).create()
+    assert shop.run() == 0
+    shop.source(CHANGES)
+    assert shop.run() == 0
+    return raw_state(shop)
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: f"{step[0]}, {step[1]}")
+def test_a_killed_run_is_completed_by_the_next(
+    tmp_path: Path, step: tuple[str, int], undisturbed: dict[str, list[tuple[object, ...]]]
+) -> None:
+    shop = Workspace(tmp_path).create()
+    assert shop.run() == 0
+    shop.source(CHANGES)
+    assert shop.run(stop_at=step) == -9, f"the run never came to {step}"
+    assert shop.run() == 0
+    assert raw_state(shop) == undisturbed
+
+
+def test_a_run_killed_while_it_recovers_is_completed_by_the_third(
+    tmp_path: Path, undisturbed: dict[str, list[tuple[object, ...]]]
+) -> None:
+    shop = Workspace(tmp_path).create()
+    assert shop.run() == 0
+    shop.source(CHANGES)
+    assert shop.run(stop_at=("file moved to completed_jobs", 1)) == -9
+    assert shop.run(stop_at=("package ready to load", 1)) == -9
+    assert shop.run() == 0
+    assert raw_state(shop) == undisturbed

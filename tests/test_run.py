@@ -1,0 +1,240 @@
+"""python -m el.run, on DuckDB as source and warehouse: what is taken, what is said, what comes out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from el.cli import main
+from el.config import load_config
+from el.pipeline import Job, run
+from el.profiles import load_output
+from el.report import Silent
+from tests.shop import Workspace, inside
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("EL_TARGET", raising=False)
+    return Workspace(tmp_path).create()
+
+
+def el(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = main(list(arguments))
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def statuses(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, tuple[str, int]]:
+    code, out, _ = el(capsys, "run", "--json", *arguments)
+    assert code == 0
+    return {table["table"]: (table["status"], table["rows"]) for table in json.loads(out)["tables"]}
+
+
+def test_the_first_run_takes_everything_and_the_ledger_says_so(
+    shop: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert statuses(capsys) == {
+        "sales.lines": ("loaded", 9000),
+        "sales.nothing": ("loaded", 0),
+        "sales.orders": ("loaded", 3000),
+    }
+    ledger = shop.complete("_el_ledger", "table_name, kind, strategy, row_count, upper_bound")
+    assert ledger == [
+        ("lines", "snapshot", "full", 9000, None),
+        ("nothing", "snapshot", "full", 0, None),
+        ("orders", "snapshot", "cursor", 3000, "2024-01-03T01:59:00.000000"),
+    ]
+    assert shop.warehouse("SELECT count(*) FROM shop_sales.nothing") == [(0,)]
+
+
+def test_a_second_run_takes_only_what_changed_and_a_third_nothing(
+    shop: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    statuses(capsys)
+    shop.source("UPDATE sales.orders SET note = 'changed', updated_at = TIMESTAMP '2024-02-01' WHERE id < 10")
+    shop.source("INSERT INTO sales.orders VALUES (9000, NULL, NULL, TIMESTAMP '2024-02-02')")
+    assert statuses(capsys) == {
+        "sales.lines": ("unchanged", 0),
+        "sales.nothing": ("unchanged", 0),
+        "sales.orders": ("loaded", 11),
+    }
+    assert {table: status for table, (status, _) in statuses(capsys).items()} == {
+        "sales.lines": "unchanged",
+        "sales.nothing": "unchanged",
+        "sales.orders": "nothing new",
+    }
+    operations = shop.complete("orders", "_el_op, note, _el_position")
+    assert len(operations) == 3011
+    assert ("U", "changed", "2024-02-01 00:00:00.000000") in operations
+
+
+def test_a_full_table_that_lost_a_row_is_a_new_snapshot(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    statuses(capsys)
+    shop.source("DELETE FROM sales.lines WHERE order_id = 5 AND line_no = 1")
+    assert statuses(capsys)["sales.lines"] == ("loaded", 8999)
+
+
+def test_full_refresh_takes_every_table_again(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    statuses(capsys)
+    again = statuses(capsys, "--full-refresh")
+    assert again["sales.orders"] == ("loaded", 3000)
+    assert again["sales.lines"] == ("loaded", 9000)
+
+
+def test_select_takes_only_what_it_names(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    assert set(statuses(capsys, "--select", "orders")) == {"sales.orders"}
+    assert set(statuses(capsys, "--select", "sales.l*", "sales.nothing")) == {"sales.lines", "sales.nothing"}
+
+
+def test_a_dry_run_prints_the_plan_and_moves_nothing(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = el(capsys, "run", "--dry-run")
+    assert code == 0
+    assert "sales.orders  (3,000 rows)  ->  shop_sales.orders" in out
+    assert "cursor: `cursor: updated_at` is set" in out
+    assert "updated_at <= 2024-01-03T01:59:00.000000 or null (never loaded)" in out
+    assert shop.warehouse("SELECT count(*) FROM duckdb_tables()") == [(0,)]
+
+
+def test_plan_says_since_when_and_sql_shows_bound_parameters(
+    shop: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    statuses(capsys)
+    shop.source("UPDATE sales.orders SET updated_at = TIMESTAMP '2024-02-01' WHERE id = 1")
+    code, out, _ = el(capsys, "plan")
+    assert code == 0
+    assert "delta: 2024-01-03T01:59:00.000000 < updated_at <= 2024-02-01T00:00:00.000000 (last load 1" in out
+    code, out, _ = el(capsys, "plan", "--sql", "--select", "orders")
+    assert 'WHERE "updated_at" > CAST(? AS TIMESTAMP) AND "updated_at" <= CAST(? AS TIMESTAMP)' in out
+    assert "-- parameters: '2024-01-03T01:59:00.000000', '2024-02-01T00:00:00.000000'" in out
+
+
+def test_a_query_of_ones_own_is_a_stream_with_its_key(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    (shop.path / "big.sql").write_text(
+        "WITH big AS (SELECT * FROM sales.orders WHERE amount > 1000) SELECT id, amount, updated_at FROM big"
+    )
+    entry = "  - {name: reports.big_orders, query_file: big.sql, key: id, cursor: updated_at}\n"
+    with open(shop.path / "el.yml", "a") as config:
+        config.write(entry)
+    assert statuses(capsys, "--select", "big_orders") == {"reports.big_orders": ("loaded", 2199)}
+    shop.source("UPDATE sales.orders SET updated_at = TIMESTAMP '2024-02-01' WHERE id = 2999")
+    assert statuses(capsys, "--select", "big_orders") == {"reports.big_orders": ("loaded", 1)}
+
+
+def test_filters_columns_and_masks_hold_for_a_table(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    with open(shop.path / "el.yml", "a") as config:
+        config.write(
+            "  - name: sales.orders\n"
+            "    filters: [{column: id, op: '<', value: 10}]\n"
+            "    columns: {note: {mask: sha256}, amount: {exclude: true}, id: {rename: order_id}}\n"
+        )
+    assert statuses(capsys)["sales.orders"] == ("loaded", 10)
+    rows = shop.complete("orders", "order_id, note")
+    assert rows == [(n, hashlib.sha256(f"order {n}".encode()).hexdigest()) for n in range(10)]
+    assert "amount" not in {row[0] for row in shop.warehouse("DESCRIBE shop_sales.orders")}
+
+
+def test_partitions_bring_every_row_once_null_included(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    shop.source("CREATE TABLE sales.events (n INTEGER, t VARCHAR)")
+    shop.source("INSERT INTO sales.events SELECT if(i % 50 = 0, NULL, i - 500), i FROM range(1000) AS t (i)")
+    with open(shop.path / "el.yml", "a") as config:
+        config.write("  - {name: sales.events, partition_by: n, partitions: 7}\n")
+    assert statuses(capsys, "--select", "events") == {"sales.events": ("loaded", 1000)}
+    assert shop.complete("events", "count(*), count(DISTINCT t)") == [(1000, 1000)]
+    assert shop.complete("_el_ledger", "partitions") == [(7,)]
+
+
+def test_slices_run_on_any_executor(shop: Workspace) -> None:
+    job = Job(
+        load_config(Path("el.yml")),
+        load_output(Path("profiles.yml"), "shop", None),
+        load_output(Path("profiles.yml"), "warehouse", None),
+    )
+    with ProcessPoolExecutor(1) as executor:
+        report = run(job, Silent(), executor)
+    assert report.rows == 12000
+
+
+def test_a_table_that_fails_leaves_the_others_to_be_loaded(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    shop.source("CREATE VIEW sales.broken AS SELECT CAST(note AS INTEGER) AS n FROM sales.orders")
+    code, out, _ = el(capsys, "run", "--json")
+    report = {table["table"]: table for table in json.loads(out)["tables"]}
+    assert code == 1
+    assert report["sales.broken"]["status"] == "failed"
+    assert "database error" in report["sales.broken"]["error"]
+    assert report["sales.orders"]["status"] == "loaded"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--select", "nowhere"), "--select *.nowhere: no table of el.yml matches"),
+        (("--target", "prod"), "has no output 'prod'; it has: local"),
+        (("--config", "other.yml"), "other.yml is not there"),
+        (("--profiles-dir", "elsewhere"), "no profiles.yml in elsewhere"),
+    ],
+)
+def test_a_bad_argument_is_one_line_and_exit_code_2(
+    shop: Workspace, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], says: str
+) -> None:
+    code, _, err = el(capsys, "run", *arguments)
+    assert code == 2
+    assert says in err
+    assert len(err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("entry", "says"),
+    [
+        ("{name: sales.ordrs}", "el.yml line 8: no table matches 'sales.ordrs' in shop; did you mean sales.orders?"),
+        ("{name: sales.orders, columns: {nme: {exclude: true}}}", "sales.orders has no column 'nme'; it has: id, note"),
+        ("{name: sales.orders, cursor: changed_at}", "no column 'changed_at' for the cursor"),
+        ("{name: sales.lines, strategy: rowversion}", "strategy rowversion: there is no rowversion column"),
+        ("{name: sales.lines, strategy: cursor}", "strategy cursor needs `cursor: <column>`"),
+        ("{name: sales.lines, key: [nope]}", "key column 'nope' is not among the columns"),
+        ("{name: sales.lines, partition_by: price}", "'price' is not a whole-number column"),
+        ("{name: sales.lines, rename: orders}", "rename"),
+        ("{name: reports.q, query: 'SELECT 1 FROM nowhere'}", "el.yml line 8: reports.q"),
+        ("{name: sales.orders, filters: [{column: x, op: '=', value: 1}]}", "no column 'x' to filter by"),
+    ],
+)
+def test_what_the_source_has_not_is_one_line_before_anything_moves(
+    shop: Workspace, capsys: pytest.CaptureFixture[str], entry: str, says: str
+) -> None:
+    with open(shop.path / "el.yml", "a") as config:
+        config.write(f"  - {entry}\n")
+    code, out, err = el(capsys, "run", "--progress", "none")
+    assert code == 2, out
+    assert says in err
+    assert len(err.strip().splitlines()) == 1
+    assert not (shop.path / "warehouse.duckdb").exists() or shop.warehouse("SELECT 1 FROM duckdb_tables()") == []
+
+
+def test_a_source_that_is_not_there_is_exit_code_3(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    (shop.path / "shop.duckdb").unlink()
+    code, _, err = el(capsys, "run")
+    assert code == 3
+    assert "shop.duckdb does not exist" in err
+
+
+def test_a_traceback_is_shown_only_when_asked_for(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    (shop.path / "shop.duckdb").unlink()
+    assert "Traceback" not in el(capsys, "run")[2]
+    assert "Traceback" in el(capsys, "run", "--traceback")[2]
+
+
+def test_load_ids_grow_even_when_the_clock_went_back(
+    shop: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statuses(capsys)
+    shop.source("DELETE FROM sales.lines WHERE order_id = 5")
+    with inside(shop.path):
+        monkeypatch.setattr("el.pipeline.time.time_ns", lambda: 1_000_000_000)
+        assert statuses(capsys)["sales.lines"][0] == "loaded"
+    loads = [row[0] for row in shop.warehouse("SELECT load_id FROM shop_sales._dlt_loads ORDER BY inserted_at")]
+    assert loads == sorted(loads)
