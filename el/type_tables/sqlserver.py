@@ -221,8 +221,8 @@ RULES: tuple[TypeRule, ...] = (
     TypeRule(
         ("vector",),
         "vector(n)",
-        "Its 32-bit floats reach a client as bits only through drivers that know the type; the text that SQL Server 2025 "
-        "gives others is not promised to hold the nine digits that a float needs. So there is no exact way.",
+        "Its 32-bit floats reach a client as bits only through drivers that know the type; the text that SQL Server "
+        "2025 gives others is not promised to hold the nine digits that a float needs. So there is no exact way.",
         None,
         lossy=text("CAST({column} AS NVARCHAR(MAX))", loses="the last digits of each number"),
     ),
