@@ -1,0 +1,228 @@
+"""SQL Server: the connector that this project began with.
+
+Guarantees: no transaction stays open unless `transaction()` is used, so no lock outlives its statement; a read under
+SNAPSHOT takes none; a stream that is closed halfway is cancelled. Values are bound and cast to the column's own
+type on the server, so an index serves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import ClassVar
+
+from el.connectors.base import (
+    ArrowStream,
+    Capability,
+    Identity,
+    RowversionSource,
+    WriteMode,
+    WriteResult,
+)
+from el.connectors.catalog import Catalog, SourceType, TableName
+from el.connectors.query import Dialect, Statement
+from el.connectors.request import Isolation, ReadRequest, Value
+from el.connectors.sql import SqlConnector, Stream
+from el.connectors.sqlserver_catalog import read_catalog, source_type
+from el.connectors.sqlserver_config import SqlServerConfig
+from el.connectors.sqlserver_drivers import DRIVERS, Driver
+from el.connectors.sqlserver_errors import connect_error, statement_error
+from el.errors import ElError, PlanError, ReadError
+
+_TEXT = ("char", "varchar", "nchar", "nvarchar")
+_TEMPORAL = ("date", "time", "datetime", "smalldatetime", "datetime2")
+
+TSQL = Dialect(
+    name="tsql",
+    text_type="NVARCHAR(4000)",
+    bind={
+        "rowversion": "CONVERT(BINARY(8), ?, 1)",
+        "binary": "CONVERT({type}, ?, 1)",
+        "varbinary": "CONVERT({type}, ?, 1)",
+        # Styles 126 and 127 are ISO 8601, whatever the login's language (Microsoft Learn, "CAST and CONVERT").
+        "datetime": "CONVERT(DATETIME, ?, 126)",
+        "smalldatetime": "CONVERT(SMALLDATETIME, ?, 126)",
+    },
+    text={
+        **dict.fromkeys(_TEMPORAL, "CONVERT(VARCHAR(40), {column}, 126)"),
+        "datetimeoffset": "CONVERT(VARCHAR(40), {column}, 127)",
+        "float": "CONVERT(VARCHAR(40), {column}, 3)",
+        "real": "CONVERT(VARCHAR(40), {column}, 3)",
+        "money": "CONVERT(VARCHAR(40), {column}, 2)",
+        "smallmoney": "CONVERT(VARCHAR(40), {column}, 2)",
+        "binary": "CONVERT(VARCHAR(8000), {column}, 1)",
+        "varbinary": "CONVERT(VARCHAR(8000), {column}, 1)",
+        "rowversion": "CONVERT(VARCHAR(18), {column}, 1)",
+    },
+    maximum={
+        "rowversion": "CAST({column} AS BINARY(8))",
+        "bit": "CAST({column} AS TINYINT)",
+    },
+    masks={
+        "sha256": "LOWER(CONVERT(VARCHAR(64), HASHBYTES('SHA2_256', CAST({column} AS NVARCHAR(MAX))), 2))",
+        "null": "CAST(NULL AS VARCHAR(64))",
+    },
+)
+
+
+class SqlServer(SqlConnector, RowversionSource):
+    """A SQL Server database, through mssql-python or pyodbc as the profile says."""
+
+    scheme = "sqlserver"
+    capabilities = frozenset(
+        {
+            Capability.READ,
+            Capability.APPEND,
+            Capability.REPLACE,
+            Capability.MERGE,
+            Capability.SNAPSHOT_ISOLATION,
+            Capability.SQL,
+        }
+    )
+    config_type = SqlServerConfig
+    dialect: ClassVar[Dialect] = TSQL
+    config: SqlServerConfig
+
+    def __init__(self, config: SqlServerConfig) -> None:
+        super().__init__(config)
+        self._driver: Driver | None = None
+        self._isolation: Isolation | None = None
+
+    def connect(self) -> None:
+        try:
+            self._driver = DRIVERS[self.config.reader](self.config)
+        except Exception as error:
+            raise connect_error(error, self.config) from None
+        self._isolation = None
+        timeout = self.config.lock_timeout * 1000 or -1
+        self.execute(Statement(f"SET LOCK_TIMEOUT {timeout}"))
+
+    def close(self) -> None:
+        driver, self._driver = self._driver, None
+        if driver is not None:
+            driver.close()
+
+    @property
+    def driver(self) -> Driver:
+        """The open driver; `ReadError` when there is none."""
+        if self._driver is None:
+            raise ReadError("the connection to SQL Server is closed; use the connector inside `with`")
+        return self._driver
+
+    def ping(self) -> Identity:
+        row = self.fetch(Statement("SELECT @@SERVERNAME, @@VERSION, DB_NAME(), SUSER_SNAME()"))[0]
+        held = []
+        for role in ("db_owner", "db_datareader", "db_datawriter", "db_ddladmin"):
+            if self.fetch(Statement("SELECT IS_MEMBER(?)", (role,)))[0][0] == 1:
+                held.append(role)
+        return Identity(str(row[0]), " ".join(str(row[1]).split()), str(row[2]), str(row[3]), tuple(held))
+
+    def describe(self, schemas: Sequence[str] | None = None) -> Catalog:
+        return read_catalog(self.fetch, schemas)
+
+    def _isolate(self, isolation: Isolation) -> None:
+        if isolation is not self._isolation:
+            level = "SNAPSHOT" if isolation is Isolation.SNAPSHOT else "READ COMMITTED"
+            self.execute(Statement(f"SET TRANSACTION ISOLATION LEVEL {level}"))
+            self._isolation = isolation
+
+    def _stream(self, statement: Statement, request: ReadRequest) -> Stream:
+        return self.driver.stream(statement, request.batch_rows)
+
+    def fetch(self, statement: Statement) -> list[tuple[object, ...]]:
+        try:
+            return self.driver.fetch(statement)
+        except Exception as error:
+            raise self.translate(error) from None
+
+    def execute(self, statement: Statement) -> int:
+        try:
+            return self.driver.execute(statement)
+        except Exception as error:
+            raise self.translate(error, writing=True) from None
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        connection = self.driver.connection
+        self.driver.autocommit(False)
+        try:
+            yield
+            connection.commit()
+        except BaseException:
+            connection.rollback()
+            raise
+        finally:
+            self.driver.autocommit(True)
+
+    def min_active_rowversion(self) -> Value:
+        sql = "SELECT CONVERT(VARCHAR(18), CAST(MIN_ACTIVE_ROWVERSION() AS BINARY(8)), 1)"
+        return Value(str(self.fetch(Statement(sql))[0][0]), SourceType("rowversion"))
+
+    def column_type(self, request: ReadRequest, column: str) -> SourceType:
+        query = request.query or f"SELECT * FROM {self.dialect.quote_table(_named(request))}"
+        for name, type_ in self.query_columns(query):
+            if name.lower() == column.lower():
+                return type_
+        raise PlanError(f"{request.table or 'the query'} has no column {column!r}")
+
+    def query_columns(self, query: str) -> tuple[tuple[str, SourceType], ...]:
+        described = (
+            "SELECT d.name, COALESCE(u.name, TYPE_NAME(d.system_type_id), d.system_type_name), "
+            "TYPE_NAME(d.system_type_id), d.max_length, d.precision, d.scale "
+            "FROM sys.dm_exec_describe_first_result_set(?, NULL, 0) AS d "
+            "LEFT JOIN sys.types AS u ON u.user_type_id = d.user_type_id "
+            "WHERE d.is_hidden = 0 OR d.is_hidden IS NULL ORDER BY d.column_ordinal"
+        )
+        try:
+            rows = self.fetch(Statement(described, (query,)))
+        except ElError:
+            rows = []
+        if rows:
+            return tuple((str(r[0] or ""), _described(r)) for r in rows)
+        return self._query_columns_by_view(query)
+
+    def _query_columns_by_view(self, query: str) -> tuple[tuple[str, SourceType], ...]:
+        """For servers without the describing function: what a temporary table made from no row of it looks like."""
+        try:
+            self.driver.execute(Statement(f"SELECT TOP 0 * INTO #el_described FROM ({query}) AS q"))
+            rows = self.fetch(
+                Statement(
+                    "SELECT c.name, t.name, t.name, c.max_length, c.precision, c.scale FROM tempdb.sys.columns AS c "
+                    "JOIN tempdb.sys.types AS t ON t.user_type_id = c.user_type_id "
+                    "WHERE c.object_id = OBJECT_ID('tempdb..#el_described') ORDER BY c.column_id"
+                )
+            )
+            self.driver.execute(Statement("DROP TABLE #el_described"))
+        except ElError:
+            raise
+        except Exception as error:
+            raise self.translate(error) from None
+        if not rows:
+            raise PlanError("the columns of the query cannot be described by this server")
+        return tuple((str(r[0]), _described(r)) for r in rows)
+
+    def write_buffer(
+        self,
+        target: TableName,
+        data: ArrowStream,
+        mode: WriteMode = WriteMode.APPEND,
+        *,
+        key: Sequence[str] = (),
+        run_id: str,
+    ) -> WriteResult:
+        from el.connectors.sqlserver_write import write
+
+        return write(self, target, data, mode, tuple(key), run_id)
+
+    def translate(self, error: Exception, *, writing: bool = False) -> ElError:
+        return statement_error(error, writing=writing)
+
+
+def _named(request: ReadRequest) -> TableName:
+    assert request.table is not None
+    return request.table
+
+
+def _described(row: tuple[object, ...]) -> SourceType:
+    _, name, base, length, precision, scale = row
+    return source_type(str(name), str(base) if base else None, int(str(length)), int(str(precision)), int(str(scale)))

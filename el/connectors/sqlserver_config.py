@@ -1,0 +1,101 @@
+"""Where a SQL Server is and how it is reached, out of a dbt-sqlserver profile output.
+
+`encrypt` is on unless it is turned off; a certificate that this machine does not trust must be allowed by name
+(`trust_cert: true`). No password stands in any repr.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
+
+from el.connectors.base import ConnectionConfig
+
+# Braces protect a value in an ODBC connection string; a closing brace in it is doubled
+# (Microsoft Learn, "SQLDriverConnect Function", connection strings).
+_SPECIAL = frozenset("[]{}(),;?*=!@ ")
+
+
+class SqlServerConfig(ConnectionConfig):
+    """The fields that dbt-sqlserver has, and el's own: `reader`, `dsn`, `odbc`, and the timeouts.
+
+    reader: mssql-python brings its driver along and needs no driver manager; pyodbc is for a DSN, Kerberos, FreeTDS
+        or an old server. odbc: further keywords of the connection string, as the driver spells them.
+    login_timeout, query_timeout: seconds; lock_timeout: seconds that a read waits for a lock. 0 waits for ever.
+    """
+
+    host: str | None = Field(default=None, validation_alias=AliasChoices("host", "server"))
+    port: int = Field(default=1433, ge=1, le=65535)
+    database: str | None = Field(default=None, validation_alias=AliasChoices("database", "db"))
+    user: str | None = Field(default=None, validation_alias=AliasChoices("user", "username", "UID", "uid"))
+    password: SecretStr | None = Field(default=None, validation_alias=AliasChoices("password", "PWD", "pwd", "pass"))
+    authentication: str | None = None
+    windows_login: bool = Field(default=False, validation_alias=AliasChoices("windows_login", "trusted_connection"))
+    encrypt: bool = True
+    trust_cert: bool = Field(default=False, validation_alias=AliasChoices("trust_cert", "TrustServerCertificate"))
+    driver: str = "ODBC Driver 18 for SQL Server"
+    reader: Literal["mssql-python", "pyodbc"] = "mssql-python"
+    dsn: str | None = None
+    odbc: dict[str, str] = Field(default_factory=dict)
+    application_intent: Literal["ReadOnly", "ReadWrite"] | None = None
+    login_timeout: int = Field(default=15, ge=0)
+    query_timeout: int = Field(default=0, ge=0)
+    lock_timeout: int = Field(default=30, ge=0)
+
+    @field_validator("odbc", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        return {key: str(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+    @model_validator(mode="after")
+    def _complete(self) -> SqlServerConfig:
+        if self.dsn is None and self.host is None:
+            raise ValueError("give `host` (or, with `reader: pyodbc`, a `dsn`)")
+        if self.dsn is not None and self.reader != "pyodbc":
+            raise ValueError("a `dsn` needs `reader: pyodbc`")
+        signed_in_otherwise = self.windows_login or self.dsn is not None or self.authentication not in (None, "sql")
+        if self.user is None and not signed_in_otherwise:
+            raise ValueError("give `user` and `password`, or `windows_login: true`, or an `authentication`")
+        return self
+
+    @property
+    def place(self) -> str:
+        """The server for people: "db01:1433", or the DSN."""
+        return f"{self.host}:{self.port}" if self.dsn is None else f"DSN {self.dsn}"
+
+    def keywords(self) -> dict[str, str]:
+        """The connection string's keywords, but for the driver; the password among them."""
+        found: dict[str, str] = {}
+        if self.dsn is not None:
+            found["DSN"] = self.dsn
+        else:
+            found["Server"] = f"{self.host},{self.port}"
+        if self.database is not None:
+            found["Database"] = self.database
+        if self.windows_login:
+            found["Trusted_Connection"] = "yes"
+        elif self.user is not None:
+            found["UID"] = self.user
+            found["PWD"] = self.password.get_secret_value() if self.password else ""
+        if self.authentication not in (None, "sql"):
+            found["Authentication"] = str(self.authentication)
+        found["Encrypt"] = "yes" if self.encrypt else "no"
+        found["TrustServerCertificate"] = "yes" if self.trust_cert else "no"
+        if self.application_intent is not None:
+            found["ApplicationIntent"] = self.application_intent
+        return {**found, **self.odbc}
+
+
+def connection_string(keywords: dict[str, str]) -> str:
+    """An ODBC connection string, its values protected."""
+    return "".join(f"{key}={_protect(value)};" for key, value in keywords.items())
+
+
+def _protect(value: str) -> str:
+    if value and not _SPECIAL & set(value):
+        return value
+    # Drivers read "host,port" and a braced value differently: what has only a comma stays bare.
+    if not _SPECIAL & set(value.replace(",", "")) and value:
+        return value
+    return "{" + value.replace("}", "}}") + "}"

@@ -1,0 +1,217 @@
+"""The two ways to a SQL Server: Microsoft's mssql-python with its own Arrow reader, and pyodbc.
+
+Guarantees: a missing driver or system library is a `DriverMissing` that names the package to install; closing a
+stream cancels it and never drains it; both give the same columns for the same statement.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from el.connectors.query import Statement
+from el.connectors.sql import Stream
+from el.connectors.sqlserver_config import SqlServerConfig, connection_string
+from el.errors import DriverMissing
+
+# What the dynamic linker says is missing -> what to install (Debian and Ubuntu; Red Hat).
+_LIBRARIES = {
+    "libltdl.so": "apt-get install libltdl7 (dnf install libtool-ltdl)",
+    "libgssapi_krb5.so": "apt-get install libgssapi-krb5-2 (dnf install krb5-libs)",
+    "libkrb5.so": "apt-get install libkrb5-3 (dnf install krb5-libs)",
+    "libodbc.so": "apt-get install unixodbc (dnf install unixODBC)",
+    "libodbcinst.so": "apt-get install unixodbc (dnf install unixODBC)",
+    "libssl.so": "apt-get install openssl (dnf install openssl-libs)",
+}
+
+
+def missing_library(error: BaseException, driver: str) -> DriverMissing | None:
+    """What to install, if `error` says that a library of `driver` cannot be loaded; None if it says something else."""
+    text = str(error)
+    for library, package in _LIBRARIES.items():
+        if library in text:
+            return DriverMissing(f"{driver} needs the system library {library}: {package}")
+    if isinstance(error, ImportError):
+        return DriverMissing(f"{driver} cannot be imported: pip install {driver}")
+    return None
+
+
+class Driver(ABC):
+    """An open connection through one of the drivers; autocommit unless `begin` was called."""
+
+    connection: Any
+
+    @abstractmethod
+    def stream(self, statement: Statement, batch_rows: int) -> Stream:
+        """Run a SELECT: schema, batches, and what stops it without draining."""
+
+    def fetch(self, statement: Statement) -> list[tuple[object, ...]]:
+        """All rows of a small query."""
+        cursor = self.connection.cursor()
+        try:
+            cursor.execute(statement.sql, *statement.parameters)
+            return [tuple(row) for row in cursor.fetchall()]
+        finally:
+            cursor.close()
+
+    def execute(self, statement: Statement) -> int:
+        """Run a statement without rows; how many it touched, or -1."""
+        cursor = self.connection.cursor()
+        try:
+            cursor.execute(statement.sql, *statement.parameters)
+            return int(cursor.rowcount)
+        finally:
+            cursor.close()
+
+    def insert(self, statement: str, rows: list[tuple[object, ...]]) -> None:
+        """Run one INSERT for many parameter rows."""
+        cursor = self.connection.cursor()
+        try:
+            cursor.executemany(statement, rows)
+        finally:
+            cursor.close()
+
+    def columns(self, query: str) -> list[tuple[str, type, int | None, int | None]]:
+        """Name, Python type, precision and scale of a query's columns; used where the server cannot describe it."""
+        cursor = self.connection.cursor()
+        try:
+            cursor.execute(f"SELECT TOP 0 * FROM ({query}) AS q")
+            return [(item[0], item[1], item[4], item[5]) for item in cursor.description]
+        finally:
+            cursor.close()
+
+    def autocommit(self, on: bool) -> None:
+        """Turn autocommit on or off."""
+        self.connection.autocommit = on
+
+    def close(self) -> None:
+        """Close; what was not committed is rolled back by the server."""
+        self.connection.close()
+
+
+class MssqlPython(Driver):
+    """mssql-python: its wheel brings ODBC Driver 18 and a driver manager along."""
+
+    def __init__(self, config: SqlServerConfig) -> None:
+        try:
+            import mssql_python
+        except (ImportError, OSError) as error:
+            raise missing_library(error, "mssql-python") or error from None
+        keywords = config.keywords()
+        try:
+            self.connection = mssql_python.connect(
+                connection_string(keywords),
+                autocommit=True,
+                # SQL_ATTR_LOGIN_TIMEOUT (Microsoft Learn, "SQLSetConnectAttr Function").
+                attrs_before={103: config.login_timeout},
+                timeout=config.query_timeout,
+            )
+        except (ImportError, OSError, RuntimeError) as error:
+            raise missing_library(error, "mssql-python") or error from None
+
+    def autocommit(self, on: bool) -> None:
+        self.connection.setautocommit(on)
+
+    def stream(self, statement: Statement, batch_rows: int) -> Stream:
+        cursor = self.connection.cursor()
+        try:
+            cursor.execute(statement.sql, *statement.parameters)
+            reader = cursor.arrow_reader(batch_rows)
+        except BaseException:
+            cursor.close()
+            raise
+
+        def close() -> None:
+            reader.close()
+            cursor.close()
+
+        return reader.schema, iter(reader), close
+
+
+class Pyodbc(Driver):
+    """pyodbc, over whichever driver the profile names."""
+
+    def __init__(self, config: SqlServerConfig) -> None:
+        try:
+            import pyodbc
+        except (ImportError, OSError) as error:
+            raise missing_library(error, "pyodbc") or error from None
+        keywords = config.keywords()
+        if config.dsn is None:
+            keywords = {"Driver": self._driver(config.driver, pyodbc.drivers()), **keywords}
+        keywords.setdefault("APP", "el")
+        self.connection = pyodbc.connect(
+            connection_string(keywords), autocommit=True, timeout=config.login_timeout, readonly=False
+        )
+        self.connection.timeout = config.query_timeout
+
+    @staticmethod
+    def _driver(name: str, installed: list[str]) -> str:
+        if name in installed or Path(name).exists():
+            return name
+        bundled = bundled_driver()
+        if name == SqlServerConfig.model_fields["driver"].default and bundled is not None:
+            return str(bundled)
+        known = ", ".join(installed) or "none"
+        raise DriverMissing(f"there is no ODBC driver {name!r} here; installed are: {known}; see `driver` in README.md")
+
+    def stream(self, statement: Statement, batch_rows: int) -> Stream:
+        cursor = self.connection.cursor()
+        try:
+            cursor.execute(statement.sql, *statement.parameters)
+        except BaseException:
+            cursor.close()
+            raise
+        schema = pa.schema([pa.field(item[0], _arrow(item[1], item[4], item[5])) for item in cursor.description])
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            while rows := cursor.fetchmany(batch_rows):
+                columns = zip(*rows, strict=True)
+                arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+                yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+        def close() -> None:
+            # Closing alone would drain the whole result first.
+            cursor.cancel()
+            cursor.close()
+
+        return schema, batches(), close
+
+
+DRIVERS: dict[str, Callable[[SqlServerConfig], Driver]] = {"mssql-python": MssqlPython, "pyodbc": Pyodbc}
+
+
+def bundled_driver() -> Path | None:
+    """The ODBC Driver 18 that mssql-python's wheel brings, for this platform."""
+    try:
+        import mssql_python_odbc
+    except ImportError:
+        return None
+    import platform
+
+    libraries = Path(mssql_python_odbc.__file__).parent / "libs" / "linux"
+    family = "debian_ubuntu" if Path("/etc/debian_version").exists() else "rhel"
+    found = sorted((libraries / family / platform.machine()).glob("lib/libmsodbcsql-18*.so*"))
+    return found[0] if found else None
+
+
+def _arrow(python: type, precision: int | None, scale: int | None) -> pa.DataType:
+    if python is Decimal:
+        return pa.decimal128(precision or 38, scale or 0)
+    simple: dict[type, pa.DataType] = {
+        bool: pa.bool_(),
+        int: pa.int64(),
+        float: pa.float64(),
+        datetime: pa.timestamp("us"),
+        date: pa.date32(),
+        time: pa.time64("us"),
+        bytes: pa.binary(),
+        bytearray: pa.binary(),
+    }
+    return simple.get(python, pa.string())
