@@ -14,13 +14,20 @@ import pyarrow as pa
 
 from el.connectors.catalog import SourceType
 from el.errors import PlanError
+from el.limits import SNOWFLAKE_BINARY_BYTES, SNOWFLAKE_TEXT_BYTES
 from el.type_tables import duckdb, sqlserver
 from el.type_tables.rule import TypeRule, Way
 
-# Snowflake documentation, "String & binary data types": the defaults of VARCHAR and BINARY.
-SNOWFLAKE_TEXT_BYTES = 16 * 1024 * 1024
-SNOWFLAKE_BINARY_BYTES = 8 * 1024 * 1024
-REPLACEMENT_CHARACTER = "\ufffd"
+__all__ = [
+    "SNOWFLAKE_BINARY_BYTES",
+    "SNOWFLAKE_TEXT_BYTES",
+    "TABLES",
+    "Carried",
+    "carry",
+    "find_rule",
+    "render_markdown",
+    "type_rules",
+]
 
 TABLES: Mapping[str, tuple[TypeRule, ...]] = {"sqlserver": sqlserver.RULES, "duckdb": duckdb.RULES}
 

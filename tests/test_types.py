@@ -19,6 +19,7 @@ from el.connectors.duckdb_catalog import source_type
 from el.connectors.query import Dialect, build_select
 from el.connectors.request import ColumnRead, ReadRequest, TableName
 from el.errors import PlanError
+from el.limits import maybe_replaced, too_long, unpaired_surrogates
 from el.types import (
     SNOWFLAKE_BINARY_BYTES,
     SNOWFLAKE_TEXT_BYTES,
@@ -307,6 +308,39 @@ def test_a_read_expression_reaches_the_source_as_it_stands_in_the_table() -> Non
         request = ReadRequest(table=TableName("dbo", "t"), columns=(ColumnRead("a]b", "c", read_as),))
         sql = build_select(request, Dialect("tsql")).sql
         assert (read_as or "{column}").replace("{column}", "[a]]b]") in sql
+
+
+def test_rows_over_snowflakes_limits_are_found_by_bytes_and_not_by_characters() -> None:
+    texts = pa.array(["abc", "äöü", None, "äöü€"])
+    assert too_long(texts, text_bytes=6).to_pylist() == [False, False, None, True]
+    assert too_long(texts, text_bytes=9) is None
+    assert too_long(texts) is None
+    assert too_long(pa.array([b"1234", b"12345"]), binary_bytes=4).to_pylist() == [False, True]
+    assert too_long(pa.array([1, 2])) is None
+
+
+def test_text_that_the_driver_may_have_changed_is_noticed() -> None:
+    assert maybe_replaced(pa.array(["a", None, "b\ufffd"]))
+    assert not maybe_replaced(pa.array(["a", None, "\U0001f600"]))
+    assert not maybe_replaced(pa.array([b"\xef\xbf\xbd"]))
+
+
+UTF16_UNITS = st.lists(st.sampled_from([0x41, 0xD7FF, 0xD800, 0xDBFF, 0xDC00, 0xDFFF, 0xE000, 0xFFFD]), max_size=6)
+
+
+@given(st.lists(st.none() | UTF16_UNITS, max_size=6), st.integers(0, 2))
+def test_an_unpaired_surrogate_is_told_from_a_pair_within_each_row(rows: list[list[int] | None], skipped: int) -> None:
+    encoded = [None if row is None else b"".join(unit.to_bytes(2, "little") for unit in row) for row in rows]
+
+    def broken(text: bytes | None) -> bool:
+        try:
+            (text or b"").decode("utf-16-le")
+        except UnicodeDecodeError:
+            return True
+        return False
+
+    column = pa.array(encoded, pa.binary()).slice(skipped)
+    assert unpaired_surrogates(column).to_pylist() == [broken(text) for text in encoded[skipped:]]
 
 
 # DuckDB as a source: values go the whole way, through parquet into the landing type and the staging cast.

@@ -26,8 +26,8 @@ from el.type_tables.rule import (
 
 UTF16 = "CAST(CAST({column} AS NVARCHAR(MAX)) AS VARBINARY(MAX))"
 SURROGATES = (
-    "An unpaired surrogate has no UTF-8 form and no place in Snowflake's text: the driver gives U+FFFD for it, "
-    f"so its row is refused; the cast {UTF16} carries the UTF-16 bytes."
+    "An unpaired surrogate has no UTF-8 form and no place in Snowflake's text, and the driver gives U+FFFD for it: "
+    "its row is refused; cast: varbinary(max) carries the UTF-16 bytes."
 )
 LONG_TEXT = "Over 16 MB as UTF-8, a value exceeds Snowflake's default VARCHAR: its row is refused."
 LONG_BINARY = "Over 8 MB, a value exceeds Snowflake's default BINARY: its row is refused."
@@ -230,7 +230,7 @@ RULES: tuple[TypeRule, ...] = (
         ("hierarchyid",),
         "hierarchyid",
         "Its path, such as /1/2.1/, from which SQL Server makes the same bytes again. "
-        "The cast CAST({column} AS VARBINARY(892)) carries the bytes, which sort depth first.",
+        "cast: varbinary(892) carries the bytes, which sort depth first.",
         text("{column}.ToString()"),
     ),
     TypeRule(
@@ -238,7 +238,7 @@ RULES: tuple[TypeRule, ...] = (
         "geography, geometry",
         "SQL Server's own bytes ([MS-SSCLRT]): SRID, every coordinate's 64 bits, Z and M, empty shapes, arcs. "
         "Lossy gives SRID=4326;POINT (...), well-known text with Z and M, whose digits are not promised to suffice. "
-        f"The cast {{column}}.AsBinaryZM() gives well-known binary: all bits, no SRID. {LONG_BINARY}",
+        f"{LONG_BINARY}",
         binary("CAST({column} AS VARBINARY(MAX))"),
         lossy=text(WELL_KNOWN_TEXT, loses="the last digits of coordinates, where SQL Server writes fewer than 17"),
     ),
