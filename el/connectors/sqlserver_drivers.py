@@ -18,7 +18,7 @@ import pyarrow as pa
 from el.connectors.query import Statement
 from el.connectors.sql import Stream
 from el.connectors.sqlserver_config import SqlServerConfig, connection_string
-from el.errors import DriverMissing
+from el.errors import DriverMissing, WriteError
 
 # What the dynamic linker says is missing -> what to install (Debian and Ubuntu; Red Hat).
 _LIBRARIES = {
@@ -40,6 +40,9 @@ def missing_library(error: BaseException, driver: str) -> DriverMissing | None:
     if isinstance(error, ImportError):
         return DriverMissing(f"{driver} cannot be imported: pip install {driver}")
     return None
+
+
+_NO_BULK_LOAD = ("insert bulk", "bulk load", "not supported", "syntax error")
 
 
 class Driver(ABC):
@@ -69,22 +72,9 @@ class Driver(ABC):
         finally:
             cursor.close()
 
-    def insert(self, statement: str, rows: list[tuple[object, ...]]) -> None:
-        """Run one INSERT for many parameter rows."""
-        cursor = self.connection.cursor()
-        try:
-            cursor.executemany(statement, rows)
-        finally:
-            cursor.close()
-
-    def columns(self, query: str) -> list[tuple[str, type, int | None, int | None]]:
-        """Name, Python type, precision and scale of a query's columns; used where the server cannot describe it."""
-        cursor = self.connection.cursor()
-        try:
-            cursor.execute(f"SELECT TOP 0 * FROM ({query}) AS q")
-            return [(item[0], item[1], item[4], item[5]) for item in cursor.description]
-        finally:
-            cursor.close()
+    def bulk_load(self, table: str, data: pa.Table) -> bool:
+        """Load `data` by the protocol's own bulk load; False where the driver or the server has none."""
+        return False
 
     def autocommit(self, on: bool) -> None:
         """Turn autocommit on or off."""
@@ -117,6 +107,24 @@ class MssqlPython(Driver):
 
     def autocommit(self, on: bool) -> None:
         self.connection.setautocommit(on)
+
+    def bulk_load(self, table: str, data: pa.Table) -> bool:
+        cursor = self.connection.cursor()
+        mappings = list(enumerate(data.column_names))
+        try:
+            # No timeout: how long it takes is the caller's to bound.
+            copied = cursor.bulkcopy_arrow(
+                table, data, timeout=0, column_mappings=mappings, keep_nulls=True, keep_identity=True
+            )
+        except Exception as error:
+            if any(words in str(error).lower() for words in _NO_BULK_LOAD):
+                return False
+            raise
+        finally:
+            cursor.close()
+        if copied["rows_copied"] != data.num_rows:
+            raise WriteError(f"bulk load took {copied['rows_copied']:,} of {data.num_rows:,} rows")
+        return True
 
     def stream(self, statement: Statement, batch_rows: int) -> Stream:
         cursor = self.connection.cursor()

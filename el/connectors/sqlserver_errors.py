@@ -88,7 +88,7 @@ def statement_error(error: Exception, *, writing: bool) -> ElError:
 
 def clean(error: Exception) -> str:
     """The server's own words in one line: no driver's prefix, no SQLSTATE tuple, no connection string."""
-    arguments = getattr(error, "args", ())
+    arguments: tuple[object, ...] = getattr(error, "args", ())
     text = str(arguments[1]) if len(arguments) > 1 and isinstance(arguments[1], str) else str(error)
     text = text.split("DDBC Error:")[-1]
     text = _PREFIXES.sub("", text)
