@@ -114,8 +114,8 @@ LOSSY = [
     (SourceType("time", scale=7), "DATEADD", pa.time64("us"), "seventh digit"),
     (SourceType("decimal", precision=38, scale=38), "DECIMAL(38,37)", pa.decimal128(38, 37), "38th digit"),
     (SourceType("vector"), "NVARCHAR(MAX)", pa.string(), "last digits of each number"),
-    (SourceType("geography"), "'SRID='", pa.string(), "digits of coordinates"),
-    (SourceType("geometry"), "'SRID='", pa.string(), "digits of coordinates"),
+    (SourceType("geography"), "N'SRID='", pa.string(), "digits of coordinates"),
+    (SourceType("geometry"), "N'SRID='", pa.string(), "digits of coordinates"),
 ]
 
 
@@ -202,11 +202,11 @@ def test_a_sql_variant_travels_as_base_type_and_value_and_null_stays_null() -> N
     assert way.exact
     assert way.arrow == pa.string()
     assert way.read_as is not None
-    assert way.read_as.startswith(
-        "CASE WHEN {column} IS NOT NULL THEN CONCAT(CAST(SQL_VARIANT_PROPERTY({column}, 'BaseType')"
-    )
+    # With + and not CONCAT, which makes '' of NULL.
+    assert way.read_as.startswith("CAST(SQL_VARIANT_PROPERTY({column}, 'BaseType') AS NVARCHAR(128)) + N':' + CASE ")
     # Style 3 of float gives 17 digits; a style on sql_variant itself is not documented.
     assert "CONVERT(NVARCHAR(MAX), CONVERT(FLOAT, {column}), 3)" in way.read_as
+    assert "CONVERT(NVARCHAR(MAX), CONVERT(DECIMAL(19,4), {column}))" in way.read_as
     assert "CONVERT(NVARCHAR(MAX), CONVERT(VARBINARY(8000), {column}), 1)" in way.read_as
     assert "CONVERT(NVARCHAR(MAX), CONVERT(DATETIME2(7), {column}), 121)" in way.read_as
 

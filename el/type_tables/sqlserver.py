@@ -45,38 +45,38 @@ def _scale_38(type_: SourceType) -> bool:
     return type_.scale == 38
 
 
-# Style 3 of float: 17 digits, "use for lossless conversion"; 2 of money: four digits; 1 of binary: 0x and hex.
-_VARIANT_STYLES = {
-    "float": ("FLOAT", 3),
-    "real": ("REAL", 3),
-    "money": ("MONEY", 2),
-    "smallmoney": ("SMALLMONEY", 2),
-    "date": ("DATE", 121),
-    "time": ("TIME(7)", 121),
-    "smalldatetime": ("SMALLDATETIME", 121),
-    "datetime": ("DATETIME", 121),
-    "datetime2": ("DATETIME2(7)", 121),
-    "datetimeoffset": ("DATETIMEOFFSET(7)", 121),
-    "binary": ("VARBINARY(8000)", 1),
-    "varbinary": ("VARBINARY(8000)", 1),
+# What each base type is converted to before it becomes text, and the style of that: 3 of float gives 17 digits, "use
+# for lossless conversion"; 121 all digits of a time; 1 of binary 0x and hex. Money's own text would have two digits.
+_VARIANT_CONVERSIONS = {
+    "float": ("FLOAT", ", 3"),
+    "real": ("REAL", ", 3"),
+    "money": ("DECIMAL(19,4)", ""),
+    "smallmoney": ("DECIMAL(10,4)", ""),
+    "date": ("DATE", ", 121"),
+    "time": ("TIME(7)", ", 121"),
+    "smalldatetime": ("SMALLDATETIME", ", 121"),
+    "datetime": ("DATETIME", ", 121"),
+    "datetime2": ("DATETIME2(7)", ", 121"),
+    "datetimeoffset": ("DATETIMEOFFSET(7)", ", 121"),
+    "binary": ("VARBINARY(8000)", ", 1"),
+    "varbinary": ("VARBINARY(8000)", ", 1"),
 }
 
 
 def _variant() -> str:
-    """Base type, colon, value; NULL stays NULL, of which CONCAT alone would make ''.
+    """Base type, colon, value; NULL stays NULL, since + with NULL is NULL.
 
     The value is first converted to its own base type: what a style does to sql_variant itself is not documented.
     """
     base = "CAST(SQL_VARIANT_PROPERTY({column}, 'BaseType') AS NVARCHAR(128))"
     cases = " ".join(
-        f"WHEN '{name}' THEN CONVERT(NVARCHAR(MAX), CONVERT({type_}, {{column}}), {style})"
-        for name, (type_, style) in _VARIANT_STYLES.items()
+        f"WHEN '{name}' THEN CONVERT(NVARCHAR(MAX), CONVERT({type_}, {{column}}){style})"
+        for name, (type_, style) in _VARIANT_CONVERSIONS.items()
     )
-    value = f"CASE {base} {cases} ELSE CONVERT(NVARCHAR(MAX), {{column}}) END"
-    return f"CASE WHEN {{column}} IS NOT NULL THEN CONCAT({base}, ':', {value}) END"
+    return f"{base} + N':' + CASE {base} {cases} ELSE CONVERT(NVARCHAR(MAX), {{column}}) END"
 
 
-WELL_KNOWN_TEXT = "CASE WHEN {column} IS NOT NULL THEN CONCAT('SRID=', {column}.STSrid, ';', {column}.ToString()) END"
+WELL_KNOWN_TEXT = "N'SRID=' + CAST({column}.STSrid AS NVARCHAR(10)) + N';' + {column}.ToString()"
 
 RULES: tuple[TypeRule, ...] = (
     TypeRule(("bit",), "bit", "0 and 1 are false and true.", BOOLEAN),
