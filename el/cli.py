@@ -69,10 +69,12 @@ def _plan(arguments: argparse.Namespace) -> int:
 
 
 def _local(arguments: argparse.Namespace) -> int:
-    from el import sample
+    from el import demo, sample
 
     path = Path(arguments.path)
-    if arguments.action == "create":
+    if arguments.action == "demo":
+        demo.demo()
+    elif arguments.action == "create":
         path.parent.mkdir(parents=True, exist_ok=True)
         sample.create(path)
     else:
@@ -127,8 +129,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--sql", action="store_true", help="print the queries instead, with their parameters")
     command.set_defaults(command=_plan)
 
-    command = commands.add_parser("local", parents=[common], help="the sample shop: make it, or let a day pass")
-    command.add_argument("action", choices=("create", "day"))
+    command = commands.add_parser(
+        "local", parents=[common], help="the sample shop: the whole demo, or make it, or let a day pass"
+    )
+    command.add_argument("action", choices=("demo", "create", "day"))
     command.add_argument("--path", default="local/shop.duckdb", metavar="FILE", help="default: local/shop.duckdb")
     command.add_argument("--day", type=_positive, default=1, metavar="N", help="which day (default: 1)")
     command.set_defaults(command=_local)

@@ -1,0 +1,60 @@
+"""The servers that tests run on: real ones, named by environment variables, or the stand-ins."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from el.connectors.sqlserver import SqlServer
+from el.connectors.sqlserver_config import SqlServerConfig
+
+DATABASES = Path(__file__).parent / "databases"
+DIGITS = "(SELECT 0 AS d " + " ".join(f"UNION ALL SELECT {d}" for d in range(1, 10)) + ")"
+
+
+def real_sqlserver() -> dict[str, Any] | None:
+    """EL_TEST_SQLSERVER ("host=...,port=...,user=...,password=...,trust_cert=true") as a profile output, or None."""
+    text = os.environ.get("EL_TEST_SQLSERVER")
+    if not text:
+        return None
+    found: dict[str, Any] = dict(part.split("=", 1) for part in text.split(","))
+    if "port" in found:
+        found["port"] = int(found["port"])
+    found["trust_cert"] = str(found.get("trust_cert", "")).lower() == "true"
+    return {"type": "sqlserver", **found}
+
+
+@contextmanager
+def database(output: dict[str, Any], name: str, script: str | None = None) -> Iterator[dict[str, Any]]:
+    """A database of this name on the server of `output`, made anew and filled by a script; the output that names it."""
+    with connected({**output, "database": "master"}) as server:
+        if server.fetch(statement(f"SELECT 1 FROM sys.databases WHERE name = '{name}'")):
+            server.driver.execute(statement(f"DROP DATABASE {name}"))
+        server.driver.execute(statement(f"CREATE DATABASE {name}"))
+    found = {**output, "database": name}
+    if script is not None:
+        run_script(found, DATABASES / script)
+    yield found
+
+
+@contextmanager
+def connected(output: dict[str, Any]) -> Iterator[SqlServer]:
+    with SqlServer(SqlServerConfig.model_validate(output)) as server:
+        yield server
+
+
+def run_script(output: dict[str, Any], path: Path) -> None:
+    """Run a script's batches, which end with GO."""
+    with connected(output) as server:
+        for batch in path.read_text(encoding="utf-8").replace("{digits}", DIGITS).split("\nGO\n"):
+            if text := "\n".join(line for line in batch.splitlines() if not line.startswith("--")).strip():
+                server.driver.execute(statement(text))
+
+
+def statement(sql: str) -> Any:
+    from el.connectors.query import Statement
+
+    return Statement(sql)
