@@ -357,8 +357,8 @@ def _ranges(config: Config, source: Connector, subject: Subject) -> tuple[tuple[
         raise PlanError(f"{table.name}: partition_by: {settings.partition_by!r} is not a whole-number column")
     if not isinstance(source, CursorSource):
         raise PlanError(f"{table.name}: partition_by is not possible with {source.scheme}")
-    least = source.min_value(subject.request, column.name)
-    greatest = source.max_value(subject.request, column.name)
+    least = source.min_value(subject.request, column.name, column.type)
+    greatest = source.max_value(subject.request, column.name, column.type)
     if least is None or greatest is None:
         return ((),)
     wanted = settings.partitions or -(-(table.rows or 0) // config.defaults.partition_rows)

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 from pydantic import BaseModel, ConfigDict
 
 from el.connectors.buffer import Buffer
-from el.connectors.catalog import Catalog, TableName
+from el.connectors.catalog import Catalog, SourceType, TableName
 from el.connectors.request import ReadRequest, Value
 from el.errors import ElError
 
@@ -145,11 +145,11 @@ class CursorSource(ABC):
     """Can say the greatest and the least value of a column: what cursor windows and partitions are made of."""
 
     @abstractmethod
-    def max_value(self, request: ReadRequest, column: str) -> Value | None:
-        """The greatest value of `column` in what `request` reads (its table or query); None if there is none."""
+    def max_value(self, request: ReadRequest, column: str, type_: SourceType) -> Value | None:
+        """The greatest value of `column`, declared as `type_`, in what `request` reads; None if there is none."""
 
     @abstractmethod
-    def min_value(self, request: ReadRequest, column: str) -> Value | None:
+    def min_value(self, request: ReadRequest, column: str, type_: SourceType) -> Value | None:
         """The least value of `column`; None if there is none."""
 
 

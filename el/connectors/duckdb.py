@@ -20,7 +20,7 @@ from el.connectors.duckdb_catalog import read_catalog, source_type
 from el.connectors.query import Dialect, Statement
 from el.connectors.request import ReadRequest
 from el.connectors.sql import SqlConnector, Stream
-from el.errors import ConnectError, DatabaseMissing, ElError, PlanError, ReadError, WriteError
+from el.errors import ConnectError, DatabaseMissing, ElError, ReadError, WriteError
 
 
 class DuckDbConfig(ConnectionConfig):
@@ -130,13 +130,6 @@ class DuckDb(SqlConnector):
             self.connection.rollback()
             raise
         self.connection.commit()
-
-    def column_type(self, request: ReadRequest, column: str) -> SourceType:
-        query = request.query or f"SELECT * FROM {self.dialect.quote_table(request.table)}"  # type: ignore[arg-type]
-        for name, type_ in self.query_columns(query):
-            if name.lower() == column.lower():
-                return type_
-        raise PlanError(f"{request.table or 'the query'} has no column {column!r}")
 
     def query_columns(self, query: str) -> tuple[tuple[str, SourceType], ...]:
         rows = self.fetch(Statement(f"DESCRIBE {query}"))

@@ -26,7 +26,7 @@ class Op(StrEnum):
 
 
 class Isolation(StrEnum):
-    """Under which isolation a read runs. SNAPSHOT: one point in time and no locks taken. DEFAULT: the database's own."""
+    """Under which isolation a read runs. SNAPSHOT: one point in time, no locks. DEFAULT: the database's own."""
 
     DEFAULT = "default"
     SNAPSHOT = "snapshot"

@@ -67,27 +67,27 @@ class SqlConnector(Connector, CursorSource):
             translate=self.translate,
         )
 
-    def max_value(self, request: ReadRequest, column: str) -> Value | None:
+    def max_value(self, request: ReadRequest, column: str, type_: SourceType) -> Value | None:
         """The greatest value of `column` in canonical text; None where there is no row with one."""
-        return self._extreme("MAX", request, column)
+        return self._extreme("MAX", request, column, type_)
 
-    def min_value(self, request: ReadRequest, column: str) -> Value | None:
+    def min_value(self, request: ReadRequest, column: str, type_: SourceType) -> Value | None:
         """The least value of `column` in canonical text; None where there is no row with one."""
-        return self._extreme("MIN", request, column)
+        return self._extreme("MIN", request, column, type_)
 
-    def _extreme(self, function: str, request: ReadRequest, column: str) -> Value | None:
-        type_ = self.column_type(request, column)
+    def _extreme(self, function: str, request: ReadRequest, column: str, type_: SourceType) -> Value | None:
         rows = self.fetch(build_extreme(function, request, column, type_, self.dialect))
         text = rows[0][0] if rows else None
-        return None if text is None else Value(str(text), type_)
-
-    @abstractmethod
-    def column_type(self, request: ReadRequest, column: str) -> SourceType:
-        """The declared type of one column of what `request` reads; `PlanError` where there is no such column."""
+        return None if text is None else Value(canonical(text), type_)
 
     def query_columns(self, query: str) -> tuple[tuple[str, SourceType], ...]:
         """Names and types of the columns that the user's query gives, without running it."""
         raise PlanError(f"{self.scheme}: a query of one's own is not possible with this connector")
+
+
+def canonical(value: object) -> str:
+    """A fetched value in canonical text; bytes become "0x" and upper-case hex."""
+    return f"0x{value.hex().upper()}" if isinstance(value, bytes | bytearray) else str(value)
 
 
 def _bounded(batches: Iterator[pa.RecordBatch], batch_rows: int, batch_bytes: int) -> Iterator[pa.RecordBatch]:

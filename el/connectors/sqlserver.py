@@ -22,23 +22,26 @@ from el.connectors.base import (
 from el.connectors.catalog import Catalog, SourceType, TableName
 from el.connectors.query import Dialect, Statement
 from el.connectors.request import Isolation, ReadRequest, Value
-from el.connectors.sql import SqlConnector, Stream
+from el.connectors.sql import SqlConnector, Stream, canonical
 from el.connectors.sqlserver_catalog import read_catalog, source_type
 from el.connectors.sqlserver_config import SqlServerConfig
 from el.connectors.sqlserver_drivers import DRIVERS, Driver
 from el.connectors.sqlserver_errors import connect_error, statement_error
-from el.errors import ElError, PlanError, ReadError
+from el.errors import ElError, ReadError
 
-_TEXT = ("char", "varchar", "nchar", "nvarchar")
+_BINARY = ("rowversion", "binary", "varbinary")
 _TEMPORAL = ("date", "time", "datetime", "smalldatetime", "datetime2")
+
+
+def _parameter(value: Value) -> object:
+    return bytes.fromhex(value.text.removeprefix("0x")) if value.type.name in _BINARY else value.text
+
 
 TSQL = Dialect(
     name="tsql",
     text_type="NVARCHAR(4000)",
     bind={
-        "rowversion": "CONVERT(BINARY(8), ?, 1)",
-        "binary": "CONVERT({type}, ?, 1)",
-        "varbinary": "CONVERT({type}, ?, 1)",
+        "rowversion": "CAST(? AS BINARY(8))",
         # Styles 126 and 127 are ISO 8601, whatever the login's language (Microsoft Learn, "CAST and CONVERT").
         "datetime": "CONVERT(DATETIME, ?, 126)",
         "smalldatetime": "CONVERT(SMALLDATETIME, ?, 126)",
@@ -50,14 +53,14 @@ TSQL = Dialect(
         "real": "CONVERT(VARCHAR(40), {column}, 3)",
         "money": "CONVERT(VARCHAR(40), {column}, 2)",
         "smallmoney": "CONVERT(VARCHAR(40), {column}, 2)",
-        "binary": "CONVERT(VARCHAR(8000), {column}, 1)",
-        "varbinary": "CONVERT(VARCHAR(8000), {column}, 1)",
-        "rowversion": "CONVERT(VARCHAR(18), {column}, 1)",
+        # Binary comes and goes as bytes: `canonical` and `_parameter` turn them into text and back.
+        **dict.fromkeys(_BINARY, "{column}"),
     },
     maximum={
         "rowversion": "CAST({column} AS BINARY(8))",
         "bit": "CAST({column} AS TINYINT)",
     },
+    parameter=_parameter,
     masks={
         "sha256": "LOWER(CONVERT(VARCHAR(64), HASHBYTES('SHA2_256', CAST({column} AS NVARCHAR(MAX))), 2))",
         "null": "CAST(NULL AS VARCHAR(64))",
@@ -155,15 +158,8 @@ class SqlServer(SqlConnector, RowversionSource):
             self.driver.autocommit(True)
 
     def min_active_rowversion(self) -> Value:
-        sql = "SELECT CONVERT(VARCHAR(18), CAST(MIN_ACTIVE_ROWVERSION() AS BINARY(8)), 1)"
-        return Value(str(self.fetch(Statement(sql))[0][0]), SourceType("rowversion"))
-
-    def column_type(self, request: ReadRequest, column: str) -> SourceType:
-        query = request.query or f"SELECT * FROM {self.dialect.quote_table(_named(request))}"
-        for name, type_ in self.query_columns(query):
-            if name.lower() == column.lower():
-                return type_
-        raise PlanError(f"{request.table or 'the query'} has no column {column!r}")
+        found = self.fetch(Statement("SELECT CAST(MIN_ACTIVE_ROWVERSION() AS BINARY(8))"))[0][0]
+        return Value(canonical(found), SourceType("rowversion"))
 
     def query_columns(self, query: str) -> tuple[tuple[str, SourceType], ...]:
         described = (
@@ -179,27 +175,11 @@ class SqlServer(SqlConnector, RowversionSource):
             rows = []
         if rows:
             return tuple((str(r[0] or ""), _described(r)) for r in rows)
-        return self._query_columns_by_view(query)
-
-    def _query_columns_by_view(self, query: str) -> tuple[tuple[str, SourceType], ...]:
-        """For servers without the describing function: what a temporary table made from no row of it looks like."""
+        # Servers before 2012, and engines that only speak T-SQL, cannot describe: the driver's own words must do.
         try:
-            self.driver.execute(Statement(f"SELECT TOP 0 * INTO #el_described FROM ({query}) AS q"))
-            rows = self.fetch(
-                Statement(
-                    "SELECT c.name, t.name, t.name, c.max_length, c.precision, c.scale FROM tempdb.sys.columns AS c "
-                    "JOIN tempdb.sys.types AS t ON t.user_type_id = c.user_type_id "
-                    "WHERE c.object_id = OBJECT_ID('tempdb..#el_described') ORDER BY c.column_id"
-                )
-            )
-            self.driver.execute(Statement("DROP TABLE #el_described"))
-        except ElError:
-            raise
+            return self.driver.describe(query)
         except Exception as error:
             raise self.translate(error) from None
-        if not rows:
-            raise PlanError("the columns of the query cannot be described by this server")
-        return tuple((str(r[0]), _described(r)) for r in rows)
 
     def write_buffer(
         self,
@@ -216,11 +196,6 @@ class SqlServer(SqlConnector, RowversionSource):
 
     def translate(self, error: Exception, *, writing: bool = False) -> ElError:
         return statement_error(error, writing=writing)
-
-
-def _named(request: ReadRequest) -> TableName:
-    assert request.table is not None
-    return request.table
 
 
 def _described(row: tuple[object, ...]) -> SourceType:

@@ -260,6 +260,6 @@ def _foreign_keys(rows: list[tuple[Any, ...]]) -> dict[Place, list[ForeignKey]]:
 
 def _has_min_active_rowversion(fetch: Fetch) -> bool:
     try:
-        return bool(fetch(Statement("SELECT CONVERT(VARCHAR(18), CAST(MIN_ACTIVE_ROWVERSION() AS BINARY(8)), 1)")))
+        return bool(fetch(Statement("SELECT CAST(MIN_ACTIVE_ROWVERSION() AS BINARY(8))")))
     except ElError:
         return False

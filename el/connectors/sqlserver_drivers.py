@@ -12,9 +12,11 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pyarrow as pa
 
+from el.connectors.catalog import SourceType
 from el.connectors.query import Statement
 from el.connectors.sql import Stream
 from el.connectors.sqlserver_config import SqlServerConfig, connection_string
@@ -69,6 +71,15 @@ class Driver(ABC):
         try:
             cursor.execute(statement.sql, *statement.parameters)
             return int(cursor.rowcount)
+        finally:
+            cursor.close()
+
+    def describe(self, query: str) -> tuple[tuple[str, SourceType], ...]:
+        """Names and types of a query's columns as the driver sees them; no row is read."""
+        cursor = self.connection.cursor()
+        try:
+            cursor.execute(f"SELECT TOP 0 * FROM ({query}) AS q")
+            return tuple((item[0], _source_type(item[1], item[3], item[4], item[5])) for item in cursor.description)
         finally:
             cursor.close()
 
@@ -207,6 +218,20 @@ def bundled_driver() -> Path | None:
     family = "debian_ubuntu" if Path("/etc/debian_version").exists() else "rhel"
     found = sorted((libraries / family / platform.machine()).glob("lib/libmsodbcsql-18*.so*"))
     return found[0] if found else None
+
+
+def _source_type(python: type, size: int | None, precision: int | None, scale: int | None) -> SourceType:
+    if python is Decimal:
+        return SourceType("decimal", precision=precision, scale=scale)
+    if python is datetime:
+        return SourceType("datetime2", scale=scale or 0)
+    if python is time:
+        return SourceType("time", scale=scale or 0)
+    simple = {bool: "bit", int: "bigint", float: "float", date: "date", UUID: "uniqueidentifier"}
+    if python in simple:
+        return SourceType(simple[python])
+    length = size if size and 0 < size <= 4000 else -1
+    return SourceType("varbinary" if python in (bytes, bytearray) else "nvarchar", length=length)
 
 
 def _arrow(python: type, precision: int | None, scale: int | None) -> pa.DataType:

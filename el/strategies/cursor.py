@@ -45,7 +45,9 @@ class Cursor(Strategy):
         column = self.position_column(subject)
         assert column is not None
         assert isinstance(source, CursorSource)
-        upper = source.max_value(subject.request, column)
+        type_ = subject.column_type(column)
+        assert type_ is not None
+        upper = source.max_value(subject.request, column, type_)
         if last is None or last.upper is None or last.bound_column != column:
             # An empty table has no bound: what comes later is found by the first bound that there is.
             return Window(Kind.SNAPSHOT, column, upper=upper, nulls=True) if upper else Window(Kind.SNAPSHOT)
