@@ -1,7 +1,8 @@
 """A Snowflake on loopback: fakesnow's server over DuckDB, with what it lacks put right.
 
-Not a Snowflake. It answers the statements that `el`, dlt's Snowflake destination and dbt-snowflake send, through the real
-connector, and refuses every other statement at once, with its text. `LIMITS` in `rewrites.py` and `engine.py` say where it differs.
+Not a Snowflake. It answers the statements that `el`, dlt's Snowflake destination and dbt-snowflake send,
+through the real connector, and refuses every other statement at once, with its text. `LIMITS` in
+`rewrites.py` and `engine.py` say where it differs.
 
     with SnowflakeStandIn() as sf:
         snowflake.connector.connect(**sf.connection_parameters())

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
+import json
+import os
+import socket
 import sys
+import tempfile
+import threading
 from importlib.abc import MetaPathFinder
+from pathlib import Path
+
+import uvicorn
 
 
 class _Unneeded(MetaPathFinder):
@@ -12,21 +21,6 @@ class _Unneeded(MetaPathFinder):
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
         if name in {"pandas", "boto3", "botocore"}:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-
-
-sys.meta_path.insert(0, _Unneeded())
-
-import argparse
-import json
-import os
-import socket
-import tempfile
-import threading
-from pathlib import Path
-
-import uvicorn
-
-from .server import build_app
 
 
 def main() -> None:
@@ -38,6 +32,9 @@ def main() -> None:
     parser.add_argument("--schema", default="PUBLIC")
     parser.add_argument("--until-stdin-closes", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+
+    sys.meta_path.insert(0, _Unneeded())
+    from .server import build_app
 
     stages = options.stages or (Path(options.db_path) / "_stages" if options.db_path else tempfile.mkdtemp())
     app = build_app(

@@ -1,4 +1,4 @@
-"""INFORMATION_SCHEMA and SHOW as Snowflake answers them: exact row counts, views among the tables, comments, transience.
+"""INFORMATION_SCHEMA and SHOW as Snowflake answers them: row counts, views among the tables, comments, transience.
 
 Tables that `rewrites.temporary_tables` stores under a session's own name are not shown.
 """
@@ -82,7 +82,10 @@ def _show(name: str, kinds: str, extra: str) -> str:
 
 
 _KIND = "CASE WHEN t.name IS NULL THEN o.kind ELSE 'TRANSIENT' END AS kind,"
-SHOW_SQL = _show("_fs_show_objects", "'TABLE', 'VIEW'", "o.kind AS kind,") + _show("_fs_show_tables", "'TABLE'", _KIND) + f"""
+SHOW_SQL = (
+    _show("_fs_show_objects", "'TABLE', 'VIEW'", "o.kind AS kind,")
+    + _show("_fs_show_tables", "'TABLE'", _KIND)
+    + f"""
     CREATE OR REPLACE VIEW _fs_global._fs_information_schema._fs_show_views AS
     SELECT to_timestamp(0)::timestamptz AS created_on, o.view_name AS name, '' AS reserved, o.database_name,
            o.schema_name, 'SYSADMIN' AS owner, coalesce(e.comment, '') AS comment, o.sql AS text, false AS is_secure,
@@ -93,3 +96,4 @@ SHOW_SQL = _show("_fs_show_objects", "'TABLE', 'VIEW'", "o.kind AS kind,") + _sh
     WHERE NOT o.internal AND o.database_name != '_fs_global'
       AND o.schema_name NOT IN ('main', '_fs_information_schema') AND {_HIDDEN % "o.view_name"};
 """
+)

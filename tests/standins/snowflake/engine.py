@@ -1,10 +1,11 @@
-"""Sessions and statements: fakesnow's connection and cursor with Snowflake's transactions, temporary tables, MERGE and errors.
+"""Sessions and statements: fakesnow's connection and cursor with Snowflake's transactions, locks, MERGE and errors.
 
-A statement is all or nothing. DDL commits the open transaction first ("Transactions", Snowflake documentation). Writers that
-DuckDB refuses for a conflict are tried again for a while when no transaction is open, where Snowflake would make them wait.
+A statement is all or nothing. DDL commits the open transaction first (Snowflake documentation, "Transactions").
+Writers that DuckDB refuses for a conflict are tried again for a while when no transaction is open, where
+Snowflake would make them wait.
 
-LIMITS: an error other than of names and syntax ends the whole open transaction (Snowflake rolls the statement back only);
-isolation is DuckDB's snapshot, not READ COMMITTED; two names that differ only in case are one.
+LIMITS: an error other than of names and syntax ends the whole open transaction (Snowflake rolls the statement
+back only); isolation is DuckDB's snapshot, not READ COMMITTED; two names that differ only in case are one.
 """
 
 from __future__ import annotations
@@ -29,17 +30,42 @@ from sqlglot import Expr, exp
 
 from . import rewrites
 from .errors import as_snowflake_error, is_conflict
+from .keys import table_of
 
 _DDL = (exp.Create, exp.Alter, exp.Drop, exp.Comment)
 _WAIT_FOR_LOCKS = 20.0  # seconds
 Name = tuple[str, str, str]
 
 
+class TableLocks:
+    """UPDATE, DELETE and MERGE lock their table until their transaction ends.
+
+    A second writer waits, and then sees the first one's rows.
+    """
+
+    def __init__(self) -> None:
+        self._owners: dict[Name, str] = {}
+        self._changed = threading.Condition()
+
+    def take(self, table: Name, owner: str) -> None:
+        with self._changed:
+            free = self._changed.wait_for(lambda: self._owners.get(table, owner) == owner, _WAIT_FOR_LOCKS)
+            if not free:
+                raise duckdb.TransactionException(f"another transaction has locked {'.'.join(table)}")
+            self._owners[table] = owner
+
+    def release(self, owner: str) -> None:
+        with self._changed:
+            self._owners = {table: other for table, other in self._owners.items() if other != owner}
+            self._changed.notify_all()
+
+
 class Session(FakeSnowflakeConnection):
     """One Snowflake session: parameters, role, warehouse, temporary tables, and at most one open transaction."""
 
-    def __init__(self, *args: Any, user: str, role: str, warehouse: str, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, user: str, role: str, warehouse: str, locks: TableLocks, **kwargs: Any) -> None:
         self.id = uuid.uuid4().hex[:8]
+        self.locks = locks
         self.user, self.role, self.warehouse = user, role, warehouse
         self.parameters: dict[str, str] = {}
         self.temporary: dict[Name, str] = {}
@@ -59,6 +85,7 @@ class Session(FakeSnowflakeConnection):
         self.began = self._in_transaction = False
         with suppress(duckdb.TransactionException):
             self._duck_conn.execute(how)
+        self.locks.release(self.id)
 
     def end(self) -> None:
         """Rolls back what is open and drops what was temporary. Safe to call twice."""
@@ -105,6 +132,12 @@ class Statement(FakeSnowflakeCursor):
             return [expression]
         return super()._transform_explode(expression)
 
+    def _describe_last_sql(self) -> list[Any]:
+        try:
+            return super()._describe_last_sql()
+        except Exception as error:
+            raise as_snowflake_error(error, self._last_sql or "") from error
+
     def _execute(self, transformed: Expr, params: Any = None) -> None:
         session = self._conn
         is_ddl = isinstance(transformed, _DDL) or transformed.args.get("create_stage_name")
@@ -114,7 +147,12 @@ class Statement(FakeSnowflakeCursor):
         while True:
             was_open = session.in_transaction
             try:
-                return self._execute_once(transformed, params)
+                if isinstance(transformed, (exp.Update, exp.Delete, exp.Merge)):
+                    session.locks.take(table_of(transformed.this, session), session.id)
+                self._execute_once(transformed, params)
+                if not session.in_transaction:
+                    session.locks.release(session.id)
+                return
             except Exception as error:
                 if not was_open:
                     session.end_transaction("ROLLBACK")
@@ -186,6 +224,7 @@ class Account(FakeSnow):
     def __init__(self, db_path: Path | None, database: str, schema: str) -> None:
         self.db_path = db_path
         self.nop_regexes = None
+        self.locks = TableLocks()
         self.results_cache: dict[str, tuple[Any, ...]] = {}
         self.duck_conn = duckdb.connect(":memory:", config={"lambda_syntax": "ENABLE_SINGLE_ARROW"})
         self.duck_conn.create_function(
@@ -215,12 +254,12 @@ class Account(FakeSnow):
             create_database=False,
             create_schema=False,
             db_path=self.db_path,
+            locks=self.locks,
             **kwargs,
         )
 
     def _row_count(self, database: str, schema: str, table: str) -> int:
         with self.duck_conn.cursor() as cursor:
-            (count,) = cursor.execute(f'SELECT count(*) FROM "{database}"."{schema}"."{table}"').fetchall()[0]
+            name = ".".join('"' + part.replace('"', '""') + '"' for part in (database, schema, table))
+            (count,) = cursor.execute(f"SELECT count(*) FROM {name}").fetchall()[0]
             return int(count)
-
-

@@ -1,7 +1,8 @@
 """DuckDB's and fakesnow's errors as Snowflake's: number, SQLSTATE and the words that clients look for.
 
-Numbers as clients match on them: 2003 and 904 decide what dlt and dbt take for "not there yet", 100072 makes the connector
-raise IntegrityError. What has no counterpart is 000002 / 0A000 "Unsupported feature", with the statement in it.
+Numbers as clients match on them: 2003 and 904 decide what dlt and dbt take for "not there yet", 100072 makes
+the connector raise IntegrityError. What has no counterpart is 000002 / 0A000 "Unsupported feature", with the
+statement in it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import re
 import duckdb
 from snowflake.connector.errors import Error, ProgrammingError
 
-_MISSING = re.compile(r"(?:(Table|View|Schema) with name \"?([^\"!]+?)\"? does not exist|Catalog \"([^\"]+)\" does not exist)")
+_MISSING = re.compile(
+    r"(?:(Table|View|Schema) with name \"?([^\"!]+?)\"? does not exist|Catalog \"([^\"]+)\" does not exist)"
+)
 _EXISTS = re.compile(r"(?:Table|View|Schema|Sequence) with name \"?([^\"!]+?)\"? already exists")
 _NO_FUNCTION = re.compile(r"Function with name \"?([^\" ]+)\"? does not exist")
 _NO_COLUMN = re.compile(r"(?:Referenced column|column named|Column with name) \"?([^\" ]+)\"?")
@@ -27,16 +30,14 @@ def compilation_error(text: str, errno: int, sqlstate: str) -> ProgrammingError:
 
 
 def unsupported(reason: object, sql: str) -> ProgrammingError:
-    return ProgrammingError(
-        msg=f"Unsupported feature on the stand-in: {reason}: {sql}", errno=2, sqlstate="0A000"
-    )
+    return ProgrammingError(msg=f"Unsupported feature on the stand-in: {reason}: {sql}", errno=2, sqlstate="0A000")
 
 
 def as_snowflake_error(error: Exception, sql: str) -> Error:
     """The error to answer with for `sql`."""
-    text = str(getattr(error, "msg", None) or error)
+    text = re.sub(r"^\d{6} \(\w+\): ", "", str(getattr(error, "msg", None) or error))
     errno = getattr(error, "errno", None)
-    if errno == 1003 and text.startswith("Parser Error"):  # Snowflake's syntax, which DuckDB does not know
+    if errno == 1003 and "Parser Error" in text:  # Snowflake's syntax, which DuckDB does not know
         return unsupported(text, sql)
     if isinstance(error, Error) and errno not in {2003, 2043, 9999}:
         return error
@@ -51,7 +52,9 @@ def as_snowflake_error(error: Exception, sql: str) -> Error:
         return compilation_error(f"Object '{exists[1]}' already exists.", 2002, "42710")
     if errno == 2043:
         if column := _NO_COLUMN.search(text):
-            return compilation_error(f"error line 1 at position 0\ninvalid identifier '{column[1]}' ({text})", 904, "42000")
+            return compilation_error(
+                f"error line 1 at position 0\ninvalid identifier '{column[1]}' ({text})", 904, "42000"
+            )
         return compilation_error(text, 2, "42000")
     if errno == 2003 and isinstance(error, Error):
         return error
@@ -60,9 +63,7 @@ def as_snowflake_error(error: Exception, sql: str) -> Error:
             return ProgrammingError(msg=f"NULL result in a non-nullable column: {text}", errno=100072, sqlstate="22000")
         return ProgrammingError(msg=text, errno=100069, sqlstate="22000")
     if isinstance(error, duckdb.InvalidInputException) and "same target row" in text:
-        return ProgrammingError(
-            msg=f"Duplicate row detected during DML action: {text}", errno=100090, sqlstate="42P18"
-        )
+        return ProgrammingError(msg=f"Duplicate row detected during DML action: {text}", errno=100090, sqlstate="42P18")
     if isinstance(error, (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.InvalidInputException)):
         return ProgrammingError(msg=text.split("\n")[0], errno=100038, sqlstate="22018")
     if isinstance(error, duckdb.TransactionException):

@@ -16,7 +16,7 @@ from fakesnow import arrow, copy_into, info_schema, rowtype, transforms
 from fakesnow.transforms import show, stage
 from sqlglot import Expr, exp
 
-from . import catalog
+from . import catalog, keys
 
 
 def install(stages: Path) -> None:
@@ -34,16 +34,17 @@ def install(stages: Path) -> None:
     copy_into._params = _copy_parameters
     copy_into._get_parquet_column_names = _names_in_file
     rowtype.duckdb_to_sf_type.update(
-        {name: "fixed" for name in ("TINYINT", "SMALLINT", "UTINYINT", "USMALLINT", "UINTEGER", "UHUGEINT")}
+        dict.fromkeys(("TINYINT", "SMALLINT", "UTINYINT", "USMALLINT", "UINTEGER", "UHUGEINT"), "fixed")
         | {"FLOAT": "real", "UUID": "text", "TIMESTAMP_S": "timestamp_ntz", "TIMESTAMP_MS": "timestamp_ntz"}
     )
+    info_schema.insert_table_comment_sql = _table_comment_sql
     per_database = info_schema.per_db_creation_sql
     info_schema.per_db_creation_sql = lambda name: per_database(name) + catalog.per_database_sql(name)
     info_schema.SQL_CREATE_GLOBAL_INFORMATION_SCHEMA_COLUMNS_VIEW = catalog.whole_numbers_as_number(
         info_schema.SQL_CREATE_GLOBAL_INFORMATION_SCHEMA_COLUMNS_VIEW
     )
     for_all, show_all = info_schema.fs_global_creation_sql, show.fs_global_creation_sql
-    info_schema.fs_global_creation_sql = lambda: for_all() + ";" + catalog.TABLES_SQL
+    info_schema.fs_global_creation_sql = lambda: for_all() + ";" + catalog.TABLES_SQL + keys.TABLE_SQL
     show.fs_global_creation_sql = lambda: show_all() + ";" + catalog.SHOW_SQL
 
 
@@ -62,7 +63,9 @@ def _whole_numbers_as_integers(table: pa.Table, types: list[Any]) -> pa.Table:
                 continue
             table = table.set_column(position, pa.field(field.name, pa.int64()), whole)
         elif pa.types.is_timestamp(field.type) and field.type.unit != "us":
-            table = table.set_column(position, field.name, table.column(position).cast(pa.timestamp("us", field.type.tz)))
+            table = table.set_column(
+                position, field.name, table.column(position).cast(pa.timestamp("us", field.type.tz))
+            )
     return arrow.to_sf(table, types)
 
 
@@ -91,6 +94,16 @@ def _bound_value(binding: dict[str, Any]) -> Any:
     if binding["type"] == "FIXED" and not binding["value"].lstrip("+-").isdigit():
         return Decimal(binding["value"])
     return _NATIVE_FROM_BINDING(binding)
+
+
+_NATIVE_TABLE_COMMENT_SQL = info_schema.insert_table_comment_sql
+
+
+def _table_comment_sql(database: str, schema: str, table: str, comment: str | None) -> str:
+    """Comments with quotes in them, and none at all where fakesnow writes 'None'."""
+    if comment is None:
+        return "SELECT 1"
+    return _NATIVE_TABLE_COMMENT_SQL(database, schema, table, comment.replace("'", "''"))
 
 
 _NATIVE_UPPER_CASE = transforms.upper_case_unquoted_identifiers

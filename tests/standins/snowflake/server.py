@@ -1,4 +1,4 @@
-"""The HTTP side: fakesnow's routes with logins, several statements in one call, query tags, and errors that are answers.
+"""The HTTP side: fakesnow's routes, with logins, several statements in one call, query tags, and errors as answers.
 
 No request ends in HTTP 500: the connector retries those for minutes. Statements of one session run one after another.
 """
@@ -44,6 +44,7 @@ def build_app(stages: Path, db_path: Path | None, database: str, schema: str, pa
         Route("/monitoring/queries/{sfqid}", fake.monitoring_query, methods=["GET"]),
         Route("/telemetry/send", lambda _: JSONResponse({"success": True, "data": None}), methods=["POST"]),
         Route("/standin/queries", server.list_queries, methods=["GET"]),
+        Route("/standin/end-sessions", server.end_sessions, methods=["POST"]),
         Route("/standin/fail", server.add_failure, methods=["POST"]),
     ]
     return Starlette(routes=routes)
@@ -68,7 +69,12 @@ async def _json_body(request: Request) -> Answer:
 
 def _failure(code: int, sqlstate: str | None, message: str) -> Answer:
     text = f"{code:06d}"
-    return {"success": False, "code": text, "message": message, "data": {"errorCode": text, "sqlState": sqlstate}}
+    return {
+        "success": False,
+        "code": text,
+        "message": message,
+        "data": {"errorCode": text, "sqlState": sqlstate},
+    }
 
 
 class _Server:
@@ -166,7 +172,7 @@ class _Server:
         return {"data": last, "success": True}
 
     def _record(self, tag: str, sql: str, answer: Answer) -> Answer:
-        self.queries.append((tag, sql, "" if answer["success"] else f"{answer['code']}: {answer['message']}"))
+        self.queries.append((tag, sql, "" if answer["success"] else answer["message"]))
         return answer
 
     async def _run(self, request: Request, body: Answer) -> Answer:
@@ -179,7 +185,9 @@ class _Server:
         injected = failure and _failure(603, "XX000", f"SQL execution internal error: {failure['message']}")
         if injected and not failure["after"]:
             return injected
-        headers = [(k, v) for k, v in request.scope["headers"] if k.lower() not in {b"content-encoding", b"content-length"}]
+        headers = [
+            (k, v) for k, v in request.scope["headers"] if k.lower() not in {b"content-encoding", b"content-length"}
+        ]
 
         async def receive() -> Answer:
             return {"type": "http.request", "body": json.dumps(body).encode(), "more_body": False}
@@ -201,6 +209,14 @@ class _Server:
 
     async def list_queries(self, request: Request) -> JSONResponse:
         return JSONResponse(self.queries)
+
+    async def end_sessions(self, _request: Request) -> Response:
+        for token, session in list(fake.sessions.items()):
+            if isinstance(session, Session) and session.lock.acquire(blocking=False):
+                fake.sessions.pop(token, None)
+                await run_in_threadpool(session.end)
+                session.lock.release()
+        return Response()
 
     async def add_failure(self, request: Request) -> Response:
         self.failures.append(await _json_body(request))

@@ -16,7 +16,7 @@ _PROJECT = Path(__file__).resolve().parents[3]
 
 
 class Query(NamedTuple):
-    """One statement that reached the server: its QUERY_TAG ('' if none), its text, and its error ('' if it succeeded)."""
+    """A statement that reached the server: its QUERY_TAG ('' if none), its text, its error ('' if it succeeded)."""
 
     tag: str
     sql: str
@@ -58,7 +58,14 @@ class SnowflakeStandIn:
     def start(self) -> None:
         """Starts the server. Raises RuntimeError with its output if it does not come up."""
         self._scratch = tempfile.TemporaryDirectory(prefix="snowflake_standin_")
-        command = [sys.executable, "-m", "tests.standins.snowflake", "--port", str(self.port), "--until-stdin-closes"]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.standins.snowflake",
+            "--port",
+            str(self.port),
+            "--until-stdin-closes",
+        ]
         command += ["--database", self.database, "--schema", self.schema]
         command += ["--stages", str(Path(self.db_path or self._scratch.name) / "_stages")]
         if self.db_path is not None:
@@ -108,13 +115,27 @@ class SnowflakeStandIn:
             "role": "LOADER",
             "login_timeout": 10,
             "network_timeout": 20,
-            "session_parameters": {"CLIENT_TELEMETRY_ENABLED": False, "CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False},
+            "session_parameters": {
+                "CLIENT_TELEMETRY_ENABLED": False,
+                "CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False,
+            },
             **changes,
         }
 
     def dbt_output(self, **changes: Any) -> dict[str, Any]:
         """A dbt profile output of type snowflake."""
-        names = ("account", "host", "port", "protocol", "user", "password", "database", "schema", "warehouse", "role")
+        names = (
+            "account",
+            "host",
+            "port",
+            "protocol",
+            "user",
+            "password",
+            "database",
+            "schema",
+            "warehouse",
+            "role",
+        )
         parameters = self.connection_parameters()
         return {
             "type": "snowflake",
@@ -125,7 +146,7 @@ class SnowflakeStandIn:
         }
 
     def dlt_credentials(self, **changes: Any) -> dict[str, Any]:
-        """Credentials for `dlt.destinations.snowflake`. dlt's `host` is the account; where the server is goes into `query`."""
+        """Credentials for `dlt.destinations.snowflake`. dlt's `host` is the account; the address is in `query`."""
         parameters = self.connection_parameters()
         extra = ("host", "port", "protocol", "login_timeout", "network_timeout")
         return {
@@ -152,3 +173,8 @@ class SnowflakeStandIn:
         """
         body = json.dumps({"pattern": pattern, "times": times, "after": after, "message": message}).encode()
         urlopen(Request(f"http://127.0.0.1:{self.port}/standin/fail", data=body, method="POST"), timeout=10).close()
+
+    def end_sessions(self) -> None:
+        """Ends every session that runs nothing now and rolls it back, as Snowflake does hours after a client died."""
+        url = f"http://127.0.0.1:{self.port}/standin/end-sessions"
+        urlopen(Request(url, data=b"", method="POST"), timeout=30).close()
