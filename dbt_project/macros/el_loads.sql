@@ -1,0 +1,7 @@
+{% macro el_loads(source_name, table) -%}
+    select _dlt_load_id, kind
+    from {{ source(source_name, '_el_ledger') }}
+    where
+        table_name = '{{ table }}'
+        and _dlt_load_id in ({{ el_complete_loads(source_name) }})
+{%- endmacro %}
