@@ -1,6 +1,4 @@
-{% macro el_current_state(relation, source_name, table) -%}
-    {%- set key = config.get('unique_key') -%}
-    {%- set key = [key] if key is string else key -%}
+{% macro el_current_state(relation, source_name, table, key=none) -%}
     -- depends_on: {{ ref('el_loads_taken') }}
     with el_loads as (
         {{ el_loads(source_name, table) }}

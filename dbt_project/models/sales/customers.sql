@@ -1,13 +1,13 @@
 {{
     config(
-        unique_key='customer_id',
+        unique_key=['customer_id'],
         pre_hook="{{ el_announce_loads('shop', 'customers') }}",
         post_hook="{{ el_record_loads() }}"
     )
 }}
 
 with customers as (
-    {{ el_current_state(ref('stg_shop__customers'), 'shop', 'customers') }}
+    {{ el_current_state(ref('stg_shop__customers'), 'shop', 'customers', key=['customer_id']) }}
 )
 
 select

@@ -7,7 +7,7 @@
 }}
 
 with order_lines as (
-    {{ el_current_state(ref('stg_shop__order_lines'), 'shop', 'order_lines') }}
+    {{ el_current_state(ref('stg_shop__order_lines'), 'shop', 'order_lines', key=['order_id', 'line_no']) }}
 )
 
 select

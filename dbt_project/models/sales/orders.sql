@@ -1,13 +1,13 @@
 {{
     config(
-        unique_key='order_id',
+        unique_key=['order_id'],
         pre_hook="{{ el_announce_loads('shop', 'orders') }}",
         post_hook="{{ el_record_loads() }}"
     )
 }}
 
 with orders as (
-    {{ el_current_state(ref('stg_shop__orders'), 'shop', 'orders') }}
+    {{ el_current_state(ref('stg_shop__orders'), 'shop', 'orders', key=['order_id']) }}
 )
 
 select

@@ -1,13 +1,13 @@
 {{
     config(
-        unique_key='payment_id',
+        unique_key=['payment_id'],
         pre_hook="{{ el_announce_loads('shop', 'payments') }}",
         post_hook="{{ el_record_loads() }}"
     )
 }}
 
 with payments as (
-    {{ el_current_state(ref('stg_shop__payments'), 'shop', 'payments') }}
+    {{ el_current_state(ref('stg_shop__payments'), 'shop', 'payments', key=['payment_id']) }}
 )
 
 select

@@ -1,13 +1,13 @@
 {{
     config(
-        unique_key='product_id',
+        unique_key=['product_id'],
         pre_hook="{{ el_announce_loads('shop', 'products') }}",
         post_hook="{{ el_record_loads() }}"
     )
 }}
 
 with products as (
-    {{ el_current_state(ref('stg_shop__products'), 'shop', 'products') }}
+    {{ el_current_state(ref('stg_shop__products'), 'shop', 'products', key=['product_id']) }}
 )
 
 select
