@@ -9,6 +9,8 @@ import socket
 import sys
 import tempfile
 import threading
+import warnings
+from contextlib import suppress
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 
@@ -34,6 +36,7 @@ def main() -> None:
     options = parser.parse_args()
 
     sys.meta_path.insert(0, _Unneeded())
+    warnings.simplefilter("ignore")
     from .server import build_app
 
     stages = options.stages or (Path(options.db_path) / "_stages" if options.db_path else tempfile.mkdtemp())
@@ -52,7 +55,9 @@ def main() -> None:
     listener.bind(("127.0.0.1", options.port))
     listener.listen(128)
     print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
-    uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off")).run(sockets=[listener])
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off")).run(sockets=[listener])
+    os._exit(0)  # nothing is left to do, and DuckDB's extension complains at an orderly exit
 
 
 if __name__ == "__main__":

@@ -17,9 +17,10 @@ CREATE TABLE IF NOT EXISTS _fs_global._fs_information_schema._transient_tables (
 _FACTS = """
     LEFT JOIN _fs_global._fs_information_schema._fs_tables_ext AS e
       ON (o.database_name, o.schema_name, o.name) = (e.ext_table_catalog, e.ext_table_schema, e.ext_table_name)
-    LEFT JOIN _fs_global._fs_information_schema._transient_tables AS t
-      ON (o.database_name, o.schema_name, o.name) = (t.database_name, t.schema_name, t.name)
 """
+# the name '' is the schema itself
+_IS_TRANSIENT = """(o.kind != 'VIEW' AND EXISTS (FROM _fs_global._fs_information_schema._transient_tables AS t
+    WHERE (o.database_name, o.schema_name) = (t.database_name, t.schema_name) AND t.name IN (o.name, '')))"""
 _INTEGERS = "'TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'HUGEINT', 'UTINYINT', 'USMALLINT', 'UINTEGER', 'UBIGINT'"
 
 
@@ -35,10 +36,10 @@ def whole_numbers_as_number(view: str) -> str:
 
 def per_database_sql(database: str) -> str:
     """The view behind INFORMATION_SCHEMA.TABLES of one database."""
-    columns = """
+    columns = f"""
         o.database_name AS "TABLE_CATALOG", o.schema_name AS "TABLE_SCHEMA", o.name AS "TABLE_NAME",
         'SYSADMIN' AS "TABLE_OWNER", o.kind AS "TABLE_TYPE",
-        CASE WHEN t.name IS NULL THEN 'NO' ELSE 'YES' END AS "IS_TRANSIENT",
+        CASE WHEN {_IS_TRANSIENT} THEN 'YES' ELSE 'NO' END AS "IS_TRANSIENT",
         NULL::VARCHAR AS "CLUSTERING_KEY", o.row_count AS "ROW_COUNT", 0::BIGINT AS "BYTES", 1 AS "RETENTION_TIME",
         'YES' AS "IS_INSERTABLE_INTO", 'YES' AS "IS_TYPED",
         to_timestamp(0)::timestamptz AS "CREATED", to_timestamp(0)::timestamptz AS "LAST_ALTERED",
@@ -81,7 +82,7 @@ def _show(name: str, kinds: str, extra: str) -> str:
     """
 
 
-_KIND = "CASE WHEN t.name IS NULL THEN o.kind ELSE 'TRANSIENT' END AS kind,"
+_KIND = f"CASE WHEN {_IS_TRANSIENT} THEN 'TRANSIENT' ELSE o.kind END AS kind,"
 SHOW_SQL = (
     _show("_fs_show_objects", "'TABLE', 'VIEW'", "o.kind AS kind,")
     + _show("_fs_show_tables", "'TABLE'", _KIND)

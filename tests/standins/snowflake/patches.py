@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
@@ -29,6 +30,7 @@ def install(stages: Path) -> None:
     arrow.timestamp_to_sf_struct = _timestamps_with_nulls
     transforms.integer_precision = _number_keeps_38_digits
     transforms.upper_case_unquoted_identifiers = _upper_case
+    transforms.numeric_agg_implicit_cast = _exact_sums
     copy_into._get_table_columns = _column_names_as_they_are
     copy_into._match_parquet_columns = _match_columns
     copy_into._params = _copy_parameters
@@ -88,11 +90,15 @@ _NATIVE_FROM_BINDING = fake.from_binding
 
 
 def _bound_value(binding: dict[str, Any]) -> Any:
-    """NULL of any type, and FIXED with decimals."""
-    if binding["value"] is None:
+    """NULL of any type, FIXED with decimals, and timestamps to the microsecond, TIMESTAMP_NTZ without a zone."""
+    kind, value = binding["type"], binding["value"]
+    if value is None:
         return None
-    if binding["type"] == "FIXED" and not binding["value"].lstrip("+-").isdigit():
-        return Decimal(binding["value"])
+    if kind == "FIXED" and not value.lstrip("+-").isdigit():
+        return Decimal(value)
+    if kind.startswith("TIMESTAMP_"):
+        moment = datetime(1970, 1, 1) + timedelta(microseconds=int(value.split()[0]) // 1000)
+        return moment if kind == "TIMESTAMP_NTZ" else moment.replace(tzinfo=UTC)
     return _NATIVE_FROM_BINDING(binding)
 
 
@@ -141,6 +147,19 @@ def _number_keeps_38_digits(expression: Expr) -> Expr:
                 return exp.DataType.build("DECIMAL(38, 0)")
             return changed
     return _NATIVE_INTEGER_PRECISION(expression)
+
+
+_NATIVE_AGGREGATE_CAST = transforms.numeric_agg_implicit_cast
+
+
+def _exact_sums(expression: Expr) -> Expr:
+    """SUM keeps its decimals; fakesnow casts its argument to a float."""
+    if not isinstance(expression, exp.Sum):
+        return _NATIVE_AGGREGATE_CAST(expression)
+    if isinstance(expression.parent, exp.Select):
+        name = f"SUM({expression.this.sql(dialect='snowflake').upper()})"
+        return exp.alias_(expression, name, quoted=True)
+    return expression
 
 
 def _column_names_as_they_are(table: exp.Table, duck: Any, database: str | None, schema: str | None) -> list[str]:

@@ -54,12 +54,16 @@ def rewrite(statement: Expr, session: Session, duck: DuckDBPyConnection) -> Expr
 
 
 def accepted_without_effect(statement: Expr, _session: Session, _duck: DuckDBPyConnection) -> Expr:
-    """Roles, warehouses, users and grants succeed and change nothing."""
+    """Roles, warehouses, users, grants and retention times succeed and change nothing."""
     kind = str(statement.args.get("kind") or "").upper()
     if isinstance(statement, (exp.Grant, exp.Revoke)) or (
         isinstance(statement, (exp.Create, exp.Drop, exp.Alter)) and kind in {"ROLE", "WAREHOUSE", "USER"}
     ):
         return SUCCESS_NOP.copy()
+    if isinstance(statement, exp.Alter) and (change := statement.find(exp.AlterSet)):
+        names = {p.name.upper() for p in change.find_all(exp.Property)}
+        if names and names <= {"DATA_RETENTION_TIME_IN_DAYS", "MAX_DATA_EXTENSION_TIME_IN_DAYS", "CHANGE_TRACKING"}:
+            return SUCCESS_NOP.copy()
     if isinstance(statement, exp.Command) and _ACCEPTED.match(f"{statement.this} {statement.expression}"):
         return SUCCESS_NOP.copy()
     return statement
@@ -171,24 +175,36 @@ def swap_tables(statement: Expr, session: Session, duck: DuckDBPyConnection) -> 
     return SUCCESS_NOP.copy()
 
 
-def transient_tables(statement: Expr, session: Session, duck: DuckDBPyConnection) -> Expr:
-    """CREATE TRANSIENT TABLE: a table whose IS_TRANSIENT says so. A table made anew forgets comment and transience."""
-    if not (isinstance(statement, exp.Create) and str(statement.args.get("kind")).upper() == "TABLE"):
+def transient_objects(statement: Expr, session: Session, duck: DuckDBPyConnection) -> Expr:
+    """CREATE TRANSIENT TABLE or SCHEMA: IS_TRANSIENT says so. What is made anew forgets its facts."""
+    kind = str(statement.args.get("kind")).upper() if isinstance(statement, (exp.Create, exp.Drop)) else ""
+    table = statement.find(exp.Table)
+    if kind not in {"TABLE", "SCHEMA"} or table is None:
         return statement
-    transient, table = statement.find(exp.TransientProperty), statement.find(exp.Table)
-    assert table is not None
-    key = list(table_of(table, session))
-    schema = "_fs_global._fs_information_schema"
+    if kind == "SCHEMA":
+        database = name_of(table.args["catalog"]) if table.args.get("catalog") else session.database or ""
+        key, depth = [database, name_of(table.args["db"]), ""], 2
+    else:
+        key, depth = list(table_of(table, session)), 3
+    facts = {
+        "_fs_tables_ext": ("ext_table_catalog", "ext_table_schema", "ext_table_name"),
+        "_transient_tables": ("database_name", "schema_name", "name"),
+    }
+    if kind == "SCHEMA":
+        facts["_declared_keys"] = ("database_name", "schema_name", "table_name")
+        if statement.args.get("replace"):  # DuckDB replaces an empty one only
+            duck.execute(f'DROP SCHEMA IF EXISTS "{key[0]}"."{key[1]}" CASCADE')
+            statement.set("replace", False)
+    transient = statement.find(exp.TransientProperty)
+    fresh = isinstance(statement, exp.Drop) or not statement.args.get("exists")
     with duck.cursor() as other:  # its own transaction: DuckDB writes to one database in each
-        if not statement.args.get("exists"):
-            names = "(ext_table_catalog, ext_table_schema, ext_table_name)"
-            other.execute(f"DELETE FROM {schema}._fs_tables_ext WHERE {names} = (?, ?, ?)", key)
-            other.execute(
-                f"DELETE FROM {schema}._transient_tables WHERE (database_name, schema_name, name) = (?, ?, ?)",
-                key,
-            )
+        for facts_table, names in facts.items() if fresh else ():
+            where = " AND ".join(f"{name} = ?" for name in names[:depth])
+            other.execute(f"DELETE FROM _fs_global._fs_information_schema.{facts_table} WHERE {where}", key[:depth])
         if transient is not None:
-            other.execute(f"INSERT OR IGNORE INTO {schema}._transient_tables VALUES (?, ?, ?)", key)
+            other.execute(
+                "INSERT OR IGNORE INTO _fs_global._fs_information_schema._transient_tables VALUES (?, ?, ?)", key
+            )
             transient.pop()
     return statement
 
@@ -330,7 +346,7 @@ RULES: tuple[Rule, ...] = (
     declared_keys,
     show_keys,
     swap_tables,
-    transient_tables,
+    transient_objects,
     temporary_tables,
     column_comments,  # after the rule that stores temporary ones under another name
     merge_for_duckdb,

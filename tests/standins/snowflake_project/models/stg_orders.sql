@@ -1,0 +1,1 @@
+select id, amount, country, at, loaded_at from {{ source('raw', 'orders') }}
