@@ -1,0 +1,109 @@
+"""A folder with the sample shop, the dbt project and a warehouse in DuckDB: what a user has after `make demo`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from el import sample
+
+ROOT = Path(__file__).parents[2]
+TABLES = ("customers", "products", "orders", "order_lines", "payments")
+# Beside the interpreter that runs the tests, whether or not its environment is on the PATH.
+DBT = Path(sys.executable).parent / "dbt"
+
+
+@dataclass(frozen=True)
+class Project:
+    """Commands run in `path`, in processes of their own."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, path: Path) -> Project:
+        (path / "local").mkdir(parents=True)
+        shutil.copy(ROOT / "el.yml", path / "el.yml")
+        shutil.copy(ROOT / "profiles.example.yml", path / "profiles.yml")
+        shutil.copytree(ROOT / "dbt_project", path / "dbt_project", ignore=shutil.ignore_patterns("target", "logs"))
+        sample.create(path / "local" / "shop.duckdb")
+        return cls(path)
+
+    def day(self, number: int) -> None:
+        sample.business_day(self.path / "local" / "shop.duckdb", number)
+
+    def load(self) -> None:
+        done = self._call(sys.executable, "-m", "el.run", "--progress", "none")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def dbt(self, *arguments: str, code: int = 0) -> dict[str, str]:
+        """Run a dbt command, which has to end with `code`; the state of each node by its name."""
+        results = self.path / "target" / "run_results.json"
+        results.unlink(missing_ok=True)
+        done = self._call(
+            str(DBT), "--no-use-colors", *arguments, "--project-dir", "dbt_project", "--profiles-dir", "."
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        if not results.exists():
+            return {}
+        return {
+            found["unique_id"].split(".")[2]: found["status"] for found in json.loads(results.read_text())["results"]
+        }
+
+    def models(self, *arguments: str) -> dict[str, str]:
+        """Build the models alone, without the tests."""
+        return self.dbt("run", *arguments)
+
+    def warehouse(self, *statements: str) -> list[tuple[Any, ...]]:
+        """What the last of the statements gives."""
+        with duckdb.connect(str(self.path / "local" / "warehouse.duckdb")) as connection:
+            for statement in statements:
+                result = connection.execute(statement)
+            return result.fetchall()
+
+    def built(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Every row of every schema table, landing columns included."""
+        return {name: self.warehouse(f"SELECT * FROM sales.{name} ORDER BY ALL") for name in (*TABLES, "orders_log")}
+
+    def shown(self) -> dict[str, list[tuple[Any, ...]]]:
+        """The schema tables in the source's own columns."""
+        with duckdb.connect(str(self.path / "local" / "warehouse.duckdb"), read_only=True) as warehouse:
+            return {
+                name: warehouse.execute(
+                    f"SELECT {', '.join(self.columns(name))} FROM sales.{name} ORDER BY ALL"
+                ).fetchall()
+                for name in TABLES
+            }
+
+    def source(self) -> dict[str, list[tuple[Any, ...]]]:
+        with duckdb.connect(str(self.path / "local" / "shop.duckdb"), read_only=True) as shop:
+            return {name: shop.execute(f"SELECT * FROM sales.{name} ORDER BY ALL").fetchall() for name in TABLES}
+
+    def columns(self, table: str) -> list[str]:
+        with duckdb.connect(str(self.path / "local" / "shop.duckdb"), read_only=True) as shop:
+            return [row[0] for row in shop.execute(f"DESCRIBE sales.{table}").fetchall()]
+
+    def loads(self, table: str) -> list[str]:
+        return [
+            row[0]
+            for row in self.warehouse(
+                f"SELECT _dlt_load_id FROM shop_sales._el_ledger WHERE table_name = '{table}' ORDER BY ALL"
+            )
+        ]
+
+    def _call(self, *command: str) -> subprocess.CompletedProcess[str]:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("DBT_", "EL_"))}
+        environment |= {
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            "DBT_TARGET_PATH": str(self.path / "target"),
+            "DBT_LOG_PATH": str(self.path / "logs"),
+            "PYTHONPATH": str(ROOT),
+        }
+        return subprocess.run(command, cwd=self.path, env=environment, text=True, capture_output=True, timeout=300)
