@@ -114,8 +114,12 @@ class Connector(ABC):
         """Who am I here, and what may I do."""
 
     @abstractmethod
-    def describe(self, schemas: Sequence[str] | None = None) -> Catalog:
-        """The catalog of this database: of these schemas, or of all but the system's."""
+    def describe(self, schemas: Sequence[str] | None = None, *, brief: bool = False) -> Catalog:
+        """The catalog of this database: of these schemas, or of all but the system's.
+
+        brief: what a run needs (tables, columns, keys, sizes, how changes can be found), asked in fewer queries;
+        foreign keys, checks, defaults and computed columns may be left out.
+        """
 
     @abstractmethod
     def read_buffer(self, request: ReadRequest) -> Buffer:

@@ -88,7 +88,7 @@ class DuckDb(SqlConnector):
         row = self.fetch(Statement("SELECT current_database(), version()"))[0]
         return Identity("DuckDB", str(row[1]), str(row[0]), "embedded", ("owner",))
 
-    def describe(self, schemas: Sequence[str] | None = None) -> Catalog:
+    def describe(self, schemas: Sequence[str] | None = None, *, brief: bool = False) -> Catalog:
         try:
             return read_catalog(self.connection, schemas)
         except duckdb.Error as error:

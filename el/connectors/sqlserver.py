@@ -120,8 +120,8 @@ class SqlServer(SqlConnector, RowversionSource):
                 held.append(role)
         return Identity(str(row[0]), " ".join(str(row[1]).split()), str(row[2]), str(row[3]), tuple(held))
 
-    def describe(self, schemas: Sequence[str] | None = None) -> Catalog:
-        return read_catalog(self.fetch, schemas)
+    def describe(self, schemas: Sequence[str] | None = None, *, brief: bool = False) -> Catalog:
+        return read_catalog(self.fetch, schemas, brief=brief)
 
     def _isolate(self, isolation: Isolation) -> None:
         if isolation is not self._isolation:

@@ -124,8 +124,8 @@ SELECT snapshot_isolation_state, is_read_committed_snapshot_on FROM sys.database
 Place = tuple[str, str]
 
 
-def read_catalog(fetch: Fetch, schemas: Sequence[str] | None) -> Catalog:
-    """Describe these schemas of the current database, or all of its own."""
+def read_catalog(fetch: Fetch, schemas: Sequence[str] | None, *, brief: bool = False) -> Catalog:
+    """Describe these schemas of the current database, or all of its own; `brief` as in `Connector.describe`."""
     notes: list[str] = []
 
     def optional(what: str, sql: str) -> list[tuple[Any, ...]]:
@@ -135,9 +135,12 @@ def read_catalog(fetch: Fetch, schemas: Sequence[str] | None) -> Catalog:
             notes.append(f"{what} cannot be read here")
             return []
 
+    def unless_brief(what: str, sql: str) -> list[tuple[Any, ...]]:
+        return [] if brief else optional(what, sql)
+
     database, version = fetch(Statement("SELECT DB_NAME(), @@VERSION"))[0]
-    computed = {(s, o, c): text for s, o, c, text in optional("computed columns", _COMPUTED)}
-    defaults = {(s, o, c): text for s, o, c, text in optional("defaults", _DEFAULTS)}
+    computed = {(s, o, c): text for s, o, c, text in unless_brief("computed columns", _COMPUTED)}
+    defaults = {(s, o, c): text for s, o, c, text in unless_brief("defaults", _DEFAULTS)}
     comments = {(s, o, c): text for s, o, c, text in optional("comments", _COMMENTS)}
     columns: dict[Place, list[Column]] = defaultdict(list)
     kinds: dict[Place, str] = {}
@@ -160,9 +163,9 @@ def read_catalog(fetch: Fetch, schemas: Sequence[str] | None) -> Catalog:
             )
         )
     keys = _keys(fetch, optional)
-    foreign = _foreign_keys(optional("foreign keys", _FOREIGN_KEYS))
+    foreign = _foreign_keys(unless_brief("foreign keys", _FOREIGN_KEYS))
     checks: dict[Place, list[Check]] = defaultdict(list)
-    for schema, table, name, text, disabled, untrusted in optional("checks", _CHECKS):
+    for schema, table, name, text, disabled, untrusted in unless_brief("checks", _CHECKS):
         checks[schema, table].append(Check(name, text, enforced=not disabled and not untrusted))
     rows = {(s, o): int(n) for s, o, n in optional("row counts", _ROWS)}
     sizes = {(s, o): int(n) for s, o, n in optional("sizes", _BYTES)}
