@@ -67,15 +67,16 @@ class Defaults(Strict):
     """What holds for every table that does not say otherwise.
 
     workers: reads at once, each on its own connection. batch_rows, batch_mb: bounds of one record batch in memory.
-    file_mb: size at which a landing file is closed. types: exact, or lossy where the type table offers it.
-    partition_rows: rows that one partition aims at. retries: how often a retryable failure of a slice is tried again.
+    file_mb: size at which a landing file is closed; by default what the warehouse loads best.
+    types: exact, or lossy where the type table offers it. partition_rows: rows that one partition aims at.
+    retries: how often a retryable failure of a slice is tried again.
     """
 
     strategy: StrategyName = StrategyName.AUTO
     workers: int = Field(default=4, ge=1, le=64)
     batch_rows: int = Field(default=65_536, ge=1)
     batch_mb: int = Field(default=64, ge=1)
-    file_mb: int = Field(default=128, ge=1)
+    file_mb: int | None = Field(default=None, ge=1)
     types: Literal["exact", "lossy"] = "exact"
     trim: bool = False
     partition_rows: int = Field(default=5_000_000, ge=1)

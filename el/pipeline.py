@@ -15,8 +15,10 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from importlib import import_module
 from pathlib import Path
 from threading import Event
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -27,15 +29,17 @@ from el.connectors.catalog import TableName
 from el.connectors.registry import open_connector
 from el.destinations import open_warehouse
 from el.destinations.base import Warehouse
-from el.destinations.package import LandedTable, Loader
 from el.errors import ElError, LoadError
 from el.fingerprint import fingerprint
 from el.ledger import LEDGER_SCHEMA, LEDGER_TABLE, LedgerEntry
 from el.plan import Plan, TablePlan, choose_tables, make_plan, raw_names
 from el.profiles import Output
 from el.report import Reporter, RunReport, TableReport
-from el.slice import LANDING, STEP, Cancelled, LandedFile, Slice, SliceResult
+from el.slice import LANDING, STEP, Cancelled, LandedFile, LandedTable, Slice, SliceResult
 from el.strategies.window import Kind
+
+if TYPE_CHECKING:
+    from el.destinations.package import Loader
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,26 +56,36 @@ class Job:
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
 
 
-def plan_job(job: Job, warehouse: Warehouse, before: Callable[[list[str]], None] | None = None) -> Plan:
+def plan_job(
+    job: Job, warehouse: Future[Warehouse], before: Callable[[Warehouse, list[str]], None] | None = None
+) -> Plan:
     """The plan of a job. `before` is called with the raw schemas once they are known, before the ledger is read."""
     with open_connector(job.source.settings, str(job.source)) as source:
-        catalog = source.describe()
+        catalog = source.describe(brief=True)
         chosen = choose_tables(job.config, source, catalog, job.select)
         places = raw_names(job.config, chosen)
         schemas = sorted({schema for schema, _ in places.values()})
+        opened = warehouse.result()
         if before is not None:
-            before(schemas)
+            before(opened, schemas)
         ledger: dict[tuple[str, str], LedgerEntry] = {}
-        with warehouse.connector:
+        with opened.connector:
             for schema in schemas:
-                for table, entry in warehouse.ledger(schema).items():
+                for table, entry in opened.ledger(schema).items():
                     ledger[schema, table] = entry
         return make_plan(job.config, source, catalog, chosen, ledger, full_refresh=job.full_refresh)
 
 
 def show_plan(job: Job) -> Plan:
     """The plan alone: nothing is finished, extracted or loaded."""
-    return plan_job(job, open_warehouse(job.destination, job.config.raw.naming))
+    with ThreadPoolExecutor(1) as background:
+        return plan_job(job, background.submit(_open_warehouse, job))
+
+
+def _open_warehouse(job: Job) -> Warehouse:
+    """The warehouse, not connected. Importing dlt and a driver takes a second or two: done beside the source's work."""
+    import_module("el.destinations.package")
+    return open_warehouse(job.destination, job.config.raw.naming)
 
 
 def run(job: Job, reporter: Reporter, executor: Executor | None = None) -> RunReport:
@@ -80,33 +94,39 @@ def run(job: Job, reporter: Reporter, executor: Executor | None = None) -> RunRe
     executor: runs the slices; by default threads, as many as `workers`.
     """
     started, clock = datetime.now(UTC), time.monotonic()
-    warehouse = open_warehouse(job.destination, job.config.raw.naming)
     finished: list[str] = []
 
-    def loader(schema: str) -> Loader:
-        return Loader(warehouse, schema, job.home, job.run_id, retries=job.config.defaults.retries)
-
-    def finish(schemas: list[str]) -> None:
+    def finish(warehouse: Warehouse, schemas: list[str]) -> None:
         for schema in schemas:
-            finished.extend(loader(schema).finish_pending())
+            finished.extend(_loader(job, warehouse, schema).finish_pending())
 
-    plan = plan_job(job, warehouse, finish)
+    with ThreadPoolExecutor(1) as background:
+        opening = background.submit(_open_warehouse, job)
+        plan = plan_job(job, opening, finish)
+    warehouse = opening.result()
     sys.audit(STEP, "planned")
     reporter.planned(plan)
     spool = job.home / "spool" / job.run_id
     reports: list[TableReport] = []
     try:
         load_ids = _load_ids(warehouse, plan)
-        landed = _extract(job, plan, load_ids, spool, reporter, executor)
+        file_bytes = (job.config.defaults.file_mb or warehouse.file_mb) * 1024 * 1024
+        landed = _extract(job, plan, load_ids, spool, reporter, executor, file_bytes)
         sys.audit(STEP, "extracted")
         for schema, tables in plan.by_schema().items():
-            reports += _load(job, warehouse, loader(schema), schema, load_ids[schema], tables, landed, spool, reporter)
+            reports += _load(job, warehouse, schema, load_ids[schema], tables, landed, spool, reporter)
     finally:
         shutil.rmtree(spool, ignore_errors=True)
     codes = [1 for report in reports if report.status == "failed"]
     return RunReport(
         job.run_id, started, time.monotonic() - clock, tuple(reports), tuple(finished), max(codes, default=0)
     )
+
+
+def _loader(job: Job, warehouse: Warehouse, schema: str) -> Loader:
+    from el.destinations.package import Loader
+
+    return Loader(warehouse, schema, job.home, job.run_id, retries=job.config.defaults.retries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +169,7 @@ def _extract(
     spool: Path,
     reporter: Reporter,
     executor: Executor | None,
+    file_bytes: int,
 ) -> dict[TableName, _Landed]:
     """Run every slice; a table's failure cancels only its own slices, an interrupt all of them."""
     cancelled = Event()
@@ -159,7 +180,7 @@ def _extract(
     landed: dict[TableName, _Landed] = {}
     # The largest first, so that none of them is left alone at the end.
     for table in sorted(plan.tables, key=lambda item: -(item.rows or 0)):
-        for work in _slices(job, table, load_ids[table.raw_schema], spool):
+        for work in _slices(job, table, load_ids[table.raw_schema], spool, file_bytes):
             # Another process cannot call back, and is not told to stop: it ends with its slice.
             future = pool.submit(work.run, reporter.progress, cancelled) if own else pool.submit(work.run)
             waiting[future] = table
@@ -190,7 +211,7 @@ def _extract(
     return landed
 
 
-def _slices(job: Job, table: TablePlan, load_id: str, spool: Path) -> list[Slice]:
+def _slices(job: Job, table: TablePlan, load_id: str, spool: Path, file_bytes: int) -> list[Slice]:
     directory = spool / table.raw_schema
     directory.mkdir(parents=True, exist_ok=True)
     assert table.window is not None or not table.reads
@@ -206,7 +227,7 @@ def _slices(job: Job, table: TablePlan, load_id: str, spool: Path) -> list[Slice
             op="S" if table.window is not None and table.window.kind is Kind.SNAPSHOT else "U",
             position=table.position,
             directory=directory,
-            file_bytes=job.config.defaults.file_mb * 1024 * 1024,
+            file_bytes=file_bytes,
             retries=job.config.defaults.retries,
         )
         for number, request in enumerate(table.reads)
@@ -227,7 +248,6 @@ def _together(results: Sequence[SliceResult]) -> _Landed:
 def _load(
     job: Job,
     warehouse: Warehouse,
-    loader: Loader,
     schema: str,
     load_id: str,
     tables: Sequence[TablePlan],
@@ -266,7 +286,7 @@ def _load(
         with warehouse.connector:
             warehouse.prepare(schema)
         sys.audit(STEP, "raw schema prepared")
-        loader.load(load_id, [*package, _ledger_table(ledger, spool / schema)])
+        _loader(job, warehouse, schema).load(load_id, [*package, _ledger_table(ledger, spool / schema)])
         _confirm(warehouse, schema, load_id, ledger)
         sys.audit(STEP, "load confirmed")
     return [reports[table.name] for table in tables]

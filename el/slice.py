@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import tenacity
 
@@ -37,7 +39,7 @@ LANDING = (
 )
 
 # Rows are gathered to about this much before they become a row group: small groups cost every later reader.
-ROW_GROUP_BYTES = 32 * 1024 * 1024
+ROW_GROUP_BYTES = 24 * 1024 * 1024
 
 Progress = Callable[[str, int, int], None]
 """(table, rows, bytes) of a batch that was just written."""
@@ -61,6 +63,15 @@ class LandedFile:
     path: Path
     rows: int
     bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class LandedTable:
+    """A raw table's part of a package: its full schema with the landing columns, and its files."""
+
+    name: str
+    schema: pa.Schema
+    files: tuple[LandedFile, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +123,9 @@ class Slice:
     def _run(self, progress: Progress | None, cancelled: Event | None, attempt: int) -> SliceResult:
         started = _now()
         landing = _LandingFiles(self, pa.schema([*self.schema, *LANDING]))
+        # One batch is written while the driver fetches the next: never more than the two in memory.
+        writer = ThreadPoolExecutor(1, thread_name_prefix="el-write")
+        writing: Future[None] | None = None
         rows = size = 0
         sys.audit(STEP, "slice begun")
         try:
@@ -120,22 +134,30 @@ class Slice:
                 for batch in buffer:
                     if cancelled is not None and cancelled.is_set():
                         raise Cancelled(f"{self.table}: interrupted")
-                    landing.write(self._land(batch, started))
-                    sys.audit(STEP, "batch written")
+                    if writing is not None:
+                        writing.result()
+                    writing = writer.submit(landing.write, batch, started)
+                    sys.audit(STEP, "batch read")
                     rows += batch.num_rows
                     size += batch.nbytes
                     if progress is not None:
                         progress(self.table, batch.num_rows, batch.nbytes)
+            if writing is not None:
+                writing.result()
             files = landing.close()
             sys.audit(STEP, "slice finished")
         except BaseException:
+            writer.shutdown(wait=True)
             landing.discard()
             if progress is not None:
                 progress(self.table, -rows, -size)
             raise
+        finally:
+            writer.shutdown(wait=True)
         return SliceResult(files, rows, size, started, _now(), attempt)
 
-    def _land(self, batch: pa.RecordBatch, extracted_at: datetime) -> pa.RecordBatch:
+    def land(self, batch: pa.RecordBatch, extracted_at: datetime) -> pa.RecordBatch:
+        """A batch as raw holds it: columns cast to their landing types, the landing columns behind."""
         columns = []
         for field in self.schema:
             column = batch.column(field.name)
@@ -171,7 +193,8 @@ class _LandingFiles:
         self._path: Path | None = None
         self._rows = 0
 
-    def write(self, batch: pa.RecordBatch) -> None:
+    def write(self, read: pa.RecordBatch, extracted_at: datetime) -> None:
+        batch = self._work.land(read, extracted_at)
         self._waiting.append(batch)
         self._waiting_bytes += batch.nbytes
         if self._waiting_bytes >= ROW_GROUP_BYTES:
@@ -196,13 +219,17 @@ class _LandingFiles:
     def _flush(self) -> None:
         if not self._waiting:
             return
+        table = pa.Table.from_batches(self._waiting, schema=self._schema)
         if self._writer is None:
             self._path = self._work.directory / f"{self._work.stem}-{len(self._files):04d}.parquet"
             self._sink = pa.OSFile(str(self._path), "wb")
             self._writer = pq.ParquetWriter(
-                self._sink, self._schema, compression="zstd", compression_level=1, store_schema=True
+                self._sink,
+                self._schema,
+                compression="snappy",
+                use_dictionary=_repetitive(table),
+                write_statistics=False,
             )
-        table = pa.Table.from_batches(self._waiting, schema=self._schema)
         self._writer.write_table(table, row_group_size=max(1, table.num_rows))
         self._rows += table.num_rows
         self._waiting.clear()
@@ -217,3 +244,13 @@ class _LandingFiles:
         self._files.append(LandedFile(self._path, self._rows, size))
         self._writer = self._sink = self._path = None
         self._rows = 0
+
+
+def _repetitive(table: pa.Table) -> list[str]:
+    """The text columns worth a dictionary, by a sample: looking up what hardly repeats costs most of the writing."""
+    sample = table.slice(0, 10_000)
+    return [
+        field.name
+        for field, column in zip(sample.schema, sample.columns, strict=True)
+        if pa.types.is_string(field.type) and pc.count_distinct(column).as_py() * 10 <= sample.num_rows
+    ]

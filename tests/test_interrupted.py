@@ -17,7 +17,7 @@ DELETE FROM sales.lines WHERE order_id = 7;
 STEPS = [
     ("planned", 1),
     ("slice begun", 2),
-    ("batch written", 1),
+    ("batch read", 1),
     ("slice finished", 1),
     ("extracted", 1),
     ("raw schema prepared", 1),

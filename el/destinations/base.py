@@ -23,6 +23,7 @@ class Warehouse(ABC):
     """One destination, over its connector. `naming` is that of el.yml's `raw`."""
 
     loader_workers: ClassVar[int]
+    file_mb: ClassVar[int]
 
     def __init__(self, connector: SqlConnector, naming: Literal["snake_case", "preserve"]) -> None:
         self.connector = connector

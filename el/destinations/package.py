@@ -11,12 +11,10 @@ import contextlib
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import dlt
-import pyarrow as pa
 import tenacity
 from dlt.common.libs.pyarrow import py_arrow_to_table_schema_columns
 from dlt.common.storages.load_package import ParsedLoadJobFileName
@@ -25,16 +23,7 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from el.destinations.base import Warehouse
 from el.errors import ElError, LoadError
-from el.slice import STEP, LandedFile
-
-
-@dataclass(frozen=True, slots=True)
-class LandedTable:
-    """A raw table's part of a package: its full schema with the landing columns, and its files."""
-
-    name: str
-    schema: pa.Schema
-    files: tuple[LandedFile, ...]
+from el.slice import STEP, LandedTable
 
 
 class Loader:
