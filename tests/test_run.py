@@ -234,7 +234,7 @@ def test_load_ids_grow_even_when_the_clock_went_back(
     statuses(capsys)
     shop.source("DELETE FROM sales.lines WHERE order_id = 5")
     with inside(shop.path):
-        monkeypatch.setattr("el.pipeline.time.time_ns", lambda: 1_000_000_000)
+        monkeypatch.setattr("el.load.time.time_ns", lambda: 1_000_000_000)
         assert statuses(capsys)["sales.lines"][0] == "loaded"
     loads = [row[0] for row in shop.warehouse("SELECT load_id FROM shop_sales._dlt_loads ORDER BY inserted_at")]
     assert loads == sorted(loads)

@@ -1,0 +1,99 @@
+"""How each column of a table travels: taken or excluded, renamed, masked, cast, or as the type table says.
+
+Guarantees: names that collide, a column that is not there and a type that cannot be carried are a `PlanError` that
+names table and column, before the first row is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from el.config import ColumnSettings, Config, TableSettings
+from el.connectors.base import Connector
+from el.connectors.catalog import Column, Key, SourceType, Table
+from el.connectors.request import ColumnRead
+from el.connectors.sql import SqlConnector
+from el.errors import PlanError
+from el.naming import name_map
+from el.types import Carried, carry
+
+_PLAIN = ColumnSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnPlan:
+    """One column on its way: where it comes from, what it is called in raw, how it is carried."""
+
+    source: Column
+    name: str
+    carried: Carried
+
+    def read(self) -> ColumnRead:
+        """How the source is asked for it."""
+        return ColumnRead(self.source.name, self.name, self.carried.read_as)
+
+
+def plan_columns(config: Config, source: Connector, table: Table, settings: TableSettings) -> tuple[ColumnPlan, ...]:
+    for name in settings.columns:
+        if table.column(name) is None:
+            known = ", ".join(column.name for column in table.columns)
+            raise PlanError(f"{table.name} has no column {name!r}; it has: {known}")
+    wanted = {found.name: chosen for name, chosen in settings.columns.items() if (found := table.column(name))}
+    kept = [column for column in table.columns if not wanted.get(column.name, _PLAIN).exclude]
+    if not kept:
+        raise PlanError(f"{table.name}: every column is excluded")
+    renames = {name: chosen.rename for name, chosen in wanted.items() if chosen.rename}
+    names = name_map([column.name for column in kept], config.raw.naming, renames, f"column of {table.name}")
+    plans = []
+    for column in kept:
+        chosen = wanted.get(column.name, _PLAIN)
+        try:
+            carried = _carry(config, source, column, chosen, settings)
+        except PlanError as error:
+            raise PlanError(f"{table.name}.{column.name}: {error}") from None
+        plans.append(ColumnPlan(column, names[column.name], carried))
+    return tuple(plans)
+
+
+def _carry(
+    config: Config, source: Connector, column: Column, chosen: ColumnSettings, settings: TableSettings
+) -> Carried:
+    if chosen.cast is not None:
+        try:
+            cast = SourceType.parse(chosen.cast)
+        except ValueError as error:
+            raise PlanError(f"cast: {error}") from None
+        carried = carry(source.scheme, cast)
+        inner = f"CAST({{column}} AS {chosen.cast})"
+        read_as = carried.read_as.replace("{column}", inner) if carried.read_as else inner
+        return replace(carried, read_as=read_as, exact=False, loses=f"cast from {column.type} to {chosen.cast}")
+    if chosen.mask is not None:
+        masks = source.dialect.masks if isinstance(source, SqlConnector) else {}
+        if chosen.mask not in masks:
+            raise PlanError(f"mask {chosen.mask} is not possible with {source.scheme}")
+        text = carry(source.scheme, SourceType("varchar", length=64))
+        return replace(text, read_as=masks[chosen.mask], exact=False, loses=f"masked: {chosen.mask}")
+    lossy = chosen.lossy or (settings.types or config.defaults.types) == "lossy"
+    trim = chosen.trim or (config.defaults.trim if settings.trim is None else settings.trim)
+    return carry(source.scheme, column.type, lossy=lossy, trim=trim)
+
+
+def key_of(table: Table, settings: TableSettings, columns: Sequence[ColumnPlan]) -> tuple[str, ...]:
+    """The raw names of the key: `key` of el.yml, else the primary key, else a unique key without NULL."""
+    landed = {column.source.name: column.name for column in columns}
+    if settings.key is not None:
+        found = []
+        for name in settings.key:
+            column = table.column(name)
+            if column is None or column.name not in landed:
+                raise PlanError(f"{table.name}: key column {name!r} is not among the columns that are taken")
+            found.append(landed[column.name])
+        return tuple(found)
+    candidates: list[Key] = [table.primary_key] if table.primary_key else []
+    nullable = {column.name for column in table.columns if column.nullable}
+    candidates += [key for key in table.uniques if not nullable & set(key.columns)]
+    for key in candidates:
+        if all(name in landed for name in key.columns):
+            return tuple(landed[name] for name in key.columns)
+    return ()

@@ -1,0 +1,122 @@
+"""Extraction: every slice of a plan into landing files, on whichever executor.
+
+Guarantees: a table that fails cancels only its own slices and leaves the others running; an interrupt stops all of
+them. The slices are small picklable values; where they run does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from threading import Event
+
+from el.connectors.catalog import TableName
+from el.errors import ElError
+from el.job import Job
+from el.plan import Plan, TablePlan
+from el.report import Reporter
+from el.slice import Cancelled, LandedFile, Slice, SliceResult
+from el.strategies.window import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """A table after extraction: its files and counts, or the error that stopped it."""
+
+    files: tuple[LandedFile, ...] = ()
+    rows: int = 0
+    bytes: int = 0
+    started: datetime | None = None
+    finished: datetime | None = None
+    attempts: int = 1
+    error: ElError | None = None
+
+    @property
+    def seconds(self) -> float:
+        return (self.finished - self.started).total_seconds() if self.started and self.finished else 0.0
+
+
+def extract(
+    job: Job,
+    plan: Plan,
+    load_ids: Mapping[str, str],
+    spool: Path,
+    reporter: Reporter,
+    executor: Executor | None,
+    file_bytes: int,
+) -> dict[TableName, Landed]:
+    """Run every slice; a table's failure cancels only its own slices, an interrupt all of them."""
+    cancelled = Event()
+    own = executor is None
+    pool = executor or ThreadPoolExecutor(job.workers or job.config.defaults.workers, thread_name_prefix="el")
+    waiting: dict[Future[SliceResult], TablePlan] = {}
+    results: dict[TableName, list[SliceResult]] = {}
+    landed: dict[TableName, Landed] = {}
+    # The largest first, so that none of them is left alone at the end.
+    for table in sorted(plan.tables, key=lambda item: -(item.rows or 0)):
+        for work in slices(job, table, load_ids[table.raw_schema], spool, file_bytes):
+            # Another process cannot call back, and is not told to stop: it ends with its slice.
+            future = pool.submit(work.run, reporter.progress, cancelled) if own else pool.submit(work.run)
+            waiting[future] = table
+    try:
+        while waiting:
+            done, _ = wait(waiting, return_when="FIRST_COMPLETED")
+            for future in done:
+                table = waiting.pop(future)
+                if future.cancelled():
+                    continue
+                error = future.exception()
+                if isinstance(error, Cancelled) or (error is not None and not isinstance(error, ElError)):
+                    raise error
+                if isinstance(error, ElError):
+                    landed.setdefault(table.name, Landed(error=error))
+                    for other, owner in waiting.items():
+                        if owner is table:
+                            other.cancel()
+                    continue
+                results.setdefault(table.name, []).append(future.result())
+                if len(results[table.name]) == len(table.reads):
+                    landed[table.name] = _together(results[table.name])
+                    reporter.extracted(table, landed[table.name].rows, landed[table.name].seconds)
+    finally:
+        cancelled.set()
+        if own:
+            pool.shutdown(wait=True, cancel_futures=True)
+    return landed
+
+
+def slices(job: Job, table: TablePlan, load_id: str, spool: Path, file_bytes: int) -> list[Slice]:
+    directory = spool / table.raw_schema
+    directory.mkdir(parents=True, exist_ok=True)
+    assert table.window is not None or not table.reads
+    return [
+        Slice(
+            connection=job.source,
+            table=str(table.name),
+            # A raw name may hold what a file system refuses.
+            stem=f"{abs(hash(table.raw_table)):x}-{number:04d}",
+            request=request,
+            schema=table.landed_schema(),
+            load_id=load_id,
+            op="S" if table.window is not None and table.window.kind is Kind.SNAPSHOT else "U",
+            position=table.position,
+            directory=directory,
+            file_bytes=file_bytes,
+            retries=job.config.defaults.retries,
+        )
+        for number, request in enumerate(table.reads)
+    ]
+
+
+def _together(results: Sequence[SliceResult]) -> Landed:
+    return Landed(
+        files=tuple(file for result in results for file in result.files),
+        rows=sum(result.rows for result in results),
+        bytes=sum(result.bytes for result in results),
+        started=min(result.started for result in results),
+        finished=max(result.finished for result in results),
+        attempts=max(result.attempts for result in results),
+    )

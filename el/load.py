@@ -1,0 +1,151 @@
+"""Loading: what was extracted of one raw schema, as one package with its ledger rows.
+
+Guarantees: a table is loaded whole or not at all; its ledger row travels in the same package as its rows; a load whose
+counts differ from what was sent is hidden from every reader.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from el import __version__
+from el.connectors.catalog import TableName
+from el.destinations.base import Warehouse
+from el.errors import LoadError
+from el.extract import Landed
+from el.fingerprint import fingerprint
+from el.job import Job
+from el.ledger import LEDGER_SCHEMA, LEDGER_TABLE
+from el.plan import Plan, TablePlan
+from el.report import Reporter, TableReport
+from el.slice import LANDING, STEP, LandedFile, LandedTable
+from el.strategies.window import Kind
+
+if TYPE_CHECKING:
+    from el.destinations.package import Loader
+
+
+def load_ids_for(warehouse: Warehouse, plan: Plan) -> dict[str, str]:
+    """A load id for each raw schema: the time, as dlt has it, but always greater than the last one's.
+
+    Readers order loads by it, and the clock of another machine, or of this one, may be behind.
+    """
+    found = {}
+    with warehouse.connector:
+        for schema in plan.by_schema():
+            last = warehouse.last_load(schema)
+            now = Decimal(time.time_ns()).scaleb(-9).quantize(Decimal("0.000001"))
+            if last is not None and now <= Decimal(last):
+                now = Decimal(last).quantize(Decimal("0.000001")) + Decimal("0.000001")
+            found[schema] = str(now)
+    return found
+
+
+def loader(job: Job, warehouse: Warehouse, schema: str) -> Loader:
+    from el.destinations.package import Loader
+
+    return Loader(warehouse, schema, job.home, job.run_id, retries=job.config.defaults.retries)
+
+
+def load(
+    job: Job,
+    warehouse: Warehouse,
+    schema: str,
+    load_id: str,
+    tables: Sequence[TablePlan],
+    landed: Mapping[TableName, Landed],
+    spool: Path,
+    reporter: Reporter,
+) -> list[TableReport]:
+    """Load what came of one raw schema, with its ledger; a report for each of its tables."""
+    reports: dict[TableName, TableReport] = {}
+    package: list[LandedTable] = []
+    ledger: list[dict[str, object]] = []
+    for table in tables:
+        found = landed.get(table.name)
+        report = TableReport(str(table.name), f"{schema}.{table.raw_table}", table.strategy, "nothing new")
+        report = replace(report, notes=table.notes, window=str(table.window) if table.window else None)
+        reports[table.name] = report
+        if found is None:
+            continue
+        report = replace(report, rows=found.rows, bytes=found.bytes, seconds=found.seconds, attempts=found.attempts)
+        if found.error is not None:
+            reports[table.name] = replace(report, status="failed", error=str(found.error))
+            continue
+        assert table.window is not None
+        mark = _fingerprint(table, found)
+        if mark is not None and table.last is not None and table.last.fingerprint == mark and table.skip_unchanged:
+            reports[table.name] = replace(report, status="unchanged", rows=0)
+            continue
+        if found.rows == 0 and table.window.kind is Kind.DELTA:
+            continue
+        reports[table.name] = replace(report, status="loaded", kind=str(table.window.kind), load_id=load_id)
+        landed_schema = pa.schema([*table.landed_schema(), *LANDING])
+        package.append(LandedTable(table.raw_table, landed_schema, found.files))
+        ledger.append(_ledger_row(job, table, found, mark, load_id))
+    if package:
+        reporter.say(f"loading {schema}: {len(package)} tables, {sum(int(str(r['row_count'])) for r in ledger):,} rows")
+        with warehouse.connector:
+            warehouse.prepare(schema)
+        sys.audit(STEP, "raw schema prepared")
+        loader(job, warehouse, schema).load(load_id, [*package, _ledger_table(ledger, spool / schema)])
+        _confirm(warehouse, schema, load_id, ledger)
+        sys.audit(STEP, "load confirmed")
+    return [reports[table.name] for table in tables]
+
+
+def _fingerprint(table: TablePlan, found: Landed) -> str | None:
+    """Only a snapshot without a bound is compared: the others know by their bound that nothing is new."""
+    if table.window is None or table.window.column is not None or table.window.kind is not Kind.SNAPSHOT:
+        return None
+    return fingerprint([file.path for file in found.files], table.landed_schema())
+
+
+def _ledger_row(job: Job, table: TablePlan, found: Landed, mark: str | None, load_id: str) -> dict[str, object]:
+    assert table.window is not None
+    window = table.window
+    return {
+        "table_name": table.raw_table,
+        "source_table": str(table.name),
+        "kind": str(window.kind),
+        "strategy": table.strategy,
+        "bound_column": window.column,
+        "lower_bound": window.lower.text if window.lower else None,
+        "upper_bound": window.upper.text if window.upper else None,
+        "row_count": found.rows,
+        "byte_count": found.bytes,
+        "partitions": len(table.reads),
+        "fingerprint": mark,
+        "run_id": job.run_id,
+        "started_at": found.started,
+        "finished_at": found.finished,
+        "el_version": __version__,
+        "_dlt_load_id": load_id,
+    }
+
+
+def _ledger_table(rows: Sequence[Mapping[str, object]], directory: Path) -> LandedTable:
+    path = directory / "ledger.parquet"
+    table = pa.Table.from_pylist([dict(row) for row in rows], schema=LEDGER_SCHEMA)
+    pq.write_table(table, path)
+    return LandedTable(LEDGER_TABLE, LEDGER_SCHEMA, (LandedFile(path, table.num_rows, path.stat().st_size),))
+
+
+def _confirm(warehouse: Warehouse, schema: str, load_id: str, ledger: Sequence[Mapping[str, object]]) -> None:
+    """Compare what raw holds of this load with what was sent; a load that differs is hidden from every reader."""
+    sent = {str(row["table_name"]): int(str(row["row_count"])) for row in ledger}
+    with warehouse.connector:
+        held = warehouse.count(schema, load_id, list(sent))
+        wrong = [f"{name} has {held[name]:,} of {rows:,} rows" for name, rows in sent.items() if held[name] != rows]
+        if wrong:
+            warehouse.hide(schema, load_id)
+            raise LoadError(f"load {load_id} of {schema} is not what was sent and was hidden: {'; '.join(wrong)}")
