@@ -3,20 +3,24 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST := --quiet --numprocesses 2 --dist loadfile
 STAMP := $(VENV)/.installed
 
 export DO_NOT_TRACK := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export RUNTIME__DLTHUB_TELEMETRY := false
 
-DBT := $(BIN)/dbt --quiet build --project-dir dbt_project --profiles-dir .
+# Drivers of SQL Server load these from the system; everything else comes with the packages.
+LIBRARIES := libltdl.so.7 libodbc.so.2
+DEBIAN := libltdl7 unixodbc tdsodbc
 
-.PHONY: help setup demo test check format soak bench clean
+.PHONY: help setup system demo test check format soak bench clean
 
 help:
 	@echo "make demo    set up, load the sample shop twice, build the schema tables, say where to look"
 	@echo "make test    set up, run all tests"
 	@echo "make check   ruff, mypy --strict, sqlfluff, and all tests"
+	@echo "make soak    the long random tests: kills, histories"
 	@echo "make bench   how fast it is on this machine, as ratios"
 	@echo "make clean   remove what these made"
 
@@ -32,21 +36,33 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
+system:
+	@missing=; for library in $(LIBRARIES); do PATH="$$PATH:/sbin" ldconfig -p | grep -q "$$library" || missing="$$missing $$library"; done; \
+	if [ -z "$$missing" ]; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing $(DEBIAN) ..."; \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(DEBIAN); } >/dev/null 2>&1 \
+			|| echo "could not install $(DEBIAN): tests through SQL Server's drivers are skipped"; \
+	else echo "missing:$$missing; tests through SQL Server's drivers are skipped (apt-get install $(DEBIAN))"; fi
+
 profiles.yml:
 	@cp profiles.example.yml $@
 
 demo: setup profiles.yml
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m el local demo
 
-test: setup
-	@$(BIN)/python -m pytest --quiet
+test: setup system
+	@$(BIN)/python -m pytest $(PYTEST)
 
-check: setup
+check: setup system
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint dbt_project --config .sqlfluff
-	$(BIN)/python -m pytest --quiet
+	$(BIN)/python -m pytest $(PYTEST)
+
+soak: setup system
+	$(BIN)/python -m pytest --quiet -m soak
 
 format: setup
 	$(BIN)/ruff check --fix .
