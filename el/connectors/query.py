@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
 
 from el.connectors.catalog import SourceType, TableName
+from el.connectors.own_query import split_query
 from el.connectors.request import ColumnRead, Condition, Op, ReadRequest, Value
 from el.errors import PlanError
 
@@ -78,15 +77,15 @@ def build_select(request: ReadRequest, dialect: Dialect) -> Statement:
     if request.query is not None and not (
         request.columns or request.where or request.order_by or request.limit is not None
     ):
-        return Statement(request.query.strip().rstrip(";"))
-    select = _from(exp.select(*columns), request, dialect)
+        return Statement("\n".join(split_query(request.query, dialect.name)).lstrip())
+    select = _from(exp.select(*columns), request)
     for condition in request.where:
         select = select.where(_condition(condition, dialect, parameters), copy=False)
     for name in request.order_by:
         select = select.order_by(_identifier(name), copy=False)
     if request.limit is not None:
         select = select.limit(request.limit, copy=False)
-    return Statement(select.sql(dialect=dialect.name), tuple(parameters))
+    return Statement(_text(select, request, dialect), tuple(parameters))
 
 
 def build_extreme(function: str, request: ReadRequest, column: str, type_: SourceType, dialect: Dialect) -> Statement:
@@ -94,10 +93,10 @@ def build_extreme(function: str, request: ReadRequest, column: str, type_: Sourc
     parameters: list[object] = []
     quoted = dialect.quote(column)
     inner = dialect.maximum.get(type_.name, "{column}").replace("{column}", quoted)
-    select = _from(exp.select(exp.Var(this=dialect.as_text(f"{function}({inner})", type_))), request, dialect)
+    select = _from(exp.select(exp.Var(this=dialect.as_text(f"{function}({inner})", type_))), request)
     for condition in request.where:
         select = select.where(_condition(condition, dialect, parameters), copy=False)
-    return Statement(select.sql(dialect=dialect.name), tuple(parameters))
+    return Statement(_text(select, request, dialect), tuple(parameters))
 
 
 def _identifier(name: str) -> exp.Column:
@@ -140,24 +139,23 @@ _COMPARISONS: dict[Op, type[exp.Expr]] = {
 }
 
 
-def _from(select: exp.Select, request: ReadRequest, dialect: Dialect) -> exp.Select:
-    if request.table is not None:
-        table = exp.Table(
-            this=exp.to_identifier(request.table.name, quoted=True),
-            db=exp.to_identifier(request.table.schema, quoted=True),
-        )
-        return select.from_(table, copy=False)
-    assert request.query is not None
-    try:
-        query = sqlglot.parse_one(request.query, dialect=dialect.name)
-    except SqlglotError as error:
-        first = str(error).splitlines()[0]
-        raise PlanError(f"this query cannot be parsed as {dialect.name}: {first}") from None
-    if not isinstance(query, exp.Query):
-        raise PlanError("a stream's query must be one SELECT")
-    # T-SQL allows no WITH inside a derived table: the query's CTEs move to the top.
-    with_ = query.args.get("with_") or query.args.get("with")
-    if with_ is not None:
-        with_.pop()
-        select.set("with_" if "with_" in exp.Select.arg_types else "with", with_)
-    return select.from_(query.subquery("q", copy=False), copy=False)
+# Stands for the user's query while the statement is built: its text goes in as it was written.
+_OWN_QUERY = "el_own_query_b41d5e0c"
+
+
+def _from(select: exp.Select, request: ReadRequest) -> exp.Select:
+    if request.table is None:
+        return select.from_(exp.alias_(exp.to_table(_OWN_QUERY), "q", table=True), copy=False)
+    table = exp.Table(
+        this=exp.to_identifier(request.table.name, quoted=True),
+        db=exp.to_identifier(request.table.schema, quoted=True),
+    )
+    return select.from_(table, copy=False)
+
+
+def _text(select: exp.Select, request: ReadRequest, dialect: Dialect) -> str:
+    sql = select.sql(dialect=dialect.name)
+    if request.query is None:
+        return sql
+    with_, query = split_query(request.query, dialect.name)
+    return f"{with_}\n{sql}".lstrip().replace(_OWN_QUERY, f"(\n{query}\n)", 1)
