@@ -1,7 +1,7 @@
 """Packets ([MS-TDS] 2.2.3), the opening of a connection ([MS-TDS] 2.2.6.5 PRELOGIN, 2.2.6.4 LOGIN7) and TLS inside it.
 
-`Channel` gives whole messages and takes bytes of an answer; it cuts them into packets of the negotiated size, wraps them
-in TLS where that was agreed, and lets faults act on what is sent.
+`Channel` gives whole messages and takes bytes of an answer; it cuts them into packets of the negotiated size, wraps
+them in TLS where that was agreed, and lets faults act on what is sent.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import socket
 import ssl
 import struct
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def self_signed_context() -> tuple[ssl.SSLContext, bytes]:
     """A server context with a certificate for localhost made now, and the certificate as PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = dt.datetime.now(dt.timezone.utc)
+    now = dt.datetime.now(dt.UTC)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -64,7 +65,7 @@ def self_signed_context() -> tuple[ssl.SSLContext, bytes]:
 class Channel:
     """One client's connection as messages."""
 
-    def __init__(self, sock: socket.socket, on_send=None) -> None:
+    def __init__(self, sock: socket.socket, on_send: Callable[[bytes], bytes] | None = None) -> None:
         self.sock = sock
         self.packet_size = 4096
         self.tls: ssl.SSLObject | None = None
@@ -134,45 +135,68 @@ class Channel:
         except (OSError, ValueError) as error:
             raise Disconnected(str(error)) from error
 
-    def attended(self) -> bool:
+    def attended(self, wait: bool = False) -> bool:
         """Whether the client asked to stop ([MS-TDS] 2.2.1.7); looked at between packets."""
-        if not self.attention and self.readable():
+        if not self.attention and (wait or self.readable()):
             kind, _, _ = self.packet()
-            self.attention = kind == ATTENTION
+            if kind != ATTENTION:
+                raise Disconnected("a request before the answer to the last one was whole")
+            self.attention = True
         return self.attention
 
     # --- writing
 
     def _send(self, data: bytes) -> None:
-        if self._on_send is not None:
-            data = self._on_send(data)
+        allowed = data if self._on_send is None else self._on_send(data)
         try:
-            self.sock.sendall(data)
+            self.sock.sendall(allowed)
         except OSError as error:
             raise Disconnected(str(error)) from error
+        if len(allowed) < len(data):
+            self.cut()
+            raise Disconnected("cut by a fault")
 
-    def _send_packet(self, kind: int, body: bytes, last: bool) -> None:
-        self._packet_id = (self._packet_id + 1) % 256
-        packet = struct.pack(">BBHHBB", kind, 1 if last else 0, len(body) + 8, 0, self._packet_id, 0) + body
+    def _packets(self, kind: int, bodies: list[bytes], last: bool) -> None:
+        """Sends packets, with status "end of message" on the last of them if it is that (2.2.3.1)."""
+        parts = []
+        for i, body in enumerate(bodies):
+            self._packet_id = (self._packet_id + 1) % 256
+            end = 1 if last and i == len(bodies) - 1 else 0
+            parts += [struct.pack(">BBHHBB", kind, end, len(body) + 8, 0, self._packet_id, 0), body]
+        data = b"".join(parts)
         if self.tls is not None:
-            self.tls.write(packet)
-            packet = self._outgoing.read()
-        self._send(packet)
+            self.tls.write(data)
+            data = self._outgoing.read()
+        self._send(data)
 
     def write(self, data: bytes) -> None:
         """Queues bytes of the answer and sends the packets that are full."""
         self._out += data
         room = self.packet_size - 8
-        at = 0
-        while len(self._out) - at > room:
-            self._send_packet(RESPONSE, bytes(self._out[at : at + room]), last=False)
-            at += room
-        del self._out[:at]
+        full = (len(self._out) - 1) // room
+        if full > 0:
+            whole = bytes(self._out[: full * room])
+            self._packets(RESPONSE, [whole[at : at + room] for at in range(0, len(whole), room)], last=False)
+            del self._out[: full * room]
 
-    def end(self, kind: int = RESPONSE) -> None:
+    def flush(self) -> None:
+        """Sends what is queued, in a packet that is not the last."""
+        if self._out:
+            body = bytes(self._out)
+            self._out.clear()
+            self._packets(RESPONSE, [body], last=False)
+
+    def end(self) -> None:
         """Ends the message."""
-        self._send_packet(kind, bytes(self._out), last=True)
+        body = bytes(self._out)
         self._out.clear()
+        self._packets(RESPONSE, [body], last=True)
+
+    def cut(self) -> None:
+        """Ends the connection without a word."""
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RDWR)
+        self.sock.close()
 
     # --- TLS
 
@@ -188,10 +212,10 @@ class Channel:
             except ssl.SSLError as error:
                 with contextlib.suppress(Disconnected):
                     if self._outgoing.pending:
-                        self._send_packet(PRELOGIN, self._outgoing.read(), last=True)
+                        self._packets(PRELOGIN, [self._outgoing.read()], last=True)
                 raise Disconnected(f"TLS handshake: {error}") from error
             if self._outgoing.pending:
-                self._send_packet(PRELOGIN, self._outgoing.read(), last=True)
+                self._packets(PRELOGIN, [self._outgoing.read()], last=True)
             if done:
                 break
             _, _, body = self.message()
@@ -201,6 +225,13 @@ class Channel:
     def stop_tls(self) -> None:
         """After an encrypted login only ([MS-TDS] 2.2.6.5, ENCRYPT_OFF): what follows is plain."""
         self.tls = None
+
+
+def agree_encryption(asked: int, offered: bool) -> int:
+    """The server's ENCRYPTION for what the client asks ([MS-TDS] 2.2.6.5): on, for the login only (off), or none."""
+    if not offered:
+        return ENCRYPT_NOT_SUP
+    return {ENCRYPT_OFF: ENCRYPT_OFF, ENCRYPT_NOT_SUP: ENCRYPT_NOT_SUP}.get(asked, ENCRYPT_ON)
 
 
 def parse_prelogin(body: bytes) -> dict[int, bytes]:
@@ -241,6 +272,7 @@ class Login:
 
 
 def parse_login7(body: bytes) -> Login:
+    """LOGIN7 ([MS-TDS] 2.2.6.4): places and lengths of its parts stand first."""
     _, version, packet_size = struct.unpack_from("<III", body)
     flags2, type_flags, flags3 = body[25], body[26], body[27]
 

@@ -7,7 +7,8 @@ import struct
 from .errors import SqlError
 from .packets import SERVER_VERSION
 from .sqltypes import SqlType
-from .wire import COLLATION, b_varchar, encode_value, type_info, us_varchar
+from .wire import COLLATION, b_varchar, type_info, us_varchar
+from .wire_write import encode_value
 
 DONE, DONE_PROC, DONE_IN_PROC = 0xFD, 0xFE, 0xFF
 FINAL, MORE, ERROR, IN_TRANSACTION, COUNT, ATTENTION = 0, 0x1, 0x2, 0x4, 0x10, 0x20

@@ -1,0 +1,35 @@
+"""`python -m tests.standins.sqlserver --port 1433 --load DIR`: a stand-in to look at by hand."""
+
+from __future__ import annotations
+
+import argparse
+import threading
+from pathlib import Path
+
+from .server import SqlServerStandIn
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.standins.sqlserver", description=__doc__)
+    parser.add_argument("--port", type=int, default=1433, help="0 takes a free one")
+    parser.add_argument("--user", default="sa")
+    parser.add_argument("--password", default="Stand_in_2026")
+    parser.add_argument("--no-tls", action="store_true", help="offer no encryption")
+    parser.add_argument(
+        "--load", type=Path, metavar="DIR", help="run its .sql scripts in order of name; GO ends a batch"
+    )
+    options = parser.parse_args()
+    server = SqlServerStandIn({options.user: options.password}, tls=not options.no_tls, port=options.port)
+    if options.load is not None:
+        for path in sorted(options.load.glob("*.sql")):
+            print(f"{path.name}: {server.load(path)} batches")
+    with server:
+        print(f"listens on {server.host}:{server.port} for {options.user}; Ctrl+C ends it", flush=True)
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            print()
+
+
+if __name__ == "__main__":
+    main()
