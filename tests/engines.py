@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from el.connectors.sqlserver import SqlServer
 from el.connectors.sqlserver_config import SqlServerConfig
+from el.errors import ElError
+from tests.standins.sqlserver.server import SqlServerStandIn
 
 DATABASES = Path(__file__).parent / "databases"
 DIGITS = "(SELECT 0 AS d " + " ".join(f"UNION ALL SELECT {d}" for d in range(1, 10)) + ")"
@@ -25,6 +28,27 @@ def real_sqlserver() -> dict[str, Any] | None:
         found["port"] = int(found["port"])
     found["trust_cert"] = str(found.get("trust_cert", "")).lower() == "true"
     return {"type": "sqlserver", **found}
+
+
+@contextmanager
+def sqlserver_engine() -> Iterator[dict[str, Any]]:
+    """The SQL Server that EL_TEST_SQLSERVER names, or a stand-in started for the purpose, as a profile output."""
+    real = real_sqlserver()
+    if real is not None:
+        yield real
+        return
+    with SqlServerStandIn() as server:
+        yield server.output()
+
+
+@contextmanager
+def own_database(output: dict[str, Any], script: str | None = None) -> Iterator[dict[str, Any]]:
+    """A database that nobody else has, dropped at the end where the server lets it go."""
+    name = f"el_test_{uuid.uuid4().hex[:12]}"
+    with database(output, name, script) as found:
+        yield found
+    with suppress(ElError), connected({**output, "database": "master"}) as server:
+        server.driver.execute(statement(f"DROP DATABASE {name}"))
 
 
 @contextmanager

@@ -202,7 +202,7 @@ class Connection:
             if reader.byte() & 1:
                 begin()
         elif request == SAVE:
-            session.save(reader.b_varchar())
+            session.savepoint(reader.b_varchar())
         else:
             raise SqlError(40000, f"The stand-in does not know transaction manager request {request}.")
         self.done("", None)

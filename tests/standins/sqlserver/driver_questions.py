@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from .errors import SqlError
 from .scan import Scanner
-from .sqltypes import BIT, INT, SMALLINT, SYSNAME, SYSTEM_TYPES, TINYINT, SqlType, parse_type
-from .wire import Column, arrow_type, type_info
+from .sqltypes import BIT, INT, SMALLINT, STRINGS, SYSNAME, SYSTEM_TYPES, TINYINT, SqlType, parse_type
+from .wire import COLLATION, Column, arrow_type, type_info
 
 if TYPE_CHECKING:
     from .session import Session
@@ -99,6 +99,7 @@ _UNDECLARED: list[tuple[str, SqlType]] = [
     ("suggested_tds_type_id", INT),
     ("suggested_tds_length", INT),
 ]
+COLLATION_NAME = "Latin1_General_BIN2"
 Procedure = Callable[["Session", list[Any], dict[str, Any]], None]
 
 
@@ -185,7 +186,21 @@ def _of_casts(sql: str) -> dict[str, SqlType]:
     return found
 
 
+def table_collations(session: Session, args: list[Any], named: dict[str, Any]) -> None:
+    """sp_tablecollations_100, which bulk loaders ask: a row for each column, with a collation where it is text."""
+    table = session.table(Scanner(str(args[0] if args else named["object"])).names())
+    rows = []
+    for column in table.columns:
+        is_text = column.type.name in STRINGS
+        rows.append(
+            (column.column_id, column.name, COLLATION if is_text else None, COLLATION_NAME if is_text else None)
+        )
+    columns = [("colid", INT), ("name", SYSNAME), ("tds_collation", SqlType("binary", 5)), ("collation", SYSNAME)]
+    _answer(session, columns, rows)
+
+
 PROCEDURES: dict[str, Procedure] = {
+    "sp_tablecollations_100": table_collations,
     "sp_datatype_info": datatype_info,
     "sp_datatype_info_90": datatype_info,
     "sp_datatype_info_100": datatype_info,

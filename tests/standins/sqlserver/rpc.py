@@ -137,37 +137,26 @@ def _run(
 ) -> list[Parameter]:
     """Runs a statement with parameters as its variables; what its outputs are then."""
     connection.wire.statement(text, connection.wait)
-    saved, session.variables = session.variables, {}
-    try:
-        _set_variables(session, declared, values)
-        session.run(text)
-        return [Parameter(p.name, True, *session.variables[p.name]) for p in declarations(declared) if p.output]
-    finally:
-        session.variables = saved
+    after = session.run_nested(text, _variables(session, declared, values))
+    return [Parameter(p.name, True, *after[p.name]) for p in declarations(declared) if p.output]
 
 
-def _set_variables(session: Session, declared: str, values: list[Parameter]) -> None:
+def _variables(session: Session, declared: str, values: list[Parameter]) -> dict[str, tuple[SqlType, Any]]:
     places = declarations(declared)
     by_name = {p.name: p for p in places}
+    found: dict[str, tuple[SqlType, Any]] = {}
     for i, given in enumerate(values):
         target = by_name.get(given.name) if given.name else places[i] if i < len(places) else None
         if target is None:
-            name = given.name or str(i + 1)
-            raise SqlError(8145, f"@{name} is not a parameter for procedure sp_executesql.")
-        session.variables[target.name] = (given.type, given.value)
-        if given.value is None:
-            session.variables[target.name] = (target.type, None)
-        elif target.type != given.type and not _alike(target.type, given.type):
-            _, value = session.evaluate("@" + target.name, target.type)
-            session.variables[target.name] = (target.type, value)
-        else:
-            session.variables[target.name] = (target.type, given.value)
+            raise SqlError(8145, f"@{given.name or i + 1} is not a parameter for procedure sp_executesql.")
+        fits = _alike(target.type, given.type)
+        value = given.value if fits else session.as_type((given.type, given.value), target.type)
+        found[target.name] = (target.type, value)
     for place in places:
-        if place.name not in session.variables:
-            text = (
-                f"The parameterized query '({declared})' expects the parameter '@{place.name}', which was not supplied."
-            )
-            raise SqlError(8178, text)
+        if place.name not in found:
+            wants = f"expects the parameter '@{place.name}', which was not supplied."
+            raise SqlError(8178, f"The parameterized query '({declared})' {wants}")
+    return found
 
 
 def _alike(target: SqlType, given: SqlType) -> bool:
@@ -203,21 +192,14 @@ def _procedure(
         named = {p.name: p.value for p in parameters if p.name}
         PROCEDURES[name](session, [p.value for p in parameters if not p.name], named)
         return []
-    saved, session.variables = session.variables, {}
-    try:
-        said = []
-        for i, given in enumerate(parameters):
-            variable = given.name or f"rpc_{i}"
-            session.variables[variable] = (given.type, given.value)
-            output = " OUTPUT" if given.output else ""
-            said.append((f"@{given.name} = " if given.name else "") + f"@{variable}{output}")
-        text = f"EXEC {name} {', '.join(said)}"
-        connection.wire.statement(text, connection.wait)
-        session.run(text)
-        return [
-            (i, Parameter(p.name, True, *session.variables[p.name or f"rpc_{i}"]))
-            for i, p in enumerate(parameters)
-            if p.output
-        ]
-    finally:
-        session.variables = saved
+    said, variables = [], {}
+    for i, given in enumerate(parameters):
+        variable = given.name or f"rpc_{i}"
+        variables[variable] = (given.type, given.value)
+        output = " OUTPUT" if given.output else ""
+        said.append((f"@{given.name} = " if given.name else "") + f"@{variable}{output}")
+    text = f"EXEC {name} {', '.join(said)}"
+    connection.wire.statement(text, connection.wait)
+    after = session.run_nested(text, variables)
+    given_back = [(i, p.name or f"rpc_{i}") for i, p in enumerate(parameters) if p.output]
+    return [(i, Parameter(parameters[i].name, True, *after[variable])) for i, variable in given_back]

@@ -1,0 +1,45 @@
+"""What tests of several folders share: the servers, real ones where the environment names them, stand-ins elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.engines import own_database, real_sqlserver, sqlserver_engine
+from tests.standins.sqlserver.server import SqlServerStandIn
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--require", action="append", default=[], metavar="SERVER", help="fail where this real one is missing"
+    )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if real_sqlserver() is None:
+        terminalreporter.write_line("no real SQL Server (EL_TEST_SQLSERVER): its tests ran on the stand-in")
+
+
+@pytest.fixture(scope="session")
+def sqlserver_server(pytestconfig: pytest.Config) -> Iterator[dict[str, Any]]:
+    """The profile output of a SQL Server for all tests of this process."""
+    if "sqlserver" in pytestconfig.getoption("--require") and real_sqlserver() is None:
+        pytest.fail("--require=sqlserver, and EL_TEST_SQLSERVER names none")
+    with sqlserver_engine() as output:
+        yield output
+
+
+@pytest.fixture
+def sqlserver(sqlserver_server: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The profile output of an empty database of one's own."""
+    with own_database(sqlserver_server) as output:
+        yield output
+
+
+@pytest.fixture
+def sqlserver_standin() -> Iterator[SqlServerStandIn]:
+    """A stand-in of one's own, for what no real server does on request."""
+    with SqlServerStandIn() as server:
+        yield server
