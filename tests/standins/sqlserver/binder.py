@@ -53,6 +53,7 @@ class Source:
     alias: str
     columns: list[tuple[str, str, SqlType | None, ColumnDef | None]]
     parts: tuple[str, ...] = ()
+    handle: str = ""
 
 
 @dataclass
@@ -99,7 +100,7 @@ class Binder:
 
     def query(self, node: exp.Expression, parent: Scope | None = None, top: bool = False) -> Query:
         scope = Scope(parent)
-        head = self._with(node, scope)
+        head = self.head(node, scope)
         if isinstance(node, exp.Subquery):
             inner = self.query(node.this, scope, top)
             tail = self._tail(node, scope, inner.columns)
@@ -112,7 +113,7 @@ class Binder:
             not_supported(node.sql("tsql")[:80])
         return self._select(node, scope, head, top)
 
-    def _with(self, node: exp.Expression, scope: Scope) -> str:
+    def head(self, node: exp.Expression, scope: Scope) -> str:
         clause = node.args.get("with_")
         if clause is None:
             return ""
@@ -179,13 +180,7 @@ class Binder:
                      [OutColumn(n, t) for n, t in zip(names, types, strict=True)])
 
     def _select(self, node: exp.Select, scope: Scope, head: str, top: bool) -> Query:
-        source = ""
-        if node.args.get("from_"):
-            source = " FROM " + self._from(node.args["from_"].this, scope)
-        for join in node.args.get("joins") or []:
-            source += self._join(join, scope)
-        if where := node.args.get("where"):
-            source += f" WHERE {self.predicate(where.this, scope)}"
+        source = self.sources(node, scope)
         outs: list[tuple[Bound, OutColumn]] = []
         assigns: list[tuple[str, SqlType | None]] | None = None
         for item in node.expressions:
@@ -194,7 +189,7 @@ class Binder:
                 assigns = [*(assigns or []), (variable_name(item.this), bound.type)]
                 outs.append((bound, OutColumn("", bound.type)))
                 continue
-            outs += self._item(item, scope)
+            outs += self.item(item, scope)
         if group := node.args.get("group"):
             source += self._group(group, scope)
         if having := node.args.get("having"):
@@ -212,6 +207,17 @@ class Binder:
             into = table_parts(node.args["into"].this)
         return Query(f"{head}SELECT {distinct}{listed}{source}{tail}", columns, into, assigns)
 
+    def sources(self, node: exp.Select, scope: Scope) -> str:
+        """FROM and WHERE; the names in FROM join the scope."""
+        source = ""
+        if node.args.get("from_"):
+            source = " FROM " + self._from(node.args["from_"].this, scope)
+        for join in node.args.get("joins") or []:
+            source += self._join(join, scope)
+        if where := node.args.get("where"):
+            source += f" WHERE {self.predicate(where.this, scope)}"
+        return source
+
     def _group(self, group: exp.Group, scope: Scope) -> str:
         keys = [self.value(g, scope).sql for g in group.expressions]
         for kind in ("rollup", "cube"):
@@ -219,7 +225,7 @@ class Binder:
                 keys.append(f"{kind.upper()} ({', '.join(self.value(g, scope).sql for g in part.expressions)})")
         return f" GROUP BY {', '.join(keys)}" if keys else ""
 
-    def _item(self, item: exp.Expression, scope: Scope) -> list[tuple[Bound, OutColumn]]:
+    def item(self, item: exp.Expression, scope: Scope) -> list[tuple[Bound, OutColumn]]:
         if isinstance(item, exp.Star):
             found = [self._star(s) for s in scope.sources]
             if not found:
@@ -333,8 +339,7 @@ class Binder:
             (renamed[i] if renamed else c.name, f"{handle}.{physical}", c.type, declared[i] if declared else None)
             for i, (physical, c) in enumerate(columns_of)
         ]
-        scope.sources.append(Source(name, listed, tuple(parts)))
-        scope.sources[-1].handle = handle  # type: ignore[attr-defined]
+        scope.sources.append(Source(name, listed, tuple(parts), handle))
         return f"{sql} AS {handle}"
 
     def _derived(self, sql: str, columns: list[OutColumn], alias: exp.Expression | None, scope: Scope, default: str = "") -> str:

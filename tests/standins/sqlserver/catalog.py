@@ -6,6 +6,7 @@ Tables and columns have physical names of their own (`t<object_id>`, `c<column_i
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 from dataclasses import asdict, dataclass, field
@@ -44,7 +45,9 @@ CREATE TABLE {db}.cat.tracked (object_id INTEGER, is_track_columns_updated_on BO
 CREATE TABLE {db}.cat.captures (object_id INTEGER, source_object_id INTEGER, capture_instance VARCHAR, start_lsn BLOB,
     supports_net_changes BOOLEAN, role_name VARCHAR, created BIGINT, captured VARCHAR);
 CREATE TABLE {db}.cat.lsn_time_mapping (start_lsn BLOB, tran_begin_time BIGINT, tran_end_time BIGINT, tran_id BLOB);
-CREATE SEQUENCE {db}.cat.rowversion START 2001;
+CREATE TABLE {db}.cat.types (name VARCHAR, schema_id INTEGER, system_type_id UTINYINT, user_type_id INTEGER,
+    max_length SMALLINT, precision UTINYINT, scale UTINYINT, is_nullable BOOLEAN, declared VARCHAR);
+CREATE TABLE {db}.cat.versions (version BIGINT, committed BIGINT);
 """
 
 _ids = itertools.count(901_578_250, 16)
@@ -68,6 +71,7 @@ class ColumnDef:
     default: str | None = None
     default_name: str | None = None
     default_id: int = 0
+    alias_id: int = 0
 
     @property
     def physical(self) -> str:
@@ -134,6 +138,7 @@ class TableDef:
     foreign_keys: list[ForeignKeyDef] = field(default_factory=list)
     checks: list[CheckDef] = field(default_factory=list)
     definition: str | None = None
+    body: str | None = None
     database: str = ""
     created: int = 0
     modified: int = 0
@@ -151,10 +156,8 @@ class TableDef:
         where = "temp.main" if self.database == "tempdb" else f'{quote_name(self.database)}.main'
         return f"{where}.{self.physical}"
 
-    @property
-    def sequence(self) -> str:
-        where = "temp.main" if self.database == "tempdb" else f'{quote_name(self.database)}.main'
-        return f"{where}.identity_{self.object_id}"
+    def copy(self) -> TableDef:
+        return copy.deepcopy(self)
 
     def column(self, name: str) -> ColumnDef | None:
         lower = name.lower()
@@ -231,7 +234,7 @@ def save(con: duckdb.DuckDBPyConnection, table: TableDef, schema_id: int, now: i
         ids = SYSTEM_TYPES[c.type.name]
         seed, increment = c.identity or (None, None)
         columns.append((
-            me, c.column_id, c.name, c.type.name, ids[0], ids[1], c.type.max_length, c.type.catalog_precision,
+            me, c.column_id, c.name, c.type.name, ids[0], c.alias_id or ids[1], c.type.max_length, c.type.catalog_precision,
             c.type.catalog_scale, c.nullable, c.identity is not None, c.computed is not None, seed, increment, c.computed,
             c.persisted, c.default_id, c.default, c.default_name,
             c.type.family == "str" and c.type.name != "xml",

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 
 import duckdb
 
-from .catalog import SCHEMA, quote_name
+from .catalog import SCHEMA, ColumnDef, TableDef, quote_name
 from .convert import install, quote
 from .errors import SqlError
 
-SYSTEM_SCHEMAS = [(1, "dbo"), (2, "guest"), (3, "INFORMATION_SCHEMA"), (4, "sys"), (5, "cdc")]
+SYSTEM_SCHEMAS = [(1, "dbo"), (2, "guest"), (3, "INFORMATION_SCHEMA"), (4, "sys")]
 
 
 def now_ticks() -> int:
@@ -35,12 +35,13 @@ class Database:
     created: int
     snapshot: bool = False
     read_committed_snapshot: bool = False
-    tracking_days: int = 0
+    tracking: tuple[int, str] | None = None
     cdc: bool = False
-    begin_tracking: int = 0
+    rowversion: int = 2000
+    version: int = 0
+    lsn: int = 0
     lock: threading.RLock = field(default_factory=threading.RLock)
     active: dict[int, int] = field(default_factory=dict)
-    generation: int = 0
 
     @property
     def quoted(self) -> str:
@@ -55,6 +56,7 @@ class Engine:
         install(self.root)
         self.lock = threading.RLock()
         self.databases: dict[str, Database] = {}
+        self.identities: dict[int, int] = {}
         self.transaction_ids = itertools.count(1)
         for name in ("master", "tempdb"):
             self.create_database(name)
@@ -77,7 +79,6 @@ class Engine:
             con.execute(SCHEMA.replace("{db}", database.quoted))
             listed = ", ".join(f"({i}, {quote(n)})" for i, n in SYSTEM_SCHEMAS)
             con.execute(f"INSERT INTO {database.quoted}.cat.schemas VALUES {listed}")
-            con.execute(f"CREATE TABLE {database.quoted}.cat.versions (version BIGINT)")
             self.databases[name.lower()] = database
             return database
 
@@ -96,23 +97,17 @@ class Engine:
     def close(self) -> None:
         self.root.close()
 
-    # --- row versions
+    # --- row versions and identity values: given out once, whatever becomes of the transaction
 
-    def last_rowversion(self, con: duckdb.DuckDBPyConnection, database: Database) -> int:
-        """@@DBTS: the last value that was given out, committed or not."""
-        row = con.execute(
-            "SELECT last_value FROM duckdb_sequences() WHERE database_name = ? AND schema_name = 'cat' AND "
-            "sequence_name = 'rowversion'", [database.name]
-        ).fetchone()
-        return int(row[0]) if row and row[0] is not None else 2000
-
-    def enter_rowversion(self, database: Database, transaction: int, con: duckdb.DuckDBPyConnection) -> None:
-        """Called before a transaction's first row version is made."""
+    def take_rowversions(self, database: Database, transaction: int, count: int) -> int:
+        """The first of `count` new row versions, remembered for MIN_ACTIVE_ROWVERSION until the transaction ends."""
         with database.lock:
-            if transaction not in database.active:
-                database.active[transaction] = self.last_rowversion(self.root.cursor(), database) + 1
+            first = database.rowversion + 1
+            database.active.setdefault(transaction, first)
+            database.rowversion += count
+            return first
 
-    def leave_rowversion(self, transaction: int) -> None:
+    def leave(self, transaction: int) -> None:
         for database in list(self.databases.values()):
             with database.lock:
                 database.active.pop(transaction, None)
@@ -120,6 +115,21 @@ class Engine:
     def min_active_rowversion(self, database: Database) -> int:
         """The least value that an open transaction may hold, or one more than the last."""
         with database.lock:
-            if database.active:
-                return min(database.active.values())
-            return self.last_rowversion(self.root.cursor(), database) + 1
+            return min([*database.active.values(), database.rowversion + 1])
+
+    def take_identity(self, table: TableDef, column: ColumnDef, count: int) -> int:
+        """The first of `count` new identity values."""
+        seed, step = column.identity or (1, 1)
+        with self.lock:
+            first = self.identities[table.object_id] + step if table.object_id in self.identities else seed
+            if count:
+                self.identities[table.object_id] = first + step * (count - 1)
+            return first
+
+    def raise_identity(self, table: TableDef, column: ColumnDef, value: int | None) -> None:
+        """An explicit value beyond the last becomes the last."""
+        step = (column.identity or (1, 1))[1]
+        with self.lock:
+            last = self.identities.get(table.object_id)
+            if value is not None and (last is None or (value - last) * step > 0):
+                self.identities[table.object_id] = value

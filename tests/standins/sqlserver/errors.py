@@ -12,6 +12,8 @@ from typing import NoReturn
 import duckdb
 
 INTERRUPTED = -1
+# Another transaction has committed the same key: the statement is to be tried again, which finds it.
+CONFLICT = -2
 
 
 class SqlError(Exception):
@@ -54,7 +56,7 @@ TYPE_NAMES = {
 }
 
 
-def from_duckdb(error: duckdb.Error) -> SqlError:
+def from_duckdb(error: Exception) -> SqlError:
     """The SQL Server error that says the same as DuckDB's."""
     text = str(error)
     raised = re.search(r"#(\d+):(.*)", text)
@@ -65,6 +67,8 @@ def from_duckdb(error: duckdb.Error) -> SqlError:
     if "is aborted" in text:
         return SqlError(3930, "The current transaction cannot be committed and cannot support operations that write to "
                         "the log file. Roll back the transaction.")
+    if "PRIMARY KEY or UNIQUE constraint violation" in text:
+        return SqlError(CONFLICT, "Violation of UNIQUE KEY constraint. Cannot insert duplicate key: another transaction has inserted it.", 14)
     if isinstance(error, duckdb.TransactionException) or "write-write conflict" in text or "Conflict on" in text:
         return SqlError(1205, "Transaction (Process ID 51) was deadlocked on lock resources with another process and has "
                         "been chosen as the deadlock victim. Rerun the transaction.", 13)

@@ -148,6 +148,14 @@ class Scanner:
             self.at += 1
         return self.sql[start : self.tokens[self.at - 1].end].strip() if self.at else ""
 
+    def rest(self) -> str:
+        """The source from here to the end."""
+        if self.done:
+            return ""
+        start = self.peek().start
+        self.at = len(self.tokens)
+        return self.sql[start : self.tokens[-1].end]
+
     def list_of(self, stops: tuple[str, ...] = ()) -> list[str]:
         """Comma-separated sources up to a stop."""
         out = [self.until(",", *stops)]
@@ -192,6 +200,8 @@ def statement_end(tokens: list[Token], start: int) -> int:
                 return at
             if text in STARTS and not _continues(first, text, before, in_merge, queries, body, tokens, at):
                 return at
+            if text in ("VALUES", "DEFAULT") and first == "INSERT":
+                queries = 0
             if queries and text in ("SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "EXEC", "EXECUTE"):
                 queries = 1 if first == "WITH" and text == "INSERT" else 0
         at += 1

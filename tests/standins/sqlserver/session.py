@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,13 +14,13 @@ import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
-from . import changes
+from . import cdc, change_tracking
 from .binder import Binder, OutColumn, Query, Scope
 from .catalog import ColumnDef, TableDef, from_json
 from .convert import Bound, convert, quote
-from .dialect import parse
+from .dialect import parse, parse_condition, parse_expression
 from .engine import Database, Engine, now_ticks
-from .errors import SqlError, from_duckdb, invalid_object, not_supported
+from .errors import CONFLICT, SqlError, from_duckdb, invalid_object, not_supported
 from .packets import SERVER_VERSION
 from .scan import Scanner
 from .sqltypes import (
@@ -36,6 +37,7 @@ from .sqltypes import (
     TINYINT,
     VARIANT,
     SqlType,
+    parse_type,
 )
 from .tokens import database_changed, transaction_begun, transaction_ended
 from .views import VIEWS
@@ -87,8 +89,10 @@ class Session:
         self.reset()
         self.depth = 0
         self.transaction = 0
-        self.doomed = False
-        self.wrote_schema = False
+        self.wrote = False
+        self.aborted = False
+        self.touched: dict[int, TableDef] = {}
+        self.output: list[OutColumn] | None = None
 
     def reset(self) -> None:
         self.variables: dict[str, tuple[SqlType, Any]] = {}
@@ -114,73 +118,123 @@ class Session:
 
     def begin(self) -> None:
         if self.depth == 0:
-            self._execute("BEGIN TRANSACTION")
+            self.execute("BEGIN TRANSACTION")
             self.transaction = 0
-            self.doomed = False
+            self.wrote = False
             self.out.env(transaction_begun(self.transaction_id))
         self.depth += 1
 
     def commit(self) -> None:
         if self.depth == 0:
             raise SqlError(3902, "The COMMIT TRANSACTION request has no corresponding BEGIN TRANSACTION.")
-        if self.doomed:
-            raise SqlError(3930, "The current transaction cannot be committed and cannot support operations that write to "
-                           "the log file. Roll back the transaction.")
-        self.depth -= 1
-        if self.depth == 0:
-            transaction = self.transaction_id
-            try:
-                self._commit()
-            except SqlError:
-                self.depth = 1
-                self.rollback()
-                raise
-            self.out.env(transaction_ended(True, transaction))
+        if self.depth > 1:
+            self.depth -= 1
+            return
+        transaction = self.transaction_id
+        try:
+            self._commit()
+        except SqlError as error:
+            self.rollback()
+            if error.number == CONFLICT:
+                raise SqlError(2627, error.message, 14) from error
+            raise
+        self.depth = 0
+        self.out.env(transaction_ended(True, transaction))
 
     def _commit(self) -> None:
         try:
-            changes.commit(self)
+            change_tracking.commit(self)
         finally:
-            self.engine.leave_rowversion(self.transaction)
-            self.transaction = 0
+            self.engine.leave(self.transaction)
+        self.touched.clear()
+        self.transaction = 0
 
-    def rollback(self) -> None:
+    def rollback(self, name: str = "") -> None:
         if self.depth == 0:
             raise SqlError(3903, "The ROLLBACK TRANSACTION request has no corresponding BEGIN TRANSACTION.")
         self.depth = 0
-        self.doomed = False
         transaction = self.transaction_id
         self._abandon()
         self.out.env(transaction_ended(False, transaction))
 
+    def savepoint(self, name: str) -> None:
+        raise SqlError(40517, "the stand-in does not support: savepoints")
+
     def _abandon(self) -> None:
         with contextlib.suppress(duckdb.Error):
             self.con.execute("ROLLBACK")
-        changes.forget(self)
-        self.engine.leave_rowversion(self.transaction)
+        self.touched.clear()
+        self.engine.leave(self.transaction)
         self.transaction = 0
+        self.aborted = False
+
+    def set_isolation(self, level: int) -> None:
+        self.isolation = level
+
+    def refresh(self) -> None:
+        """Under READ COMMITTED each statement sees what is committed when it begins, until the transaction writes."""
+        if self.depth and not self.wrote and self.isolation <= 2:
+            self.execute("COMMIT")
+            self.execute("BEGIN TRANSACTION")
+
+    def after_error(self) -> None:
+        """DuckDB abandons a transaction in which a statement failed: so does the session, unless nothing is lost by it."""
+        if not self.aborted or not self.depth:
+            self.aborted = False
+        elif self.wrote:
+            self.rollback()
+        else:
+            self._restart()
+
+    def _restart(self) -> None:
+        with contextlib.suppress(duckdb.Error):
+            self.con.execute("ROLLBACK")
+        self.aborted = False
+        self.execute("BEGIN TRANSACTION")
+
+    def wrote_into(self, table: TableDef) -> None:
+        """To be called before a transaction's first change."""
+        if table.database != "tempdb":
+            self.wrote = True
+
+    def take_rowversions(self, table: TableDef, count: int) -> int:
+        return self.engine.take_rowversions(self.engine.database(table.database), self.transaction_id, count)
 
     def atomic(self, work: Callable[[], Any]) -> Any:
-        """Runs `work` in the open transaction, or in one of its own that is tried again where DuckDB sees a conflict.
+        """Runs `work` in the open transaction, or in one of its own.
 
-        SQL Server would have waited for a lock there.
+        Where DuckDB sees a conflict with another transaction, SQL Server would have waited for its lock: as long as
+        nothing of this transaction is lost, `work` is tried again until the other one has ended or LOCK_TIMEOUT has passed.
         """
-        if self.depth:
-            return work()
         give_up = time.monotonic() + (RETRY_FOR if self.lock_timeout < 0 else self.lock_timeout / 1000)
+        mine = self.depth > 0
+        first = not mine or (not self.wrote and self.isolation <= 2)
+        if mine:
+            self.refresh()
         while True:
-            self._execute("BEGIN TRANSACTION")
             try:
+                if not mine:
+                    self.execute("BEGIN TRANSACTION")
                 result = work()
-                self._commit()
+                if not mine:
+                    self._commit()
                 return result
             except BaseException as error:
-                self._abandon()
-                if not (isinstance(error, SqlError) and error.number == 1205):
+                if not mine:
+                    self._abandon()
+                if not (isinstance(error, SqlError) and error.number in (1205, CONFLICT)):
                     raise
+                if not first:
+                    self.rollback()
+                    if self.isolation == 5:
+                        raise _update_conflict(self.database.name) from error
+                    raise
+                if mine:
+                    self.wrote = False
+                    self._restart()
                 if time.monotonic() > give_up:
                     if self.lock_timeout >= 0:
-                        raise SqlError(1222, "Lock request time out period exceeded.") from error
+                        raise SqlError(1222, "Lock request time out period exceeded.", 16, 51) from error
                     raise
             time.sleep(0.005)
 
@@ -190,42 +244,73 @@ class Session:
 
     # --- DuckDB
 
-    def _execute(self, sql: str, parameters: dict[str, Any] | None = None) -> duckdb.DuckDBPyConnection:
+    def execute(self, sql: str, parameters: dict[str, Any] | None = None) -> duckdb.DuckDBPyConnection:
         try:
             return self.con.execute(sql, parameters) if parameters else self.con.execute(sql)
         except duckdb.Error as error:
+            self.aborted = True
             raise from_duckdb(error) from error
 
     def run_sql(self, sql: str, used: set[str] = frozenset()) -> duckdb.DuckDBPyConnection:  # type: ignore[assignment]
         """Executes bound SQL with the variables that it uses."""
         return self.server.interruptible(
-            self, lambda: self._execute(sql, {f"v_{n}": self.variables[n][1] for n in used} or None)
+            self, lambda: self.execute(sql, {f"v_{n}": self.variables[n][1] for n in used} or None)
         )
 
     def fetch_all(self, sql: str, used: set[str] = frozenset()) -> list[tuple[Any, ...]]:  # type: ignore[assignment]
         try:
             return self.run_sql(sql, used).fetchall()
         except duckdb.Error as error:
+            self.aborted = True
             raise from_duckdb(error) from error
+
+    def run(self, sql: str) -> None:
+        """Executes a batch. Raises `SqlError` where it ends early."""
+        from .statements import run
+
+        run(self, sql)
+
+    def run_nested(self, sql: str, variables: dict[str, tuple[SqlType, Any]]) -> dict[str, tuple[SqlType, Any]]:
+        """Executes a batch with variables of its own; what they are in the end."""
+        saved, self.variables = self.variables, variables
+        try:
+            self.run(sql)
+            return self.variables
+        finally:
+            self.variables = saved
 
     def bind(self, sql: str) -> tuple[Query, Binder]:
         binder = Binder(self)
         return binder.query(parse(sql), top=True), binder
 
+    def describe(self, query: Query) -> list[OutColumn]:
+        """A query's columns, each with its type."""
+        if any(c.type is None for c in query.columns):
+            schema = self.run_sql(f"SELECT * FROM ({query.sql}) LIMIT 0", {n for n in self.variables if f"$v_{n} " in query.sql}
+                                  ).to_arrow_reader(1).schema
+            return [replace(c, type=c.type or arrow_to_sql(f.type)) for c, f in zip(query.columns, schema, strict=True)]
+        return query.columns
+
     def evaluate(self, expression: str, as_type: SqlType | None = None) -> tuple[SqlType, Any]:
         """The value of a T-SQL expression."""
-        tree = parse("SELECT (" + expression + ")").expressions[0].this
         binder = Binder(self)
-        bound = binder.value(tree if isinstance(tree, exp.Select) is False else exp.Subquery(this=tree), Scope())
+        bound = binder.value(parse_expression(expression), Scope())
         if as_type is not None:
-            bound = convert(bound, as_type, assign=False)
+            bound = convert(bound, as_type)
         rows = self.fetch_all(f"SELECT {bound.sql}", binder.used)
         return bound.type or _python_type(rows[0][0]), rows[0][0]
 
+    def as_type(self, value: tuple[SqlType, Any] | None, kind: SqlType) -> Any:
+        """A typed value in the stored form of another type."""
+        if value is None or value[1] is None or value[0] == kind:
+            return value[1] if value else None
+        sql = convert(Bound(f"CAST($x AS {value[0].stored})", value[0]), kind).sql
+        return self.execute(f"SELECT {sql}", {"x": value[1]}).fetchall()[0][0]
+
     def condition(self, text: str) -> bool:
+        self.refresh()
         binder = Binder(self)
-        where = parse("SELECT 1 WHERE " + text).args["where"].this
-        sql = binder.predicate(where, Scope())
+        sql = binder.predicate(parse_condition(text), Scope())
         return bool(self.fetch_all(f"SELECT coalesce({sql}, false)", binder.used)[0][0])
 
     def constant(self, bound: Bound) -> int:
@@ -236,16 +321,40 @@ class Session:
         names = {n for n in self.variables if f"$v_{n} " in bound.sql}
         return int(self.fetch_all(f"SELECT {bound.sql}", names)[0][0])
 
+    def column_type(self, text: str) -> tuple[SqlType, int, bool]:
+        """The type of a declaration, the id of the alias that it names or 0, and whether it allows NULL."""
+        try:
+            plain = text.strip().strip("[]").lower()
+            return parse_type(text), 256 if plain == "sysname" else 0, plain != "sysname"
+        except ValueError:
+            name = Scanner(text).names()[-1]
+            rows = self.execute(f"SELECT declared, user_type_id, is_nullable FROM {self.quoted_database}.cat.types WHERE lower(name) = "
+                                "lower($n)", {"n": name}).fetchall()
+            if not rows:
+                raise SqlError(2715, f"Cannot find data type {text.strip()}.", 16, 6) from None
+            return parse_type(rows[0][0]), rows[0][1], rows[0][2]
+
+    def type_named(self, text: str) -> SqlType:
+        return self.column_type(text)[0]
+
+    def bulk_insert(self, parts: list[str], columns: list[str], batch: pa.RecordBatch, options: set[str]) -> int:
+        """One batch of INSERT BULK, in stored form. Call it inside `atomic`."""
+        from .bulk_rows import insert
+
+        return insert(self, parts, columns, batch, options)
+
     # --- answering a query
 
     def answer(self, query: Query, used: set[str]) -> int:
         """Sends a query's rows; batches of at most 8,192 go out as DuckDB makes them."""
         if self.format_only:
             query = Query(f"SELECT * FROM ({query.sql}) LIMIT 0", query.columns)
-        found = self.run_sql(query.sql, used)
+        parameters = {f"v_{n}": self.variables[n][1] for n in used} or None
         try:
-            reader = found.to_arrow_reader(8192)
+            # A relation is read as it is asked for; the result of `execute` would be held in memory first.
+            reader = self.server.interruptible(self, lambda: self.con.sql(query.sql, params=parameters).to_arrow_reader(8192))
         except duckdb.Error as error:
+            self.aborted = True
             raise from_duckdb(error) from error
         columns = [
             Column(c.name, c.type or arrow_to_sql(f.type), c.nullable, c.identity, c.computed)
@@ -254,9 +363,11 @@ class Session:
         try:
             return self.out.rows(columns, reader)
         except duckdb.Error as error:
+            self.aborted = True
             raise from_duckdb(error) from error
-        except pa.ArrowException as error:
-            raise SqlError(50000, f"The stand-in's engine refused the statement: {error}") from error
+        except (pa.ArrowException, OSError) as error:
+            self.aborted = True
+            raise from_duckdb(error) from error
 
     # --- names
 
@@ -281,7 +392,7 @@ class Session:
             database, schema, name = self.split(parts)
         except SqlError:
             return None
-        row = self._execute(
+        row = self.execute(
             f"SELECT o.body FROM {database.quoted}.cat.objects o JOIN {database.quoted}.cat.schemas s ON s.schema_id = "
             "o.schema_id WHERE lower(o.name) = lower($n) AND lower(s.name) = lower($s) AND o.body IS NOT NULL",
             {"n": name, "s": schema},
@@ -290,7 +401,7 @@ class Session:
 
     def by_object_id(self, object_id: int, database: Database | None = None) -> TableDef | None:
         db = (database or self.database).quoted
-        row = self._execute(f"SELECT body FROM {db}.cat.objects WHERE object_id = {object_id} AND body IS NOT NULL").fetchone()
+        row = self.execute(f"SELECT body FROM {db}.cat.objects WHERE object_id = {object_id} AND body IS NOT NULL").fetchone()
         return _table(row[0]) if row else None
 
     def table(self, parts: list[str]) -> TableDef:
@@ -300,7 +411,7 @@ class Session:
         return found
 
     def schema_id(self, database: Database, schema: str) -> int:
-        row = self._execute(
+        row = self.execute(
             f"SELECT schema_id FROM {database.quoted}.cat.schemas WHERE lower(name) = lower($s)", {"s": schema}
         ).fetchone()
         if row is None:
@@ -317,7 +428,7 @@ class Session:
         except SqlError:
             return None
         extra = f" AND o.type = {quote(kind)}" if kind else ""
-        row = self._execute(
+        row = self.execute(
             f"SELECT o.object_id FROM {database.quoted}.cat.objects o JOIN {database.quoted}.cat.schemas s ON s.schema_id = "
             f"o.schema_id WHERE lower(o.name) = lower($n) AND lower(s.name) = lower($s){extra}", {"n": name, "s": schema}
         ).fetchone()
@@ -339,7 +450,7 @@ class Session:
             invalid_object(".".join(p for p in parts if p))
         if table.kind == "V":
             inner = Binder(self)
-            bound = inner.query(parse(table.definition or ""))
+            bound = inner.query(parse(table.body or ""))
             names = [c.name for c in table.columns] or [c.name for c in bound.columns]
             physical = [f"k{i}" for i in range(len(names))]
             columns = [OutColumn(n, c.type, c.nullable) for n, c in zip(names, bound.columns, strict=True)]
@@ -361,16 +472,19 @@ class Session:
         out = {"name": database.name.replace("'", "''")}
         if "{databases}" in source:
             rows = ", ".join(
-                f"({quote(d.name)}, {d.database_id}, {d.created}, {int(d.snapshot)}, {d.read_committed_snapshot}, {d.cdc}, {d.tracking_days})"
+                f"({quote(d.name)}, {d.database_id}, {d.created}, {int(d.snapshot)}, {d.read_committed_snapshot}, {d.cdc}, {(d.tracking or (0,))[0]}, {quote((d.tracking or (0, ''))[1])})"
                 for d in self.engine.databases.values()
             )
-            out["databases"] = f"(VALUES {rows}) v(name, id, created, si, rcsi, cdc, days)"
+            out["databases"] = f"(VALUES {rows}) v(name, id, created, si, rcsi, cdc, period, unit)"
         if "{rows}" in source:
-            tables = self._execute(f"SELECT body FROM {database.quoted}.cat.objects WHERE type = 'U'").fetchall()
+            tables = self.execute(f"SELECT body FROM {database.quoted}.cat.objects WHERE type = 'U'").fetchall()
             counts = " UNION ALL ".join(
                 f"SELECT {t.object_id} AS object_id, count(*) AS n FROM {t.sql}" for t in (_table(b) for (b,) in tables)
             )
             out["rows"] = f"({counts or 'SELECT 0 AS object_id, 0 AS n WHERE false'})"
+        if "{identities}" in source:
+            rows = ", ".join(f"({o}, {v})" for o, v in self.engine.identities.items()) or "(0, 0)"
+            out["identities"] = f"(VALUES {rows})"
         if "{sessions}" in source:
             rows = ", ".join(
                 f"({s.spid}, {s.started}, {quote(s.host)}, {quote(s.application)}, {quote(s.login)}, {s.database.database_id}, "
@@ -386,9 +500,11 @@ class Session:
         name = str(node.this.this).lower()
         args = node.this.expressions
         if name == "changetable":
-            return changes.change_table(self, binder, args, scope)
-        if name.startswith(("fn_cdc_get_all_changes_", "fn_cdc_get_net_changes_")):
-            return changes.captured(self, binder, name, args, scope)
+            return change_tracking.change_table(self, binder, args, scope)
+        if name.startswith("fn_cdc_get_all_changes_"):
+            return cdc.all_changes(self, binder, name, args, scope)
+        if name == "dm_exec_describe_first_result_set":
+            return self.described(binder, args[0], scope)
         if name == "string_split":
             value, separator = binder.values(args[:2], scope)
             return f"(SELECT unnest(string_split({value.sql}, {separator.sql})))", [OutColumn("value", NMAX)]
@@ -468,7 +584,7 @@ class Session:
             "nestlevel": lambda: number(0),
             "procid": lambda: number(0),
             "max_connections": lambda: number(32767),
-            "dbts": lambda: Bound(f"unhex('{self.engine.last_rowversion(self.con, self.database):016x}')", SqlType("varbinary", 8)),
+            "dbts": lambda: Bound(f"unhex('{self.database.rowversion:016x}')", SqlType("varbinary", 8)),
         }
         if name not in values:
             raise SqlError(137, f'Must declare the scalar variable "@@{name}".', 15, 2)
@@ -546,16 +662,14 @@ class Session:
 
     def fn_ident_current(self, name: Bound) -> Bound:
         table = self.table(Scanner(str(name.constant)).names())
-        rows = self.fetch_all("SELECT last_value FROM duckdb_sequences() WHERE sequence_name = "
-                              f"'identity_{table.object_id}'")
-        value = rows[0][0] if rows else None
+        value = self.engine.identities.get(table.object_id)
         return Bound("CAST(NULL AS DECIMAL(38,0))" if value is None else f"CAST({value} AS DECIMAL(38,0))", SqlType("numeric", None, 38, 0))
 
     def fn_min_active_rowversion(self) -> Bound:
         return Bound(f"unhex('{self.engine.min_active_rowversion(self.database):016x}')", BIN8)
 
     def fn_change_tracking_current_version(self) -> Bound:
-        if not self.database.tracking_days:
+        if self.database.tracking is None:
             return Bound("CAST(NULL AS BIGINT)", BIGINT)
         return Bound(f"(SELECT coalesce(max(version), 0) FROM {self.quoted_database}.cat.versions)", BIGINT)
 
@@ -588,7 +702,7 @@ class Session:
         return Bound(f"(SELECT {function}(start_lsn) FROM {self.quoted_database}.cat.lsn_time_mapping WHERE tran_end_time {op} {ticks})", BIN10)
 
     def fn_xact_state(self) -> Bound:
-        return Bound(str(0 if self.depth == 0 else -1 if self.doomed else 1), SMALLINT)
+        return Bound(str(0 if self.depth == 0 else 1), SMALLINT)
 
     def _caught(self, value: Any, kind: SqlType) -> Bound:
         if self.caught is None:
@@ -631,6 +745,13 @@ class Session:
             self._abandon()
         with contextlib.suppress(duckdb.Error):
             self.con.close()
+
+
+def _update_conflict(database: str) -> SqlError:
+    return SqlError(3960, "Snapshot isolation transaction aborted due to update conflict. You cannot use snapshot isolation to access table "
+                    f"directly or indirectly in database '{database}' to update, delete, or insert the row that has been modified or "
+                    "deleted by another transaction. Retry the transaction or change the isolation level for the update/delete statement.",
+                    16, 2)
 
 
 def _python_type(value: Any) -> SqlType:

@@ -52,7 +52,7 @@ KINDS = (
 )
 OBJECT = f"""name sysname=o.name; object_id int=o.object_id; principal_id int=NULL; schema_id int=o.schema_id;
 parent_object_id int=o.parent_object_id; type char(2)=rpad(o.type, 2, ' '); type_desc nvarchar(60)={KINDS};
-create_date datetime=o.created; modify_date datetime=o.modified; is_ms_shipped bit=o.type = 'S'; is_published bit=false;
+create_date datetime=o.created; modify_date datetime=o.modified; is_ms_shipped bit=o.schema_id = 5; is_published bit=false;
 is_schema_published bit=false"""
 
 view("sys.databases", "name sysname=name; database_id int=id; create_date datetime=created; owner_sid varbinary(85)=NULL; "
@@ -85,8 +85,8 @@ view("sys.all_columns", COLUMN, "FROM {db}.cat.columns c")
 view("sys.computed_columns", COLUMN + "; definition nvarchar(max)=c.computed; is_persisted bit=c.is_persisted; "
      "uses_database_collation bit=false", "FROM {db}.cat.columns c WHERE c.is_computed")
 view("sys.identity_columns", COLUMN + "; seed_value bigint=c.seed; increment_value bigint=c.increment; "
-     "last_value bigint=(SELECT last_value FROM duckdb_sequences() s WHERE s.database_name = '{name}' AND s.sequence_name = "
-     "'identity_' || c.object_id); is_not_for_replication bit=false", "FROM {db}.cat.columns c WHERE c.is_identity")
+     "last_value bigint=i.v; is_not_for_replication bit=false",
+     "FROM {db}.cat.columns c LEFT JOIN {identities} i(o, v) ON i.o = c.object_id WHERE c.is_identity")
 _TYPES = ", ".join(
     f"('{name if name != 'rowversion' else 'timestamp'}', {s}, {u}, {m}, {p}, {sc}, {str(name == 'sysname').lower()})"
     for name, (s, u, m, p, sc) in SYSTEM_TYPES.items()
@@ -140,9 +140,10 @@ view("sys.allocation_units", f"allocation_unit_id bigint={_PARTITION}; type tiny
      f"data_pages bigint={_PAGES}", _ROWS)
 view("sys.sql_modules", "object_id int=o.object_id; definition nvarchar(max)=json_extract_string(o.body, '$.definition'); "
      "uses_ansi_nulls bit=true; is_schema_bound bit=false", "FROM {db}.cat.objects o WHERE o.type = 'V'")
-view("sys.change_tracking_databases", "database_id int=id; is_auto_cleanup_on bit=true; retention_period int=days; "
-     "retention_period_units tinyint=3; retention_period_units_desc nvarchar(60)='DAYS'; max_cleanup_version bigint=NULL",
-     "FROM {databases} WHERE days > 0")
+view("sys.change_tracking_databases", "database_id int=id; is_auto_cleanup_on bit=true; retention_period int=period; "
+     "retention_period_units tinyint=CASE unit WHEN 'MINUTES' THEN 1 WHEN 'HOURS' THEN 2 ELSE 3 END; "
+     "retention_period_units_desc nvarchar(60)=unit; max_cleanup_version bigint=NULL",
+     "FROM {databases} WHERE period > 0")
 view("sys.change_tracking_tables", "object_id; is_track_columns_updated_on bit; min_valid_version bigint; begin_version bigint; "
      "cleanup_version bigint", "FROM {db}.cat.tracked")
 view("cdc.change_tables", "object_id; version int=0; source_object_id int; capture_instance sysname; start_lsn binary(10); "
