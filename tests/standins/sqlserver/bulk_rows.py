@@ -35,7 +35,7 @@ def insert(session: Session, parts: list[str], columns: list[str], batch: pa.Rec
                 value = f"coalesce({value}, {dml.default_of(binder, column)})"
             if column.type.length and column.type.length > 0:
                 size = f"octet_length({place})" if column.type.family == "bin" else f"length({place})"
-                if session.fetch_all(f"SELECT 1 FROM bulk_rows WHERE {size} > {column.type.length} LIMIT 1"):
+                if session.run_sql(f"SELECT 1 FROM bulk_rows WHERE {size} > {column.type.length} LIMIT 1"):
                     raise SqlError(4815, "Received an invalid column length from the bcp client for colid "
                                    f"{targets.index(column) + 1}.")
             outs.append(f"{value} AS {place}")

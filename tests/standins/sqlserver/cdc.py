@@ -42,7 +42,7 @@ def take(database: Database, count: int = 1) -> int:
 
 
 def _captures(session: Session, database: Database, table: TableDef) -> list[tuple[TableDef, list[int], str]]:
-    rows = session.fetch_all(
+    rows = session.run_sql(
         f"SELECT object_id, captured, capture_instance FROM {database.quoted}.cat.captures WHERE source_object_id = {table.object_id} "
         "ORDER BY start_lsn"
     )
@@ -53,7 +53,7 @@ def _captures(session: Session, database: Database, table: TableDef) -> list[tup
 def record(session: Session, table: TableDef) -> None:
     """Notes the staged rows. An update of the clustered key is a delete and an insert, as the log has it."""
     database = session.engine.database(table.database)
-    count = session.fetch_all(f"SELECT count(*) FROM {STAGED}")[0][0]
+    count = session.run_sql(f"SELECT count(*) FROM {STAGED}")[0][0]
     first = take(database, 2 * count)
     clustered = next((k for k in table.keys if k.clustered), None)
     moved = " OR ".join(f"o{c} IS DISTINCT FROM n{c}" for c, _ in clustered.columns) if clustered else "false"
@@ -127,7 +127,7 @@ def disable_db(session: Session, args: Arguments) -> None:
     db = session.database
 
     def work() -> None:
-        for (source,) in session.fetch_all(f"SELECT DISTINCT source_object_id FROM {db.quoted}.cat.captures"):
+        for (source,) in session.run_sql(f"SELECT DISTINCT source_object_id FROM {db.quoted}.cat.captures"):
             if (table := session.by_object_id(source)) is not None:
                 _disable(session, table, "all")
         session.run_sql(f"DELETE FROM {db.quoted}.cat.schemas WHERE name = 'cdc'")
@@ -154,7 +154,7 @@ def enable_table(session: Session, args: Arguments) -> None:
     def work() -> None:
         table = session.table([schema or "dbo", name or ""]).copy()
         taken = _captures(session, database, table)
-        if session.fetch_all(f"SELECT 1 FROM {database.quoted}.cat.captures WHERE lower(capture_instance) = lower({quote(instance)})"):
+        if session.run_sql(f"SELECT 1 FROM {database.quoted}.cat.captures WHERE lower(capture_instance) = lower({quote(instance)})"):
             raise SqlError(22926, f"Could not create a capture instance because the capture instance name '{instance}' already exists in "
                            "the current database. Specify an explicit unique name for the parameter @capture_instance.")
         if len(taken) > 1:
@@ -213,7 +213,7 @@ def cleanup(session: Session, args: Arguments) -> None:
     instance, mark = args.text("capture_instance", 0) or "", args.value("low_water_mark", 1)
 
     def work() -> None:
-        rows = session.fetch_all(f"SELECT object_id FROM {database.quoted}.cat.captures WHERE lower(capture_instance) = lower({quote(instance)})")
+        rows = session.run_sql(f"SELECT object_id FROM {database.quoted}.cat.captures WHERE lower(capture_instance) = lower({quote(instance)})")
         if not rows:
             raise SqlError(22961, f"The capture instance '{instance}' does not exist.")
         capture = session.by_object_id(rows[0][0])
@@ -230,12 +230,12 @@ def cleanup(session: Session, args: Arguments) -> None:
 def all_changes(session: Session, binder: Binder, name: str, args: list[exp.Expression], scope: Scope) -> tuple[str, list[OutColumn]]:
     database = session.database
     instance = name.removeprefix("fn_cdc_get_all_changes_")
-    rows = session.fetch_all(f"SELECT object_id, start_lsn FROM {database.quoted}.cat.captures WHERE lower(capture_instance) = {quote(instance)}")
+    rows = session.run_sql(f"SELECT object_id, start_lsn FROM {database.quoted}.cat.captures WHERE lower(capture_instance) = {quote(instance)}")
     if not rows:
         invalid_object(f"cdc.{name}")
     given = binder.values(args, scope)
-    low, high, option = session.fetch_all(f"SELECT {', '.join(g.sql for g in given)}", binder.used)[0]
-    last = session.fetch_all(f"SELECT max(start_lsn) FROM {database.quoted}.cat.lsn_time_mapping")[0][0]
+    low, high, option = session.run_sql(f"SELECT {', '.join(g.sql for g in given)}", binder.used)[0]
+    last = session.run_sql(f"SELECT max(start_lsn) FROM {database.quoted}.cat.lsn_time_mapping")[0][0]
     wanted = {"all": "(1, 2, 4)", "all update old": "(1, 2, 3, 4)"}.get(str(option).strip().lower())
     if wanted is None or low is None or high is None or not rows[0][1] <= low <= high <= last:
         raise SqlError(313, "An insufficient number of arguments were supplied for the procedure or function "

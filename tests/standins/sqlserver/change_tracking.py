@@ -75,7 +75,7 @@ def alter_database(session: Session, database: Database, s: Scanner) -> None:
     """CHANGE_TRACKING = ON (...) | OFF | (...)."""
     s.accept("=")
     if s.accept("OFF"):
-        if session.fetch_all(f"SELECT 1 FROM {database.quoted}.cat.tracked LIMIT 1"):
+        if session.run_sql(f"SELECT 1 FROM {database.quoted}.cat.tracked LIMIT 1"):
             raise SqlError(22115, f"Change tracking is enabled for one or more tables in database '{database.name}'. Disable change "
                            "tracking on each table before disabling it for the database. Use the sys.change_tracking_tables catalog "
                            "view to obtain a list of tables for which change tracking is enabled.")

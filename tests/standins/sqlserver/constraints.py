@@ -39,7 +39,7 @@ def _nulls(session: Session, table: TableDef, word: str) -> None:
     if not needed:
         return
     flags = ", ".join(f"bool_or(n{c.column_id} IS NULL)" for c in needed)
-    row = session.fetch_all(f"SELECT {flags} FROM {STAGED} WHERE _op <> 'D'")[0]
+    row = session.run_sql(f"SELECT {flags} FROM {STAGED} WHERE _op <> 'D'")[0]
     for column, missing in zip(needed, row, strict=True):
         if missing:
             raise SqlError(515, f"Cannot insert the value NULL into column '{column.name}', table '{table.database}.{table.schema}."
@@ -54,7 +54,7 @@ def _checks(session: Session, table: TableDef, word: str) -> None:
             continue
         binder = Binder(session)
         condition = binder.predicate(parse_condition(check_.definition), staged_scope(table))
-        if session.fetch_all(f"SELECT 1 FROM {STAGED} WHERE _op <> 'D' AND NOT ({condition}) LIMIT 1", binder.used):
+        if session.run_sql(f"SELECT 1 FROM {STAGED} WHERE _op <> 'D' AND NOT ({condition}) LIMIT 1", binder.used):
             place = f", column '{table.by_id(check_.column_id).name}'" if check_.column_id else ""
             _conflict(word, "CHECK", check_.name, table, place)
 
@@ -72,7 +72,7 @@ def _unique(session: Session, table: TableDef, key: KeyDef) -> None:
     filters = _filter(session, table, key)
     places = ", ".join(f"k{i}" for i in range(len(columns)))
     same = " AND ".join(f"x.k{i} IS NOT DISTINCT FROM y.k{i}" for i in range(len(columns)))
-    found = session.fetch_all(
+    found = session.run_sql(
         f"WITH fresh AS (SELECT {', '.join(new)} FROM {STAGED} WHERE _op <> 'D'{filters[0]}), "
         f"kept AS (SELECT {', '.join(old)} FROM {table.sql} b WHERE b.rowid NOT IN (SELECT _rid FROM {STAGED} WHERE _rid IS NOT NULL)"
         f"{filters[1]}) SELECT {_shown(columns)} FROM (SELECT {places} FROM fresh GROUP BY ALL HAVING count(*) > 1 UNION ALL "
@@ -120,7 +120,7 @@ def _references(session: Session, table: TableDef, word: str, changed: set[int] 
         if parent.object_id == table.object_id:
             mine = " AND ".join(f"s.n{a} = x.n{b}" for a, b in zip(key.columns, key.referenced_columns, strict=True))
             also = f" AND NOT EXISTS (SELECT 1 FROM {STAGED} x WHERE {mine})"
-        if session.fetch_all(f"SELECT 1 FROM {STAGED} s WHERE s._op <> 'D' AND {given} AND NOT EXISTS (SELECT 1 FROM {parent.sql} p "
+        if session.run_sql(f"SELECT 1 FROM {STAGED} s WHERE s._op <> 'D' AND {given} AND NOT EXISTS (SELECT 1 FROM {parent.sql} p "
                              f"WHERE {same}){also} LIMIT 1"):
             place = f", column '{parent.by_id(key.referenced_columns[0]).name}'" if len(key.columns) == 1 else ""
             _conflict(word, "FOREIGN KEY" + (" SAME TABLE" if also else ""), key.name, parent, place)
@@ -131,7 +131,7 @@ def referring(session: Session, table: TableDef) -> list[tuple[TableDef, int]]:
     if table.database == "tempdb":
         return []
     db = session.engine.database(table.database)
-    rows = session.fetch_all(
+    rows = session.run_sql(
         f"SELECT parent_object_id, object_id FROM {db.quoted}.cat.foreign_keys WHERE referenced_object_id = {table.object_id}"
     )
     return [(child, key) for o, key in rows if (child := session.by_object_id(o, db)) is not None]
@@ -145,7 +145,7 @@ def _referrers(session: Session, table: TableDef, word: str, changed: set[int] |
         same = " AND ".join(f"c.{child.by_id(a).physical} = s.o{b}" for a, b in zip(key.columns, key.referenced_columns, strict=True))
         still = " AND ".join(f"x.n{b} = s.o{b}" for b in key.referenced_columns)
         gone = f" AND c.rowid NOT IN (SELECT _rid FROM {STAGED} WHERE _op = 'D')" if child.object_id == table.object_id else ""
-        if session.fetch_all(f"SELECT 1 FROM {STAGED} s JOIN {child.sql} c ON {same} WHERE s._op <> 'I' AND NOT EXISTS (SELECT 1 FROM "
+        if session.run_sql(f"SELECT 1 FROM {STAGED} s JOIN {child.sql} c ON {same} WHERE s._op <> 'I' AND NOT EXISTS (SELECT 1 FROM "
                              f"{STAGED} x WHERE x._op <> 'D' AND {still}){gone} LIMIT 1"):
             if key.on_delete or key.on_update:
                 raise SqlError(40517, f"the stand-in does not support: the cascading action of {key.name}")

@@ -59,10 +59,10 @@ def create(session: Session, s: Scanner) -> Result:
 
 def _create_schema(session: Session, name: str) -> None:
     db = session.quoted_database
-    if session.fetch_all(f"SELECT 1 FROM {db}.cat.schemas WHERE lower(name) = lower({quote(name)})"):
+    if session.run_sql(f"SELECT 1 FROM {db}.cat.schemas WHERE lower(name) = lower({quote(name)})"):
         raise SqlError(2714, f"There is already an object named '{name}' in the database.", 16, 6)
     session.wrote = True
-    number = session.fetch_all(f"SELECT max(schema_id) + 1 FROM {db}.cat.schemas WHERE schema_id < 16384")[0][0]
+    number = session.run_sql(f"SELECT max(schema_id) + 1 FROM {db}.cat.schemas WHERE schema_id < 16384")[0][0]
     session.run_sql(f"INSERT INTO {db}.cat.schemas VALUES ({number}, {quote(name)})")
 
 
@@ -73,10 +73,10 @@ def _create_type(session: Session, names: list[str], text: str) -> None:
     type_ = parse_type(base)
     database, schema, name = session.split(names)
     db = database.quoted
-    if session.fetch_all(f"SELECT 1 FROM {db}.cat.types WHERE lower(name) = lower({quote(name)})"):
+    if session.run_sql(f"SELECT 1 FROM {db}.cat.types WHERE lower(name) = lower({quote(name)})"):
         raise SqlError(219, f"The type '{schema}.{name}' already exists, or you do not have permission to create it.")
     session.wrote = True
-    number = session.fetch_all(f"SELECT 257 + count(*) FROM {db}.cat.types")[0][0]
+    number = session.run_sql(f"SELECT 257 + count(*) FROM {db}.cat.types")[0][0]
     session.run_sql(
         f"INSERT INTO {db}.cat.types VALUES ({quote(name)}, {session.schema_id(database, schema)}, {SYSTEM_TYPES[type_.name][0]}, "
         f"{number}, {type_.max_length}, {type_.catalog_precision}, {type_.catalog_scale}, {nullable}, {quote(str(type_))})"
@@ -162,9 +162,9 @@ def select_into(session: Session, query: Query, used: set[str]) -> int:
         session.run_sql(f"INSERT INTO {table.sql} ({listed}) SELECT {places} FROM ({query.sql}) AS q({places})", used)
         for column in columns:
             if column.identity:
-                high = session.fetch_all(f"SELECT max({column.physical}) FROM {table.sql}")[0][0]
+                high = session.run_sql(f"SELECT max({column.physical}) FROM {table.sql}")[0][0]
                 session.engine.raise_identity(table, column, high)
-        return int(session.fetch_all(f"SELECT count(*) FROM {table.sql}")[0][0])
+        return int(session.run_sql(f"SELECT count(*) FROM {table.sql}")[0][0])
 
     return int(session.atomic(work))
 
@@ -269,12 +269,12 @@ def _drop_object(session: Session, names: list[str], letter: str, exists: bool) 
 
 def _drop_schema(session: Session, name: str, exists: bool) -> None:
     db = session.quoted_database
-    found = session.fetch_all(f"SELECT schema_id FROM {db}.cat.schemas WHERE lower(name) = lower({quote(name)})")
+    found = session.run_sql(f"SELECT schema_id FROM {db}.cat.schemas WHERE lower(name) = lower({quote(name)})")
     if not found:
         if exists:
             return
         raise SqlError(15151, f"Cannot drop the schema '{name}', because it does not exist or you do not have permission.")
-    inside = session.fetch_all(f"SELECT name FROM {db}.cat.objects WHERE schema_id = {found[0][0]} LIMIT 1")
+    inside = session.run_sql(f"SELECT name FROM {db}.cat.objects WHERE schema_id = {found[0][0]} LIMIT 1")
     if inside:
         raise SqlError(3729, f"Cannot drop schema '{name}' because it is being referenced by object '{inside[0][0]}'.")
     session.wrote = True

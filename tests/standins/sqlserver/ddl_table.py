@@ -269,11 +269,11 @@ def _add(session: Session, table: TableDef, s: Scanner, unchecked: bool) -> None
         elif column.computed is not None:
             value = convert(Binder(session).value(parse_expression(column.computed), scope_of(table)), column.type).sql
         elif column.is_rowversion:
-            count = session.fetch_all(f"SELECT count(*) FROM {table.sql}")[0][0]
+            count = session.run_sql(f"SELECT count(*) FROM {table.sql}")[0][0]
             value = f"unhex(tds_hex8({session.take_rowversions(table, count)} + row_number() OVER () - 1))"
         elif column.default is not None and not column.nullable:
             value = convert(Binder(session).value(parse_expression(column.default), Scope()), column.type, assign=True).sql
-        elif not column.nullable and session.fetch_all(f"SELECT 1 FROM {table.sql} LIMIT 1"):
+        elif not column.nullable and session.run_sql(f"SELECT 1 FROM {table.sql} LIMIT 1"):
             raise SqlError(4901, "ALTER TABLE only allows columns to be added that can contain nulls, or have a DEFAULT definition "
                            f"specified. Column '{column.name}' cannot be added to non-empty table '{table.name}'.")
         values[column.column_id] = value
@@ -282,7 +282,7 @@ def _add(session: Session, table: TableDef, s: Scanner, unchecked: bool) -> None
         storage.check_existing(session, table)
     for column in table.columns:
         if column.identity and column.column_id in values:
-            count = session.fetch_all(f"SELECT count(*) FROM {table.sql}")[0][0]
+            count = session.run_sql(f"SELECT count(*) FROM {table.sql}")[0][0]
             session.engine.take_identity(table, column, count)
 
 
@@ -295,7 +295,7 @@ def _alter_column(session: Session, table: TableDef, s: Scanner) -> None:
     if s.accept("COLLATE"):
         s.name()
     column.nullable = not s.accept("NOT", "NULL")
-    if not column.nullable and session.fetch_all(f"SELECT 1 FROM {table.sql} WHERE {column.physical} IS NULL LIMIT 1"):
+    if not column.nullable and session.run_sql(f"SELECT 1 FROM {table.sql} WHERE {column.physical} IS NULL LIMIT 1"):
         raise SqlError(515, f"Cannot insert the value NULL into column '{column.name}', table '{table.database}.{table.schema}."
                        f"{table.name}'; column does not allow nulls. UPDATE fails.", 16, 2)
     s.values = {column.column_id: storage.converted(column, old)}  # type: ignore[attr-defined]

@@ -188,7 +188,7 @@ def update(session: Session, s: Scanner) -> tuple[str, int] | None:
         stage(session, f"SELECT {', '.join(parts)}{found.rows}{once}{_limit(session, top)}", found.binder.used, found.head)
         count = apply(session, table, "UPDATE", output, set(sets))
         for i, (name, kind, _) in enumerate(variables):
-            if last := session.fetch_all(f"SELECT v{i} FROM {STAGED} ORDER BY _n DESC LIMIT 1"):
+            if last := session.run_sql(f"SELECT v{i} FROM {STAGED} ORDER BY _n DESC LIMIT 1"):
                 session.variables[name] = (kind, last[0][0])
         return count
 
@@ -323,7 +323,7 @@ def apply(session: Session, table: TableDef, word: str, output: str = "", change
 
     changed: ids of the columns that an UPDATE set, None for all.
     """
-    count = int(session.fetch_all(f"SELECT count(*) FROM {STAGED}")[0][0])
+    count = int(session.run_sql(f"SELECT count(*) FROM {STAGED}")[0][0])
     if count:
         _generate(session, table, changed)
         constraints.check(session, table, word, changed)
@@ -346,11 +346,11 @@ def _generate(session: Session, table: TableDef, changed: set[int] | None) -> No
         explicit = session.identity_insert == table.object_id
         place = f"n{identity.column_id}"
         if explicit:
-            high = session.fetch_all(f"SELECT max({place}), min({place}) FROM {STAGED} WHERE _op = 'I'")[0]
+            high = session.run_sql(f"SELECT max({place}), min({place}) FROM {STAGED} WHERE _op = 'I'")[0]
             session.engine.raise_identity(table, identity, high[0 if identity.identity[1] > 0 else 1])
-            last = session.fetch_all(f"SELECT {place} FROM {STAGED} WHERE _op = 'I' ORDER BY _n DESC LIMIT 1")
+            last = session.run_sql(f"SELECT {place} FROM {STAGED} WHERE _op = 'I' ORDER BY _n DESC LIMIT 1")
         else:
-            new = session.fetch_all(f"SELECT count(*) FROM {STAGED} WHERE _op = 'I'")[0][0]
+            new = session.run_sql(f"SELECT count(*) FROM {STAGED} WHERE _op = 'I'")[0][0]
             first = session.engine.take_identity(table, identity, new)
             step = identity.identity[1]
             session.run_sql(
@@ -362,7 +362,7 @@ def _generate(session: Session, table: TableDef, changed: set[int] | None) -> No
             session.identity = int(last[0][0])
     version = next((c for c in table.columns if c.is_rowversion), None)
     if version is not None:
-        count = int(session.fetch_all(f"SELECT count(*) FROM {STAGED}")[0][0])
+        count = int(session.run_sql(f"SELECT count(*) FROM {STAGED}")[0][0])
         first = session.take_rowversions(table, count)
         session.run_sql(f"UPDATE {STAGED} SET n{version.column_id} = unhex(tds_hex8({first} + _n)) WHERE _op <> 'D'")
     computed = [c for c in table.columns if c.computed is not None]
@@ -394,7 +394,7 @@ def _output(session: Session, table: TableDef, text: str) -> None:
 
 
 def _write(session: Session, table: TableDef, changed: set[int] | None) -> None:
-    ops = {row[0] for row in session.fetch_all(f"SELECT DISTINCT _op FROM {STAGED}")}
+    ops = {row[0] for row in session.run_sql(f"SELECT DISTINCT _op FROM {STAGED}")}
     if "D" in ops:
         session.run_sql(f"DELETE FROM {table.sql} WHERE rowid IN (SELECT _rid FROM {STAGED} WHERE _op = 'D')")
     if "U" in ops:

@@ -61,7 +61,7 @@ def merge(session: Session, s: Scanner) -> tuple[str, int] | None:
         with_, rows = binder.head(tree, scope), binder.sources(tree, scope)
         sql = _staged(session, binder, scope, table, clauses, rows)
         dml.stage(session, sql, binder.used, with_)
-        if session.fetch_all(f"SELECT 1 FROM {dml.STAGED} WHERE _rid IS NOT NULL GROUP BY _rid HAVING count(*) > 1 LIMIT 1"):
+        if session.run_sql(f"SELECT 1 FROM {dml.STAGED} WHERE _rid IS NOT NULL GROUP BY _rid HAVING count(*) > 1 LIMIT 1"):
             raise SqlError(8672, "The MERGE statement attempted to UPDATE or DELETE the same row more than once. This happens when a "
                            "target row matches more than one source row.")
         return dml.apply(session, table, "MERGE", output)

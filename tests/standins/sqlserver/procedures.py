@@ -136,7 +136,7 @@ def _property(action: str) -> Callable[[Session, Arguments], None]:
                 major = table.object_id
                 minor = storage.column_of(table, levels[2]).column_id if levels[2] else 0
             where = f"class = {1 if major else 0} AND major_id = {major} AND minor_id = {minor} AND lower(name) = lower({quote(name)})"
-            there = session.fetch_all(f"SELECT 1 FROM {db}.cat.extended_properties WHERE {where}")
+            there = session.run_sql(f"SELECT 1 FROM {db}.cat.extended_properties WHERE {where}")
             if action == "add" and there:
                 raise SqlError(15233, f"Property cannot be added. Property '{name}' already exists for the object specified.")
             if action != "add" and not there:

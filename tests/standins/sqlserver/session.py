@@ -244,25 +244,20 @@ class Session:
 
     # --- DuckDB
 
-    def execute(self, sql: str, parameters: dict[str, Any] | None = None) -> duckdb.DuckDBPyConnection:
+    def execute(self, sql: str, parameters: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        """Executes DuckDB SQL to its end; what it returned."""
         try:
-            return self.con.execute(sql, parameters) if parameters else self.con.execute(sql)
+            done = self.con.execute(sql, parameters) if parameters else self.con.execute(sql)
+            return done.fetchall()
         except duckdb.Error as error:
             self.aborted = True
             raise from_duckdb(error) from error
 
-    def run_sql(self, sql: str, used: set[str] = frozenset()) -> duckdb.DuckDBPyConnection:  # type: ignore[assignment]
-        """Executes bound SQL with the variables that it uses."""
+    def run_sql(self, sql: str, used: set[str] = frozenset()) -> list[tuple[Any, ...]]:  # type: ignore[assignment]
+        """Executes bound SQL with the variables that it uses, so that the client can cancel it."""
         return self.server.interruptible(
             self, lambda: self.execute(sql, {f"v_{n}": self.variables[n][1] for n in used} or None)
         )
-
-    def fetch_all(self, sql: str, used: set[str] = frozenset()) -> list[tuple[Any, ...]]:  # type: ignore[assignment]
-        try:
-            return self.run_sql(sql, used).fetchall()
-        except duckdb.Error as error:
-            self.aborted = True
-            raise from_duckdb(error) from error
 
     def run(self, sql: str) -> None:
         """Executes a batch. Raises `SqlError` where it ends early."""
@@ -286,8 +281,9 @@ class Session:
     def describe(self, query: Query) -> list[OutColumn]:
         """A query's columns, each with its type."""
         if any(c.type is None for c in query.columns):
-            schema = self.run_sql(f"SELECT * FROM ({query.sql}) LIMIT 0", {n for n in self.variables if f"$v_{n} " in query.sql}
-                                  ).to_arrow_reader(1).schema
+            names = [n for n in self.variables if f"$v_{n} " in query.sql]
+            parameters = {f"v_{n}": self.variables[n][1] for n in names} or None
+            schema = self.con.sql(f"SELECT * FROM ({query.sql}) LIMIT 0", params=parameters).to_arrow_reader(1).schema
             return [replace(c, type=c.type or arrow_to_sql(f.type)) for c, f in zip(query.columns, schema, strict=True)]
         return query.columns
 
@@ -297,7 +293,7 @@ class Session:
         bound = binder.value(parse_expression(expression), Scope())
         if as_type is not None:
             bound = convert(bound, as_type)
-        rows = self.fetch_all(f"SELECT {bound.sql}", binder.used)
+        rows = self.run_sql(f"SELECT {bound.sql}", binder.used)
         return bound.type or _python_type(rows[0][0]), rows[0][0]
 
     def as_type(self, value: tuple[SqlType, Any] | None, kind: SqlType) -> Any:
@@ -305,13 +301,13 @@ class Session:
         if value is None or value[1] is None or value[0] == kind:
             return value[1] if value else None
         sql = convert(Bound(f"CAST($x AS {value[0].stored})", value[0]), kind).sql
-        return self.execute(f"SELECT {sql}", {"x": value[1]}).fetchall()[0][0]
+        return self.execute(f"SELECT {sql}", {"x": value[1]})[0][0]
 
     def condition(self, text: str) -> bool:
         self.refresh()
         binder = Binder(self)
         sql = binder.predicate(parse_condition(text), Scope())
-        return bool(self.fetch_all(f"SELECT coalesce({sql}, false)", binder.used)[0][0])
+        return bool(self.run_sql(f"SELECT coalesce({sql}, false)", binder.used)[0][0])
 
     def constant(self, bound: Bound) -> int:
         if isinstance(bound.constant, int):
@@ -319,7 +315,7 @@ class Session:
         if bound.constant is not None:
             return int(bound.constant)
         names = {n for n in self.variables if f"$v_{n} " in bound.sql}
-        return int(self.fetch_all(f"SELECT {bound.sql}", names)[0][0])
+        return int(self.run_sql(f"SELECT {bound.sql}", names)[0][0])
 
     def column_type(self, text: str) -> tuple[SqlType, int, bool]:
         """The type of a declaration, the id of the alias that it names or 0, and whether it allows NULL."""
@@ -329,7 +325,7 @@ class Session:
         except ValueError:
             name = Scanner(text).names()[-1]
             rows = self.execute(f"SELECT declared, user_type_id, is_nullable FROM {self.quoted_database}.cat.types WHERE lower(name) = "
-                                "lower($n)", {"n": name}).fetchall()
+                                "lower($n)", {"n": name})
             if not rows:
                 raise SqlError(2715, f"Cannot find data type {text.strip()}.", 16, 6) from None
             return parse_type(rows[0][0]), rows[0][1], rows[0][2]
@@ -392,17 +388,17 @@ class Session:
             database, schema, name = self.split(parts)
         except SqlError:
             return None
-        row = self.execute(
+        rows = self.execute(
             f"SELECT o.body FROM {database.quoted}.cat.objects o JOIN {database.quoted}.cat.schemas s ON s.schema_id = "
             "o.schema_id WHERE lower(o.name) = lower($n) AND lower(s.name) = lower($s) AND o.body IS NOT NULL",
             {"n": name, "s": schema},
-        ).fetchone()
-        return _table(row[0]) if row else None
+        )
+        return _table(rows[0][0]) if rows else None
 
     def by_object_id(self, object_id: int, database: Database | None = None) -> TableDef | None:
         db = (database or self.database).quoted
-        row = self.execute(f"SELECT body FROM {db}.cat.objects WHERE object_id = {object_id} AND body IS NOT NULL").fetchone()
-        return _table(row[0]) if row else None
+        rows = self.execute(f"SELECT body FROM {db}.cat.objects WHERE object_id = {object_id} AND body IS NOT NULL")
+        return _table(rows[0][0]) if rows else None
 
     def table(self, parts: list[str]) -> TableDef:
         found = self.find(parts)
@@ -411,12 +407,12 @@ class Session:
         return found
 
     def schema_id(self, database: Database, schema: str) -> int:
-        row = self.execute(
+        rows = self.execute(
             f"SELECT schema_id FROM {database.quoted}.cat.schemas WHERE lower(name) = lower($s)", {"s": schema}
-        ).fetchone()
-        if row is None:
+        )
+        if not rows:
             raise SqlError(2760, f'The specified schema name "{schema}" either does not exist or you do not have permission to use it.')
-        return int(row[0])
+        return int(rows[0][0])
 
     def object_id(self, text: str, kind: str = "") -> int | None:
         parts = Scanner(text).names() if text.strip() else [""]
@@ -428,13 +424,13 @@ class Session:
         except SqlError:
             return None
         extra = f" AND o.type = {quote(kind)}" if kind else ""
-        row = self.execute(
+        rows = self.execute(
             f"SELECT o.object_id FROM {database.quoted}.cat.objects o JOIN {database.quoted}.cat.schemas s ON s.schema_id = "
             f"o.schema_id WHERE lower(o.name) = lower($n) AND lower(s.name) = lower($s){extra}", {"n": name, "s": schema}
-        ).fetchone()
-        if row is None and f"{schema}.{name}".lower() in VIEWS:
+        )
+        if not rows and f"{schema}.{name}".lower() in VIEWS:
             return -(abs(hash(name.lower())) % 10**6) - 1
-        return int(row[0]) if row else None
+        return int(rows[0][0]) if rows else None
 
     def relation(self, binder: Binder, parts: list[str]) -> tuple[str, list[tuple[str, OutColumn]], list[ColumnDef] | None]:
         """What a name in FROM is: SQL, and (physical name, column) of each column."""
@@ -477,7 +473,7 @@ class Session:
             )
             out["databases"] = f"(VALUES {rows}) v(name, id, created, si, rcsi, cdc, period, unit)"
         if "{rows}" in source:
-            tables = self.execute(f"SELECT body FROM {database.quoted}.cat.objects WHERE type = 'U'").fetchall()
+            tables = self.execute(f"SELECT body FROM {database.quoted}.cat.objects WHERE type = 'U'")
             counts = " UNION ALL ".join(
                 f"SELECT {t.object_id} AS object_id, count(*) AS n FROM {t.sql}" for t in (_table(b) for (b,) in tables)
             )

@@ -204,7 +204,7 @@ def _assign(session: Session, query: Query, binder: Binder) -> int:
         convert(Bound(f"k{i}", c.type), kind).sql for i, (c, kind) in enumerate(zip(query.columns, kinds, strict=True))
     )
     places = ", ".join(f"k{i}" for i in range(len(names)))
-    rows = session.fetch_all(f"SELECT {listed} FROM ({query.sql}) AS q({places})", binder.used)
+    rows = session.run_sql(f"SELECT {listed} FROM ({query.sql}) AS q({places})", binder.used)
     if rows:
         for name, kind, value in zip(names, kinds, rows[-1], strict=True):
             session.variables[name] = (kind, value)
