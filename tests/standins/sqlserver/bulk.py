@@ -5,14 +5,16 @@ All rows of a message land in one transaction, or in the one that is open.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from .driver_questions import table_collations
 from .errors import SqlError
-from .scan import Scanner
+from .scan import Scanner, unquote
 from .sqltypes import SqlType, parse_type
 from .wire import arrow_type
 from .wire_read import Reader, WireType, read_type_info
@@ -53,6 +55,21 @@ def parse_insert_bulk(sql: str) -> Target | None:
     if scanner.accept("WITH"):
         options = {o.upper() for o in Scanner(scanner.parenthesised()).list_of()}
     return Target(tuple(parts), tuple(columns), tuple(types), frozenset(options))
+
+
+def destination(session: Session, sql: str) -> bool:
+    """Answers what bulk loaders ask about their destination before INSERT BULK; False if the batch is not that.
+
+    It is one long batch, .NET's and mssql-python's, that puts together a SELECT of all columns with FMTONLY on.
+    """
+    found = re.search(r"SET FMTONLY ON.*sp_tablecollations_100\s+(N?'(?:[^']|'')*')", sql, re.S)
+    if found is None or "@Column_Names" not in sql:
+        return False
+    name = unquote(found[1])
+    columns = ", ".join(f"[{c.name.replace(']', ']]')}]" for c in session.table(Scanner(name).names()).columns)
+    session.run(f"SELECT @@TRANCOUNT; SET FMTONLY ON; SELECT {columns} FROM {name}; SET FMTONLY OFF")
+    table_collations(session, [name], {})
+    return True
 
 
 def load(session: Session, target: Target, body: bytes) -> int:

@@ -175,7 +175,8 @@ class Connection:
             self._bulk = target
             self.done("", None)
             return
-        self.session.run(sql)
+        if not bulk.destination(self.session, sql):
+            self.session.run(sql)
         if self._held is None:
             self.done("", None)
 
