@@ -174,6 +174,8 @@ def _as_load_error(raw_schema: str) -> Iterator[None]:
         cause: BaseException = error
         while cause.__cause__ is not None or getattr(cause, "exception", None) is not None:
             cause = getattr(cause, "exception", None) or cause.__cause__  # type: ignore[assignment]
+        if isinstance(cause, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
         step = {"extract": "packing", "normalize": "normalising"}.get(error.step, "loading")
         text = str(cause).strip().splitlines()
         raise LoadError(
