@@ -58,7 +58,8 @@ def show_plan(job: Job) -> Plan:
 def _open_warehouse(job: Job) -> Warehouse:
     """The warehouse, not connected. Importing dlt and a driver takes a second or two: done beside the source's work."""
     import_module("el.destinations.package")
-    return open_warehouse(job.destination, job.config.raw.naming)
+    limits = job.config.limits
+    return open_warehouse(job.destination, job.config.raw.naming, text_mb=limits.text_mb, binary_mb=limits.binary_mb)
 
 
 def run(job: Job, reporter: Reporter, executor: Executor | None = None) -> RunReport:
@@ -84,7 +85,7 @@ def run(job: Job, reporter: Reporter, executor: Executor | None = None) -> RunRe
     try:
         load_ids = load_ids_for(warehouse, plan)
         file_bytes = (job.config.defaults.file_mb or warehouse.file_mb) * 1024 * 1024
-        landed = extract(job, plan, load_ids, spool, reporter, executor, file_bytes)
+        landed = extract(job, plan, load_ids, spool, reporter, executor, file_bytes, warehouse.limits)
         sys.audit(STEP, "extracted")
         for schema, tables in plan.by_schema().items():
             reports += load(job, warehouse, schema, load_ids[schema], tables, landed, spool, reporter)

@@ -15,19 +15,32 @@ from el.connectors.catalog import TableName
 from el.connectors.query import Statement
 from el.connectors.sql import SqlConnector
 from el.ledger import LEDGER_TABLE, LedgerEntry
+from el.limits import Limits
 
 LOADS_TABLE = "_dlt_loads"
 
 
 class Warehouse(ABC):
-    """One destination, over its connector. `naming` is that of el.yml's `raw`."""
+    """One destination, over its connector. `naming` is that of el.yml's `raw`.
+
+    own_limits: of one value, where el.yml's `limits` say nothing else.
+    """
 
     loader_workers: ClassVar[int]
     file_mb: ClassVar[int]
+    own_limits: ClassVar[Limits] = Limits()
 
-    def __init__(self, connector: SqlConnector, naming: Literal["snake_case", "preserve"]) -> None:
+    def __init__(
+        self,
+        connector: SqlConnector,
+        naming: Literal["snake_case", "preserve"],
+        *,
+        text_mb: int | None = None,
+        binary_mb: int | None = None,
+    ) -> None:
         self.connector = connector
         self.naming = naming
+        self.limits = self.own_limits.but(text_mb, binary_mb)
 
     @abstractmethod
     def dlt_destination(self, raw_schema: str, run_id: str) -> Any:

@@ -13,11 +13,14 @@ from typing import Any
 
 import dlt
 from dlt.destinations.impl.snowflake.configuration import SnowflakeCredentials
+from dlt.destinations.impl.snowflake.factory import SnowflakeTypeMapper
 
 from el.connectors.query import Statement
 from el.destinations.base import Warehouse
+from el.limits import SNOWFLAKE, SNOWFLAKE_BINARY_BYTES, SNOWFLAKE_TEXT_BYTES
 
 STAGE = "_el_stage"
+_DEFAULT_LENGTHS = {"VARCHAR": SNOWFLAKE_TEXT_BYTES, "BINARY": SNOWFLAKE_BINARY_BYTES}
 
 
 class SnowflakeWarehouse(Warehouse):
@@ -26,6 +29,7 @@ class SnowflakeWarehouse(Warehouse):
     loader_workers = 8
     # Snowflake, "Preparing your data files": 100 to 250 MB compressed.
     file_mb = 128
+    own_limits = SNOWFLAKE
 
     def fold(self, name: str) -> str:
         return name if self.naming == "preserve" else name.upper()
@@ -40,7 +44,21 @@ class SnowflakeWarehouse(Warehouse):
             use_vectorized_scanner=True,
             use_timestamp_tz=True,
             naming_convention=self.naming_module,
+            type_mapper=self._type_mapper(),
         )
+
+    def _type_mapper(self) -> type[SnowflakeTypeMapper]:
+        """dlt's own; where el.yml says that the account takes longer values, new columns are declared so long."""
+        limits = self.limits
+        lengths = {"VARCHAR": limits.text_bytes, "BINARY": limits.binary_bytes}
+        longer = {made: n for made, n in lengths.items() if n is not None and n > _DEFAULT_LENGTHS[made]}
+
+        class Mapper(SnowflakeTypeMapper):
+            def to_destination_type(self, column: Any, table: Any = None) -> str:
+                made: str = super().to_destination_type(column, table)
+                return f"{made}({longer[made]})" if made in longer else made
+
+        return Mapper
 
     def prepare(self, raw_schema: str) -> None:
         schema = self.connector.dialect.quote(self.fold(raw_schema))
