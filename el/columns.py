@@ -33,6 +33,13 @@ class ColumnPlan:
         """How the source is asked for it."""
         return ColumnRead(self.source.name, self.name, self.carried.read_as)
 
+    def comment(self) -> str:
+        """What raw says of the column: its name and type at the source, what it loses, the source's own comment."""
+        source = self.source
+        loses = f"; loses {self.carried.loses}" if self.carried.loses else ""
+        own = f": {source.comment}" if source.comment else ""
+        return f"{source.name} {source.type}{'' if source.nullable else ' not null'}{loses}{own}"
+
     def read_bytes(self) -> ColumnRead | None:
         """How the source is asked for its text as UTF-16LE bytes; None if the driver hands all over as it is."""
         if self.carried.exact_bytes is None:

@@ -69,7 +69,8 @@ class Defaults(Strict):
     workers: reads at once, each on its own connection. batch_rows, batch_mb: bounds of one record batch in memory.
     file_mb: size at which a landing file is closed; by default what the warehouse loads best.
     types: exact, or lossy where the type table offers it. partition_rows: rows that one partition aims at.
-    retries: how often a retryable failure of a slice is tried again.
+    retries: how often a retryable failure of a slice is tried again. contract: whether raw follows a source whose
+    columns change, as far as nothing is lost by it (evolve), or such a table stops (freeze).
     """
 
     strategy: StrategyName = StrategyName.AUTO
@@ -81,6 +82,7 @@ class Defaults(Strict):
     trim: bool = False
     partition_rows: int = Field(default=5_000_000, ge=1)
     retries: int = Field(default=3, ge=0, le=20)
+    contract: Literal["evolve", "freeze"] = "evolve"
 
 
 class ColumnSettings(Strict):
@@ -137,6 +139,7 @@ class TableSettings(Strict):
     trim: bool | None = None
     exclude: bool = False
     skip_unchanged: bool = True
+    contract: Literal["evolve", "freeze"] | None = None
     columns: dict[str, ColumnSettings] = Field(default_factory=dict)
 
     @model_validator(mode="before")

@@ -17,6 +17,7 @@ from importlib import import_module
 from el.connectors.registry import open_connector
 from el.destinations import open_warehouse
 from el.destinations.base import Warehouse
+from el.drift import HeldTable
 from el.extract import extract
 from el.job import Job
 from el.ledger import LedgerEntry
@@ -42,11 +43,14 @@ def plan_job(
         if before is not None:
             before(opened, schemas)
         ledger: dict[tuple[str, str], LedgerEntry] = {}
+        held: dict[tuple[str, str], HeldTable] = {}
         with opened.connector:
             for schema in schemas:
                 for table, entry in opened.ledger(schema).items():
                     ledger[schema, table] = entry
-        return make_plan(job.config, source, catalog, chosen, ledger, full_refresh=job.full_refresh)
+                for table, columns in opened.held_tables(schema).items():
+                    held[schema, table] = columns
+        return make_plan(job.config, source, catalog, chosen, ledger, full_refresh=job.full_refresh, held=held)
 
 
 def show_plan(job: Job) -> Plan:

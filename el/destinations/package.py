@@ -149,7 +149,8 @@ def _source(schema: dlt.Schema, tables: Sequence[LandedTable]) -> Any:
     def resource(table: LandedTable) -> Any:
         def files() -> Iterator[Any]:
             if not table.files:
-                yield dlt.mark.materialize_table_schema()
+                # Its own mark would add a `_dlt_id` that no later row has.
+                yield table.schema.empty_table()
             for file in table.files:
                 yield dlt.mark.with_file_import(str(file.path), "parquet", file.rows)
 
