@@ -33,6 +33,19 @@ class ColumnPlan:
         """How the source is asked for it."""
         return ColumnRead(self.source.name, self.name, self.carried.read_as)
 
+    def comment(self) -> str:
+        """What raw says of the column: its name and type at the source, what it loses, the source's own comment."""
+        source = self.source
+        loses = f"; loses {self.carried.loses}" if self.carried.loses else ""
+        own = f": {source.comment}" if source.comment else ""
+        return f"{source.name} {source.type}{'' if source.nullable else ' not null'}{loses}{own}"
+
+    def read_bytes(self) -> ColumnRead | None:
+        """How the source is asked for its text as UTF-16LE bytes; None if the driver hands all over as it is."""
+        if self.carried.exact_bytes is None:
+            return None
+        return ColumnRead(self.source.name, f"_el_bytes_{self.name}", self.carried.exact_bytes)
+
 
 def plan_columns(config: Config, source: Connector, table: Table, settings: TableSettings) -> tuple[ColumnPlan, ...]:
     for name in settings.columns:
@@ -67,7 +80,9 @@ def _carry(
         carried = carry(source.scheme, cast)
         inner = f"CAST({{column}} AS {chosen.cast})"
         read_as = carried.read_as.replace("{column}", inner) if carried.read_as else inner
-        return replace(carried, read_as=read_as, exact=False, loses=f"cast from {column.type} to {chosen.cast}")
+        exact_bytes = carried.exact_bytes.replace("{column}", inner) if carried.exact_bytes else None
+        loses = f"cast from {column.type} to {chosen.cast}"
+        return replace(carried, read_as=read_as, exact=False, loses=loses, exact_bytes=exact_bytes)
     if chosen.mask is not None:
         masks = source.dialect.masks if isinstance(source, SqlConnector) else {}
         if chosen.mask not in masks:

@@ -69,7 +69,8 @@ class Defaults(Strict):
     workers: reads at once, each on its own connection. batch_rows, batch_mb: bounds of one record batch in memory.
     file_mb: size at which a landing file is closed; by default what the warehouse loads best.
     types: exact, or lossy where the type table offers it. partition_rows: rows that one partition aims at.
-    retries: how often a retryable failure of a slice is tried again.
+    retries: how often a retryable failure of a slice is tried again. contract: whether raw follows a source whose
+    columns change, as far as nothing is lost by it (evolve), or such a table stops (freeze).
     """
 
     strategy: StrategyName = StrategyName.AUTO
@@ -81,6 +82,7 @@ class Defaults(Strict):
     trim: bool = False
     partition_rows: int = Field(default=5_000_000, ge=1)
     retries: int = Field(default=3, ge=0, le=20)
+    contract: Literal["evolve", "freeze"] = "evolve"
 
 
 class ColumnSettings(Strict):
@@ -137,6 +139,7 @@ class TableSettings(Strict):
     trim: bool | None = None
     exclude: bool = False
     skip_unchanged: bool = True
+    contract: Literal["evolve", "freeze"] | None = None
     columns: dict[str, ColumnSettings] = Field(default_factory=dict)
 
     @model_validator(mode="before")
@@ -166,6 +169,17 @@ class TableSettings(Strict):
         return fnmatchcase(name.lower(), self.name.lower())
 
 
+class LimitSettings(Strict):
+    """The largest value that the warehouse takes, in MB of 1,048,576 bytes: what is longer is refused with its key.
+
+    By default what the warehouse takes by itself: 16 of text and 8 of binary on Snowflake, all on DuckDB. Larger ones
+    are for an account that has them; raw's columns are then declared as long.
+    """
+
+    text_mb: int | None = Field(default=None, ge=1, le=128)
+    binary_mb: int | None = Field(default=None, ge=1, le=64)
+
+
 class Config(Strict):
     """el.yml. `source` and `destination` name profiles of profiles.yml, `target` the output of both."""
 
@@ -175,6 +189,7 @@ class Config(Strict):
     target: str | None = None
     raw: RawSettings = RawSettings()
     defaults: Defaults = Defaults()
+    limits: LimitSettings = LimitSettings()
     tables: tuple[TableSettings, ...] = Field(min_length=1)
     path: Path = Field(default=Path("el.yml"), exclude=True)
 
@@ -223,7 +238,12 @@ def _explain(path: Path, text: str, error: ValidationError) -> str:
 def _suggestion(key: str, place: tuple[Any, ...]) -> str:
     from difflib import get_close_matches
 
-    models: dict[str, type[BaseModel]] = {"raw": RawSettings, "defaults": Defaults, "tables": TableSettings}
+    models: dict[str, type[BaseModel]] = {
+        "raw": RawSettings,
+        "defaults": Defaults,
+        "limits": LimitSettings,
+        "tables": TableSettings,
+    }
     model = ColumnSettings if "columns" in place[:-1] else models.get(str(place[0]), Config)
     known = [field.alias or name for name, field in model.model_fields.items() if name != "path"]
     close = get_close_matches(key, known, n=1)

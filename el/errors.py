@@ -14,6 +14,7 @@
     ├── DatabaseError          1
     │   ├── ReadError          1   "database error: ..."
     │   └── WriteError         1   "data is not in stable state: ..."
+    ├── RowRefused             1   a row that raw or the warehouse cannot hold as it is
     ├── LoadError              1   a package could not be loaded
     └── DifferencesFound       4   verification found differences
 
@@ -100,6 +101,10 @@ class WriteError(DatabaseError):
 
     def __init__(self, message: str, *, retryable: bool | None = None) -> None:
         super().__init__(f"data is not in stable state: {message}", retryable=retryable)
+
+
+class RowRefused(ElError):
+    """A row holds a value that cannot arrive as it is; the message names table, column and key. Its table fails."""
 
 
 class LoadError(ElError):

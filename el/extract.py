@@ -16,6 +16,7 @@ from threading import Event
 from el.connectors.catalog import TableName
 from el.errors import ElError
 from el.job import Job
+from el.limits import Limits
 from el.plan import Plan, TablePlan
 from el.report import Reporter
 from el.slice import Cancelled, LandedFile, Slice, SliceResult
@@ -47,6 +48,7 @@ def extract(
     reporter: Reporter,
     executor: Executor | None,
     file_bytes: int,
+    limits: Limits,
 ) -> dict[TableName, Landed]:
     """Run every slice; a table's failure cancels only its own slices, an interrupt all of them."""
     cancelled = Event()
@@ -57,7 +59,7 @@ def extract(
     landed: dict[TableName, Landed] = {}
     # The largest first, so that none of them is left alone at the end.
     for table in sorted(plan.tables, key=lambda item: -(item.rows or 0)):
-        for work in slices(job, table, load_ids[table.raw_schema], spool, file_bytes):
+        for work in slices(job, table, load_ids[table.raw_schema], spool, file_bytes, limits):
             # Another process cannot call back, and is not told to stop: it ends with its slice.
             future = pool.submit(work.run, reporter.progress, cancelled) if own else pool.submit(work.run)
             waiting[future] = table
@@ -88,10 +90,11 @@ def extract(
     return landed
 
 
-def slices(job: Job, table: TablePlan, load_id: str, spool: Path, file_bytes: int) -> list[Slice]:
+def slices(job: Job, table: TablePlan, load_id: str, spool: Path, file_bytes: int, limits: Limits) -> list[Slice]:
     directory = spool / table.raw_schema
     directory.mkdir(parents=True, exist_ok=True)
     assert table.window is not None or not table.reads
+    exact_bytes = tuple((column.name, read) for column in table.columns if (read := column.read_bytes()) is not None)
     return [
         Slice(
             connection=job.source,
@@ -106,6 +109,9 @@ def slices(job: Job, table: TablePlan, load_id: str, spool: Path, file_bytes: in
             directory=directory,
             file_bytes=file_bytes,
             retries=job.config.defaults.retries,
+            key=table.key,
+            limits=limits,
+            exact_bytes=exact_bytes,
         )
         for number, request in enumerate(table.reads)
     ]

@@ -20,7 +20,8 @@ import pyarrow.parquet as pq
 from el import __version__
 from el.connectors.catalog import TableName
 from el.destinations.base import Warehouse
-from el.errors import LoadError
+from el.drift import COLUMNS_SCHEMA, COLUMNS_TABLE, column_rows
+from el.errors import ElError, LoadError
 from el.extract import Landed
 from el.fingerprint import fingerprint
 from el.job import Job
@@ -70,11 +71,15 @@ def load(
     reports: dict[TableName, TableReport] = {}
     package: list[LandedTable] = []
     ledger: list[dict[str, object]] = []
+    columns: list[dict[str, object]] = []
     for table in tables:
         found = landed.get(table.name)
         report = TableReport(str(table.name), f"{schema}.{table.raw_table}", table.strategy, "nothing new")
         report = replace(report, notes=table.notes, window=str(table.window) if table.window else None)
         reports[table.name] = report
+        if table.drift.stopped is not None:
+            reports[table.name] = replace(report, status="failed", error=f"{table.name}: {table.drift.stopped}")
+            continue
         if found is None:
             continue
         report = replace(report, rows=found.rows, bytes=found.bytes, seconds=found.seconds, attempts=found.attempts)
@@ -92,14 +97,26 @@ def load(
         landed_schema = pa.schema([*table.landed_schema(), *LANDING])
         package.append(LandedTable(table.raw_table, landed_schema, found.files))
         ledger.append(_ledger_row(job, table, found, mark, load_id))
+        if table.drift.record:
+            columns += column_rows(table.raw_table, table.table_id, table.columns, load_id)
     if package:
         reporter.say(f"loading {schema}: {len(package)} tables, {sum(int(str(r['row_count'])) for r in ledger):,} rows")
         with warehouse.connector:
             warehouse.prepare(schema)
+            # Done twice it changes nothing: a run that ends here is followed by one that finds the same drift.
+            for table in tables:
+                if reports[table.name].status == "loaded" and table.drift.widened:
+                    warehouse.widen(schema, table.raw_table, table.drift.widened)
         sys.audit(STEP, "raw schema prepared")
-        loader(job, warehouse, schema).load(load_id, [*package, _ledger_table(ledger, spool / schema)])
+        own = [_own_table(LEDGER_TABLE, LEDGER_SCHEMA, ledger, spool / schema)]
+        if columns:
+            own.append(_own_table(COLUMNS_TABLE, COLUMNS_SCHEMA, columns, spool / schema))
+        loader(job, warehouse, schema).load(load_id, [*package, *own])
         _confirm(warehouse, schema, load_id, ledger)
         sys.audit(STEP, "load confirmed")
+        recorded = [t for t in tables if reports[t.name].status == "loaded" and t.drift.record]
+        if recorded:
+            _comment(warehouse, schema, recorded, reporter)
     return [reports[table.name] for table in tables]
 
 
@@ -133,11 +150,23 @@ def _ledger_row(job: Job, table: TablePlan, found: Landed, mark: str | None, loa
     }
 
 
-def _ledger_table(rows: Sequence[Mapping[str, object]], directory: Path) -> LandedTable:
-    path = directory / "ledger.parquet"
-    table = pa.Table.from_pylist([dict(row) for row in rows], schema=LEDGER_SCHEMA)
+def _own_table(name: str, schema: pa.Schema, rows: Sequence[Mapping[str, object]], directory: Path) -> LandedTable:
+    path = directory / f"{name}.parquet"
+    table = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
     pq.write_table(table, path)
-    return LandedTable(LEDGER_TABLE, LEDGER_SCHEMA, (LandedFile(path, table.num_rows, path.stat().st_size),))
+    return LandedTable(name, schema, (LandedFile(path, table.num_rows, path.stat().st_size),))
+
+
+def _comment(warehouse: Warehouse, schema: str, tables: Sequence[TablePlan], reporter: Reporter) -> None:
+    """Say in raw itself what its tables and columns are called at the source, and of which type they are there."""
+    with warehouse.connector:
+        for table in tables:
+            comments = {column.name: column.comment() for column in table.columns}
+            try:
+                warehouse.comment(schema, table.raw_table, f"{table.name} at the source", comments)
+            except ElError as error:
+                # The rows are whole, and `_el_columns` says the same.
+                reporter.say(f"{table.name}: raw has no comments: {error}")
 
 
 def _confirm(warehouse: Warehouse, schema: str, load_id: str, ledger: Sequence[Mapping[str, object]]) -> None:

@@ -17,6 +17,7 @@ from importlib import import_module
 from el.connectors.registry import open_connector
 from el.destinations import open_warehouse
 from el.destinations.base import Warehouse
+from el.drift import HeldTable
 from el.extract import extract
 from el.job import Job
 from el.ledger import LedgerEntry
@@ -42,11 +43,14 @@ def plan_job(
         if before is not None:
             before(opened, schemas)
         ledger: dict[tuple[str, str], LedgerEntry] = {}
+        held: dict[tuple[str, str], HeldTable] = {}
         with opened.connector:
             for schema in schemas:
                 for table, entry in opened.ledger(schema).items():
                     ledger[schema, table] = entry
-        return make_plan(job.config, source, catalog, chosen, ledger, full_refresh=job.full_refresh)
+                for table, columns in opened.held_tables(schema).items():
+                    held[schema, table] = columns
+        return make_plan(job.config, source, catalog, chosen, ledger, full_refresh=job.full_refresh, held=held)
 
 
 def show_plan(job: Job) -> Plan:
@@ -58,7 +62,8 @@ def show_plan(job: Job) -> Plan:
 def _open_warehouse(job: Job) -> Warehouse:
     """The warehouse, not connected. Importing dlt and a driver takes a second or two: done beside the source's work."""
     import_module("el.destinations.package")
-    return open_warehouse(job.destination, job.config.raw.naming)
+    limits = job.config.limits
+    return open_warehouse(job.destination, job.config.raw.naming, text_mb=limits.text_mb, binary_mb=limits.binary_mb)
 
 
 def run(job: Job, reporter: Reporter, executor: Executor | None = None) -> RunReport:
@@ -84,7 +89,7 @@ def run(job: Job, reporter: Reporter, executor: Executor | None = None) -> RunRe
     try:
         load_ids = load_ids_for(warehouse, plan)
         file_bytes = (job.config.defaults.file_mb or warehouse.file_mb) * 1024 * 1024
-        landed = extract(job, plan, load_ids, spool, reporter, executor, file_bytes)
+        landed = extract(job, plan, load_ids, spool, reporter, executor, file_bytes, warehouse.limits)
         sys.audit(STEP, "extracted")
         for schema, tables in plan.by_schema().items():
             reports += load(job, warehouse, schema, load_ids[schema], tables, landed, spool, reporter)

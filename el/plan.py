@@ -8,7 +8,7 @@ compared, and handed to any executor.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
@@ -16,7 +16,8 @@ from el.columns import ColumnPlan, key_of, plan_columns
 from el.config import Config, TableSettings
 from el.connectors.base import Connector, CursorSource
 from el.connectors.catalog import Catalog, Table, TableName
-from el.connectors.request import ColumnRead, Condition, Isolation, ReadRequest, Value
+from el.connectors.request import ColumnRead, Condition, Isolation, Op, ReadRequest, Value
+from el.drift import Drift, HeldTable, find_drift
 from el.errors import PlanError
 from el.ledger import LedgerEntry
 from el.selection import Chosen, query_text, raw_names
@@ -32,6 +33,7 @@ POSITION_READ = "_el_position_source"
 class TablePlan:
     """One table on its way. `window` is None when there is nothing new for certain; `reads` are its slices.
 
+    drift: what changed at the source since raw was loaded; where that stops the table, nothing of it is read.
     position: the buffer's column that orders the rows, None for a strategy without order; where the column itself
     is not taken, it is read besides under a name of el's own.
     """
@@ -52,6 +54,8 @@ class TablePlan:
     last: LedgerEntry | None = None
     skip_unchanged: bool = True
     notes: tuple[str, ...] = ()
+    drift: Drift = field(default_factory=lambda: Drift(()))
+    table_id: int | None = None
 
     def landed_schema(self) -> pa.Schema:
         """The source columns as they stand in raw, in order, without the landing columns."""
@@ -82,9 +86,11 @@ def make_plan(
     ledger: Mapping[tuple[str, str], LedgerEntry],
     *,
     full_refresh: bool = False,
+    held: Mapping[tuple[str, str], HeldTable] | None = None,
 ) -> Plan:
     """Decide everything for these tables. `ledger`: (raw schema, raw table) -> its last complete load.
 
+    held: (raw schema, raw table) -> the columns that it was last loaded with.
     Raises `PlanError` with one line for each problem, of all tables.
     """
     raw = raw_names(config, chosen)
@@ -94,7 +100,9 @@ def make_plan(
         schema, table = raw[item.table.name]
         last = None if full_refresh else ledger.get((schema, table))
         try:
-            tables.append(_plan_table(config, source, catalog, item, schema, table, last))
+            tables.append(
+                _plan_table(config, source, catalog, item, schema, table, last, (held or {}).get((schema, table)))
+            )
         except PlanError as error:
             problems.append(str(error))
     if problems:
@@ -110,9 +118,12 @@ def _plan_table(
     raw_schema: str,
     raw_table: str,
     last: LedgerEntry | None,
+    held: HeldTable | None,
 ) -> TablePlan:
     table, settings = item.table, item.settings
-    columns = plan_columns(config, source, table, settings)
+    frozen = (settings.contract or config.defaults.contract) == "freeze"
+    drift = find_drift(held, table, plan_columns(config, source, table, settings), config.raw.naming, frozen=frozen)
+    columns = drift.columns
     notes = [f"{column.source.name}: {column.carried.loses}" for column in columns if column.carried.loses]
     base = _request(config, catalog, table, settings)
     subject = Subject(table, settings, base, catalog)
@@ -122,7 +133,13 @@ def _plan_table(
     if last is not None and last.strategy != strategy.name:
         notes.append(f"the last load was {last.strategy}: a new snapshot begins")
         last = None
-    window = strategy.window(subject, source, last)
+    window = None if drift.stopped else strategy.window(subject, source, last)
+    if last is not None and not drift.stopped and (window is None or window.kind is Kind.DELTA):
+        again = drift.again or _unfilled(source, base, drift)
+        if again is not None:
+            notes.append(f"a new snapshot begins: {again}")
+            last = None
+            window = strategy.window(subject, source, None)
     position_column = strategy.position_column(subject)
     reads, position = _reads(config, source, subject, columns, window, position_column)
     if not catalog.snapshot_isolation and len(reads) > 1:
@@ -147,8 +164,24 @@ def _plan_table(
         bytes=table.bytes,
         last=last,
         skip_unchanged=settings.skip_unchanged,
-        notes=tuple(notes),
+        notes=(*notes, *drift.notes),
+        drift=drift,
+        table_id=table.object_id,
     )
+
+
+def _unfilled(source: Connector, request: ReadRequest, drift: Drift) -> str | None:
+    """Why raw's older rows lack values that the source has: a column that is new is not always empty."""
+    for column in drift.filled:
+        name = column.source.name
+        if column.source.nullable:
+            condition = Condition(name, Op.NOT_NULL)
+            found = replace(request, columns=(column.read(),), where=(*request.where, condition), limit=1)
+            with source.read_buffer(found) as buffer:
+                if not any(batch.num_rows for batch in buffer):
+                    continue
+        return f"{name} has values in rows that raw holds without it"
+    return None
 
 
 def _request(config: Config, catalog: Catalog, table: Table, settings: TableSettings) -> ReadRequest:

@@ -250,6 +250,8 @@ def print_plan(plan: Plan) -> None:
         print(f"  gives     {table.guarantee}")
         print(f"  key       {', '.join(table.key) or 'none: only whole snapshots can stand for its state'}")
         print(f"  takes     {_takes(table)}")
+        if table.drift.stopped:
+            print(f"  STOPPED   {table.drift.stopped}")
         if len(table.reads) > 1:
             print(f"  slices    {len(table.reads)}")
         for note in table.notes:
@@ -258,6 +260,8 @@ def print_plan(plan: Plan) -> None:
 
 def _takes(table: TablePlan) -> str:
     since = "never loaded" if table.last is None else f"last load {table.last.load_id}, {table.last.rows:,} rows"
+    if table.drift.stopped:
+        return f"nothing until its columns are put right ({since})"
     if table.window is None:
         return f"nothing: no value went past the last bound ({since})"
     return f"{table.window.kind}: {table.window} ({since})"

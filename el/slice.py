@@ -8,9 +8,9 @@ Memory is bounded by a few record batches, whatever the table's size.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
@@ -21,8 +21,9 @@ import pyarrow.parquet as pq
 import tenacity
 
 from el.connectors.registry import open_connector
-from el.connectors.request import ReadRequest
-from el.errors import ElError, ReadError
+from el.connectors.request import ColumnRead, ReadRequest
+from el.errors import ElError, RowRefused
+from el.limits import Limits, maybe_replaced, refuse_misfits, refuse_surrogates
 from el.profiles import Output
 from el.strategies.position import sortable
 
@@ -92,6 +93,8 @@ class Slice:
 
     schema: the source columns as raw shall hold them; the landing columns are added behind. op: "S" or "U".
     position: the buffer's column that orders the rows; it is dropped unless `schema` has it.
+    key, limits: what names a row that is refused, and what refuses it. exact_bytes: for text that the driver may have
+        changed, the column in raw and the read that gives its bytes, asked for only once U+FFFD was seen in it.
     """
 
     connection: Output
@@ -105,6 +108,9 @@ class Slice:
     directory: Path
     file_bytes: int
     retries: int
+    key: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    exact_bytes: tuple[tuple[str, ColumnRead], ...] = ()
 
     def run(self, progress: Progress | None = None, cancelled: Event | None = None) -> SliceResult:
         """Read and write it all. Raises the `ElError` that was met, `Cancelled` when told to stop."""
@@ -117,12 +123,29 @@ class Slice:
         )
         for attempt in attempts:
             with attempt:
-                return self._run(progress, cancelled, attempt.retry_state.attempt_number)
+                return self._settled(progress, cancelled, attempt.retry_state.attempt_number)
         raise AssertionError("unreachable")
 
-    def _run(self, progress: Progress | None, cancelled: Event | None, attempt: int) -> SliceResult:
+    def _settled(self, progress: Progress | None, cancelled: Event | None, attempt: int) -> SliceResult:
+        """Read it; where text is in doubt, from the beginning again with its bytes beside, in the same statement."""
+        doubts: tuple[tuple[str, ColumnRead], ...] = ()
+        while True:
+            try:
+                return self._run(progress, cancelled, attempt, doubts)
+            except _InDoubt as doubt:
+                # A second column in doubt is not the last one: then all are read so, and there is no third time.
+                doubts = self.exact_bytes if doubts else doubt.columns
+
+    def _run(
+        self,
+        progress: Progress | None,
+        cancelled: Event | None,
+        attempt: int,
+        doubts: tuple[tuple[str, ColumnRead], ...],
+    ) -> SliceResult:
         started = _now()
         landing = _LandingFiles(self, pa.schema([*self.schema, *LANDING]))
+        request = replace(self.request, columns=(*self.request.columns, *(read for _, read in doubts)))
         # One batch is written while the driver fetches the next: never more than the two in memory.
         writer = ThreadPoolExecutor(1, thread_name_prefix="el-write")
         writing: Future[None] | None = None
@@ -130,7 +153,7 @@ class Slice:
         sys.audit(STEP, "slice begun")
         try:
             connector = open_connector(self.connection.settings, str(self.connection))
-            with connector as source, source.read_buffer(self.request) as buffer:
+            with connector as source, source.read_buffer(request) as buffer:
                 for batch in buffer:
                     if cancelled is not None and cancelled.is_set():
                         raise Cancelled(f"{self.table}: interrupted")
@@ -159,13 +182,16 @@ class Slice:
     def land(self, batch: pa.RecordBatch, extracted_at: datetime) -> pa.RecordBatch:
         """A batch as raw holds it: columns cast to their landing types, the landing columns behind."""
         columns = []
-        for field in self.schema:
-            column = batch.column(field.name)
-            if column.type != field.type:
+        keys = [(name, batch.column(name)) for name in self.key if name in batch.schema.names]
+        self._look_for_doubt(batch, keys)
+        for name, type_ in zip(self.schema.names, self.schema.types, strict=True):
+            column = batch.column(name)
+            if column.type != type_:
                 try:
-                    column = column.cast(field.type)
+                    column = column.cast(type_)
                 except pa.ArrowInvalid as error:
-                    raise ReadError(f"{self.table}.{field.name}: a value does not fit {field.type}: {error}") from None
+                    raise RowRefused(f"{self.table}.{name}: a value does not fit {type_}: {error}") from None
+            refuse_misfits(self.limits, self.table, name, column, keys)
             columns.append(column)
         position: pa.Array = pa.nulls(batch.num_rows, pa.string())
         if self.position is not None:
@@ -177,6 +203,24 @@ class Slice:
             pa.repeat(pa.scalar(extracted_at, LANDING[3].type), batch.num_rows),
         ]
         return pa.RecordBatch.from_arrays(columns, schema=pa.schema([*self.schema, *LANDING]))
+
+    def _look_for_doubt(self, batch: pa.RecordBatch, keys: Sequence[tuple[str, pa.Array]]) -> None:
+        doubted = []
+        for name, read in self.exact_bytes:
+            if read.name in batch.schema.names:
+                refuse_surrogates(self.table, name, batch.column(read.name), keys)
+            elif maybe_replaced(batch.column(name)):
+                doubted.append((name, read))
+        if doubted:
+            raise _InDoubt(tuple(doubted))
+
+
+class _InDoubt(Exception):
+    """The text of these columns holds U+FFFD: their bytes must tell whether the source has it."""
+
+    def __init__(self, columns: tuple[tuple[str, ColumnRead], ...]) -> None:
+        super().__init__([name for name, _ in columns])
+        self.columns = columns
 
 
 class _LandingFiles:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -68,9 +69,9 @@ class Workspace:
             "(SELECT load_id FROM shop_sales._dlt_loads WHERE status = 0) ORDER BY ALL"
         )
 
-    def run(self, *arguments: str, stop_at: tuple[str, int] | None = None) -> int:
-        """`python -m el run` in a process of its own, ended by SIGKILL at the nth time of a step; its exit code."""
-        process = _server().Process(target=_child, args=(str(self.path), arguments, stop_at))
+    def run(self, *arguments: str, stop_at: tuple[str, int] | None = None, by: signal.Signals = signal.SIGKILL) -> int:
+        """`python -m el run` in a process of its own, sent the signal `by` at the nth time of a step; its exit code."""
+        process = _server().Process(target=_child, args=(str(self.path), arguments, stop_at, None, by))
         process.start()
         process.join(timeout=120)
         assert process.exitcode is not None, "the run did not end"
@@ -96,9 +97,15 @@ def _server() -> Any:
     return context
 
 
-def _child(folder: str, arguments: Sequence[str], stop_at: tuple[str, int] | None, log: str | None = None) -> None:
-    import signal
-
+def _child(
+    folder: str,
+    arguments: Sequence[str],
+    stop_at: tuple[str, int] | None,
+    log: str | None = None,
+    by: signal.Signals = signal.SIGKILL,
+) -> None:
+    # A forked server ignores Ctrl-C; a command does not.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(folder)
     os.environ.pop("EL_TARGET", None)
     seen: dict[str, int] = {}
@@ -112,7 +119,7 @@ def _child(folder: str, arguments: Sequence[str], stop_at: tuple[str, int] | Non
             lines.write(name + "\n")
         seen[name] = seen.get(name, 0) + 1
         if stop_at == (name, seen[name]):
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), by)
 
     sys.addaudithook(hook)
     from el.cli import main

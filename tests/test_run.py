@@ -74,6 +74,13 @@ def test_a_second_run_takes_only_what_changed_and_a_third_nothing(
     assert ("U", "changed", "2024-02-01 00:00:00.000000") in operations
 
 
+def test_a_table_that_was_empty_takes_its_first_rows_later(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    statuses(capsys)
+    shop.source("INSERT INTO sales.nothing VALUES (1, 'first')")
+    assert statuses(capsys)["sales.nothing"] == ("loaded", 1)
+    assert shop.complete("nothing", "a, b, _el_op") == [(1, "first", "S")]
+
+
 def test_a_full_table_that_lost_a_row_is_a_new_snapshot(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     statuses(capsys)
     shop.source("DELETE FROM sales.lines WHERE order_id = 5 AND line_no = 1")

@@ -111,7 +111,11 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table or view with all that its catalog knows. `rows`, `bytes`: the catalog's estimate, None if unknown."""
+    """One table or view with all that its catalog knows. `rows`, `bytes`: the catalog's estimate, None if unknown.
+
+    object_id: the database's own lasting id of the table, within which a column's `position` is lasting too; None
+        where there is none, as for a view.
+    """
 
     name: TableName
     columns: tuple[Column, ...]
@@ -126,6 +130,7 @@ class Table:
     change_tracking: bool = False
     cdc: tuple[str, ...] = ()
     indexes: tuple[Key, ...] = ()
+    object_id: int | None = None
 
     def column(self, name: str) -> Column | None:
         """The column of this name; case decides only where two names differ in case alone."""

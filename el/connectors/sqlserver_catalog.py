@@ -18,7 +18,7 @@ Fetch = Callable[[Statement], list[tuple[Any, ...]]]
 
 _COLUMNS = """
 SELECT s.name, o.name, RTRIM(o.type), c.name, c.column_id, t.name, b.name, c.max_length, c.precision, c.scale,
-       c.is_nullable, c.is_identity, c.collation_name, t.is_assembly_type
+       c.is_nullable, c.is_identity, c.collation_name, t.is_assembly_type, o.object_id
 FROM sys.columns AS c
 JOIN sys.objects AS o ON o.object_id = c.object_id
 JOIN sys.schemas AS s ON s.schema_id = o.schema_id
@@ -144,10 +144,13 @@ def read_catalog(fetch: Fetch, schemas: Sequence[str] | None, *, brief: bool = F
     comments = {(s, o, c): text for s, o, c, text in optional("comments", _COMMENTS)}
     columns: dict[Place, list[Column]] = defaultdict(list)
     kinds: dict[Place, str] = {}
+    object_ids: dict[Place, int] = {}
     for row in fetch(Statement(_COLUMNS)):
         schema, table, kind, name, position, type_, base, length, precision, scale, *flags = row
-        nullable, identity, collation, assembly = flags
+        nullable, identity, collation, assembly, object_id = flags
         place = (schema, table)
+        if kind == "U":
+            object_ids[place] = object_id
         kinds[place] = "table" if kind == "U" else "view"
         columns[place].append(
             Column(
@@ -189,6 +192,7 @@ def read_catalog(fetch: Fetch, schemas: Sequence[str] | None, *, brief: bool = F
             change_tracking=place in tracked,
             cdc=tuple(captured[place]),
             indexes=tuple(key for key, primary, unique in keys[place] if not unique and not primary),
+            object_id=object_ids.get(place),
         )
         for place, found in columns.items()
         if schemas is None or place[0] in schemas

@@ -17,13 +17,22 @@ WAREHOUSES = {
 }
 
 
-def open_warehouse(output: Output, naming: Literal["snake_case", "preserve"]) -> Warehouse:
-    """The warehouse of a profile's output, not yet connected. Raises `ConfigError` for a type that holds no raw."""
+def open_warehouse(
+    output: Output,
+    naming: Literal["snake_case", "preserve"],
+    *,
+    text_mb: int | None = None,
+    binary_mb: int | None = None,
+) -> Warehouse:
+    """The warehouse of a profile's output, not yet connected. Raises `ConfigError` for a type that holds no raw.
+
+    text_mb, binary_mb: el.yml's `limits`.
+    """
     if output.type not in WAREHOUSES:
         known = ", ".join(sorted(WAREHOUSES))
         raise ConfigError(f"{output}: type {output.type!r} cannot be a destination; there are: {known}")
     module, _, name = WAREHOUSES[output.type].partition(":")
     connector = open_connector(output.settings, str(output))
     assert isinstance(connector, SqlConnector)
-    found: Warehouse = getattr(import_module(module), name)(connector, naming)
+    found: Warehouse = getattr(import_module(module), name)(connector, naming, text_mb=text_mb, binary_mb=binary_mb)
     return found

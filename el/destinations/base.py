@@ -7,27 +7,43 @@ The rest of the code does not know which warehouse it is.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Literal
+
+from sqlglot import exp
 
 from el.connectors.catalog import TableName
 from el.connectors.query import Statement
 from el.connectors.sql import SqlConnector
+from el.drift import COLUMNS_TABLE, HeldTable, Widened, held_tables
 from el.ledger import LEDGER_TABLE, LedgerEntry
+from el.limits import Limits
 
 LOADS_TABLE = "_dlt_loads"
 
 
 class Warehouse(ABC):
-    """One destination, over its connector. `naming` is that of el.yml's `raw`."""
+    """One destination, over its connector. `naming` is that of el.yml's `raw`.
+
+    own_limits: of one value, where el.yml's `limits` say nothing else.
+    """
 
     loader_workers: ClassVar[int]
     file_mb: ClassVar[int]
+    own_limits: ClassVar[Limits] = Limits()
 
-    def __init__(self, connector: SqlConnector, naming: Literal["snake_case", "preserve"]) -> None:
+    def __init__(
+        self,
+        connector: SqlConnector,
+        naming: Literal["snake_case", "preserve"],
+        *,
+        text_mb: int | None = None,
+        binary_mb: int | None = None,
+    ) -> None:
         self.connector = connector
         self.naming = naming
+        self.limits = self.own_limits.but(text_mb, binary_mb)
 
     @abstractmethod
     def dlt_destination(self, raw_schema: str, run_id: str) -> Any:
@@ -82,6 +98,40 @@ class Warehouse(ABC):
             )
         )
         return {str(row[1]): _entry(row) for row in rows}
+
+    def held_tables(self, raw_schema: str) -> dict[str, HeldTable]:
+        """What each raw table was last loaded with, by complete loads, by the table's name."""
+        if not {self.fold(COLUMNS_TABLE), self.fold(LOADS_TABLE)} <= self.tables(raw_schema):
+            return {}
+        entry = (
+            *("_dlt_load_id", "table_name", "column_name", "source_column", "source_type", "nullable"),
+            *("column_id", "table_id", "landed_as", "stands_for", "loses"),
+        )
+        columns = ", ".join(f"c.{self.column(name)}" for name in entry)
+        by = ", ".join(f"c.{self.column(name)}" for name in ("table_name", "column_name"))
+        rows = self.connector.fetch(
+            Statement(
+                f"SELECT {columns} FROM {self.qualified(raw_schema, COLUMNS_TABLE)} AS c "
+                f"WHERE c.{self.column('_dlt_load_id')} IN ({self._complete(raw_schema)}) "
+                f"QUALIFY row_number() OVER (PARTITION BY {by} ORDER BY c.{self.column('_dlt_load_id')} DESC) = 1"
+            )
+        )
+        return held_tables(rows)
+
+    @abstractmethod
+    def widen(self, raw_schema: str, table: str, columns: Sequence[Widened]) -> None:
+        """Give these raw columns the types that their values now need; what they hold stays the same. Repeatable."""
+
+    def comment(self, raw_schema: str, table: str, text: str, columns: Mapping[str, str]) -> None:
+        """Comment a raw table and its columns."""
+        place = self.qualified(raw_schema, table)
+        self.connector.execute(Statement(f"COMMENT ON TABLE {place} IS {self.literal(text)}"))
+        for name, said in columns.items():
+            self.connector.execute(Statement(f"COMMENT ON COLUMN {place}.{self.column(name)} IS {self.literal(said)}"))
+
+    def literal(self, text: str) -> str:
+        """A text as this warehouse writes it in SQL, where it takes no parameter."""
+        return exp.Literal.string(text).sql(dialect=self.connector.dialect.name)
 
     def complete_loads(self, raw_schema: str, load_ids: Sequence[str]) -> set[str]:
         """Which of these loads are complete."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import dlt
@@ -9,9 +10,17 @@ from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
 from el.connectors.query import Statement
 from el.destinations.base import Warehouse
+from el.drift import Widened
 
 # DuckDB takes most of the machine's memory for itself unless told otherwise.
 LOAD_SETTINGS = {"memory_limit": "192MB", "preserve_insertion_order": "false"}
+
+# Landing type -> the text in which SQL Server writes the same time with seven digits.
+_AS_TEXT = {
+    "timestamp[us]": "strftime({column}, '%Y-%m-%d %H:%M:%S.%f') || '0'",
+    "time64[us]": "strftime(DATE '2000-01-01' + {column}, '%H:%M:%S.%f') || '0'",
+    "timestamp[us, tz=UTC]": "strftime({column} AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M:%S.%f') || '0 +00:00'",
+}
 
 
 class DuckDbWarehouse(Warehouse):
@@ -26,3 +35,25 @@ class DuckDbWarehouse(Warehouse):
 
     def prepare(self, raw_schema: str) -> None:
         self.connector.execute(Statement(f"CREATE SCHEMA IF NOT EXISTS {self.connector.dialect.quote(raw_schema)}"))
+
+    def widen(self, raw_schema: str, table: str, columns: Sequence[Widened]) -> None:
+        place = self.qualified(raw_schema, table)
+        rows = self.connector.fetch(
+            Statement(
+                "SELECT column_name, data_type FROM duckdb_columns() "
+                "WHERE database_name = current_database() AND schema_name = ? AND table_name = ?",
+                (raw_schema, table),
+            )
+        )
+        types = {str(name): str(type_) for name, type_ in rows}
+        with self.connector.transaction():
+            for column in columns:
+                wanted = column.plan.carried.duckdb
+                if types[column.plan.name] == wanted:
+                    continue
+                name = self.column(column.plan.name)
+                made = _AS_TEXT[column.before] if wanted == "VARCHAR" else f"CAST({{column}} AS {wanted})"
+                using = made.replace("{column}", name)
+                self.connector.execute(
+                    Statement(f"ALTER TABLE {place} ALTER COLUMN {name} TYPE {wanted} USING {using}")
+                )

@@ -149,7 +149,8 @@ def _source(schema: dlt.Schema, tables: Sequence[LandedTable]) -> Any:
     def resource(table: LandedTable) -> Any:
         def files() -> Iterator[Any]:
             if not table.files:
-                yield dlt.mark.materialize_table_schema()
+                # Its own mark would add a `_dlt_id` that no later row has.
+                yield table.schema.empty_table()
             for file in table.files:
                 yield dlt.mark.with_file_import(str(file.path), "parquet", file.rows)
 
@@ -174,6 +175,8 @@ def _as_load_error(raw_schema: str) -> Iterator[None]:
         cause: BaseException = error
         while cause.__cause__ is not None or getattr(cause, "exception", None) is not None:
             cause = getattr(cause, "exception", None) or cause.__cause__  # type: ignore[assignment]
+        if isinstance(cause, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
         step = {"extract": "packing", "normalize": "normalising"}.get(error.step, "loading")
         text = str(cause).strip().splitlines()
         raise LoadError(
