@@ -98,6 +98,7 @@ def _job(arguments: argparse.Namespace) -> Job:
         home=Path(os.environ.get("EL_HOME", ".el")),
         select=tuple(arguments.select or ()),
         full_refresh=getattr(arguments, "full_refresh", False),
+        confirm_deletes=tuple(getattr(arguments, "confirm_deletes", None) or ()),
         workers=getattr(arguments, "workers", None),
     )
 
@@ -119,6 +120,9 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("run", parents=[job], help="take what is new into raw", epilog=EXIT_CODES)
     command.add_argument("--full-refresh", action="store_true", help="a new snapshot of every table")
+    command.add_argument(
+        "--confirm-deletes", nargs="+", metavar="GLOB", help="of these tables any number of rows may be gone"
+    )
     command.add_argument("--dry-run", action="store_true", help="print the plan and stop")
     command.add_argument("--workers", type=_positive, metavar="N", help="reads at once (default: el.yml's)")
     command.add_argument("--progress", choices=("auto", "log", "none"), default="auto", help="default: auto")

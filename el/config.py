@@ -116,12 +116,25 @@ class FilterSettings(Strict):
         return self.value.isoformat() if isinstance(self.value, date) else str(self.value)
 
 
+class DeleteSettings(Strict):
+    """How rows that are gone from the source are found where the strategy does not show them.
+
+    by: keys, the key set alone is read and compared with what raw holds. every: how often at most. max_percent: if more
+    of raw's rows are gone than this, the table stops until `run --confirm-deletes` names it.
+    """
+
+    by: Literal["keys"] = "keys"
+    every: Duration = timedelta(days=1)
+    max_percent: float = Field(default=20, ge=0, le=100)
+
+
 class TableSettings(Strict):
     """One entry of `tables`: a glob over "schema.table", or a stream of the user's own with `query` and `key`.
 
     cursor: the growing column. lag: how far behind the last value a cursor window begins, for late commits.
     filters: conditions that limit what is taken. partition_by: a whole-number column by whose ranges a snapshot is
-    divided. skip_unchanged: a full snapshot whose content is what raw holds already is not loaded again.
+    divided. deletes: `keys`, or {by: keys, every: 1d, max_percent: 20}. skip_unchanged: a full snapshot whose content
+    is what raw holds already is not loaded again.
     """
 
     name: str
@@ -132,6 +145,7 @@ class TableSettings(Strict):
     cursor: str | None = None
     lag: Lag | None = None
     filters: tuple[FilterSettings, ...] = ()
+    deletes: DeleteSettings | None = None
     partition_by: str | None = None
     partitions: int | None = Field(default=None, ge=1, le=1000)
     rename: str | None = None
@@ -144,9 +158,11 @@ class TableSettings(Strict):
 
     @model_validator(mode="before")
     @classmethod
-    def _key_as_list(cls, value: Any) -> Any:
+    def _short_forms(cls, value: Any) -> Any:
         if isinstance(value, dict) and isinstance(value.get("key"), str):
-            return {**value, "key": [value["key"]]}
+            value = {**value, "key": [value["key"]]}
+        if isinstance(value, dict) and isinstance(value.get("deletes"), str):
+            value = {**value, "deletes": {"by": value["deletes"]}}
         return value
 
     @model_validator(mode="after")

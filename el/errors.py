@@ -15,6 +15,8 @@
     │   ├── ReadError          1   "database error: ..."
     │   └── WriteError         1   "data is not in stable state: ..."
     ├── RowRefused             1   a row that raw or the warehouse cannot hold as it is
+    ├── SuspiciousDeletes      1   so many rows are gone from the source that someone has to confirm it
+    ├── PositionLost           1   the source no longer has the changes since the last load
     ├── LoadError              1   a package could not be loaded
     └── DifferencesFound       4   verification found differences
 
@@ -105,6 +107,14 @@ class WriteError(DatabaseError):
 
 class RowRefused(ElError):
     """A row holds a value that cannot arrive as it is; the message names table, column and key. Its table fails."""
+
+
+class SuspiciousDeletes(ElError):
+    """More rows are gone from the source than the table's settings allow without a confirmation."""
+
+
+class PositionLost(ElError):
+    """The source has forgotten changes since the last load; the message says how to begin anew. Its table fails."""
 
 
 class LoadError(ElError):

@@ -19,13 +19,13 @@ from el.job import Job
 from el.limits import Limits
 from el.plan import Plan, TablePlan
 from el.report import Reporter
-from el.slice import Cancelled, LandedFile, Slice, SliceResult
+from el.slice import Cancelled, LandedFile, Progress, Slice, SliceResult
 from el.strategies.window import Kind
 
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """A table after extraction: its files and counts, or the error that stopped it."""
+    """A table after extraction: its files and counts, or the error that stopped it. keys: its key set, if due."""
 
     files: tuple[LandedFile, ...] = ()
     rows: int = 0
@@ -34,6 +34,7 @@ class Landed:
     finished: datetime | None = None
     attempts: int = 1
     error: ElError | None = None
+    keys: SliceResult | None = None
 
     @property
     def seconds(self) -> float:
@@ -55,14 +56,29 @@ def extract(
     own = executor is None
     pool = executor or ThreadPoolExecutor(job.workers or job.config.defaults.workers, thread_name_prefix="el")
     waiting: dict[Future[SliceResult], TablePlan] = {}
+    reading_keys: set[Future[SliceResult]] = set()
+    keys: dict[TableName, SliceResult] = {}
     results: dict[TableName, list[SliceResult]] = {}
     landed: dict[TableName, Landed] = {}
+
+    def submit(table: TablePlan, work: Slice, progress: Progress | None) -> Future[SliceResult]:
+        # Another process cannot call back, and is not told to stop: it ends with its slice.
+        future = pool.submit(work.run, progress, cancelled) if own else pool.submit(work.run)
+        waiting[future] = table
+        return future
+
+    def read(table: TablePlan) -> None:
+        for work in slices(job, table, load_ids[table.raw_schema], spool, file_bytes, limits):
+            submit(table, work, reporter.progress)
+
     # The largest first, so that none of them is left alone at the end.
     for table in sorted(plan.tables, key=lambda item: -(item.rows or 0)):
-        for work in slices(job, table, load_ids[table.raw_schema], spool, file_bytes, limits):
-            # Another process cannot call back, and is not told to stop: it ends with its slice.
-            future = pool.submit(work.run, reporter.progress, cancelled) if own else pool.submit(work.run)
-            waiting[future] = table
+        if table.keys is None:
+            read(table)
+        else:
+            # Keys first: a row that comes while they are read is then among the rows, and outlives its `D` row.
+            work = key_slice(job, table, load_ids[table.raw_schema], spool, file_bytes)
+            reading_keys.add(submit(table, work, None))
     try:
         while waiting:
             done, _ = wait(waiting, return_when="FIRST_COMPLETED")
@@ -79,9 +95,16 @@ def extract(
                         if owner is table:
                             other.cancel()
                     continue
+                if future in reading_keys:
+                    keys[table.name] = future.result()
+                    if table.reads:
+                        read(table)
+                    else:
+                        landed[table.name] = _together([], keys[table.name])
+                    continue
                 results.setdefault(table.name, []).append(future.result())
                 if len(results[table.name]) == len(table.reads):
-                    landed[table.name] = _together(results[table.name])
+                    landed[table.name] = _together(results[table.name], keys.get(table.name))
                     reporter.extracted(table, landed[table.name].rows, landed[table.name].seconds)
     finally:
         cancelled.set()
@@ -117,12 +140,35 @@ def slices(job: Job, table: TablePlan, load_id: str, spool: Path, file_bytes: in
     ]
 
 
-def _together(results: Sequence[SliceResult]) -> Landed:
+def key_slice(job: Job, table: TablePlan, load_id: str, spool: Path, file_bytes: int, attempt: int = 0) -> Slice:
+    """The slice that brings the table's key set; `attempt` tells its files from those of another."""
+    assert table.keys is not None
+    directory = spool / table.raw_schema
+    directory.mkdir(parents=True, exist_ok=True)
+    return Slice(
+        connection=job.source,
+        table=str(table.name),
+        stem=f"{abs(hash(table.raw_table)):x}-keys{attempt}",
+        request=table.keys.request,
+        schema=table.key_schema(),
+        load_id=load_id,
+        op="K",
+        position=None,
+        directory=directory,
+        file_bytes=file_bytes,
+        retries=job.config.defaults.retries,
+        key=table.key,
+    )
+
+
+def _together(results: Sequence[SliceResult], keys: SliceResult | None = None) -> Landed:
+    timed = [*results, keys] if keys is not None else results
     return Landed(
         files=tuple(file for result in results for file in result.files),
         rows=sum(result.rows for result in results),
         bytes=sum(result.bytes for result in results),
-        started=min(result.started for result in results),
-        finished=max(result.finished for result in results),
-        attempts=max(result.attempts for result in results),
+        started=min(result.started for result in timed),
+        finished=max(result.finished for result in timed),
+        attempts=max(result.attempts for result in timed),
+        keys=keys,
     )

@@ -20,5 +20,6 @@ class Job:
     home: Path = Path(".el")
     select: tuple[str, ...] = ()
     full_refresh: bool = False
+    confirm_deletes: tuple[str, ...] = ()
     workers: int | None = None
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])

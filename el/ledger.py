@@ -23,9 +23,12 @@ LEDGER_SCHEMA = pa.schema(
         pa.field("lower_bound", pa.string()),
         pa.field("upper_bound", pa.string()),
         pa.field("row_count", pa.int64()),
+        pa.field("deleted_count", pa.int64()),
         pa.field("byte_count", pa.int64()),
         pa.field("partitions", pa.int64()),
         pa.field("fingerprint", pa.string()),
+        pa.field("incarnation", pa.string()),
+        pa.field("keys_read_at", pa.timestamp("us")),
         pa.field("run_id", pa.string()),
         pa.field("started_at", pa.timestamp("us")),
         pa.field("finished_at", pa.timestamp("us")),
@@ -39,7 +42,9 @@ LEDGER_SCHEMA = pa.schema(
 class LedgerEntry:
     """The last complete load of one raw table. Bounds in canonical text; None where the strategy has none.
 
-    fingerprint: of the content of a full snapshot, to tell that nothing changed; None otherwise.
+    fingerprint: of the content of a full snapshot, to tell that nothing changed; None otherwise. incarnation: what
+    changes when the source's table is made anew or its database is restored. keys_read_at: when the source's whole
+    key set was last compared with raw, by a key read or by a snapshot; UTC.
     """
 
     load_id: str
@@ -52,3 +57,5 @@ class LedgerEntry:
     rows: int
     fingerprint: str | None
     finished_at: datetime | None = None
+    incarnation: str | None = None
+    keys_read_at: datetime | None = None

@@ -19,20 +19,24 @@ import pyarrow.parquet as pq
 
 from el import __version__
 from el.connectors.catalog import TableName
+from el.deletes import Gone, find_gone
 from el.destinations.base import Warehouse
 from el.drift import COLUMNS_SCHEMA, COLUMNS_TABLE, column_rows
 from el.errors import ElError, LoadError
-from el.extract import Landed
+from el.extract import Landed, key_slice
 from el.fingerprint import fingerprint
 from el.job import Job
 from el.ledger import LEDGER_SCHEMA, LEDGER_TABLE
 from el.plan import Plan, TablePlan
 from el.report import Reporter, TableReport
-from el.slice import LANDING, STEP, LandedFile, LandedTable
+from el.slice import LANDING, STEP, LandedFile, LandedTable, SliceResult
 from el.strategies.window import Kind
 
 if TYPE_CHECKING:
     from el.destinations.package import Loader
+
+
+KEY_FILE_BYTES = 64 * 1024 * 1024
 
 
 def load_ids_for(warehouse: Warehouse, plan: Plan) -> dict[str, str]:
@@ -80,23 +84,38 @@ def load(
         if table.drift.stopped is not None:
             reports[table.name] = replace(report, status="failed", error=f"{table.name}: {table.drift.stopped}")
             continue
+        if table.error is not None:
+            reports[table.name] = replace(report, status="failed", error=str(table.error))
+            continue
         if found is None:
             continue
+        deleted = 0
+        if found.error is None and found.keys is not None:
+            try:
+                gone = _gone(job, warehouse, table, found.keys, load_id, spool)
+            except ElError as error:
+                found = replace(found, error=error)
+            else:
+                deleted = gone.rows
+                found = replace(found, files=(*found.files, *gone.files), rows=found.rows + gone.rows)
+        report = replace(report, deleted=deleted)
         report = replace(report, rows=found.rows, bytes=found.bytes, seconds=found.seconds, attempts=found.attempts)
         if found.error is not None:
             reports[table.name] = replace(report, status="failed", error=str(found.error))
             continue
-        assert table.window is not None
         mark = _fingerprint(table, found)
         if mark is not None and table.last is not None and table.last.fingerprint == mark and table.skip_unchanged:
             reports[table.name] = replace(report, status="unchanged", rows=0)
             continue
-        if found.rows == 0 and table.window.kind is Kind.DELTA:
-            continue
-        reports[table.name] = replace(report, status="loaded", kind=str(table.window.kind), load_id=load_id)
+        row = _ledger_row(job, table, found, mark, load_id, deleted)
+        if found.rows == 0 and row["kind"] == Kind.DELTA:
+            if found.keys is None:
+                continue
+        else:
+            reports[table.name] = replace(report, status="loaded", kind=str(row["kind"]), load_id=load_id)
         landed_schema = pa.schema([*table.landed_schema(), *LANDING])
         package.append(LandedTable(table.raw_table, landed_schema, found.files))
-        ledger.append(_ledger_row(job, table, found, mark, load_id))
+        ledger.append(row)
         if table.drift.record:
             columns += column_rows(table.raw_table, table.table_id, table.columns, load_id)
     if package:
@@ -120,6 +139,21 @@ def load(
     return [reports[table.name] for table in tables]
 
 
+def _gone(job: Job, warehouse: Warehouse, table: TablePlan, keys: SliceResult, load_id: str, spool: Path) -> Gone:
+    """What is gone from the source by its key set; the keys' files are removed."""
+
+    def read_again() -> Sequence[LandedFile]:
+        again.extend(key_slice(job, table, load_id, spool, KEY_FILE_BYTES, attempt=1).run().files)
+        return again
+
+    again: list[LandedFile] = []
+    try:
+        return find_gone(warehouse, table, keys.files, load_id, spool / table.raw_schema, read_again)
+    finally:
+        for file in (*keys.files, *again):
+            file.path.unlink(missing_ok=True)
+
+
 def _fingerprint(table: TablePlan, found: Landed) -> str | None:
     """Only a snapshot without a bound is compared: the others know by their bound that nothing is new."""
     if table.window is None or table.window.column is not None or table.window.kind is not Kind.SNAPSHOT:
@@ -127,21 +161,33 @@ def _fingerprint(table: TablePlan, found: Landed) -> str | None:
     return fingerprint([file.path for file in found.files], table.landed_schema())
 
 
-def _ledger_row(job: Job, table: TablePlan, found: Landed, mark: str | None, load_id: str) -> dict[str, object]:
-    assert table.window is not None
+def _ledger_row(
+    job: Job, table: TablePlan, found: Landed, mark: str | None, load_id: str, deleted: int
+) -> dict[str, object]:
     window = table.window
+    if window is None:
+        # Only keys were read: the bound stays where the last load left it.
+        assert table.last is not None
+        bounds = (Kind.DELTA, table.last.bound_column, table.last.upper, table.last.upper)
+    else:
+        lower, upper = (value.text if value else None for value in (window.lower, window.upper))
+        bounds = (window.kind, window.column, lower, upper)
+    kind, column, lower, upper = bounds
     return {
         "table_name": table.raw_table,
         "source_table": str(table.name),
-        "kind": str(window.kind),
+        "kind": str(kind),
         "strategy": table.strategy,
-        "bound_column": window.column,
-        "lower_bound": window.lower.text if window.lower else None,
-        "upper_bound": window.upper.text if window.upper else None,
+        "bound_column": column,
+        "lower_bound": lower,
+        "upper_bound": upper,
         "row_count": found.rows,
+        "deleted_count": deleted,
         "byte_count": found.bytes,
         "partitions": len(table.reads),
         "fingerprint": mark,
+        "incarnation": None,
+        "keys_read_at": found.keys.started if found.keys else None,
         "run_id": job.run_id,
         "started_at": found.started,
         "finished_at": found.finished,

@@ -50,7 +50,16 @@ def plan_job(
                     ledger[schema, table] = entry
                 for table, columns in opened.held_tables(schema).items():
                     held[schema, table] = columns
-        return make_plan(job.config, source, catalog, chosen, ledger, full_refresh=job.full_refresh, held=held)
+        return make_plan(
+            job.config,
+            source,
+            catalog,
+            chosen,
+            ledger,
+            full_refresh=job.full_refresh,
+            confirm_deletes=job.confirm_deletes,
+            held=held,
+        )
 
 
 def show_plan(job: Job) -> Plan:

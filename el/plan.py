@@ -18,10 +18,11 @@ from el.connectors.base import Connector, CursorSource
 from el.connectors.catalog import Catalog, Table, TableName
 from el.connectors.request import ColumnRead, Condition, Isolation, Op, ReadRequest, Value
 from el.drift import Drift, HeldTable, find_drift
-from el.errors import PlanError
+from el.errors import ElError, PlanError, PositionLost
 from el.ledger import LedgerEntry
 from el.selection import Chosen, query_text, raw_names
 from el.strategies import Subject, choose
+from el.strategies.key_set import KeyRead, key_read
 from el.strategies.partition import WHOLE_NUMBERS, divide
 from el.strategies.window import Kind, Window
 from el.types import carry
@@ -35,7 +36,8 @@ class TablePlan:
 
     drift: what changed at the source since raw was loaded; where that stops the table, nothing of it is read.
     position: the buffer's column that orders the rows, None for a strategy without order; where the column itself
-    is not taken, it is read besides under a name of el's own.
+    is not taken, it is read besides under a name of el's own. keys: the read of the key set, where one is due. error:
+    why this table cannot go on while others can.
     """
 
     name: TableName
@@ -56,6 +58,13 @@ class TablePlan:
     notes: tuple[str, ...] = ()
     drift: Drift = field(default_factory=lambda: Drift(()))
     table_id: int | None = None
+    keys: KeyRead | None = None
+    error: ElError | None = None
+
+    def key_schema(self) -> pa.Schema:
+        """The key's columns as they stand in raw, in key order."""
+        landed = self.landed_schema()
+        return pa.schema([landed.field(name) for name in self.key])
 
     def landed_schema(self) -> pa.Schema:
         """The source columns as they stand in raw, in order, without the landing columns."""
@@ -87,10 +96,12 @@ def make_plan(
     *,
     full_refresh: bool = False,
     held: Mapping[tuple[str, str], HeldTable] | None = None,
+    confirm_deletes: Sequence[str] = (),
 ) -> Plan:
     """Decide everything for these tables. `ledger`: (raw schema, raw table) -> its last complete load.
 
-    held: (raw schema, raw table) -> the columns that it was last loaded with.
+    held: (raw schema, raw table) -> the columns that it was last loaded with. confirm_deletes: globs of tables of
+    which many rows may be gone.
     Raises `PlanError` with one line for each problem, of all tables.
     """
     raw = raw_names(config, chosen)
@@ -100,9 +111,8 @@ def make_plan(
         schema, table = raw[item.table.name]
         last = None if full_refresh else ledger.get((schema, table))
         try:
-            tables.append(
-                _plan_table(config, source, catalog, item, schema, table, last, (held or {}).get((schema, table)))
-            )
+            before = (held or {}).get((schema, table))
+            tables.append(_plan_table(config, source, catalog, item, schema, table, last, before, confirm_deletes))
         except PlanError as error:
             problems.append(str(error))
     if problems:
@@ -119,6 +129,7 @@ def _plan_table(
     raw_table: str,
     last: LedgerEntry | None,
     held: HeldTable | None,
+    confirm_deletes: Sequence[str],
 ) -> TablePlan:
     table, settings = item.table, item.settings
     frozen = (settings.contract or config.defaults.contract) == "freeze"
@@ -133,13 +144,19 @@ def _plan_table(
     if last is not None and last.strategy != strategy.name:
         notes.append(f"the last load was {last.strategy}: a new snapshot begins")
         last = None
-    window = None if drift.stopped else strategy.window(subject, source, last)
-    if last is not None and not drift.stopped and (window is None or window.kind is Kind.DELTA):
+    window, error = None, None
+    try:
+        window = None if drift.stopped else strategy.window(subject, source, last)
+    except PositionLost as lost:
+        error = lost
+    if last is not None and not drift.stopped and error is None and (window is None or window.kind is Kind.DELTA):
         again = drift.again or _unfilled(source, base, drift)
         if again is not None:
             notes.append(f"a new snapshot begins: {again}")
             last = None
             window = strategy.window(subject, source, None)
+    key = key_of(table, settings, columns)
+    stopped = error is not None or drift.stopped is not None
     position_column = strategy.position_column(subject)
     reads, position = _reads(config, source, subject, columns, window, position_column)
     if not catalog.snapshot_isolation and len(reads) > 1:
@@ -153,7 +170,7 @@ def _plan_table(
         raw_schema=raw_schema,
         raw_table=raw_table,
         columns=columns,
-        key=key_of(table, settings, columns),
+        key=key,
         strategy=strategy.name,
         why=why,
         guarantee=strategy.guarantee,
@@ -167,6 +184,8 @@ def _plan_table(
         notes=(*notes, *drift.notes),
         drift=drift,
         table_id=table.object_id,
+        keys=None if stopped else key_read(subject, strategy, columns, key, window, last, confirm_deletes),
+        error=error,
     )
 
 

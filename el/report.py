@@ -23,7 +23,7 @@ from el.plan import Plan, TablePlan
 
 @dataclass(frozen=True, slots=True)
 class TableReport:
-    """One table's part of a run. status: loaded | unchanged | nothing new | failed."""
+    """One table's part of a run. status: loaded | unchanged | nothing new | failed. deleted: of the rows."""
 
     table: str
     raw: str
@@ -31,6 +31,7 @@ class TableReport:
     status: str
     kind: str | None = None
     rows: int = 0
+    deleted: int = 0
     bytes: int = 0
     seconds: float = 0.0
     window: str | None = None
@@ -217,6 +218,7 @@ def print_report(report: RunReport) -> None:
     grid.add_column("into")
     for table in report.tables:
         what = f"{table.kind} {table.status}" if table.status == "loaded" else table.status
+        what += f", {table.deleted:,} deleted" if table.deleted else ""
         grid.add_row(
             table.table,
             table.strategy,
@@ -252,6 +254,8 @@ def print_plan(plan: Plan) -> None:
         print(f"  takes     {_takes(table)}")
         if table.drift.stopped:
             print(f"  STOPPED   {table.drift.stopped}")
+        if table.keys is not None:
+            print("  deletes   the key set is read, and what is gone from it becomes D rows")
         if len(table.reads) > 1:
             print(f"  slices    {len(table.reads)}")
         for note in table.notes:
@@ -262,6 +266,8 @@ def _takes(table: TablePlan) -> str:
     since = "never loaded" if table.last is None else f"last load {table.last.load_id}, {table.last.rows:,} rows"
     if table.drift.stopped:
         return f"nothing until its columns are put right ({since})"
+    if table.error is not None:
+        return f"nothing: {table.error}"
     if table.window is None:
         return f"nothing: no value went past the last bound ({since})"
     return f"{table.window.kind}: {table.window} ({since})"

@@ -245,3 +245,18 @@ def test_load_ids_grow_even_when_the_clock_went_back(
         assert statuses(capsys)["sales.lines"][0] == "loaded"
     loads = [row[0] for row in shop.warehouse("SELECT load_id FROM shop_sales._dlt_loads ORDER BY inserted_at")]
     assert loads == sorted(loads)
+
+
+def test_a_table_that_was_emptied_is_an_empty_snapshot_over_the_old_one(
+    shop: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    statuses(capsys)
+    shop.source("DELETE FROM sales.lines")
+    assert statuses(capsys)["sales.lines"] == ("loaded", 0)
+    assert [row for row in shop.complete("_el_ledger", "table_name, kind, row_count") if row[0] == "lines"] == [
+        ("lines", "snapshot", 0),
+        ("lines", "snapshot", 9000),
+    ]
+    shop.source("INSERT INTO sales.nothing VALUES (1, 'x')")
+    assert statuses(capsys)["sales.nothing"] == ("loaded", 1)
+    assert "_dlt_id" not in {row[0] for row in shop.warehouse("DESCRIBE shop_sales.nothing")}

@@ -53,9 +53,13 @@ class SqlConnector(Connector, CursorSource):
 
     def read_buffer(self, request: ReadRequest) -> Buffer:
         """Read what `request` says. Raises `ReadError`, or the `ElError` that the driver's error means."""
+        return self.stream(self.statement(request), request)
+
+    def stream(self, statement: Statement, request: ReadRequest) -> Buffer:
+        """Read a statement of el's own; of `request` only isolation and batch bounds count. Raises as `read_buffer`."""
         try:
             self._isolate(request.isolation)
-            schema, batches, close = self._stream(self.statement(request), request)
+            schema, batches, close = self._stream(statement, request)
         except ElError:
             raise
         except Exception as error:

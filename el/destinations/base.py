@@ -84,16 +84,24 @@ class Warehouse(ABC):
         there = self.tables(raw_schema)
         if not {self.fold(LEDGER_TABLE), self.fold(LOADS_TABLE)} <= there:
             return {}
+        # A ledger that an older el began lacks the columns that a newer one adds with its first load.
+        held = self.columns_of(raw_schema, LEDGER_TABLE)
         entry = (
-            *("_dlt_load_id", "table_name", "source_table", "kind", "strategy"),
-            *("bound_column", "upper_bound", "row_count", "fingerprint", "finished_at"),
+            *("_dlt_load_id", "table_name", "source_table", "kind", "strategy", "bound_column", "upper_bound"),
+            *("row_count", "fingerprint", "finished_at", "incarnation"),
         )
-        columns = ", ".join(f"l.{self.column(name)}" for name in entry)
+        columns = [f"l.{self.column(name)}" if self.fold(name) in held else "NULL" for name in entry]
+        keys_read = "CASE WHEN l.{kind} = 'snapshot' THEN l.{started} END"
+        if self.fold("keys_read_at") in held:
+            keys_read = f"COALESCE(l.{{keys}}, {keys_read})"
+        names = {"kind": "kind", "started": "started_at", "keys": "keys_read_at", "table": "table_name"}
+        named = {key: self.column(name) for key, name in names.items()}
+        columns.append(f"MAX({keys_read.format(**named)}) OVER (PARTITION BY l.{named['table']})")
         rows = self.connector.fetch(
             Statement(
-                f"SELECT {columns} FROM {self.qualified(raw_schema, LEDGER_TABLE)} AS l "
+                f"SELECT {', '.join(columns)} FROM {self.qualified(raw_schema, LEDGER_TABLE)} AS l "
                 f"WHERE l.{self.column('_dlt_load_id')} IN ({self._complete(raw_schema)}) "
-                f"QUALIFY row_number() OVER (PARTITION BY l.{self.column('table_name')} "
+                f"QUALIFY row_number() OVER (PARTITION BY l.{named['table']} "
                 f"ORDER BY l.{self.column('_dlt_load_id')} DESC) = 1"
             )
         )
@@ -132,6 +140,34 @@ class Warehouse(ABC):
     def literal(self, text: str) -> str:
         """A text as this warehouse writes it in SQL, where it takes no parameter."""
         return exp.Literal.string(text).sql(dialect=self.connector.dialect.name)
+
+    def columns_of(self, raw_schema: str, table: str) -> set[str]:
+        """A table's columns, as the warehouse stores their names."""
+        rows = self.connector.fetch(
+            Statement(
+                "SELECT column_name FROM information_schema.columns WHERE table_schema = ? AND table_name = ?",
+                (self.fold(raw_schema), self.fold(table)),
+            )
+        )
+        return {str(row[0]) for row in rows}
+
+    def held_keys(self, raw_schema: str, table: str, key: Sequence[str]) -> Statement:
+        """The keys that a raw table holds now: since its last complete snapshot, the last row of each not deleted.
+
+        The same rule as the dbt project's macro `el_current_state`.
+        """
+        load, op, position = (self.column(name) for name in ("_dlt_load_id", "_el_op", "_el_position"))
+        keys = ", ".join(self.column(name) for name in key)
+        ledger, kind, name = self.qualified(raw_schema, LEDGER_TABLE), self.column("kind"), self.column("table_name")
+        loads = f"SELECT {load} FROM {ledger} WHERE {name} = ? AND {load} IN ({self._complete(raw_schema)})"
+        return Statement(
+            f"SELECT {keys} FROM (SELECT {keys}, {op}, row_number() OVER "
+            f"(PARTITION BY {keys} ORDER BY {load} DESC, {position} DESC NULLS LAST) AS el_last "
+            f"FROM {self.qualified(raw_schema, table)} WHERE {load} IN ({loads}) "
+            f"AND {load} >= COALESCE((SELECT MAX({load}) FROM ({loads} AND {kind} = 'snapshot') AS s), '')) AS r "
+            f"WHERE el_last = 1 AND {op} <> 'D'",
+            (table, table),
+        )
 
     def complete_loads(self, raw_schema: str, load_ids: Sequence[str]) -> set[str]:
         """Which of these loads are complete."""
@@ -186,7 +222,7 @@ def _entry(row: Sequence[object]) -> LedgerEntry:
     def text(value: object) -> str | None:
         return None if value is None else str(value)
 
-    load_id, table, source, kind, strategy, bound_column, upper, rows, fingerprint, finished = row
+    load_id, table, source, kind, strategy, bound_column, upper, rows, fingerprint, finished, incarnation, keys = row
     return LedgerEntry(
         load_id=str(load_id),
         table_name=str(table),
@@ -198,4 +234,6 @@ def _entry(row: Sequence[object]) -> LedgerEntry:
         rows=int(str(rows)),
         fingerprint=text(fingerprint),
         finished_at=finished if isinstance(finished, datetime) else None,
+        incarnation=text(incarnation),
+        keys_read_at=keys if isinstance(keys, datetime) else None,
     )

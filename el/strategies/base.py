@@ -33,10 +33,11 @@ class Subject:
 
 
 class Strategy(ABC):
-    """How the changes of a table are found."""
+    """How the changes of a table are found. shows_deletes: rows that are gone are seen without reading the key set."""
 
     name: ClassVar[StrategyName]
     guarantee: ClassVar[str]
+    shows_deletes: ClassVar[bool] = False
 
     @abstractmethod
     def obstacle(self, subject: Subject, source: Connector) -> str | None:

@@ -6,12 +6,13 @@ does not show (deletes, rows committed later than the lag below the bound) is no
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from el.config import StrategyName
 from el.connectors.base import Connector, CursorSource
-from el.connectors.request import Value
+from el.connectors.request import Condition, Op, Value
 from el.errors import PlanError
 from el.ledger import LedgerEntry
 from el.strategies.base import Strategy, Subject
@@ -47,15 +48,18 @@ class Cursor(Strategy):
         assert isinstance(source, CursorSource)
         type_ = subject.column_type(column)
         assert type_ is not None
-        upper = source.max_value(subject.request, column, type_)
         if last is None or last.upper is None or last.bound_column != column:
+            upper = source.max_value(subject.request, column, type_)
             # An empty table has no bound: what comes later is found by the first bound that there is.
             return Window(Kind.SNAPSHOT, column, upper=upper, nulls=True) if upper else Window(Kind.SNAPSHOT)
-        lower = Value(last.upper, upper.type) if upper else None
+        lower = Value(last.upper, type_)
+        # The greatest of what is greater, as the database orders it: the bound never goes back, whatever was deleted.
+        beyond = replace(subject.request, where=(*subject.request.where, Condition(column, Op.GT, lower)))
+        upper = source.max_value(beyond, column, type_)
         lag = subject.settings.lag
-        if upper is None or lower is None or (upper.text == lower.text and not lag):
-            return None
-        return Window(Kind.DELTA, column, minus(lower, lag) if lag else lower, upper)
+        if lag:
+            return Window(Kind.DELTA, column, minus(lower, lag), upper or lower)
+        return Window(Kind.DELTA, column, lower, upper) if upper else None
 
 
 def minus(value: Value, lag: int | timedelta) -> Value:

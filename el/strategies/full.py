@@ -13,6 +13,7 @@ class Full(Strategy):
     """Needs nothing of the table."""
 
     name = StrategyName.FULL
+    shows_deletes = True
     guarantee = "the table as it was at one moment, where the database allows it; deletes implied by the next snapshot"
 
     def obstacle(self, subject: Subject, source: Connector) -> str | None:
