@@ -24,10 +24,13 @@ _AS_TEXT = {
 
 
 class DuckDbWarehouse(Warehouse):
-    """Loads by `INSERT INTO ... SELECT FROM read_parquet`: small files, two at once, for it reads one on one core."""
+    """Loads by `INSERT INTO ... SELECT FROM read_parquet`, one file a slice: DuckDB reads its row groups side by side.
+
+    Many small files cost a checkpoint each: eight of them took 1.6 times the processor time of one.
+    """
 
     loader_workers = 2
-    file_mb = 8
+    file_mb = 1024
 
     def dlt_destination(self, raw_schema: str, run_id: str) -> Any:
         credentials = DuckDbCredentials(self.connector.config.path, global_config=dict(LOAD_SETTINGS))
