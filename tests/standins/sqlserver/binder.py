@@ -299,6 +299,9 @@ class Binder:
             if isinstance(inner, exp.Subquery):
                 bound = self.query(inner.this, scope)
                 text = self._derived(f"LATERAL ({bound.sql})", bound.columns, target.args["alias"], scope)
+            elif isinstance(inner, exp.Anonymous):
+                sql, columns = self.session.table_function(self, inner, scope)
+                text = self._derived(f"LATERAL {sql}", columns, target.args.get("alias"), scope, str(inner.this))
             else:
                 text = self._relation(inner, scope)
             return f" CROSS JOIN {text}" if target.args.get("cross_apply") else f" LEFT JOIN {text} ON true"
@@ -323,7 +326,7 @@ class Binder:
         if not isinstance(node, exp.Table):
             not_supported(node.sql("tsql")[:80])
         if isinstance(node.this, exp.Anonymous):
-            sql, columns = self.session.table_function(self, node, scope)
+            sql, columns = self.session.table_function(self, node.this, scope)
             return self._derived(sql, columns, alias, scope, str(node.this.this))
         if isinstance(node.this, exp.Parameter):
             raise SqlError(1087, f'Must declare the table variable "@{variable_name(node.this)}".')

@@ -119,7 +119,7 @@ def _map_time(session: Session, database: Database, number: int) -> None:
 
 def enable_db(session: Session, args: Arguments) -> None:
     if not session.database.cdc:
-        session.run_sql(f"INSERT INTO {session.quoted_database}.cat.schemas VALUES (5, 'cdc')")
+        session.run_sql(f"INSERT INTO {session.quoted_database}.cat.schemas VALUES (16399, 'cdc')")
         session.database.cdc = True
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,6 +18,7 @@ from . import cdc, change_tracking
 from .binder import Binder, OutColumn, Query, Scope
 from .catalog import ColumnDef, TableDef, from_json
 from .convert import Bound, convert, quote
+from .described import described
 from .dialect import parse, parse_condition, parse_expression
 from .engine import Database, Engine, now_ticks
 from .errors import CONFLICT, SqlError, from_duckdb, invalid_object, not_supported
@@ -177,14 +178,19 @@ class Session:
             self.execute("COMMIT")
             self.execute("BEGIN TRANSACTION")
 
-    def after_error(self) -> None:
-        """DuckDB abandons a transaction in which a statement failed: so does the session, unless nothing is lost by it."""
+    def after_error(self) -> bool:
+        """DuckDB abandons a transaction in which a statement failed: so does the session, unless nothing is lost by it.
+
+        Whether the transaction was rolled back.
+        """
         if not self.aborted or not self.depth:
             self.aborted = False
         elif self.wrote:
             self.rollback()
+            return True
         else:
             self._restart()
+        return False
 
     def _restart(self) -> None:
         with contextlib.suppress(duckdb.Error):
@@ -255,9 +261,11 @@ class Session:
 
     def run_sql(self, sql: str, used: set[str] = frozenset()) -> list[tuple[Any, ...]]:  # type: ignore[assignment]
         """Executes bound SQL with the variables that it uses, so that the client can cancel it."""
-        return self.server.interruptible(
-            self, lambda: self.execute(sql, {f"v_{n}": self.variables[n][1] for n in used} or None)
-        )
+        return self.server.interruptible(self, lambda: self.execute(sql, self.parameters(sql, used)))
+
+    def parameters(self, sql: str, names: Iterable[str]) -> dict[str, Any] | None:
+        """The values of the variables that stand in bound SQL: DuckDB refuses one too many."""
+        return {f"v_{n}": self.variables[n][1] for n in names if f"$v_{n} " in sql} or None
 
     def run(self, sql: str) -> None:
         """Executes a batch. Raises `SqlError` where it ends early."""
@@ -281,8 +289,7 @@ class Session:
     def describe(self, query: Query) -> list[OutColumn]:
         """A query's columns, each with its type."""
         if any(c.type is None for c in query.columns):
-            names = [n for n in self.variables if f"$v_{n} " in query.sql]
-            parameters = {f"v_{n}": self.variables[n][1] for n in names} or None
+            parameters = self.parameters(query.sql, self.variables)
             schema = self.con.sql(f"SELECT * FROM ({query.sql}) LIMIT 0", params=parameters).to_arrow_reader(1).schema
             return [replace(c, type=c.type or arrow_to_sql(f.type)) for c, f in zip(query.columns, schema, strict=True)]
         return query.columns
@@ -314,8 +321,7 @@ class Session:
             return bound.constant
         if bound.constant is not None:
             return int(bound.constant)
-        names = {n for n in self.variables if f"$v_{n} " in bound.sql}
-        return int(self.run_sql(f"SELECT {bound.sql}", names)[0][0])
+        return int(self.run_sql(f"SELECT {bound.sql}", set(self.variables))[0][0])
 
     def column_type(self, text: str) -> tuple[SqlType, int, bool]:
         """The type of a declaration, the id of the alias that it names or 0, and whether it allows NULL."""
@@ -345,7 +351,7 @@ class Session:
         """Sends a query's rows; batches of at most 8,192 go out as DuckDB makes them."""
         if self.format_only:
             query = Query(f"SELECT * FROM ({query.sql}) LIMIT 0", query.columns)
-        parameters = {f"v_{n}": self.variables[n][1] for n in used} or None
+        parameters = self.parameters(query.sql, used)
         try:
             # A relation is read as it is asked for; the result of `execute` would be held in memory first.
             reader = self.server.interruptible(self, lambda: self.con.sql(query.sql, params=parameters).to_arrow_reader(8192))
@@ -437,6 +443,8 @@ class Session:
         key = ".".join(parts[-2:]).lower() if len(parts) >= 2 else parts[-1].lower()
         if key in VIEWS:
             database = self.split(parts)[0]
+            if key.startswith("cdc.") and not database.cdc:
+                invalid_object(".".join(parts))
             view = VIEWS[key]
             return view.sql(database.quoted, self.dynamic(database, view.source)), [
                 (f'"{n}"', OutColumn(n, t)) for n, t, _ in view.columns
@@ -492,15 +500,15 @@ class Session:
             out["logins"] = f"(VALUES {rows}) v(name, id)"
         return out
 
-    def table_function(self, binder: Binder, node: exp.Table, scope: Scope) -> tuple[str, list[OutColumn]]:
-        name = str(node.this.this).lower()
-        args = node.this.expressions
+    def table_function(self, binder: Binder, node: exp.Anonymous, scope: Scope) -> tuple[str, list[OutColumn]]:
+        name = str(node.this).lower()
+        args = node.expressions
         if name == "changetable":
             return change_tracking.change_table(self, binder, args, scope)
         if name.startswith("fn_cdc_get_all_changes_"):
             return cdc.all_changes(self, binder, name, args, scope)
         if name == "dm_exec_describe_first_result_set":
-            return self.described(binder, args[0], scope)
+            return described(self, binder, args[0], scope)
         if name == "string_split":
             value, separator = binder.values(args[:2], scope)
             return f"(SELECT unnest(string_split({value.sql}, {separator.sql})))", [OutColumn("value", NMAX)]

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from .session import Session
 
 # Errors that end their statement and leave the batch and the transaction as they are.
-STATEMENT_ONLY = frozenset({232, 245, 515, 544, 547, 2601, 2627, 2628, 3902, 3903, 8101, 8115, 8134, 8152, 8672})
+STATEMENT_ONLY = frozenset({515, 544, 547, 1222, 2601, 2627, 2628, 3902, 3903, 8101, 8115, 8134, 8152, 8672})
+# Errors that end the batch and take the transaction with them.
+ROLL_BACK = frozenset({241, 245, 1205, 3960, 3952, 8114})
 QUIET = ("DECLARE", "SET", "PRINT", "RETURN")
 IGNORED_SETTINGS = frozenset(
     "ANSI_DEFAULTS ANSI_NULLS ANSI_NULL_DFLT_ON ANSI_NULL_DFLT_OFF ANSI_PADDING ANSI_WARNINGS ARITHABORT ARITHIGNORE "
@@ -151,9 +153,8 @@ class Runner:
             result = handler(session, s)
         except SqlError as error:
             session.error = error.number
-            session.after_error()
-            ends = error.number not in STATEMENT_ONLY or session.xact_abort
-            if session.xact_abort and session.depth and not self.trying:
+            ends = session.after_error() or error.number not in STATEMENT_ONLY or session.xact_abort
+            if session.depth and not self.trying and (session.xact_abort or error.number in ROLL_BACK):
                 session.rollback()
             if self.trying or ends:
                 raise

@@ -52,7 +52,7 @@ KINDS = (
 )
 OBJECT = f"""name sysname=o.name; object_id int=o.object_id; principal_id int=NULL; schema_id int=o.schema_id;
 parent_object_id int=o.parent_object_id; type char(2)=rpad(o.type, 2, ' '); type_desc nvarchar(60)={KINDS};
-create_date datetime=o.created; modify_date datetime=o.modified; is_ms_shipped bit=o.schema_id = 5; is_published bit=false;
+create_date datetime=o.created; modify_date datetime=o.modified; is_ms_shipped bit=o.schema_id = 16399; is_published bit=false;
 is_schema_published bit=false"""
 
 view("sys.databases", "name sysname=name; database_id int=id; create_date datetime=created; owner_sid varbinary(85)=NULL; "
@@ -91,11 +91,12 @@ _TYPES = ", ".join(
     f"('{name if name != 'rowversion' else 'timestamp'}', {s}, {u}, {m}, {p}, {sc}, {str(name == 'sysname').lower()})"
     for name, (s, u, m, p, sc) in SYSTEM_TYPES.items()
 )
-view("sys.types", f"name sysname=name; system_type_id tinyint=s; user_type_id int=u; schema_id int=4; principal_id int=NULL; "
+view("sys.types", f"name sysname=name; system_type_id tinyint=s; user_type_id int=u; schema_id int=schema_id; principal_id int=NULL; "
      f"max_length smallint=m; precision tinyint=p; scale tinyint=sc; collation_name sysname=CASE WHEN s IN (35, 99, 167, 175, "
-     f"231, 239) THEN '{COLLATION_NAME}' END; is_nullable bit=name <> 'sysname'; is_user_defined bit=false; is_assembly_type "
+     f"231, 239) THEN '{COLLATION_NAME}' END; is_nullable bit=nullable; is_user_defined bit=u > 256; is_assembly_type "
      f"bit=s = 240; default_object_id int=0; rule_object_id int=0; is_table_type bit=false",
-     f"FROM (VALUES {_TYPES}) v(name, s, u, m, p, sc, alias)")
+     f"FROM (SELECT name, s, u, m, p, sc, 4 AS schema_id, NOT alias AS nullable FROM (VALUES {_TYPES}) v(name, s, u, m, p, sc, alias) "
+     "UNION ALL SELECT name, system_type_id, user_type_id, max_length, precision, scale, schema_id, is_nullable FROM {db}.cat.types)")
 view("sys.indexes", "object_id int=i.object_id; name sysname=i.name; index_id int=i.index_id; type tinyint=i.type; type_desc "
      "nvarchar(60)=CASE i.type WHEN 0 THEN 'HEAP' WHEN 1 THEN 'CLUSTERED' ELSE 'NONCLUSTERED' END; is_unique bit=i.is_unique; "
      "data_space_id int=1; ignore_dup_key bit=false; is_primary_key bit=i.is_primary_key; is_unique_constraint "
