@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from . import lookup
 from .driver_questions import table_collations
 from .errors import SqlError
 from .scan import Scanner, unquote
@@ -66,7 +67,7 @@ def destination(session: Session, sql: str) -> bool:
     if found is None or "@Column_Names" not in sql:
         return False
     name = unquote(found[1])
-    columns = ", ".join(f"[{c.name.replace(']', ']]')}]" for c in session.table(Scanner(name).names()).columns)
+    columns = ", ".join(f"[{c.name.replace(']', ']]')}]" for c in lookup.table(session, Scanner(name).names()).columns)
     session.run(f"SELECT @@TRANCOUNT; SET FMTONLY ON; SELECT {columns} FROM {name}; SET FMTONLY OFF")
     table_collations(session, [name], {})
     return True

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from . import dml
-from .binder import Binder, OutColumn, Query
+from . import dml, staging
+from .binder import Binder
 from .errors import SqlError, invalid_column
+from .scope import OutColumn, Query
 
 if TYPE_CHECKING:
     from .session import Session
@@ -36,14 +37,19 @@ def insert(session: Session, parts: list[str], columns: list[str], batch: pa.Rec
             if column.type.length and column.type.length > 0:
                 size = f"octet_length({place})" if column.type.family == "bin" else f"length({place})"
                 if session.run_sql(f"SELECT 1 FROM bulk_rows WHERE {size} > {column.type.length} LIMIT 1"):
-                    raise SqlError(4815, "Received an invalid column length from the bcp client for colid "
-                                   f"{targets.index(column) + 1}.")
+                    raise SqlError(
+                        4815,
+                        f"Received an invalid column length from the bcp client for colid {targets.index(column) + 1}.",
+                    )
             outs.append(f"{value} AS {place}")
         query = Query(f"SELECT {', '.join(outs)} FROM bulk_rows", [OutColumn(c.name, c.type) for c in targets])
-        kept, session.identity_insert = session.identity_insert, table.object_id if explicit else session.identity_insert
+        kept, session.identity_insert = (
+            session.identity_insert,
+            table.object_id if explicit else session.identity_insert,
+        )
         try:
             dml.stage_insert(session, binder, table, query, targets)
-            return dml.apply(session, table, "INSERT")
+            return staging.apply(session, table, "INSERT")
         finally:
             session.identity_insert = kept
     finally:

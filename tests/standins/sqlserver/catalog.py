@@ -1,6 +1,6 @@
 """The server's own catalog: tables as declared, kept in DuckDB so that DDL is transactional as everything else.
 
-A table is one pickled-free JSON body; the rows that the catalog views read are written beside it in the same transaction.
+A table is one JSON body; the rows that the catalog views read are written beside it in the same transaction.
 Tables and columns have physical names of their own (`t<object_id>`, `c<column_id>`), so that renaming moves no data.
 """
 
@@ -21,19 +21,21 @@ COLLATION_NAME = "Latin1_General_BIN2"
 SCHEMA = """
 CREATE SCHEMA IF NOT EXISTS {db}.cat;
 CREATE TABLE {db}.cat.schemas (schema_id INTEGER, name VARCHAR);
-CREATE TABLE {db}.cat.objects (object_id INTEGER, schema_id INTEGER, name VARCHAR, type VARCHAR, parent_object_id INTEGER,
-    created BIGINT, modified BIGINT, body VARCHAR);
-CREATE TABLE {db}.cat.columns (object_id INTEGER, column_id INTEGER, name VARCHAR, type_name VARCHAR, system_type_id UTINYINT,
-    user_type_id INTEGER, max_length SMALLINT, precision UTINYINT, scale UTINYINT, is_nullable BOOLEAN, is_identity BOOLEAN,
-    is_computed BOOLEAN, seed BIGINT, increment BIGINT, computed VARCHAR, is_persisted BOOLEAN, default_object_id INTEGER,
+CREATE TABLE {db}.cat.objects (object_id INTEGER, schema_id INTEGER, name VARCHAR, type VARCHAR,
+    parent_object_id INTEGER, created BIGINT, modified BIGINT, body VARCHAR);
+CREATE TABLE {db}.cat.columns (object_id INTEGER, column_id INTEGER, name VARCHAR, type_name VARCHAR,
+    system_type_id UTINYINT, user_type_id INTEGER, max_length SMALLINT, precision UTINYINT, scale UTINYINT,
+    is_nullable BOOLEAN, is_identity BOOLEAN, is_computed BOOLEAN, seed BIGINT, increment BIGINT, computed VARCHAR,
+    is_persisted BOOLEAN, default_object_id INTEGER,
     default_text VARCHAR, default_name VARCHAR, is_text BOOLEAN);
 CREATE TABLE {db}.cat.indexes (object_id INTEGER, index_id INTEGER, name VARCHAR, type UTINYINT, is_unique BOOLEAN,
     is_primary_key BOOLEAN, is_unique_constraint BOOLEAN, is_disabled BOOLEAN, key_object_id INTEGER, filter VARCHAR,
     system_named BOOLEAN);
 CREATE TABLE {db}.cat.index_columns (object_id INTEGER, index_id INTEGER, index_column_id INTEGER, column_id INTEGER,
     key_ordinal UTINYINT, is_descending_key BOOLEAN, is_included_column BOOLEAN);
-CREATE TABLE {db}.cat.foreign_keys (object_id INTEGER, name VARCHAR, parent_object_id INTEGER, referenced_object_id INTEGER,
-    key_index_id INTEGER, is_disabled BOOLEAN, is_not_trusted BOOLEAN, on_delete UTINYINT, on_update UTINYINT);
+CREATE TABLE {db}.cat.foreign_keys (object_id INTEGER, name VARCHAR, parent_object_id INTEGER,
+    referenced_object_id INTEGER, key_index_id INTEGER, is_disabled BOOLEAN, is_not_trusted BOOLEAN, on_delete UTINYINT,
+    on_update UTINYINT);
 CREATE TABLE {db}.cat.foreign_key_columns (constraint_object_id INTEGER, constraint_column_id INTEGER,
     parent_object_id INTEGER, parent_column_id INTEGER, referenced_object_id INTEGER, referenced_column_id INTEGER);
 CREATE TABLE {db}.cat.checks (object_id INTEGER, name VARCHAR, parent_object_id INTEGER, parent_column_id INTEGER,
@@ -153,7 +155,7 @@ class TableDef:
     @property
     def sql(self) -> str:
         """The physical table, qualified."""
-        where = "temp.main" if self.database == "tempdb" else f'{quote_name(self.database)}.main'
+        where = "temp.main" if self.database == "tempdb" else f"{quote_name(self.database)}.main"
         return f"{where}.{self.physical}"
 
     def copy(self) -> TableDef:
@@ -204,9 +206,13 @@ def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: list[tuple[Any, ..
 
 
 PARTS = {
-    "columns": "object_id", "indexes": "object_id", "index_columns": "object_id", "foreign_keys": "parent_object_id",
-    "foreign_key_columns": "parent_object_id", "checks": "parent_object_id",
-}  # fmt: skip
+    "columns": "object_id",
+    "indexes": "object_id",
+    "index_columns": "object_id",
+    "foreign_keys": "parent_object_id",
+    "foreign_key_columns": "parent_object_id",
+    "checks": "parent_object_id",
+}
 
 
 def delete_rows(con: duckdb.DuckDBPyConnection, db: str, object_id: int) -> None:
@@ -227,24 +233,55 @@ def save(con: duckdb.DuckDBPyConnection, table: TableDef, schema_id: int, now: i
             objects.append((key.object_id, schema_id, key.name, key.kind, me, now, now, None))
     objects += [(f.object_id, schema_id, f.name, "F", me, now, now, None) for f in table.foreign_keys]
     objects += [(c.object_id, schema_id, c.name, "C", me, now, now, None) for c in table.checks]
-    objects += [(c.default_id, schema_id, c.default_name, "D", me, now, now, None) for c in table.columns if c.default_id]
+    objects += [
+        (c.default_id, schema_id, c.default_name, "D", me, now, now, None) for c in table.columns if c.default_id
+    ]
     _insert(con, f"{db}.cat.objects", objects)
     columns = []
     for c in table.columns:
         ids = SYSTEM_TYPES[c.type.name]
         seed, increment = c.identity or (None, None)
-        columns.append((
-            me, c.column_id, c.name, c.type.name, ids[0], c.alias_id or ids[1], c.type.max_length, c.type.catalog_precision,
-            c.type.catalog_scale, c.nullable, c.identity is not None, c.computed is not None, seed, increment, c.computed,
-            c.persisted, c.default_id, c.default, c.default_name,
-            c.type.family == "str" and c.type.name != "xml",
-        ))  # fmt: skip
+        columns.append(
+            (
+                me,
+                c.column_id,
+                c.name,
+                c.type.name,
+                ids[0],
+                c.alias_id or ids[1],
+                c.type.max_length,
+                c.type.catalog_precision,
+                c.type.catalog_scale,
+                c.nullable,
+                c.identity is not None,
+                c.computed is not None,
+                seed,
+                increment,
+                c.computed,
+                c.persisted,
+                c.default_id,
+                c.default,
+                c.default_name,
+                c.type.family == "str" and c.type.name != "xml",
+            )
+        )
     _insert(con, f"{db}.cat.columns", columns)
     indexes = [
-        (me, k.index_id, k.name, 1 if k.clustered else 2, k.unique, k.kind == "PK", k.kind == "UQ", False, k.object_id,
-         k.filter, k.system_named)
+        (
+            me,
+            k.index_id,
+            k.name,
+            1 if k.clustered else 2,
+            k.unique,
+            k.kind == "PK",
+            k.kind == "UQ",
+            False,
+            k.object_id,
+            k.filter,
+            k.system_named,
+        )
         for k in table.keys
-    ]  # fmt: skip
+    ]
     if table.kind == "U" and not any(k.clustered for k in table.keys):
         indexes.insert(0, (me, 0, None, 0, False, False, False, False, 0, None, False))
     _insert(con, f"{db}.cat.indexes", indexes)
@@ -253,12 +290,25 @@ def save(con: duckdb.DuckDBPyConnection, table: TableDef, schema_id: int, now: i
         parts += [(me, k.index_id, i, c, i, desc, False) for i, (c, desc) in enumerate(k.columns, 1)]
         parts += [(me, k.index_id, len(k.columns) + i, c, 0, False, True) for i, c in enumerate(k.included, 1)]
     _insert(con, f"{db}.cat.index_columns", parts)
-    _insert(con, f"{db}.cat.foreign_keys", [
-        (f.object_id, f.name, me, f.referenced, 1, f.disabled, f.not_trusted, f.on_delete, f.on_update)
-        for f in table.foreign_keys])  # fmt: skip
-    _insert(con, f"{db}.cat.foreign_key_columns", [
-        (f.object_id, i, me, a, f.referenced, b)
-        for f in table.foreign_keys
-        for i, (a, b) in enumerate(zip(f.columns, f.referenced_columns, strict=True), 1)])  # fmt: skip
-    _insert(con, f"{db}.cat.checks", [
-        (c.object_id, c.name, me, c.column_id, c.definition, c.disabled, c.not_trusted) for c in table.checks])  # fmt: skip
+    _insert(
+        con,
+        f"{db}.cat.foreign_keys",
+        [
+            (f.object_id, f.name, me, f.referenced, 1, f.disabled, f.not_trusted, f.on_delete, f.on_update)
+            for f in table.foreign_keys
+        ],
+    )
+    _insert(
+        con,
+        f"{db}.cat.foreign_key_columns",
+        [
+            (f.object_id, i, me, a, f.referenced, b)
+            for f in table.foreign_keys
+            for i, (a, b) in enumerate(zip(f.columns, f.referenced_columns, strict=True), 1)
+        ],
+    )
+    _insert(
+        con,
+        f"{db}.cat.checks",
+        [(c.object_id, c.name, me, c.column_id, c.definition, c.disabled, c.not_trusted) for c in table.checks],
+    )

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from . import storage
-from .binder import Binder, OutColumn, Scope
+from . import lookup, storage
+from .binder import Binder
 from .catalog import ColumnDef, TableDef
 from .convert import quote
 from .engine import Database, now_ticks
 from .errors import SqlError, invalid_object
+from .scope import OutColumn, Scope
 from .sqltypes import INT, SqlType
 
 if TYPE_CHECKING:
@@ -24,7 +25,13 @@ if TYPE_CHECKING:
     from .session import Session
 
 LSN = SqlType("binary", 10)
-HEAD = [("__$start_lsn", LSN), ("__$end_lsn", LSN), ("__$seqval", LSN), ("__$operation", INT), ("__$update_mask", SqlType("varbinary", 128))]
+HEAD = [
+    ("__$start_lsn", LSN),
+    ("__$end_lsn", LSN),
+    ("__$seqval", LSN),
+    ("__$operation", INT),
+    ("__$update_mask", SqlType("varbinary", 128)),
+]
 STAGED = "temp.main.staged"
 
 
@@ -43,10 +50,11 @@ def take(database: Database, count: int = 1) -> int:
 
 def _captures(session: Session, database: Database, table: TableDef) -> list[tuple[TableDef, list[int], str]]:
     rows = session.run_sql(
-        f"SELECT object_id, captured, capture_instance FROM {database.quoted}.cat.captures WHERE source_object_id = {table.object_id} "
+        f"SELECT object_id, captured, capture_instance FROM {database.quoted}.cat.captures WHERE source_object_id = "
+        f"{table.object_id} "
         "ORDER BY start_lsn"
     )
-    found = [(session.by_object_id(o, database), json.loads(c), i) for o, c, i in rows]
+    found = [(lookup.by_object_id(session, o, database), json.loads(c), i) for o, c, i in rows]
     return [(t, c, i) for t, c, i in found if t is not None]
 
 
@@ -63,10 +71,10 @@ def record(session: Session, table: TableDef) -> None:
         whole = f"unhex('{_mask_hex([True] * len(kept))}')"
         changed = _changed_mask(kept)
         branches = [
-            ("_op = 'D' OR (_op = 'U' AND (%s))" % moved, 1, "o", whole, 0),
-            ("_op = 'I' OR (_op = 'U' AND (%s))" % moved, 2, "n", whole, 1),
-            ("_op = 'U' AND NOT (%s)" % moved, 3, "o", changed, 0),
-            ("_op = 'U' AND NOT (%s)" % moved, 4, "n", changed, 0),
+            (f"_op = 'D' OR (_op = 'U' AND ({moved}))", 1, "o", whole, 0),
+            (f"_op = 'I' OR (_op = 'U' AND ({moved}))", 2, "n", whole, 1),
+            (f"_op = 'U' AND NOT ({moved})", 3, "o", changed, 0),
+            (f"_op = 'U' AND NOT ({moved})", 4, "n", changed, 0),
         ]
         parts = []
         for condition, operation, side, mask, offset in branches:
@@ -75,7 +83,8 @@ def record(session: Session, table: TableDef) -> None:
             parts.append(f"SELECT {seq} AS s, {operation} AS op, {mask} AS m, {values} FROM {STAGED} WHERE {condition}")
         places = ", ".join(f"v{i}" for i in range(len(kept)))
         session.run_sql(
-            f"INSERT INTO {capture.sql} SELECT NULL, NULL, {lsn('s')}, op, m, {places}, 1 FROM ({' UNION ALL '.join(parts)}) "
+            f"INSERT INTO {capture.sql} SELECT NULL, NULL, {lsn('s')}, op, m, {places}, 1 FROM "
+            f"({' UNION ALL '.join(parts)}) "
             f"AS q(s, op, m, {places}) ORDER BY s, op"
         )
     session.touched[table.object_id] = table
@@ -92,7 +101,8 @@ def _changed_mask(columns: list[ColumnDef | None]) -> str:
     for start in range(0, len(columns), 8):
         bits = [
             f"CASE WHEN o{c.column_id} IS DISTINCT FROM n{c.column_id} THEN {1 << i} ELSE 0 END"
-            for i, c in enumerate(columns[start : start + 8]) if c
+            for i, c in enumerate(columns[start : start + 8])
+            if c
         ]
         groups.append(f"printf('%02X', {' + '.join(bits) or '0'})")
     return f"unhex({' || '.join(reversed(groups))})"
@@ -111,7 +121,10 @@ def stamp(session: Session, database: Database, tables: list[TableDef]) -> None:
 
 def _map_time(session: Session, database: Database, number: int) -> None:
     now = now_ticks() // 100_000 * 100_000
-    session.execute(f"INSERT INTO {database.quoted}.cat.lsn_time_mapping VALUES ({lsn(number)}, {now}, {now}, unhex('{number:016x}'))")
+    session.execute(
+        f"INSERT INTO {database.quoted}.cat.lsn_time_mapping VALUES ({lsn(number)}, {now}, {now}, "
+        f"unhex('{number:016x}'))"
+    )
 
 
 # --- procedures
@@ -128,7 +141,7 @@ def disable_db(session: Session, args: Arguments) -> None:
 
     def work() -> None:
         for (source,) in session.run_sql(f"SELECT DISTINCT source_object_id FROM {db.quoted}.cat.captures"):
-            if (table := session.by_object_id(source)) is not None:
+            if (table := lookup.by_object_id(session, source)) is not None:
                 _disable(session, table, "all")
         session.run_sql(f"DELETE FROM {db.quoted}.cat.schemas WHERE name = 'cdc'")
         session.run_sql(f"DELETE FROM {db.quoted}.cat.lsn_time_mapping")
@@ -139,8 +152,11 @@ def disable_db(session: Session, args: Arguments) -> None:
 
 def _enabled(session: Session) -> Database:
     if not session.database.cdc:
-        raise SqlError(22901, f"The database '{session.database.name}' is not enabled for Change Data Capture. Ensure that the correct "
-                       "database context is set and retry the operation.")
+        raise SqlError(
+            22901,
+            f"The database '{session.database.name}' is not enabled for Change Data Capture. Ensure that the correct "
+            "database context is set and retry the operation.",
+        )
     return session.database
 
 
@@ -152,24 +168,40 @@ def enable_table(session: Session, args: Arguments) -> None:
     net, role = bool(args.value("supports_net_changes", 4)), args.text("role_name", 2)
 
     def work() -> None:
-        table = session.table([schema or "dbo", name or ""]).copy()
+        table = lookup.table(session, [schema or "dbo", name or ""]).copy()
         taken = _captures(session, database, table)
-        if session.run_sql(f"SELECT 1 FROM {database.quoted}.cat.captures WHERE lower(capture_instance) = lower({quote(instance)})"):
-            raise SqlError(22926, f"Could not create a capture instance because the capture instance name '{instance}' already exists in "
-                           "the current database. Specify an explicit unique name for the parameter @capture_instance.")
+        if session.run_sql(
+            f"SELECT 1 FROM {database.quoted}.cat.captures WHERE lower(capture_instance) = lower({quote(instance)})"
+        ):
+            raise SqlError(
+                22926,
+                f"Could not create a capture instance because the capture instance name '{instance}' already exists in "
+                "the current database. Specify an explicit unique name for the parameter @capture_instance.",
+            )
         if len(taken) > 1:
-            raise SqlError(22962, f"Two capture instances already exist for source table '{schema}.{name}'. A table can have at most two "
-                           "capture instances. If the current tracking options are not appropriate, disable change tracking for the "
-                           "obsolete instance by using sys.sp_cdc_disable_table and retry the operation.")
+            raise SqlError(
+                22962,
+                f"Two capture instances already exist for source table '{schema}.{name}'. A table can have at most two "
+                "capture instances. If the current tracking options are not appropriate, disable change tracking "
+                "for the "
+                "obsolete instance by using sys.sp_cdc_disable_table and retry the operation.",
+            )
         columns = [c for c in table.columns if c.computed is None]
         if listed:
             columns = [storage.column_of(table, n.strip().strip("[]")) for n in listed.split(",")]
-        parts = [*HEAD, *((c.name, SqlType("varbinary", 8) if c.is_rowversion else c.type) for c in columns), ("__$command_id", INT)]
-        capture = storage.new_table(session, ["cdc", f"{instance}_CT"], [ColumnDef(i, n, t) for i, (n, t) in enumerate(parts, 1)])
+        parts = [
+            *HEAD,
+            *((c.name, SqlType("varbinary", 8) if c.is_rowversion else c.type) for c in columns),
+            ("__$command_id", INT),
+        ]
+        capture = storage.new_table(
+            session, ["cdc", f"{instance}_CT"], [ColumnDef(i, n, t) for i, (n, t) in enumerate(parts, 1)]
+        )
         storage.create(session, capture)
         number = take(database)
         session.run_sql(
-            f"INSERT INTO {database.quoted}.cat.captures VALUES ({capture.object_id}, {table.object_id}, {quote(instance)}, {lsn(number)}, "
+            f"INSERT INTO {database.quoted}.cat.captures VALUES ({capture.object_id}, {table.object_id}, "
+            f"{quote(instance)}, {lsn(number)}, "
             f"{net}, {quote(role) if role else 'NULL'}, {now_ticks()}, '{json.dumps([c.column_id for c in columns])}')"
         )
         _map_time(session, database, number)
@@ -183,7 +215,7 @@ def disable_table(session: Session, args: Arguments) -> None:
     _enabled(session)
     names = [args.text("source_schema", 0) or "dbo", args.text("source_name", 1) or ""]
     instance = args.text("capture_instance", 2) or "all"
-    session.atomic(lambda: _disable(session, session.table(names), instance))
+    session.atomic(lambda: _disable(session, lookup.table(session, names), instance))
 
 
 def _disable(session: Session, table: TableDef, instance: str) -> None:
@@ -213,10 +245,13 @@ def cleanup(session: Session, args: Arguments) -> None:
     instance, mark = args.text("capture_instance", 0) or "", args.value("low_water_mark", 1)
 
     def work() -> None:
-        rows = session.run_sql(f"SELECT object_id FROM {database.quoted}.cat.captures WHERE lower(capture_instance) = lower({quote(instance)})")
+        rows = session.run_sql(
+            f"SELECT object_id FROM {database.quoted}.cat.captures WHERE lower(capture_instance) = "
+            f"lower({quote(instance)})"
+        )
         if not rows:
             raise SqlError(22961, f"The capture instance '{instance}' does not exist.")
-        capture = session.by_object_id(rows[0][0])
+        capture = lookup.by_object_id(session, rows[0][0])
         low = f"unhex('{bytes(mark).hex()}')"
         session.run_sql(f"DELETE FROM {capture.sql} WHERE c1 < {low}")  # type: ignore[union-attr]
         session.run_sql(f"UPDATE {database.quoted}.cat.captures SET start_lsn = {low} WHERE object_id = {rows[0][0]}")
@@ -227,10 +262,15 @@ def cleanup(session: Session, args: Arguments) -> None:
 # --- cdc.fn_cdc_get_all_changes_<instance>
 
 
-def all_changes(session: Session, binder: Binder, name: str, args: list[exp.Expression], scope: Scope) -> tuple[str, list[OutColumn]]:
+def all_changes(
+    session: Session, binder: Binder, name: str, args: list[exp.Expression], scope: Scope
+) -> tuple[str, list[OutColumn]]:
     database = session.database
     instance = name.removeprefix("fn_cdc_get_all_changes_")
-    rows = session.run_sql(f"SELECT object_id, start_lsn FROM {database.quoted}.cat.captures WHERE lower(capture_instance) = {quote(instance)}")
+    rows = session.run_sql(
+        f"SELECT object_id, start_lsn FROM {database.quoted}.cat.captures WHERE lower(capture_instance) = "
+        f"{quote(instance)}"
+    )
     if not rows:
         invalid_object(f"cdc.{name}")
     given = binder.values(args, scope)
@@ -238,12 +278,18 @@ def all_changes(session: Session, binder: Binder, name: str, args: list[exp.Expr
     last = session.run_sql(f"SELECT max(start_lsn) FROM {database.quoted}.cat.lsn_time_mapping")[0][0]
     wanted = {"all": "(1, 2, 4)", "all update old": "(1, 2, 3, 4)"}.get(str(option).strip().lower())
     if wanted is None or low is None or high is None or not rows[0][1] <= low <= high <= last:
-        raise SqlError(313, "An insufficient number of arguments were supplied for the procedure or function "
-                       "cdc.fn_cdc_get_all_changes_ ... .", 16, 3)
-    capture = session.by_object_id(rows[0][0])
+        raise SqlError(
+            313,
+            "An insufficient number of arguments were supplied for the procedure or function "
+            "cdc.fn_cdc_get_all_changes_ ... .",
+            16,
+            3,
+        )
+    capture = lookup.by_object_id(session, rows[0][0])
     columns = [c for c in capture.columns if c.name not in ("__$end_lsn", "__$command_id")]  # type: ignore[union-attr]
     listed = ", ".join(c.physical for c in columns)
     sql = (
-        f"(SELECT {listed} FROM {capture.sql} WHERE c1 BETWEEN unhex('{low.hex()}') AND unhex('{high.hex()}') AND c4 IN {wanted})"  # type: ignore[union-attr]
-    )
+        f"(SELECT {listed} FROM {capture.sql} WHERE c1 BETWEEN unhex('{low.hex()}') AND unhex('{high.hex()}') AND "
+        f"c4 IN {wanted})"
+    )  # type: ignore[union-attr]
     return sql, [OutColumn(c.name, c.type, c.nullable) for c in columns]

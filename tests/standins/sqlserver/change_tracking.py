@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from . import cdc, storage
-from .binder import Binder, OutColumn, Scope, table_parts
+from . import cdc, lookup, storage
+from .binder import Binder
 from .catalog import ColumnDef, TableDef
 from .convert import convert
 from .engine import Database, now_ticks
 from .errors import SqlError
 from .scan import Scanner
+from .scope import OutColumn, Scope, table_parts
 from .sqltypes import BIGINT, SqlType
 
 if TYPE_CHECKING:
@@ -76,9 +77,13 @@ def alter_database(session: Session, database: Database, s: Scanner) -> None:
     s.accept("=")
     if s.accept("OFF"):
         if session.run_sql(f"SELECT 1 FROM {database.quoted}.cat.tracked LIMIT 1"):
-            raise SqlError(22115, f"Change tracking is enabled for one or more tables in database '{database.name}'. Disable change "
-                           "tracking on each table before disabling it for the database. Use the sys.change_tracking_tables catalog "
-                           "view to obtain a list of tables for which change tracking is enabled.")
+            raise SqlError(
+                22115,
+                f"Change tracking is enabled for one or more tables in database '{database.name}'. Disable change "
+                "tracking on each table before disabling it for the database. Use the sys.change_tracking_tables "
+                "catalog "
+                "view to obtain a list of tables for which change tracking is enabled.",
+            )
         database.tracking = None
         database.version = 0
         session.run_sql(f"DELETE FROM {database.quoted}.cat.versions")
@@ -100,22 +105,31 @@ def alter_table(session: Session, names: list[str], s: Scanner) -> None:
     columns = s.accept("WITH") and "ON" in s.parenthesised().upper().split("=")[-1]
 
     def work() -> None:
-        table = session.table(names).copy()
+        table = lookup.table(session, names).copy()
         database = session.engine.database(table.database)
         if on:
             if table.tracked:
                 raise SqlError(4996, f"Change tracking is already enabled for table '{table.name}'.")
             if database.tracking is None:
-                raise SqlError(4992, f"Cannot enable change tracking on table '{table.name}'. Change tracking is not enabled on database "
-                               f"'{database.name}'.")
+                raise SqlError(
+                    4992,
+                    f"Cannot enable change tracking on table '{table.name}'. Change tracking is not enabled on "
+                    "database "
+                    f"'{database.name}'.",
+                )
             if not table.primary_key:
-                raise SqlError(4997, f"Cannot enable change tracking on table '{table.name}'. Change tracking requires a primary key on "
-                               "the table. Create a primary key on the table before enabling change tracking.")
+                raise SqlError(
+                    4997,
+                    f"Cannot enable change tracking on table '{table.name}'. Change tracking requires a primary key on "
+                    "the table. Create a primary key on the table before enabling change tracking.",
+                )
             session.wrote_into(table)
             keys = ", ".join(f"{c.physical} {c.type.stored}" for c in _key(table))
             session.run_sql(f"CREATE TABLE {side_table(session, table)} (version BIGINT, op VARCHAR, {keys})")
-            session.run_sql(f"INSERT INTO {database.quoted}.cat.tracked VALUES ({table.object_id}, {columns}, {database.version}, "
-                            f"{database.version}, {database.version})")
+            session.run_sql(
+                f"INSERT INTO {database.quoted}.cat.tracked VALUES ({table.object_id}, {columns}, {database.version}, "
+                f"{database.version}, {database.version})"
+            )
             table.tracked = True
             storage.save(session, table)
         else:
@@ -142,25 +156,31 @@ def expire(session: Session, table: TableDef) -> None:
     db = session.engine.database(table.database)
     session.wrote_into(table)
     session.run_sql(f"DELETE FROM {side_table(session, table)} WHERE version <= {db.version}")
-    session.run_sql(f"UPDATE {db.quoted}.cat.tracked SET min_valid_version = {db.version}, cleanup_version = {db.version} WHERE "
-                    f"object_id = {table.object_id}")
+    session.run_sql(
+        f"UPDATE {db.quoted}.cat.tracked SET min_valid_version = {db.version}, cleanup_version = {db.version} WHERE "
+        f"object_id = {table.object_id}"
+    )
 
 
 def truncated(session: Session, table: TableDef) -> None:
     """The rows that TRUNCATE removes are not tracked; what was known before is no longer valid."""
     db = session.engine.database(table.database)
     session.run_sql(f"DELETE FROM {side_table(session, table)}")
-    session.run_sql(f"UPDATE {db.quoted}.cat.tracked SET min_valid_version = {db.version + 1} WHERE object_id = {table.object_id}")
+    session.run_sql(
+        f"UPDATE {db.quoted}.cat.tracked SET min_valid_version = {db.version + 1} WHERE object_id = {table.object_id}"
+    )
     session.touched[table.object_id] = table
 
 
 # --- CHANGETABLE
 
 
-def change_table(session: Session, binder: Binder, args: list[exp.Expression], scope: Scope) -> tuple[str, list[OutColumn]]:
+def change_table(
+    session: Session, binder: Binder, args: list[exp.Expression], scope: Scope
+) -> tuple[str, list[OutColumn]]:
     kind, target, *rest = args
     parts = table_parts(target)
-    table = session.table(parts)
+    table = lookup.table(session, parts)
     if not table.tracked:
         raise SqlError(22105, f"Change tracking is not enabled on table '{table.schema}.{table.name}'.")
     key = _key(table)
@@ -179,12 +199,16 @@ def change_table(session: Session, binder: Binder, args: list[exp.Expression], s
         return sql, [OutColumn("SYS_CHANGE_VERSION", BIGINT), context, *names]
     last = f"coalesce({convert(binder.value(rest[0], scope), BIGINT).sql}, 0)"
     sql = (
-        f"(SELECT v, cv, CASE WHEN op = 'D' THEN 'D' WHEN cv > {last} THEN 'I' ELSE 'U' END AS op, CAST(NULL AS BLOB) AS cols, "
-        f"CAST(NULL AS BLOB) AS x, {listed} FROM (SELECT max(version) AS v, max(CASE WHEN op = 'I' THEN version END) AS cv, "
+        f"(SELECT v, cv, CASE WHEN op = 'D' THEN 'D' WHEN cv > {last} THEN 'I' ELSE 'U' END AS op, CAST(NULL AS "
+        "BLOB) AS cols, "
+        f"CAST(NULL AS BLOB) AS x, {listed} FROM (SELECT max(version) AS v, max(CASE WHEN op = 'I' THEN version "
+        "END) AS cv, "
         f"arg_max(op, rowid) AS op, {listed} FROM {side} WHERE version IS NOT NULL GROUP BY {listed}) WHERE v > {last})"
     )
     columns = [
-        OutColumn("SYS_CHANGE_VERSION", BIGINT), OutColumn("SYS_CHANGE_CREATION_VERSION", BIGINT),
-        OutColumn("SYS_CHANGE_OPERATION", SqlType("nchar", 1)), OutColumn("SYS_CHANGE_COLUMNS", SqlType("varbinary", 4100)),
-    ]  # fmt: skip
+        OutColumn("SYS_CHANGE_VERSION", BIGINT),
+        OutColumn("SYS_CHANGE_CREATION_VERSION", BIGINT),
+        OutColumn("SYS_CHANGE_OPERATION", SqlType("nchar", 1)),
+        OutColumn("SYS_CHANGE_COLUMNS", SqlType("varbinary", 4100)),
+    ]
     return sql, [*columns, context, *names]

@@ -5,16 +5,9 @@ Styles and rules: Microsoft Learn, "CAST and CONVERT (Transact-SQL)". The macros
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-
-import duckdb
-import pyarrow as pa
 
 from .errors import SqlError
-from .spatial import hierarchy_bytes, hierarchy_text, spatial_bytes, spatial_text, well_known_binary
 from .sqltypes import (
     MAX,
     NATIONAL,
@@ -23,85 +16,8 @@ from .sqltypes import (
     SqlType,
     parse_type,
 )
-from .wire import CODE_PAGE, from_utf16, to_utf16
 
-_WHEN = (
-    r"^\s*(?:(\d{4})[-/.]?(\d{2})[-/.]?(\d{2}))?[T\s]*(?:(\d{1,2}):(\d{2})(?::(\d{2})(?:[.:](\d{1,9}))?)?)?"
-    r"\s*(Z|[+-]\d{2}:\d{2})?\s*$"
-)
-NOT_A_TIME = "#241:Conversion failed when converting date and/or time from character string."
 TRUNCATED = "#2628:String or binary data would be truncated."
-
-MACROS = [
-    "tds_ts(t) AS make_timestamp(t // 10 - 62135596800000000)",
-    "tds_ticks(ts) AS (epoch_us(ts) + 62135596800000000) * 10",
-    "tds_day(t) AS DATE '0001-01-01' + CAST(t // 864000000000 AS INTEGER)",
-    "tds_midnight(d) AS CAST(d - DATE '0001-01-01' AS BIGINT) * 864000000000",
-    "tds_round(t, unit) AS CASE WHEN unit <= 1 THEN t ELSE ((t + unit // 2) // unit) * unit END",
-    "tds_datetime(t) AS (((t // 864000000000) * 25920000 + ((t % 864000000000) * 3 + 50000) // 100000) * 200000 + 3) // 6",
-    "tds_fraction(t, n) AS CASE WHEN n = 0 THEN '' ELSE '.' || left(lpad(CAST(t % 10000000 AS VARCHAR), 7, '0'), n) END",
-    "tds_clock(t) AS strftime(tds_ts(t), '%H:%M:%S')",
-    "tds_offset(o) AS printf('%s%02d:%02d', CASE WHEN o < 0 THEN '-' ELSE '+' END, abs(o) // 60, abs(o) % 60)",
-    f"tds_parts(s) AS regexp_extract(s, '{_WHEN}', ['y', 'm', 'd', 'h', 'i', 's', 'f', 'z'])",
-    "tds_number(s) AS CASE WHEN s = '' THEN 0 ELSE CAST(s AS BIGINT) END",
-    "tds_sum(p) AS CASE WHEN p.y = '' THEN 599266080000000000 ELSE tds_midnight(make_date(CAST(p.y AS BIGINT), "
-    "CAST(p.m AS BIGINT), CAST(p.d AS BIGINT))) END + tds_number(p.h) * 36000000000 + tds_number(p.i) * 600000000 + "
-    "tds_number(p.s) * 10000000 + CASE WHEN p.f = '' THEN 0 ELSE CAST(rpad(left(p.f, 7), 7, '0') AS BIGINT) END",
-    f"tds_parse(s) AS CASE WHEN regexp_matches(s, '{_WHEN}') THEN tds_sum(tds_parts(s)) "
-    f"WHEN s IS NOT NULL THEN error('{NOT_A_TIME}') END",
-    "tds_zone(s) AS CASE WHEN tds_parts(s).z IN ('', 'Z') THEN 0 ELSE CAST(tds_parts(s).z[1] || '1' AS INTEGER) * "
-    "(CAST(tds_parts(s).z[2:3] AS INTEGER) * 60 + CAST(tds_parts(s).z[5:6] AS INTEGER)) END",
-    "tds_hex8(n) AS lpad(hex(CAST(n AS BIGINT)), 16, '0')",
-    "tds_signed(u) AS CAST(CASE WHEN u > 9223372036854775807 THEN CAST(u AS HUGEINT) - 18446744073709551616 "
-    "ELSE CAST(u AS HUGEINT) END AS BIGINT)",
-    "tds_long(b) AS tds_signed(CAST('0x' || right('0' || hex(b), 16) AS UBIGINT))",
-    "tds_swap(h) AS h[7:8] || h[5:6] || h[3:4] || h[1:2] || h[11:12] || h[9:10] || h[15:16] || h[13:14] || h[17:32]",
-    "tds_dash(h) AS h[1:8] || '-' || h[9:12] || '-' || h[13:16] || '-' || h[17:20] || '-' || h[21:32]",
-    # uniqueidentifier sorts by its last six bytes first, as SqlGuid does.
-    "tds_guid_key(g) AS g[25:36] || g[20:23] || g[17:18] || g[15:16] || g[12:13] || g[10:11] || g[7:8] || g[5:6] || "
-    "g[3:4] || g[1:2]",
-    "tds_exponent(s) AS regexp_replace(s, 'e([+-])(\\d\\d)$', 'e\\10\\2')",
-    "tds_units(s) AS length(s) + length(regexp_replace(s, '[^\\x{10000}-\\x{10F7FF}]', '', 'g'))",
-    "tds_am(t) AS strftime(tds_ts(t), '%b ') || lpad(CAST(day(tds_ts(t)) AS VARCHAR), 2, ' ') || "
-    "strftime(tds_ts(t), ' %Y ') || lpad(ltrim(strftime(tds_ts(t), '%I'), '0'), 2, ' ') || strftime(tds_ts(t), ':%M%p')",
-]
-
-
-def _vectorised(function: Callable[..., Any], out: pa.DataType, arity: int) -> Callable[..., pa.Array]:
-    """A Python function over each value as a function over Arrow arrays; DuckDB counts its parameters."""
-
-    def run(*arrays: pa.Array) -> pa.Array:
-        rows = zip(*(a.to_pylist() for a in arrays), strict=True)
-        return pa.array([None if any(v is None for v in row) else function(*row) for row in rows], out)
-
-    return (lambda a: run(a)) if arity == 1 else (lambda a, b: run(a, b))
-
-
-def _hash(algorithm: str, data: bytes) -> bytes:
-    names = {"MD5": "md5", "SHA": "sha1", "SHA1": "sha1", "SHA2_256": "sha256", "SHA2_512": "sha512"}
-    return hashlib.new(names[algorithm.upper()], data, usedforsecurity=False).digest()
-
-
-FUNCTIONS = [
-    ("tds_utf16", to_utf16, ["VARCHAR"], "BLOB", pa.binary()),
-    ("tds_from_utf16", from_utf16, ["BLOB"], "VARCHAR", pa.string()),
-    ("tds_narrow", lambda s: s.encode(CODE_PAGE, "replace"), ["VARCHAR"], "BLOB", pa.binary()),
-    ("tds_from_narrow", lambda b: b.decode(CODE_PAGE, "replace"), ["BLOB"], "VARCHAR", pa.string()),
-    ("tds_hash", _hash, ["VARCHAR", "BLOB"], "BLOB", pa.binary()),
-    ("tds_hierarchy", hierarchy_bytes, ["VARCHAR"], "BLOB", pa.binary()),
-    ("tds_from_hierarchy", hierarchy_text, ["BLOB"], "VARCHAR", pa.string()),
-    ("tds_shape", spatial_bytes, ["VARCHAR", "VARCHAR"], "BLOB", pa.binary()),
-    ("tds_from_shape", lambda b, n: spatial_text(b, n == "geography"), ["BLOB", "VARCHAR"], "VARCHAR", pa.string()),
-    ("tds_wkb", well_known_binary, ["VARCHAR"], "BLOB", pa.binary()),
-]
-
-
-def install(connection: duckdb.DuckDBPyConnection) -> None:
-    for name, function, parameters, result, arrow in FUNCTIONS:
-        run = _vectorised(function, arrow, len(parameters))
-        connection.create_function(name, run, parameters, result, type="arrow", null_handling="special")
-    for macro in MACROS:
-        connection.execute(f"CREATE MACRO {macro}")
 
 
 @dataclass(frozen=True)
@@ -193,7 +109,10 @@ def _from_variant(x: str, to: SqlType, style: int | None) -> str:
     branches = []
     for name in SYSTEM_TYPES:
         if name in ("sql_variant", "xml", "text", "ntext", "image", "timestamp", "sysname") or name in (
-            "hierarchyid", "geography", "geometry"):
+            "hierarchyid",
+            "geography",
+            "geometry",
+        ):
             continue
         whole = f"{x}.v"
         base = parse_type(f"{name}(38,18)" if name in ("decimal", "numeric") else name)
@@ -204,7 +123,10 @@ def _from_variant(x: str, to: SqlType, style: int | None) -> str:
             base = SqlType(name, MAX)
             stored = f"unhex({whole})"
         elif base.family == "dto":
-            stored = f"{{'t': CAST(split_part({whole}, ';', 1) AS BIGINT), 'o': CAST(split_part({whole}, ';', 2) AS SMALLINT)}}"
+            stored = (
+                f"{{'t': CAST(split_part({whole}, ';', 1) AS BIGINT), 'o': CAST(split_part({whole}, ';', 2) AS "
+                "SMALLINT)}"
+            )
         elif base.family == "dec" and to.family in ("str", "var") and name in ("decimal", "numeric"):
             base, stored = SqlType("varchar", MAX), whole
         elif base.family in ("time", "dt"):
@@ -215,7 +137,11 @@ def _from_variant(x: str, to: SqlType, style: int | None) -> str:
             branch = convert(Bound(stored, base), to, style).sql
         except SqlError:
             continue
-        if base.family in ("time", "dt", "dto") and to.family == "str" and name in ("time", "datetime2", "datetimeoffset"):
+        if (
+            base.family in ("time", "dt", "dto")
+            and to.family == "str"
+            and name in ("time", "datetime2", "datetimeoffset")
+        ):
             # As many digits as the value's own type has.
             digits = f"TRY_CAST(regexp_extract({x}.b, '(\\d+).$', 1) AS BIGINT)"
             branch = _fit(moment_text(stored, base, style or 121, digits), base, to, False)
@@ -246,9 +172,13 @@ def moment_text(x: str, source: SqlType, style: int | None, digits: str) -> str:
             return f"tds_am({x})"
         style = 121
     if style not in STYLES:
-        raise SqlError(281, f"{style} is not a valid style number when converting from {source.name} to a character string.")
+        raise SqlError(
+            281, f"{style} is not a valid style number when converting from {source.name} to a character string."
+        )
     date_format, time_format, fraction = STYLES[style]
-    local = f"({x}.t + {x}.o * 600000000::BIGINT)" if family == "dto" else f"tds_midnight({x})" if family == "date" else x
+    local = (
+        f"({x}.t + {x}.o * 600000000::BIGINT)" if family == "dto" else f"tds_midnight({x})" if family == "date" else x
+    )
     if family == "dto" and style == 127:
         local = f"{x}.t"
     ticks = f"tds_round({local}, 10000)" if source.name == "datetime" else local
@@ -280,7 +210,11 @@ def _text(x: str, source: SqlType, style: int | None, to: SqlType) -> str:
     if source.name in ("money", "smallmoney"):
         if style == 2:
             return f"CAST({x} AS VARCHAR)"
-        return f"format('{{:,}}', CAST({x} AS DECIMAL(19,2)))" if style == 1 else f"CAST(CAST({x} AS DECIMAL(19,2)) AS VARCHAR)"
+        return (
+            f"format('{{:,}}', CAST({x} AS DECIMAL(19,2)))"
+            if style == 1
+            else f"CAST(CAST({x} AS DECIMAL(19,2)) AS VARCHAR)"
+        )
     if family in ("int", "dec"):
         return f"CAST({x} AS VARCHAR)"
     if family == "flt":
@@ -306,7 +240,9 @@ def _fit(text: str, source: SqlType, to: SqlType, assign: bool) -> str:
     size = to.length
     if to.name not in ("char", "varchar", "nchar", "nvarchar") or size in (None, MAX):
         return text
-    known = source.length if source.family == "str" and source.name in ("char", "varchar", "nchar", "nvarchar") else None
+    known = (
+        source.length if source.family == "str" and source.name in ("char", "varchar", "nchar", "nvarchar") else None
+    )
     if known is None or known == MAX or known > size:
         if assign:
             text = (
@@ -348,7 +284,9 @@ def _fit_bytes(data: str | None, source: SqlType, to: SqlType, assign: bool) -> 
         return data
     if source.family in ("int", "dec"):
         # Numbers keep their low bytes and are filled on the left.
-        return f"unhex(right(lpad(hex({data}), {2 * max(size, 8)}, '0'), {2 * size}))" if to.name != "varbinary" else data
+        return (
+            f"unhex(right(lpad(hex({data}), {2 * max(size, 8)}, '0'), {2 * size}))" if to.name != "varbinary" else data
+        )
     if source.family == "bin" and source.length not in (None, MAX) and source.length <= size and to.name == "varbinary":
         return data
     if source.name == "timestamp" and to.name in ("timestamp", "binary", "varbinary") and size == 8:
@@ -366,7 +304,10 @@ def _number(x: str, source: SqlType, to: SqlType) -> str | None:
     family = source.family
     if to.name == "bit":
         if family == "str":
-            return f"CASE lower(trim({x})) WHEN 'true' THEN true WHEN 'false' THEN false ELSE CAST({x} AS INTEGER) <> 0 END"
+            return (
+                f"CASE lower(trim({x})) WHEN 'true' THEN true WHEN 'false' THEN false ELSE CAST({x} AS INTEGER) "
+                "<> 0 END"
+            )
         if family == "bin":
             return f"tds_long({x}) <> 0"
         return x if source.name == "bit" else f"({x} <> 0)" if family in ("int", "dec", "flt") else None
@@ -413,10 +354,17 @@ def _moment(value: Bound, source: SqlType, to: SqlType) -> str | None:
         return f"tds_day({ticks})"
     if to.family == "time":
         inner = f"(({ticks}) % {TICKS_PER_DAY})"
-        return inner if source.digits <= to.digits and family != "str" else f"tds_round({inner}, {units(to.digits)}) % {TICKS_PER_DAY}"
+        return (
+            inner
+            if source.digits <= to.digits and family != "str"
+            else f"tds_round({inner}, {units(to.digits)}) % {TICKS_PER_DAY}"
+        )
     if to.family == "dto":
         rounded = f"tds_round({ticks}, {units(to.digits)})"
-        return f"CASE WHEN {x} IS NOT NULL THEN {{'t': {rounded} - {offset} * 600000000::BIGINT, 'o': CAST({offset} AS SMALLINT)}} END"
+        return (
+            f"CASE WHEN {x} IS NOT NULL THEN {{'t': {rounded} - {offset} * 600000000::BIGINT, 'o': CAST({offset} "
+            "AS SMALLINT)} END"
+        )
     if to.name == "datetime":
         return ticks if source.name in ("datetime", "smalldatetime", "date") else f"tds_datetime({ticks})"
     if to.name == "smalldatetime":

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import catalog, cdc, change_tracking, constraints, storage
-from .binder import Query
+from . import catalog, cdc, change_tracking, constraints, lookup, storage
 from .catalog import ColumnDef, KeyDef, TableDef, new_object_id
 from .convert import quote
 from .engine import now_ticks
 from .errors import SqlError
 from .scan import Scanner
+from .scope import Query
 from .sqltypes import SYSTEM_TYPES, parse_type
 
 if TYPE_CHECKING:
@@ -71,15 +71,17 @@ def _create_type(session: Session, names: list[str], text: str) -> None:
     nullable = words[-2:] != ["NOT", "NULL"]
     base = text[: text.upper().rindex("NOT")] if not nullable else text.removesuffix("NULL").removesuffix("null")
     type_ = parse_type(base)
-    database, schema, name = session.split(names)
+    database, schema, name = lookup.split(session, names)
     db = database.quoted
     if session.run_sql(f"SELECT 1 FROM {db}.cat.types WHERE lower(name) = lower({quote(name)})"):
         raise SqlError(219, f"The type '{schema}.{name}' already exists, or you do not have permission to create it.")
     session.wrote = True
     number = session.run_sql(f"SELECT 257 + count(*) FROM {db}.cat.types")[0][0]
     session.run_sql(
-        f"INSERT INTO {db}.cat.types VALUES ({quote(name)}, {session.schema_id(database, schema)}, {SYSTEM_TYPES[type_.name][0]}, "
-        f"{number}, {type_.max_length}, {type_.catalog_precision}, {type_.catalog_scale}, {nullable}, {quote(str(type_))})"
+        f"INSERT INTO {db}.cat.types VALUES ({quote(name)}, {lookup.schema_id(session, database, schema)}, "
+        f"{SYSTEM_TYPES[type_.name][0]}, "
+        f"{number}, {type_.max_length}, {type_.catalog_precision}, {type_.catalog_scale}, {nullable}, "
+        f"{quote(str(type_))})"
     )
 
 
@@ -93,22 +95,30 @@ def _view(session: Session, s: Scanner, replace: bool) -> None:
     whole = s.sql[s.tokens[0].start : s.tokens[-1].end]
 
     def work() -> None:
-        old = session.find(names)
+        old = lookup.find(session, names)
         if old is not None and not replace:
             raise SqlError(2714, f"There is already an object named '{names[-1]}' in the database.", 16, 3)
         if replace and old is not None and old.kind != "V":
             raise SqlError(2010, f"Cannot perform alter on '{names[-1]}' because it is an incompatible object type.")
         query, _ = session.bind(text)
-        database, schema, name = session.split(names)
+        database, schema, name = lookup.split(session, names)
         known = session.describe(query)
         found = [
             ColumnDef(i, n, c.type, c.nullable)  # type: ignore[arg-type]
             for i, (n, c) in enumerate(zip(columns or [c.name for c in known], known, strict=True), 1)
         ]
-        view = TableDef(old.object_id if old else new_object_id(), schema, name, "V", found, definition=whole, body=text,
-                        database=database.name)
+        view = TableDef(
+            old.object_id if old else new_object_id(),
+            schema,
+            name,
+            "V",
+            found,
+            definition=whole,
+            body=text,
+            database=database.name,
+        )
         session.wrote = True
-        catalog.save(session.con, view, session.schema_id(database, schema), now_ticks())
+        catalog.save(session.con, view, lookup.schema_id(session, database, schema), now_ticks())
 
     session.atomic(work)
 
@@ -128,13 +138,26 @@ def _index(session: Session, s: Scanner) -> None:
     condition = s.until("WITH", "ON") if s.accept("WHERE") else None
 
     def work() -> None:
-        table = session.table(names).copy()
+        table = lookup.table(session, names).copy()
         if any(k.name and k.name.lower() == name.lower() for k in table.keys):
-            raise SqlError(1913, f"The operation failed because an index or statistics with name '{name}' already exists on table "
-                           f"'{table.name}'.")
+            raise SqlError(
+                1913,
+                f"The operation failed because an index or statistics with name '{name}' already exists on table "
+                f"'{table.name}'.",
+            )
         columns = [storage.key_part(table, text) for text in listed]
-        table.keys.append(KeyDef(name, "IX", table.next_index_id(clustered), columns, clustered=clustered, unique=unique,
-                                 included=[storage.key_part(table, c)[0] for c in included], filter=condition))
+        table.keys.append(
+            KeyDef(
+                name,
+                "IX",
+                table.next_index_id(clustered),
+                columns,
+                clustered=clustered,
+                unique=unique,
+                included=[storage.key_part(table, c)[0] for c in included],
+                filter=condition,
+            )
+        )
         storage.check_existing(session, table)
         storage.replace(session, table)
 
@@ -149,8 +172,12 @@ def select_into(session: Session, query: Query, used: set[str]) -> int:
     def work() -> int:
         known = session.describe(query)
         if any(not c.name for c in known):
-            raise SqlError(1038, "An object or column name is missing or empty. For SELECT INTO statements, verify each column has a "
-                           "name.", 15)
+            raise SqlError(
+                1038,
+                "An object or column name is missing or empty. For SELECT INTO statements, verify each column has a "
+                "name.",
+                15,
+            )
         columns = [
             ColumnDef(i, c.name, c.type, c.nullable, (1, 1) if c.identity else None)  # type: ignore[arg-type]
             for i, c in enumerate(known, 1)
@@ -173,7 +200,7 @@ def select_into(session: Session, query: Query, used: set[str]) -> int:
 
 
 def alter(session: Session, s: Scanner) -> Result:
-    from . import ddl_table
+    from . import alter_table
 
     s.expect("ALTER")
     if s.accept("DATABASE"):
@@ -181,7 +208,7 @@ def alter(session: Session, s: Scanner) -> Result:
         return None
     session.start_implicit()
     if s.accept("TABLE"):
-        ddl_table.alter(session, s)
+        alter_table.alter(session, s)
     elif s.accept("VIEW"):
         _view(session, s, True)
     elif s.accept("SCHEMA"):
@@ -190,7 +217,7 @@ def alter(session: Session, s: Scanner) -> Result:
         names = s.names()
 
         def work() -> None:
-            table = session.table(names).copy()
+            table = lookup.table(session, names).copy()
             table.schema = schema
             storage.replace(session, table)
 
@@ -213,8 +240,20 @@ def _database_options(session: Session, s: Scanner) -> None:
         database.read_committed_snapshot = s.next().text == "ON"
     elif s.accept("CHANGE_TRACKING"):
         change_tracking.alter_database(session, database, s)
-    elif not s.peek().text.startswith(("RECOVERY", "COMPATIBILITY_LEVEL", "AUTO_", "MULTI_USER", "SINGLE_USER", "PAGE_VERIFY",
-                                       "ANSI_", "QUERY_STORE", "READ_WRITE", "DELAYED_DURABILITY")):  # fmt: skip
+    elif not s.peek().text.startswith(
+        (
+            "RECOVERY",
+            "COMPATIBILITY_LEVEL",
+            "AUTO_",
+            "MULTI_USER",
+            "SINGLE_USER",
+            "PAGE_VERIFY",
+            "ANSI_",
+            "QUERY_STORE",
+            "READ_WRITE",
+            "DELAYED_DURABILITY",
+        )
+    ):
         raise unsupported(s)
 
 
@@ -234,7 +273,9 @@ def drop(session: Session, s: Scanner) -> Result:
             exists = s.accept("IF", "EXISTS")
             for text in s.list_of((";",)):
                 names = Scanner(text).names()
-                session.atomic(lambda names=names, letter=letter, exists=exists: _drop_object(session, names, letter, exists))
+                session.atomic(
+                    lambda names=names, letter=letter, exists=exists: _drop_object(session, names, letter, exists)
+                )
             return None
     if s.accept("SCHEMA"):
         exists = s.accept("IF", "EXISTS")
@@ -245,23 +286,35 @@ def drop(session: Session, s: Scanner) -> Result:
     elif s.accept("TYPE"):
         s.accept("IF", "EXISTS")
         name = s.names()[-1]
-        session.atomic(lambda: session.run_sql(f"DELETE FROM {session.quoted_database}.cat.types WHERE lower(name) = lower({quote(name)})"))
+        session.atomic(
+            lambda: session.run_sql(
+                f"DELETE FROM {session.quoted_database}.cat.types WHERE lower(name) = lower({quote(name)})"
+            )
+        )
     elif not s.peek().text.startswith((*PRINCIPALS, "PROC", "FUNCTION")):
         raise unsupported(s)
     return None
 
 
 def _drop_object(session: Session, names: list[str], letter: str, exists: bool) -> None:
-    table = session.find(names)
+    table = lookup.find(session, names)
     if table is None or table.kind != letter:
         if exists:
             return
-        raise SqlError(3701, f"Cannot drop the {'table' if letter == 'U' else 'view'} '{'.'.join(n for n in names if n)}', because it "
-                       "does not exist or you do not have permission.", 11, 5)
+        raise SqlError(
+            3701,
+            f"Cannot drop the {'table' if letter == 'U' else 'view'} '{'.'.join(n for n in names if n)}', because it "
+            "does not exist or you do not have permission.",
+            11,
+            5,
+        )
     if letter == "U":
         if any(child.object_id != table.object_id for child, _ in constraints.referring(session, table)):
-            raise SqlError(3726, f"Could not drop object '{'.'.join(n for n in names if n)}' because it is referenced by a FOREIGN KEY "
-                           "constraint.")
+            raise SqlError(
+                3726,
+                f"Could not drop object '{'.'.join(n for n in names if n)}' because it is referenced by a FOREIGN KEY "
+                "constraint.",
+            )
         change_tracking.dropped(session, table)
         cdc.dropped(session, table)
     storage.drop(session, table)
@@ -273,7 +326,9 @@ def _drop_schema(session: Session, name: str, exists: bool) -> None:
     if not found:
         if exists:
             return
-        raise SqlError(15151, f"Cannot drop the schema '{name}', because it does not exist or you do not have permission.")
+        raise SqlError(
+            15151, f"Cannot drop the schema '{name}', because it does not exist or you do not have permission."
+        )
     inside = session.run_sql(f"SELECT name FROM {db}.cat.objects WHERE schema_id = {found[0][0]} LIMIT 1")
     if inside:
         raise SqlError(3729, f"Cannot drop schema '{name}' because it is being referenced by object '{inside[0][0]}'.")
@@ -287,16 +342,19 @@ def _drop_index(session: Session, s: Scanner) -> None:
     name, owner = (names[-1], s.names()) if s.accept("ON") else (names[-1], names[:-1])
 
     def work() -> None:
-        table = session.table(owner).copy()
+        table = lookup.table(session, owner).copy()
         kept = [k for k in table.keys if k.kind != "IX" or k.name.lower() != name.lower()]
         if len(kept) == len(table.keys):
             if exists:
                 return
-            raise SqlError(3701, f"Cannot drop the index '{table.name}.{name}', because it does not exist or you do not have "
-                           "permission.", 11, 7)
+            raise SqlError(
+                3701,
+                f"Cannot drop the index '{table.name}.{name}', because it does not exist or you do not have "
+                "permission.",
+                11,
+                7,
+            )
         table.keys = kept
         storage.replace(session, table)
 
     session.atomic(work)
-
-

@@ -1,6 +1,7 @@
 """CREATE TABLE and ALTER TABLE: columns, keys, references, checks, defaults.
 
-Microsoft Learn, "CREATE TABLE (Transact-SQL)" and "ALTER TABLE (Transact-SQL)". What is left out is refused by its word.
+Microsoft Learn, "CREATE TABLE (Transact-SQL)" and "ALTER TABLE (Transact-SQL)". What is left out is
+refused by its word.
 """
 
 from __future__ import annotations
@@ -8,20 +9,37 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
-from . import change_tracking, constraints, storage
-from .binder import Binder, Scope, Source
+from . import lookup, storage
+from .binder import Binder
 from .catalog import CheckDef, ColumnDef, ForeignKeyDef, KeyDef, TableDef, new_object_id
-from .convert import convert
 from .dialect import parse_expression
 from .errors import SqlError
 from .scan import Scanner, tokenize
+from .scope import Scope, Source
 
 if TYPE_CHECKING:
     from .session import Session
 
 ACTIONS = {"NO": 0, "CASCADE": 1, "SET NULL": 2, "SET DEFAULT": 3}
-STOPS = (",", "CONSTRAINT", "NOT", "NULL", "PRIMARY", "UNIQUE", "CHECK", "REFERENCES", "FOREIGN", "IDENTITY", "COLLATE", "WITH", "FOR",
-         "DEFAULT", "ROWGUIDCOL", "SPARSE", "INDEX")  # fmt: skip
+STOPS = (
+    ",",
+    "CONSTRAINT",
+    "NOT",
+    "NULL",
+    "PRIMARY",
+    "UNIQUE",
+    "CHECK",
+    "REFERENCES",
+    "FOREIGN",
+    "IDENTITY",
+    "COLLATE",
+    "WITH",
+    "FOR",
+    "DEFAULT",
+    "ROWGUIDCOL",
+    "SPARSE",
+    "INDEX",
+)
 
 
 def create(session: Session, s: Scanner) -> None:
@@ -29,8 +47,8 @@ def create(session: Session, s: Scanner) -> None:
     names = s.names()
     body = Scanner(s.parenthesised())
     table = storage.new_table(session, names, [])
-    _elements(session, table, body)
-    _compute_types(session, table)
+    elements(session, table, body)
+    compute_types(session, table)
     storage.create(session, table)
 
 
@@ -38,7 +56,7 @@ def system_name(prefix: str, table: TableDef) -> str:
     return f"{prefix}__{table.name[:20]}__{uuid.uuid4().hex[:16].upper()}"
 
 
-def _elements(session: Session, table: TableDef, s: Scanner, not_trusted: bool = False) -> None:
+def elements(session: Session, table: TableDef, s: Scanner, not_trusted: bool = False) -> None:
     """Columns and constraints, separated by commas."""
     while not s.done:
         name = s.name() if s.accept("CONSTRAINT") else None
@@ -61,18 +79,22 @@ def _elements(session: Session, table: TableDef, s: Scanner, not_trusted: bool =
 def _column(session: Session, table: TableDef, s: Scanner) -> None:
     name = s.name()
     if table.column(name) is not None:
-        raise SqlError(2705, f"Column names in each table must be unique. Column name '{name}' in table '{table.name}' is specified more "
-                       "than once.")
-    column = ColumnDef(table.next_column_id(), name, session.type_named("int"))
+        raise SqlError(
+            2705,
+            f"Column names in each table must be unique. Column name '{name}' in table '{table.name}' is specified "
+            "more "
+            "than once.",
+        )
+    column = ColumnDef(table.next_column_id(), name, lookup.type_named(session, "int"))
     table.columns.append(column)
     if s.accept("AS"):
         column.computed = f"({_bracketed(table, s.until(',', 'PERSISTED'))})"
         column.persisted = s.accept("PERSISTED")
     elif s.sees("TIMESTAMP") or s.peek().kind == "end" or s.sees(","):
         s.accept("TIMESTAMP")
-        column.type = session.type_named("timestamp")
+        column.type = lookup.type_named(session, "timestamp")
     else:
-        column.type, column.alias_id, column.nullable = session.column_type(_type_text(s))
+        column.type, column.alias_id, column.nullable = lookup.column_type(session, type_text(s))
     constraint = None
     while not s.done and not s.sees(","):
         if s.accept("NOT", "NULL"):
@@ -98,7 +120,7 @@ def _column(session: Session, table: TableDef, s: Scanner) -> None:
         constraint = None
 
 
-def _type_text(s: Scanner) -> str:
+def type_text(s: Scanner) -> str:
     start = s.peek().start
     s.names()
     if s.sees("PRECISION") or s.sees("VARYING"):
@@ -116,7 +138,9 @@ def _default_text(s: Scanner) -> str:
     while text.startswith("(") and text.endswith(")") and _one_pair(text):
         text = text[1:-1].strip()
     tokens = tokenize(text)
-    number = len(tokens) == 1 and tokens[0].kind == "number" or len(tokens) == 2 and tokens[0].text in "+-" and tokens[1].kind == "number"
+    number = (len(tokens) == 1 and tokens[0].kind == "number") or (
+        len(tokens) == 2 and tokens[0].text in "+-" and tokens[1].kind == "number"
+    )
     return f"(({text}))" if number else f"({text})"
 
 
@@ -147,7 +171,9 @@ def _bracketed(table: TableDef, text: str) -> str:
     return out + text[at:]
 
 
-def _constraint(session: Session, table: TableDef, s: Scanner, name: str | None, column: ColumnDef | None, not_trusted: bool) -> None:
+def _constraint(
+    session: Session, table: TableDef, s: Scanner, name: str | None, column: ColumnDef | None, not_trusted: bool
+) -> None:
     if s.sees("PRIMARY") or s.sees("UNIQUE"):
         primary = s.accept("PRIMARY", "KEY") or not s.accept("UNIQUE")
         _key(table, s, name, column, primary)
@@ -156,23 +182,54 @@ def _constraint(session: Session, table: TableDef, s: Scanner, name: str | None,
     if s.accept("CHECK"):
         s.accept("NOT", "FOR", "REPLICATION")
         text = s.parenthesised()
-        table.checks.append(CheckDef(new_object_id(), name or system_name("CK", table), f"({_bracketed(table, text)})",
-                                     column.column_id if column else 0, not_trusted=not_trusted))
+        table.checks.append(
+            CheckDef(
+                new_object_id(),
+                name or system_name("CK", table),
+                f"({_bracketed(table, text)})",
+                column.column_id if column else 0,
+                not_trusted=not_trusted,
+            )
+        )
         return
-    mine = [column] if column else [storage.column_of(table, Scanner(c).name()) for c in Scanner(s.parenthesised()).list_of()]
+    mine = (
+        [column]
+        if column
+        else [storage.column_of(table, Scanner(c).name()) for c in Scanner(s.parenthesised()).list_of()]
+    )
     s.expect("REFERENCES")
     names = s.names()
-    parent = table if names[-1].lower() == table.name.lower() and (len(names) == 1 or names[-2].lower() == table.schema.lower()) else \
-        session.table(names if len(names) > 1 else [table.schema, *names] if session.find([table.schema, *names]) else names)
+    parent = (
+        table
+        if names[-1].lower() == table.name.lower() and (len(names) == 1 or names[-2].lower() == table.schema.lower())
+        else lookup.table(
+            session,
+            names
+            if len(names) > 1
+            else [table.schema, *names]
+            if lookup.find(session, [table.schema, *names])
+            else names,
+        )
+    )
     if s.sees("("):
         theirs = [storage.column_of(parent, Scanner(c).name()).column_id for c in Scanner(s.parenthesised()).list_of()]
     else:
         theirs = [c for c, _ in parent.primary_key.columns] if parent.primary_key else []
     if not any(k.unique and {c for c, _ in k.columns} == set(theirs) for k in parent.keys):
-        raise SqlError(1776, f"There are no primary or candidate keys in the referenced table '{parent.schema}.{parent.name}' that match "
-                       f"the referencing column list in the foreign key '{name}'.")
-    key = ForeignKeyDef(new_object_id(), name or system_name("FK", table), [c.column_id for c in mine], parent.object_id, theirs,
-                        not_trusted=not_trusted)
+        raise SqlError(
+            1776,
+            f"There are no primary or candidate keys in the referenced table '{parent.schema}.{parent.name}' that "
+            "match "
+            f"the referencing column list in the foreign key '{name}'.",
+        )
+    key = ForeignKeyDef(
+        new_object_id(),
+        name or system_name("FK", table),
+        [c.column_id for c in mine],
+        parent.object_id,
+        theirs,
+        not_trusted=not_trusted,
+    )
     while s.accept("ON"):
         event = s.next().text
         word = s.next().text
@@ -200,9 +257,18 @@ def _key(table: TableDef, s: Scanner, name: str | None, column: ColumnDef | None
             raise SqlError(1779, f"Table '{table.name}' already has a primary key defined on it.")
         for column_id, _ in columns:
             table.by_id(column_id).nullable = False
-        clustered = clustered or not plain and not any(k.clustered for k in table.keys)
-    table.keys.append(KeyDef(name or system_name("PK" if primary else "UQ", table), "PK" if primary else "UQ",
-                             table.next_index_id(clustered), columns, new_object_id(), clustered, system_named=name is None))
+        clustered = clustered or (not plain and not any(k.clustered for k in table.keys))
+    table.keys.append(
+        KeyDef(
+            name or system_name("PK" if primary else "UQ", table),
+            "PK" if primary else "UQ",
+            table.next_index_id(clustered),
+            columns,
+            new_object_id(),
+            clustered,
+            system_named=name is None,
+        )
+    )
 
 
 def scope_of(table: TableDef) -> Scope:
@@ -210,141 +276,8 @@ def scope_of(table: TableDef) -> Scope:
     return Scope(None, [Source(table.name, columns, (table.schema, table.name))])
 
 
-def _compute_types(session: Session, table: TableDef) -> None:
+def compute_types(session: Session, table: TableDef) -> None:
     for column in table.columns:
         if column.computed is not None:
             bound = Binder(session).value(parse_expression(column.computed), scope_of(table))
             column.type = bound.type or column.type
-
-
-# --- ALTER TABLE
-
-
-def alter(session: Session, s: Scanner) -> None:
-    names = s.names()
-    if s.accept("REBUILD") or s.accept("SET"):
-        return
-    if s.sees("ENABLE") or s.sees("DISABLE"):
-        change_tracking.alter_table(session, names, s)
-        return
-    session.atomic(lambda: _alter(session, names, Scanner(s.sql, s.tokens[s.at :])))
-
-
-def _alter(session: Session, names: list[str], s: Scanner) -> None:
-    table = session.table(names).copy()
-    unchecked = s.accept("WITH", "NOCHECK")
-    s.accept("WITH", "CHECK")
-    if s.accept("ADD"):
-        s.accept("COLUMN")
-        _add(session, table, s, unchecked)
-    elif s.accept("ALTER", "COLUMN"):
-        _alter_column(session, table, s)
-    elif s.accept("DROP", "COLUMN"):
-        exists = s.accept("IF", "EXISTS")
-        _drop_columns(session, table, [Scanner(c).name() for c in s.list_of()], exists)
-    elif s.accept("DROP"):
-        s.accept("CONSTRAINT")
-        exists = s.accept("IF", "EXISTS")
-        for text in s.list_of():
-            _drop_constraint(session, table, Scanner(text).name(), exists)
-    elif s.sees("CHECK") or s.sees("NOCHECK"):
-        _enable(table, s.next().text == "NOCHECK", unchecked, s)
-    else:
-        raise SqlError(40517, f"the stand-in does not support: ALTER TABLE {table.name} {s.rest()[:80]}")
-    storage.replace(session, table, getattr(s, "values", None))
-
-
-def _add(session: Session, table: TableDef, s: Scanner, unchecked: bool) -> None:
-    before = {c.column_id for c in table.columns}
-    rules = len(table.keys) + len(table.checks) + len(table.foreign_keys)
-    _elements(session, table, s, unchecked)
-    _compute_types(session, table)
-    values = {}
-    for column in table.columns:
-        if column.column_id in before:
-            continue
-        value = f"CAST(NULL AS {column.type.stored})"
-        if column.identity:
-            value = f"CAST({column.identity[0]} + {column.identity[1]} * (row_number() OVER () - 1) AS {column.type.stored})"
-        elif column.computed is not None:
-            value = convert(Binder(session).value(parse_expression(column.computed), scope_of(table)), column.type).sql
-        elif column.is_rowversion:
-            count = session.run_sql(f"SELECT count(*) FROM {table.sql}")[0][0]
-            value = f"unhex(tds_hex8({session.take_rowversions(table, count)} + row_number() OVER () - 1))"
-        elif column.default is not None and not column.nullable:
-            value = convert(Binder(session).value(parse_expression(column.default), Scope()), column.type, assign=True).sql
-        elif not column.nullable and session.run_sql(f"SELECT 1 FROM {table.sql} LIMIT 1"):
-            raise SqlError(4901, "ALTER TABLE only allows columns to be added that can contain nulls, or have a DEFAULT definition "
-                           f"specified. Column '{column.name}' cannot be added to non-empty table '{table.name}'.")
-        values[column.column_id] = value
-    s.values = values  # type: ignore[attr-defined]
-    if not values and not unchecked and len(table.keys) + len(table.checks) + len(table.foreign_keys) > rules:
-        storage.check_existing(session, table)
-    for column in table.columns:
-        if column.identity and column.column_id in values:
-            count = session.run_sql(f"SELECT count(*) FROM {table.sql}")[0][0]
-            session.engine.take_identity(table, column, count)
-
-
-def _alter_column(session: Session, table: TableDef, s: Scanner) -> None:
-    column = storage.column_of(table, s.name())
-    if any(column.column_id in (c for c, _ in k.columns) for k in table.keys if k.kind == "PK"):
-        raise SqlError(5074, f"The object '{table.primary_key.name}' is dependent on column '{column.name}'.")  # type: ignore[union-attr]
-    old = table.copy().by_id(column.column_id)
-    column.type, column.alias_id, _ = session.column_type(_type_text(s))
-    if s.accept("COLLATE"):
-        s.name()
-    column.nullable = not s.accept("NOT", "NULL")
-    if not column.nullable and session.run_sql(f"SELECT 1 FROM {table.sql} WHERE {column.physical} IS NULL LIMIT 1"):
-        raise SqlError(515, f"Cannot insert the value NULL into column '{column.name}', table '{table.database}.{table.schema}."
-                       f"{table.name}'; column does not allow nulls. UPDATE fails.", 16, 2)
-    s.values = {column.column_id: storage.converted(column, old)}  # type: ignore[attr-defined]
-
-
-def _drop_columns(session: Session, table: TableDef, names: list[str], exists: bool) -> None:
-    for name in names:
-        column = table.column(name)
-        if column is None:
-            if exists:
-                continue
-            raise SqlError(4924, f"ALTER TABLE DROP COLUMN failed because column '{name}' does not exist in table '{table.name}'.")
-        users = [k.name for k in table.keys if column.column_id in (*(c for c, _ in k.columns), *k.included)]
-        users += [f.name for f in table.foreign_keys if column.column_id in f.columns]
-        users += [c.name for c in table.checks if f"[{column.name}]".lower() in c.definition.lower()]
-        users += [c.name for c in table.columns if f"[{column.name}]".lower() in (c.computed or "").lower()]
-        if column.default_name:
-            users.append(column.default_name)
-        if users:
-            raise SqlError(5074, f"The object '{users[0]}' is dependent on column '{name}'.")
-        table.columns.remove(column)
-
-
-def _drop_constraint(session: Session, table: TableDef, name: str, exists: bool) -> None:
-    lower = name.lower()
-    found = [x for x in (*table.keys, *table.foreign_keys, *table.checks) if x.name.lower() == lower]
-    for column in table.columns:
-        if (column.default_name or "").lower() == lower:
-            column.default = column.default_name = None
-            column.default_id = 0
-            return
-    if not found:
-        if exists:
-            return
-        raise SqlError(3728, f"'{name}' is not a constraint.")
-    if isinstance(found[0], KeyDef) and any(
-        {c for c, _ in found[0].columns} == set(f.referenced_columns) for child, k in constraints.referring(session, table)
-        for f in child.foreign_keys if f.object_id == k):
-        raise SqlError(3725, f"The constraint '{name}' is being referenced by table, foreign key constraint.")
-    for held in (table.keys, table.foreign_keys, table.checks):
-        held[:] = [x for x in held if x.name.lower() != lower]  # type: ignore[attr-defined]
-
-
-def _enable(table: TableDef, disabled: bool, unchecked: bool, s: Scanner) -> None:
-    s.expect("CONSTRAINT")
-    names = None if s.accept("ALL") else {Scanner(t).name().lower() for t in s.list_of()}
-    for rule in (*table.foreign_keys, *table.checks):
-        if names is None or rule.name.lower() in names:
-            rule.disabled = disabled
-            rule.not_trusted = disabled or unchecked or rule.not_trusted
-
-

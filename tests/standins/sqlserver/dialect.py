@@ -7,6 +7,7 @@ needs what was said, so every call stays a plain call, and CAST and CONVERT beco
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import ClassVar
 
 from sqlglot import exp, tokens
 from sqlglot.dialects.tsql import TSQL
@@ -59,8 +60,8 @@ def _change_table(parser: TSQLParser) -> exp.Expression:
 
 
 class StandInParser(TSQLParser):
-    FUNCTIONS = {}
-    FUNCTION_PARSERS = {
+    FUNCTIONS: ClassVar = {}
+    FUNCTION_PARSERS: ClassVar = {
         "CAST": _cast(False),
         "TRY_CAST": _cast(True),
         "CONVERT": _convert(False),
@@ -80,13 +81,13 @@ class StandIn(TSQL):
     Parser = StandInParser
 
     class Tokenizer(TSQL.Tokenizer):
-        QUOTES = ["'"]
-        COMMANDS: set[TokenType] = set()
-        KEYWORDS = {
+        QUOTES: ClassVar = ["'"]
+        COMMANDS: ClassVar = set()
+        KEYWORDS: ClassVar = {
             k: v
             for k, v in TSQL.Tokenizer.KEYWORDS.items()
             if v not in (TokenType.COMMAND, TokenType.CURRENT_USER)
-            and not (k in ("TIMESTAMP", "ROWVERSION", "XML", "IMAGE", "MONEY", "NTEXT", "TEXT", "OBJECT", "MAP", "LIST"))
+            and k not in ("TIMESTAMP", "ROWVERSION", "XML", "IMAGE", "MONEY", "NTEXT", "TEXT", "OBJECT", "MAP", "LIST")
         }
 
 

@@ -1,30 +1,27 @@
-"""INSERT, UPDATE, DELETE, TRUNCATE: each statement's rows are staged with their old and new values, checked, then applied.
+"""INSERT, UPDATE, DELETE, TRUNCATE: rows are staged with their old and new values, checked, then applied.
 
-The staged rows (`temp.main.staged`: `_rid`, `_op`, `o<column>` and `n<column>`) are all that constraints, OUTPUT, change
-tracking and change data capture need to see, and nothing of the table has changed when a check fails.
+The staged rows (`temp.main.staged`: `_rid`, `_op`, `o<column>` and `n<column>`) are all that constraints, OUTPUT,
+change tracking and change data capture need to see, and nothing of the table has changed when a check fails.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from . import cdc, change_tracking, constraints
-from .binder import Binder, OutColumn, Query, Scope, Source
+from . import change_tracking, constraints, lookup, server_functions, staging
+from .binder import Binder
 from .catalog import ColumnDef, TableDef
 from .convert import Bound, convert
 from .dialect import parse, parse_expression
 from .errors import SqlError, invalid_column, syntax
 from .scan import Scanner
+from .scope import OutColumn, Query, Scope
 
 if TYPE_CHECKING:
     from .session import Session
-
-STAGED = "temp.main.staged"
-OUTPUTS = "temp.main.outputs"
 
 
 def head(s: Scanner, word: str) -> str:
@@ -55,10 +52,10 @@ def target_name(s: Scanner) -> tuple[list[str], str]:
 
 
 def writable(session: Session, names: list[str]) -> TableDef:
-    table = session.table(names)
+    table = lookup.table(session, names)
     if table.kind != "U":
         raise SqlError(40517, f"the stand-in does not support: writing through the view {table.name}")
-    session.check_snapshot(table)
+    lookup.check_snapshot(session, table)
     return table
 
 
@@ -91,17 +88,20 @@ def insert(session: Session, s: Scanner) -> tuple[str, int] | None:
             if len(query.columns) != len(columns):
                 raise SqlError(213, "Column name or number of supplied values does not match table definition.")
         stage_insert(session, binder, table, query, columns)
-        return apply(session, table, "INSERT", output)
+        return staging.apply(session, table, "INSERT", output)
 
-    return "INSERT", run_change(session, work)
+    return "INSERT", staging.run_change(session, work)
 
 
 def insert_columns(session: Session, table: TableDef, listed: list[str] | None) -> list[ColumnDef]:
     explicit = session.identity_insert == table.object_id
     if listed is None:
         if explicit and any(c.identity for c in table.columns):
-            raise SqlError(8101, f"An explicit value for the identity column in table '{table.name}' can only be specified when a "
-                           "column list is used and IDENTITY_INSERT is ON.")
+            raise SqlError(
+                8101,
+                f"An explicit value for the identity column in table '{table.name}' can only be specified when a "
+                "column list is used and IDENTITY_INSERT is ON.",
+            )
         return [c for c in table.columns if not c.identity and c.computed is None]
     out = []
     for name in listed:
@@ -109,15 +109,25 @@ def insert_columns(session: Session, table: TableDef, listed: list[str] | None) 
         if column is None:
             invalid_column(name)
         if column.computed is not None:
-            raise SqlError(271, f'The column "{name}" cannot be modified because it is either a computed column or is the result '
-                           "of a UNION operator.")
+            raise SqlError(
+                271,
+                f'The column "{name}" cannot be modified because it is either a computed column or is the result '
+                "of a UNION operator.",
+            )
         if column.identity and not explicit:
-            raise SqlError(544, f"Cannot insert explicit value for identity column in table '{table.name}' when IDENTITY_INSERT is "
-                           "set to OFF.")
+            raise SqlError(
+                544,
+                f"Cannot insert explicit value for identity column in table '{table.name}' when IDENTITY_INSERT is "
+                "set to OFF.",
+            )
         out.append(column)
     if explicit and not any(c.identity for c in out):
-        raise SqlError(545, f"Explicit value must be specified for identity column in table '{table.name}' either when "
-                       "IDENTITY_INSERT is set to ON or when a replication user is inserting into a NOT FOR REPLICATION identity column.")
+        raise SqlError(
+            545,
+            f"Explicit value must be specified for identity column in table '{table.name}' either when "
+            "IDENTITY_INSERT is set to ON or when a replication user is inserting into a NOT FOR REPLICATION "
+            "identity column.",
+        )
     return out
 
 
@@ -141,8 +151,11 @@ def stage_insert(session: Session, binder: Binder, table: TableDef, query: Query
         at = given.get(column.column_id)
         if at is not None:
             if column.is_rowversion and query.columns[at].type is not None:
-                raise SqlError(273, "Cannot insert an explicit value into a timestamp column. Use INSERT with a column list to "
-                               "exclude the timestamp column, or insert a DEFAULT into the timestamp column.")
+                raise SqlError(
+                    273,
+                    "Cannot insert an explicit value into a timestamp column. Use INSERT with a column list to "
+                    "exclude the timestamp column, or insert a DEFAULT into the timestamp column.",
+                )
             value = convert(Bound(f"k{at}", query.columns[at].type), column.type, assign=True).sql
         elif column.default is not None:
             value = default_of(binder, column)
@@ -151,18 +164,16 @@ def stage_insert(session: Session, binder: Binder, table: TableDef, query: Query
         parts.append(f"{value} AS n{column.column_id}")
     olds = [f"CAST(NULL AS {c.type.stored}) AS o{c.column_id}" for c in table.columns]
     places = ", ".join(f"k{i}" for i in range(len(query.columns)))
-    stage(session, f"SELECT CAST(NULL AS BIGINT) AS _rid, 'I' AS _op, {', '.join(parts + olds)} FROM ({query.sql}) AS q({places})",
-           binder.used)
+    staging.stage(
+        session,
+        f"SELECT CAST(NULL AS BIGINT) AS _rid, 'I' AS _op, {', '.join(parts + olds)} FROM ({query.sql}) AS q({places})",
+        binder.used,
+    )
 
 
 def default_of(binder: Binder, column: ColumnDef) -> str:
     """The column's default as DuckDB SQL."""
     return convert(binder.value(parse_expression(column.default or "NULL"), Scope()), column.type, assign=True).sql
-
-
-def stage(session: Session, sql: str, used: set[str], head: str = "") -> None:
-    """Keeps the rows, numbered from 0 in their order (`_n`): rowid does not begin at 0 within a transaction."""
-    session.run_sql(f"CREATE OR REPLACE TEMP TABLE staged AS {head}SELECT *, row_number() OVER () - 1 AS _n FROM ({sql})", used)
 
 
 # --- UPDATE and DELETE
@@ -185,14 +196,16 @@ def update(session: Session, s: Scanner) -> tuple[str, int] | None:
         parts = [f"{at}.rowid AS _rid", "'U' AS _op", *old_and_new(table, at, sets)]
         parts += [f"{convert(value, kind).sql} AS v{i}" for i, (_, kind, value) in enumerate(variables)]
         once = f" QUALIFY row_number() OVER (PARTITION BY {at}.rowid) = 1" if source else ""
-        stage(session, f"SELECT {', '.join(parts)}{found.rows}{once}{_limit(session, top)}", found.binder.used, found.head)
-        count = apply(session, table, "UPDATE", output, set(sets))
+        staging.stage(
+            session, f"SELECT {', '.join(parts)}{found.rows}{once}{_limit(session, top)}", found.binder.used, found.head
+        )
+        count = staging.apply(session, table, "UPDATE", output, set(sets))
         for i, (name, kind, _) in enumerate(variables):
-            if last := session.run_sql(f"SELECT v{i} FROM {STAGED} ORDER BY _n DESC LIMIT 1"):
+            if last := session.run_sql(f"SELECT v{i} FROM {staging.STAGED} ORDER BY _n DESC LIMIT 1"):
                 session.variables[name] = (kind, last[0][0])
         return count
 
-    return "UPDATE", run_change(session, work)
+    return "UPDATE", staging.run_change(session, work)
 
 
 def delete(session: Session, s: Scanner) -> tuple[str, int] | None:
@@ -211,10 +224,12 @@ def delete(session: Session, s: Scanner) -> tuple[str, int] | None:
         olds = [f"{at}.{c.physical} AS o{c.column_id}" for c in table.columns]
         once = f" QUALIFY row_number() OVER (PARTITION BY {at}.rowid) = 1" if source else ""
         listed = ", ".join([f"{at}.rowid AS _rid", "'D' AS _op", *olds, *news])
-        stage(session, f"SELECT {listed}{found.rows}{once}{_limit(session, top)}", found.binder.used, found.head)
-        return apply(session, table, "DELETE", output)
+        staging.stage(
+            session, f"SELECT {listed}{found.rows}{once}{_limit(session, top)}", found.binder.used, found.head
+        )
+        return staging.apply(session, table, "DELETE", output)
 
-    return "DELETE", run_change(session, work)
+    return "DELETE", staging.run_change(session, work)
 
 
 def _clauses(s: Scanner) -> tuple[str, str, str]:
@@ -235,7 +250,7 @@ def _limit(session: Session, top: str) -> str:
 
 @dataclass
 class Located:
-    """The rows that a statement touches: the names in reach, the target, its place in FROM, WITH, and FROM ... WHERE."""
+    """What a statement touches: the names in reach, the target, its place in FROM, WITH, and FROM ... WHERE."""
 
     binder: Binder
     scope: Scope
@@ -245,9 +260,7 @@ class Located:
     rows: str
 
 
-def _located(
-    session: Session, prefix: str, names: list[str], text: str, source: str, where: str
-) -> Located:
+def _located(session: Session, prefix: str, names: list[str], text: str, source: str, where: str) -> Located:
     binder, scope = Binder(session), Scope()
     tree = parse(f"{prefix}SELECT 1 FROM {source or text}" + (f" WHERE {where}" if where else ""))
     with_, rows = binder.head(tree, scope), binder.sources(tree, scope)
@@ -274,7 +287,9 @@ def bind_sets(
             s.expect("=")
             if s.peek().kind in ("word", "quoted") and s.peek(1).text == "=":
                 raise SqlError(40517, f"the stand-in does not support: {text}")
-            variables.append((name, session.variable_type(name), binder.value(parse_expression(s.rest()), scope)))
+            variables.append(
+                (name, server_functions.variable_type(session, name), binder.value(parse_expression(s.rest()), scope))
+            )
             continue
         name = s.names()[-1]
         column = table.column(name)
@@ -283,8 +298,11 @@ def bind_sets(
         if column.identity:
             raise SqlError(8102, f"Cannot update identity column '{name}'.")
         if column.computed is not None:
-            raise SqlError(271, f'The column "{name}" cannot be modified because it is either a computed column or is the result '
-                           "of a UNION operator.")
+            raise SqlError(
+                271,
+                f'The column "{name}" cannot be modified because it is either a computed column or is the result '
+                "of a UNION operator.",
+            )
         if column.is_rowversion:
             raise SqlError(272, "Cannot update a timestamp column.")
         op = s.next().text
@@ -300,111 +318,10 @@ def bind_sets(
 def old_and_new(table: TableDef, at: str, sets: dict[int, Bound]) -> list[str]:
     olds = [f"{at}.{c.physical} AS o{c.column_id}" for c in table.columns]
     news = [
-        f"{sets[c.column_id].sql if c.column_id in sets else f'{at}.{c.physical}'} AS n{c.column_id}" for c in table.columns
+        f"{sets[c.column_id].sql if c.column_id in sets else f'{at}.{c.physical}'} AS n{c.column_id}"
+        for c in table.columns
     ]
     return olds + news
-
-
-# --- what all of them end with
-
-
-def run_change(session: Session, work: Callable[[], int]) -> int:
-    """Runs the statement in its transaction, and sends what OUTPUT asked for."""
-    session.output = None
-    count = int(session.atomic(work))
-    if session.output is not None:
-        columns, session.output = session.output, None
-        session.answer(Query(f"FROM {OUTPUTS}", columns), set())
-    return count
-
-
-def apply(session: Session, table: TableDef, word: str, output: str = "", changed: set[int] | None = None) -> int:
-    """Completes, checks, applies and records the staged rows; how many they are.
-
-    changed: ids of the columns that an UPDATE set, None for all.
-    """
-    count = int(session.run_sql(f"SELECT count(*) FROM {STAGED}")[0][0])
-    if count:
-        _generate(session, table, changed)
-        constraints.check(session, table, word, changed)
-    if output:
-        _output(session, table, output)
-    if count:
-        session.wrote_into(table)
-        _write(session, table, changed)
-        if table.tracked:
-            change_tracking.record(session, table, changed)
-        if table.captured:
-            cdc.record(session, table)
-    return count
-
-
-def _generate(session: Session, table: TableDef, changed: set[int] | None) -> None:
-    """Identity values, row versions and computed columns of the staged rows."""
-    identity = next((c for c in table.columns if c.identity), None)
-    if identity is not None and changed is None:
-        explicit = session.identity_insert == table.object_id
-        place = f"n{identity.column_id}"
-        if explicit:
-            high = session.run_sql(f"SELECT max({place}), min({place}) FROM {STAGED} WHERE _op = 'I'")[0]
-            session.engine.raise_identity(table, identity, high[0 if identity.identity[1] > 0 else 1])
-            last = session.run_sql(f"SELECT {place} FROM {STAGED} WHERE _op = 'I' ORDER BY _n DESC LIMIT 1")
-        else:
-            new = session.run_sql(f"SELECT count(*) FROM {STAGED} WHERE _op = 'I'")[0][0]
-            first = session.engine.take_identity(table, identity, new)
-            step = identity.identity[1]
-            session.run_sql(
-                f"UPDATE {STAGED} SET {place} = {first} + {step} * r.i FROM (SELECT _n AS at, row_number() OVER (ORDER BY _n) - 1 AS i "
-                f"FROM {STAGED} WHERE _op = 'I') r WHERE r.at = staged._n"
-            )
-            last = [(first + step * (new - 1),)] if new else []
-        if last:
-            session.identity = int(last[0][0])
-    version = next((c for c in table.columns if c.is_rowversion), None)
-    if version is not None:
-        count = int(session.run_sql(f"SELECT count(*) FROM {STAGED}")[0][0])
-        first = session.take_rowversions(table, count)
-        session.run_sql(f"UPDATE {STAGED} SET n{version.column_id} = unhex(tds_hex8({first} + _n)) WHERE _op <> 'D'")
-    computed = [c for c in table.columns if c.computed is not None]
-    if computed:
-        binder, scope = Binder(session), staged_scope(table)
-        sets = ", ".join(
-            f"n{c.column_id} = {convert(binder.value(parse_expression(c.computed or ''), scope), c.type).sql}" for c in computed
-        )
-        session.run_sql(f"UPDATE {STAGED} SET {sets} WHERE _op <> 'D'", binder.used)
-
-
-def staged_scope(table: TableDef, prefix: str = "n", alias: str = "") -> Scope:
-    """The table's columns as the staged rows have them."""
-    columns = [(c.name, f"{prefix}{c.column_id}", c.type, c) for c in table.columns]
-    return Scope(None, [Source(alias or table.name, columns, (table.schema, table.name))])
-
-
-def _output(session: Session, table: TableDef, text: str) -> None:
-    if " INTO " in f" {' '.join(text.upper().split())} ":
-        raise SqlError(40517, f"the stand-in does not support: OUTPUT {text}")
-    scope = Scope(None, [staged_scope(table, "n", "inserted").sources[0], staged_scope(table, "o", "deleted").sources[0]])
-    action = "CASE _op WHEN 'I' THEN 'INSERT' WHEN 'U' THEN 'UPDATE' ELSE 'DELETE' END"
-    scope.sources.append(Source("", [("$action", action, session.type_named("nvarchar(10)"), None)]))
-    binder = Binder(session)
-    outs = [pair for item in parse("SELECT " + text).expressions for pair in binder.item(item, scope)]
-    listed = ", ".join(f"{bound.sql} AS k{i}" for i, (bound, _) in enumerate(outs))
-    session.run_sql(f"CREATE OR REPLACE TEMP TABLE outputs AS SELECT {listed} FROM {STAGED}", binder.used)
-    session.output = [column for _, column in outs]
-
-
-def _write(session: Session, table: TableDef, changed: set[int] | None) -> None:
-    ops = {row[0] for row in session.run_sql(f"SELECT DISTINCT _op FROM {STAGED}")}
-    if "D" in ops:
-        session.run_sql(f"DELETE FROM {table.sql} WHERE rowid IN (SELECT _rid FROM {STAGED} WHERE _op = 'D')")
-    if "U" in ops:
-        made = [c for c in table.columns if changed is None or c.column_id in changed or c.is_rowversion or c.computed is not None]
-        sets = ", ".join(f"{c.physical} = s.n{c.column_id}" for c in made if not c.identity)
-        session.run_sql(f"UPDATE {table.sql} SET {sets} FROM {STAGED} s WHERE {table.physical}.rowid = s._rid AND s._op = 'U'")
-    if "I" in ops:
-        names = ", ".join(c.physical for c in table.columns)
-        values = ", ".join(f"n{c.column_id}" for c in table.columns)
-        session.run_sql(f"INSERT INTO {table.sql} ({names}) SELECT {values} FROM {STAGED} WHERE _op = 'I'")
 
 
 def truncate(session: Session, s: Scanner) -> tuple[str, int] | None:

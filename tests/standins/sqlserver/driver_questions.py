@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from . import lookup
 from .errors import SqlError
 from .scan import Scanner
 from .sqltypes import BIT, INT, SMALLINT, STRINGS, SYSNAME, SYSTEM_TYPES, TINYINT, SqlType, parse_type
@@ -156,7 +157,7 @@ def _of_insert(session: Session, scanner: Scanner) -> dict[str, SqlType]:
     if not scanner.accept("INSERT"):
         return {}
     scanner.accept("INTO")
-    table = session.table(scanner.names())
+    table = lookup.table(session, scanner.names())
     columns = {c.name.lower(): c.type for c in table.columns}
     names = [c.name for c in table.columns if c.computed is None and c.type.name != "timestamp"]
     if scanner.sees("("):
@@ -188,7 +189,7 @@ def _of_casts(sql: str) -> dict[str, SqlType]:
 
 def table_collations(session: Session, args: list[Any], named: dict[str, Any]) -> None:
     """sp_tablecollations_100, which bulk loaders ask: a row for each column, with a collation where it is text."""
-    table = session.table(Scanner(str(args[0] if args else named["object"])).names())
+    table = lookup.table(session, Scanner(str(args[0] if args else named["object"])).names())
     rows = []
     for column in table.columns:
         is_text = column.type.name in STRINGS

@@ -14,15 +14,16 @@ from dataclasses import dataclass, field
 import duckdb
 
 from .catalog import SCHEMA, ColumnDef, TableDef, quote_name
-from .convert import install, quote
+from .convert import quote
 from .errors import SqlError
+from .macros import install
 
 SYSTEM_SCHEMAS = [(1, "dbo"), (2, "guest"), (3, "INFORMATION_SCHEMA"), (4, "sys")]
 
 
 def now_ticks() -> int:
     """UTC now, in 100 ns since 0001-01-01."""
-    delta = dt.datetime.now(dt.timezone.utc).replace(tzinfo=None) - dt.datetime(1, 1, 1)
+    delta = dt.datetime.now(dt.UTC).replace(tzinfo=None) - dt.datetime(1, 1, 1)
     return (delta.days * 86_400 + delta.seconds) * 10_000_000 + delta.microseconds * 10
 
 

@@ -65,13 +65,24 @@ def from_duckdb(error: Exception) -> SqlError:
     if isinstance(error, duckdb.InterruptException):
         return SqlError(INTERRUPTED, "Operation cancelled by user.", 11)
     if "is aborted" in text:
-        return SqlError(3930, "The current transaction cannot be committed and cannot support operations that write to "
-                        "the log file. Roll back the transaction.")
+        return SqlError(
+            3930,
+            "The current transaction cannot be committed and cannot support operations that write to "
+            "the log file. Roll back the transaction.",
+        )
     if "PRIMARY KEY or UNIQUE constraint violation" in text:
-        return SqlError(CONFLICT, "Violation of UNIQUE KEY constraint. Cannot insert duplicate key: another transaction has inserted it.", 14)
+        return SqlError(
+            CONFLICT,
+            "Violation of UNIQUE KEY constraint. Cannot insert duplicate key: another transaction has inserted it.",
+            14,
+        )
     if isinstance(error, duckdb.TransactionException) or "write-write conflict" in text or "Conflict on" in text:
-        return SqlError(1205, "Transaction (Process ID 51) was deadlocked on lock resources with another process and has "
-                        "been chosen as the deadlock victim. Rerun the transaction.", 13)
+        return SqlError(
+            1205,
+            "Transaction (Process ID 51) was deadlocked on lock resources with another process and has "
+            "been chosen as the deadlock victim. Rerun the transaction.",
+            13,
+        )
     if "ivision by zero" in text:
         return SqlError(8134, "Divide by zero error encountered.")
     if isinstance(error, duckdb.ConstraintException):
@@ -88,7 +99,12 @@ def from_duckdb(error: Exception) -> SqlError:
     found = re.search(r'Could not convert string "(.*?)" to DECIMAL', text, re.S)
     if found:
         return SqlError(8114, "Error converting data type varchar to numeric.")
-    if isinstance(error, duckdb.OutOfRangeException) or "out of range" in text or "verflow" in text or "Could not cast" in text:
+    if (
+        isinstance(error, duckdb.OutOfRangeException)
+        or "out of range" in text
+        or "verflow" in text
+        or "Could not cast" in text
+    ):
         found = re.search(r"(?:destination type|to type) (\w+)|as (\w+)", text)
         kind = TYPE_NAMES.get((found[1] or found[2]) if found else "", "numeric")
         return SqlError(8115, f"Arithmetic overflow error converting expression to data type {kind}.")

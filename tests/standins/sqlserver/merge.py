@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from . import dml
-from .binder import Binder, Scope
+from . import dml, staging
+from .binder import Binder
 from .catalog import TableDef
 from .convert import convert
 from .dialect import parse, parse_condition, parse_expression
 from .errors import SqlError, syntax
 from .scan import Scanner
+from .scope import Scope
 
 if TYPE_CHECKING:
     from .session import Session
@@ -56,17 +57,24 @@ def merge(session: Session, s: Scanner) -> tuple[str, int] | None:
     def work() -> int:
         table = dml.writable(session, names)
         binder, scope = Binder(session), Scope()
-        tree = parse(f"{prefix}SELECT 1 FROM {target} AS [{alias}] FULL JOIN (SELECT *, 1 AS [{HERE}] FROM {source}) AS "
-                     f"[{source_alias}] ON {on}")
+        tree = parse(
+            f"{prefix}SELECT 1 FROM {target} AS [{alias}] FULL JOIN (SELECT *, 1 AS [{HERE}] FROM {source}) AS "
+            f"[{source_alias}] ON {on}"
+        )
         with_, rows = binder.head(tree, scope), binder.sources(tree, scope)
         sql = _staged(session, binder, scope, table, clauses, rows)
-        dml.stage(session, sql, binder.used, with_)
-        if session.run_sql(f"SELECT 1 FROM {dml.STAGED} WHERE _rid IS NOT NULL GROUP BY _rid HAVING count(*) > 1 LIMIT 1"):
-            raise SqlError(8672, "The MERGE statement attempted to UPDATE or DELETE the same row more than once. This happens when a "
-                           "target row matches more than one source row.")
-        return dml.apply(session, table, "MERGE", output)
+        staging.stage(session, sql, binder.used, with_)
+        if session.run_sql(
+            f"SELECT 1 FROM {staging.STAGED} WHERE _rid IS NOT NULL GROUP BY _rid HAVING count(*) > 1 LIMIT 1"
+        ):
+            raise SqlError(
+                8672,
+                "The MERGE statement attempted to UPDATE or DELETE the same row more than once. This happens when a "
+                "target row matches more than one source row.",
+            )
+        return staging.apply(session, table, "MERGE", output)
 
-    return "MERGE", dml.run_change(session, work)
+    return "MERGE", staging.run_change(session, work)
 
 
 def _source(s: Scanner) -> tuple[str, str]:
@@ -113,7 +121,11 @@ def _staged(session: Session, binder: Binder, scope: Scope, table: TableDef, cla
     at = scope.sources[0].handle
     here = next(sql for name, sql, _, _ in scope.sources[1].columns if name == HERE)
     scope.sources[1].columns = [c for c in scope.sources[1].columns if c[0] != HERE]
-    sides = {"matched": f"{at}.rowid IS NOT NULL AND {here} IS NOT NULL", "target": f"{at}.rowid IS NULL", "source": f"{here} IS NULL"}
+    sides = {
+        "matched": f"{at}.rowid IS NOT NULL AND {here} IS NOT NULL",
+        "target": f"{at}.rowid IS NULL",
+        "source": f"{here} IS NULL",
+    }
     which, news = [], {c.column_id: [] for c in table.columns}
     for i, clause in enumerate(clauses):
         condition = sides[clause.side]
@@ -122,7 +134,10 @@ def _staged(session: Session, binder: Binder, scope: Scope, table: TableDef, cla
         which.append(f"WHEN {condition} THEN {i}")
         if clause.action == "U":
             sets, _ = dml.bind_sets(session, binder, scope, table, clause.columns)
-            values = {c.column_id: sets[c.column_id].sql if c.column_id in sets else f"{at}.{c.physical}" for c in table.columns}
+            values = {
+                c.column_id: sets[c.column_id].sql if c.column_id in sets else f"{at}.{c.physical}"
+                for c in table.columns
+            }
         elif clause.action == "I":
             values = _inserted(session, binder, scope, table, clause)
         else:
@@ -130,12 +145,19 @@ def _staged(session: Session, binder: Binder, scope: Scope, table: TableDef, cla
         for column_id, value in values.items():
             news[column_id].append(f"WHEN {i} THEN {value}")
     ops = " ".join(f"WHEN {i} THEN '{c.action}'" for i, c in enumerate(clauses))
-    parts = [f"{at}.rowid AS _rid", f"CASE _clause {ops} END AS _op", *(f"{at}.{c.physical} AS o{c.column_id}" for c in table.columns)]
+    parts = [
+        f"{at}.rowid AS _rid",
+        f"CASE _clause {ops} END AS _op",
+        *(f"{at}.{c.physical} AS o{c.column_id}" for c in table.columns),
+    ]
     for column in table.columns:
         branches = news[column.column_id]
         value = f"CASE _clause {' '.join(branches)} END" if branches else "NULL"
         parts.append(f"CAST({value} AS {column.type.stored}) AS n{column.column_id}")
-    return f"SELECT * FROM (SELECT CASE {' '.join(which)} END AS _clause, {', '.join(parts)}{rows}) WHERE _clause IS NOT NULL"
+    return (
+        f"SELECT * FROM (SELECT CASE {' '.join(which)} END AS _clause, {', '.join(parts)}{rows}) WHERE _clause "
+        "IS NOT NULL"
+    )
 
 
 def _inserted(session: Session, binder: Binder, scope: Scope, table: TableDef, clause: When) -> dict[int, str]:

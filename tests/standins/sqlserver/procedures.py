@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from . import cdc, change_tracking, storage
+from . import cdc, change_tracking, lookup, server_functions, storage
 from .convert import quote
 from .errors import SqlError
 from .scan import Scanner
@@ -65,7 +65,13 @@ def _arguments(session: Session, s: Scanner) -> Arguments:
         rest = one.rest()
         if rest.upper() == "DEFAULT":
             continue
-        bare = len(one.tokens) and one.tokens[-1].kind == "word" and rest.upper() != "NULL" and " " not in rest and "(" not in rest
+        bare = (
+            len(one.tokens)
+            and one.tokens[-1].kind == "word"
+            and rest.upper() != "NULL"
+            and " " not in rest
+            and "(" not in rest
+        )
         value = (NMAX, rest) if bare else session.evaluate(rest)
         if name:
             out.named[name] = value
@@ -83,43 +89,63 @@ def _executesql(session: Session, args: Arguments) -> None:
         one = Scanner(part)
         name = one.next().text.lstrip("@").lower()
         one.accept("AS")
-        kind = session.type_named(one.until("=", "OUTPUT", "OUT"))
+        kind = lookup.type_named(session, one.until("=", "OUTPUT", "OUT"))
         given = args.named.get(name) or (args.positional[position + 2] if position + 2 < len(args.positional) else None)
         if given is None and name not in args.named:
-            raise SqlError(8178, f"The parameterized query '{text}' expects the parameter '@{name}', which was not supplied.")
+            raise SqlError(
+                8178, f"The parameterized query '{text}' expects the parameter '@{name}', which was not supplied."
+            )
         variables[name] = (kind, session.as_type(given, kind))
         if target := args.outputs.get(name) or args.outputs.get(str(position + 2)):
             outputs[name] = target
     after = session.run_nested(text or "", variables)
     for name, target in outputs.items():
-        session.variables[target] = (session.variable_type(target), session.as_type(after[name], session.variable_type(target)))
+        session.variables[target] = (
+            server_functions.variable_type(session, target),
+            session.as_type(after[name], server_functions.variable_type(session, target)),
+        )
 
 
 def _rename(session: Session, args: Arguments) -> None:
-    old, new, kind = Scanner(args.text("objname", 0) or "").names(), args.text("newname", 1) or "", (args.text("objtype", 2) or "").upper()
+    old, new, kind = (
+        Scanner(args.text("objname", 0) or "").names(),
+        args.text("newname", 1) or "",
+        (args.text("objtype", 2) or "").upper(),
+    )
     names = old[:-1] if kind in ("COLUMN", "INDEX") else old
 
     def work() -> None:
         if kind not in ("", "OBJECT", "COLUMN", "INDEX"):
             raise SqlError(40517, f"the stand-in does not support: sp_rename of {kind}")
-        found = session.find(names)
+        found = lookup.find(session, names)
         if found is None:
-            raise SqlError(15225, f"No item by the name of '{'.'.join(old)}' could be found in the current database "
-                           f"'{session.database.name}', given that @itemtype was input as '{kind or '(null)'}'.", 11)
+            raise SqlError(
+                15225,
+                f"No item by the name of '{'.'.join(old)}' could be found in the current database "
+                f"'{session.database.name}', given that @itemtype was input as '{kind or '(null)'}'.",
+                11,
+            )
         table = found.copy()
         if kind == "COLUMN":
             storage.column_of(table, old[-1]).name = new
         elif kind == "INDEX":
             next(k for k in table.keys if k.name.lower() == old[-1].lower()).name = new
         else:
-            if session.find([*old[:-1], new]) is not None:
-                raise SqlError(15335, f"Error: The new name '{new}' is already in use as a OBJECT name and would cause a duplicate that is "
-                               "not permitted.", 11)
+            if lookup.find(session, [*old[:-1], new]) is not None:
+                raise SqlError(
+                    15335,
+                    f"Error: The new name '{new}' is already in use as a OBJECT name and would cause a duplicate "
+                    "that is "
+                    "not permitted.",
+                    11,
+                )
             table.name = new
         storage.save(session, table)
 
     session.atomic(work)
-    session.out.info(SqlError(15477, "Caution: Changing any part of an object name could break scripts and stored procedures.", 0))
+    session.out.info(
+        SqlError(15477, "Caution: Changing any part of an object name could break scripts and stored procedures.", 0)
+    )
 
 
 def _property(action: str) -> Callable[[Session, Arguments], None]:
@@ -132,21 +158,33 @@ def _property(action: str) -> Callable[[Session, Arguments], None]:
             db = session.quoted_database
             major = minor = 0
             if levels[1]:
-                table = session.table([levels[0] or "dbo", levels[1]])
+                table = lookup.table(session, [levels[0] or "dbo", levels[1]])
                 major = table.object_id
                 minor = storage.column_of(table, levels[2]).column_id if levels[2] else 0
-            where = f"class = {1 if major else 0} AND major_id = {major} AND minor_id = {minor} AND lower(name) = lower({quote(name)})"
+            where = (
+                f"class = {1 if major else 0} AND major_id = {major} AND minor_id = {minor} AND lower(name) = "
+                f"lower({quote(name)})"
+            )
             there = session.run_sql(f"SELECT 1 FROM {db}.cat.extended_properties WHERE {where}")
             if action == "add" and there:
-                raise SqlError(15233, f"Property cannot be added. Property '{name}' already exists for the object specified.")
+                raise SqlError(
+                    15233, f"Property cannot be added. Property '{name}' already exists for the object specified."
+                )
             if action != "add" and not there:
-                raise SqlError(15217, f"Property cannot be updated or deleted. Property '{name}' does not exist for the object specified.")
+                raise SqlError(
+                    15217,
+                    f"Property cannot be updated or deleted. Property '{name}' does not exist for the object "
+                    "specified.",
+                )
             session.wrote = True
             session.run_sql(f"DELETE FROM {db}.cat.extended_properties WHERE {where}")
             if action != "drop":
                 kind = "OBJECT_OR_COLUMN" if major else "DATABASE"
-                session.run_sql(f"INSERT INTO {db}.cat.extended_properties VALUES ({1 if major else 0}, '{kind}', {major}, {minor}, "
-                                f"{quote(name)}, {quote(value) if value is not None else 'NULL'})")
+                session.run_sql(
+                    f"INSERT INTO {db}.cat.extended_properties VALUES ({1 if major else 0}, '{kind}', {major}, "
+                    f"{minor}, "
+                    f"{quote(name)}, {quote(value) if value is not None else 'NULL'})"
+                )
 
         session.atomic(work)
 
@@ -155,12 +193,14 @@ def _property(action: str) -> Callable[[Session, Arguments], None]:
 
 def _flush(session: Session, args: Arguments) -> None:
     """Cleans up what change tracking kept, as if its retention had passed."""
-    table = session.table(Scanner(args.text("tabletoclean", 0) or "").names())
+    table = lookup.table(session, Scanner(args.text("tabletoclean", 0) or "").names())
     session.atomic(lambda: change_tracking.expire(session, table))
 
 
 def _describe(session: Session, args: Arguments) -> None:
-    session.run_nested("SELECT * FROM sys.dm_exec_describe_first_result_set(@tsql, NULL, 0)", {"tsql": (NMAX, args.text("tsql", 0))})
+    session.run_nested(
+        "SELECT * FROM sys.dm_exec_describe_first_result_set(@tsql, NULL, 0)", {"tsql": (NMAX, args.text("tsql", 0))}
+    )
 
 
 def _nothing(session: Session, args: Arguments) -> None:

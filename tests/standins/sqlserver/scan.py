@@ -122,7 +122,13 @@ class Scanner:
     def text(self) -> str:
         """A string or a bare word."""
         token = self.next()
-        return unquote(self.source(token)) if token.kind == "string" else token.text if token.kind == "quoted" else self.source(token)
+        return (
+            unquote(self.source(token))
+            if token.kind == "string"
+            else token.text
+            if token.kind == "quoted"
+            else self.source(token)
+        )
 
     def parenthesised(self) -> str:
         """The source between the parenthesis here and the one that closes it."""
@@ -169,9 +175,45 @@ def unquote(text: str) -> str:
 
 
 STARTS = frozenset(
-    "SELECT INSERT UPDATE DELETE MERGE CREATE ALTER DROP DECLARE SET IF WHILE BEGIN EXEC EXECUTE USE TRUNCATE PRINT "
-    "RAISERROR THROW COMMIT ROLLBACK SAVE RETURN WAITFOR GRANT DENY REVOKE DBCC KILL CHECKPOINT GO BREAK CONTINUE ELSE "
-    "END BULK".split()
+    [
+        "SELECT",
+        "INSERT",
+        "UPDATE",
+        "DELETE",
+        "MERGE",
+        "CREATE",
+        "ALTER",
+        "DROP",
+        "DECLARE",
+        "SET",
+        "IF",
+        "WHILE",
+        "BEGIN",
+        "EXEC",
+        "EXECUTE",
+        "USE",
+        "TRUNCATE",
+        "PRINT",
+        "RAISERROR",
+        "THROW",
+        "COMMIT",
+        "ROLLBACK",
+        "SAVE",
+        "RETURN",
+        "WAITFOR",
+        "GRANT",
+        "DENY",
+        "REVOKE",
+        "DBCC",
+        "KILL",
+        "CHECKPOINT",
+        "GO",
+        "BREAK",
+        "CONTINUE",
+        "ELSE",
+        "END",
+        "BULK",
+    ]
 )
 
 
@@ -208,22 +250,43 @@ def statement_end(tokens: list[Token], start: int) -> int:
     return at
 
 
-def _continues(first: str, text: str, before: str, in_merge: bool, queries: int, body: bool, tokens: list[Token], at: int) -> bool:
+def _continues(
+    first: str, text: str, before: str, in_merge: bool, queries: int, body: bool, tokens: list[Token], at: int
+) -> bool:
     if before in (".", "AS") and (before == "." or body):
         return True
     if text == "SELECT":
-        return before in ("UNION", "ALL", "EXCEPT", "INTERSECT") or queries > 0 or (first in ("GRANT", "DENY", "REVOKE"))
+        return (
+            before in ("UNION", "ALL", "EXCEPT", "INTERSECT") or queries > 0 or (first in ("GRANT", "DENY", "REVOKE"))
+        )
     if text in ("INSERT", "UPDATE", "DELETE", "MERGE"):
-        return (in_merge and before == "THEN") or before == "ON" or queries > 0 or first in ("GRANT", "DENY", "REVOKE") or (
-            text == "UPDATE" and before == "FOR") or (text in ("MERGE",) and before in ("LEFT", "INNER")) or before == ","
+        return (
+            (in_merge and before == "THEN")
+            or before == "ON"
+            or queries > 0
+            or first in ("GRANT", "DENY", "REVOKE")
+            or (text == "UPDATE" and before == "FOR")
+            or (text in ("MERGE",) and before in ("LEFT", "INNER"))
+            or before == ","
+        )
     if text == "SET":
         return first in ("UPDATE", "ALTER", "MERGE", "WITH") or in_merge or before in ("DELETE", "UPDATE")
     if text in ("EXEC", "EXECUTE"):
         return queries > 0 or before in ("WITH", "GRANT") or first in ("GRANT", "DENY", "REVOKE")
     if text == "DROP" or text == "ALTER":
-        return first == "ALTER" and before not in ("",) or first in ("GRANT",)
+        return (first == "ALTER" and before not in ("",)) or first in ("GRANT",)
     if text == "IF":
-        return before in ("TABLE", "VIEW", "SCHEMA", "DATABASE", "INDEX", "COLUMN", "CONSTRAINT", "PROCEDURE", "FUNCTION")
+        return before in (
+            "TABLE",
+            "VIEW",
+            "SCHEMA",
+            "DATABASE",
+            "INDEX",
+            "COLUMN",
+            "CONSTRAINT",
+            "PROCEDURE",
+            "FUNCTION",
+        )
     if text in ("END", "ELSE"):
         return False
     if text == "CREATE":
@@ -246,7 +309,9 @@ def _cte_follows(tokens: list[Token], at: int) -> bool:
     """WITH name AS ( or WITH name (columns) AS: a table expression, not a hint or an option."""
     if at + 2 >= len(tokens) or tokens[at + 1].kind not in ("word", "quoted"):
         return False
-    return tokens[at + 2].text == "AS" or (tokens[at + 2].text == "(" and tokens[at + 1].text not in ("CHECK", "NOCHECK"))
+    return tokens[at + 2].text == "AS" or (
+        tokens[at + 2].text == "(" and tokens[at + 1].text not in ("CHECK", "NOCHECK")
+    )
 
 
 def _creates_body(tokens: list[Token], start: int) -> bool:

@@ -10,7 +10,6 @@ import re
 import struct
 
 
-
 def _ordinal_bits(value: int, last: bool) -> str:
     """One ordinal: 'T' is the terminator bit, 1 where the label ends."""
     t = "1" if last else "0"
@@ -25,12 +24,30 @@ def _ordinal_bits(value: int, last: bool) -> str:
         return "110" + format(v >> 4 & 3, "02b") + "0" + format(v >> 3 & 1, "b") + "1" + format(v & 7, "03b") + t
     if 80 <= value <= 1103:
         v = value - 80
-        return ("1110" + format(v >> 7 & 7, "03b") + "0" + format(v >> 4 & 7, "03b") + "0" + format(v >> 3 & 1, "b") + "1"
-                + format(v & 7, "03b") + t)
+        return (
+            "1110"
+            + format(v >> 7 & 7, "03b")
+            + "0"
+            + format(v >> 4 & 7, "03b")
+            + "0"
+            + format(v >> 3 & 1, "b")
+            + "1"
+            + format(v & 7, "03b")
+            + t
+        )
     if 1104 <= value <= 5199:
         v = value - 1104
-        return ("11110" + format(v >> 7 & 31, "05b") + "0" + format(v >> 4 & 7, "03b") + "0" + format(v >> 3 & 1, "b")
-                + "1" + format(v & 7, "03b") + t)
+        return (
+            "11110"
+            + format(v >> 7 & 31, "05b")
+            + "0"
+            + format(v >> 4 & 7, "03b")
+            + "0"
+            + format(v >> 3 & 1, "b")
+            + "1"
+            + format(v & 7, "03b")
+            + t
+        )
     if -8 <= value <= -1:
         return "00111" + format(value + 8, "03b") + t
     raise ValueError(f"the stand-in encodes ordinals of -8 to 5199, not {value}")
@@ -63,11 +80,9 @@ def hierarchy_text(raw: bytes) -> str:
     bits = "".join(format(b, "08b") for b in raw)
     path, at = "/", 0
     while "1" in bits[at:]:
-        for pattern, base in _DECODE:
-            found = pattern.match(bits, at)
-            if found:
-                break
-        else:
+        matches = ((pattern.match(bits, at), base) for pattern, base in _DECODE)
+        found, base = next(((m, b) for m, b in matches if m), (None, 0))
+        if found is None:
             raise ValueError("not a hierarchyid")
         *parts, last = found.groups()
         value = base + int("".join(parts), 2)
@@ -158,7 +173,9 @@ def well_known_binary(value: str) -> bytes:
     def one(name: str, member: list[list[tuple[float, float]]]) -> bytes:
         head = struct.pack("<BI", 1, SHAPES[name])
         if name == "POINT":
-            return head + (struct.pack("<dd", *member[0][0]) if member else struct.pack("<dd", float("nan"), float("nan")))
+            return head + (
+                struct.pack("<dd", *member[0][0]) if member else struct.pack("<dd", float("nan"), float("nan"))
+            )
         if name == "LINESTRING":
             return head + (ring(member[0]) if member else struct.pack("<I", 0))
         return head + struct.pack("<I", len(member)) + b"".join(map(ring, member))

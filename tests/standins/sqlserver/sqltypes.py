@@ -62,11 +62,41 @@ ALIASES = {
 }
 
 # Highest first; a comparison converts the lower to the higher.
-PRECEDENCE = (
-    "hierarchyid geography geometry sql_variant xml datetimeoffset datetime2 datetime smalldatetime date time float real "
-    "decimal numeric money smallmoney bigint int smallint tinyint bit ntext text image timestamp uniqueidentifier "
-    "nvarchar nchar varchar char varbinary binary"
-).split()
+PRECEDENCE = [
+    "hierarchyid",
+    "geography",
+    "geometry",
+    "sql_variant",
+    "xml",
+    "datetimeoffset",
+    "datetime2",
+    "datetime",
+    "smalldatetime",
+    "date",
+    "time",
+    "float",
+    "real",
+    "decimal",
+    "numeric",
+    "money",
+    "smallmoney",
+    "bigint",
+    "int",
+    "smallint",
+    "tinyint",
+    "bit",
+    "ntext",
+    "text",
+    "image",
+    "timestamp",
+    "uniqueidentifier",
+    "nvarchar",
+    "nchar",
+    "varchar",
+    "char",
+    "varbinary",
+    "binary",
+]
 
 STRINGS = frozenset({"char", "varchar", "text", "nchar", "nvarchar", "ntext"})
 NATIONAL = frozenset({"nchar", "nvarchar", "ntext"})
@@ -169,8 +199,13 @@ class SqlType:
     def catalog_scale(self) -> int:
         if self.name in ("decimal", "numeric"):
             return self.scale or 0
-        return self.digits if self.digits else SYSTEM_TYPES[self.name][4] if self.name != "datetimeoffset" and \
-            self.name not in ("time", "datetime2") else 0
+        return (
+            self.digits
+            if self.digits
+            else SYSTEM_TYPES[self.name][4]
+            if self.name != "datetimeoffset" and self.name not in ("time", "datetime2")
+            else 0
+        )
 
     def __str__(self) -> str:
         if self.name in SIZED:
@@ -191,7 +226,7 @@ def time_bytes(digits: int) -> int:
 
 
 def parse_type(text: str, in_cast: bool = False) -> SqlType:
-    """The type that a declaration such as `decimal(10, 2)` or `[nvarchar] (max)` means. In CAST, char means char(30)."""
+    """The type that a declaration such as `decimal(10, 2)` or `[nvarchar] (max)` means. CAST's char is char(30)."""
     found = re.fullmatch(r"\s*(?:\[?sys\]?\.)?[\[\"]?([A-Za-z_0-9 ]+?)[\]\"]?\s*(?:\(([^)]*)\))?\s*", text)
     if not found:
         raise ValueError(text)

@@ -6,17 +6,16 @@ Microsoft Learn, "Database Engine error severities" and "SET XACT_ABORT" say.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from . import cdc, change_tracking, ddl, dml, merge, procedures
-from .binder import Binder, Query
+from . import ddl, dml, lookup, merge, messages, procedures, server_functions
+from .binder import Binder
 from .convert import Bound, convert
 from .errors import SqlError, syntax
 from .scan import STARTS, Scanner, statement_end
-from .sqltypes import BIT, INT, NMAX, SqlType, parse_type
+from .scope import Query
 
 if TYPE_CHECKING:
     from .session import Session
@@ -27,9 +26,31 @@ STATEMENT_ONLY = frozenset({515, 544, 547, 1222, 2601, 2627, 2628, 3902, 3903, 8
 ROLL_BACK = frozenset({241, 245, 1205, 3960, 3952, 8114})
 QUIET = ("DECLARE", "SET", "PRINT", "RETURN")
 IGNORED_SETTINGS = frozenset(
-    "ANSI_DEFAULTS ANSI_NULLS ANSI_NULL_DFLT_ON ANSI_NULL_DFLT_OFF ANSI_PADDING ANSI_WARNINGS ARITHABORT ARITHIGNORE "
-    "CONCAT_NULL_YIELDS_NULL CONTEXT_INFO CURSOR_CLOSE_ON_COMMIT DATEFIRST DATEFORMAT DEADLOCK_PRIORITY LANGUAGE NOEXEC "
-    "NUMERIC_ROUNDABORT QUERY_GOVERNOR_COST_LIMIT QUOTED_IDENTIFIER ROWCOUNT SHOWPLAN_ALL STATISTICS TEXTSIZE".split()
+    [
+        "ANSI_DEFAULTS",
+        "ANSI_NULLS",
+        "ANSI_NULL_DFLT_ON",
+        "ANSI_NULL_DFLT_OFF",
+        "ANSI_PADDING",
+        "ANSI_WARNINGS",
+        "ARITHABORT",
+        "ARITHIGNORE",
+        "CONCAT_NULL_YIELDS_NULL",
+        "CONTEXT_INFO",
+        "CURSOR_CLOSE_ON_COMMIT",
+        "DATEFIRST",
+        "DATEFORMAT",
+        "DEADLOCK_PRIORITY",
+        "LANGUAGE",
+        "NOEXEC",
+        "NUMERIC_ROUNDABORT",
+        "QUERY_GOVERNOR_COST_LIMIT",
+        "QUOTED_IDENTIFIER",
+        "ROWCOUNT",
+        "SHOWPLAN_ALL",
+        "STATISTICS",
+        "TEXTSIZE",
+    ]
 )
 LEVELS = {"READ UNCOMMITTED": 1, "READ COMMITTED": 2, "REPEATABLE READ": 3, "SERIALIZABLE": 4, "SNAPSHOT": 5}
 
@@ -174,7 +195,9 @@ Result = tuple[str, int] | None
 
 def _select(session: Session, s: Scanner) -> Result:
     if s.sees("WITH") and (word := _after_with(s)) != "SELECT":
-        return {"INSERT": dml.insert, "UPDATE": dml.update, "DELETE": dml.delete, "MERGE": merge.merge}[word](session, s)
+        return {"INSERT": dml.insert, "UPDATE": dml.update, "DELETE": dml.delete, "MERGE": merge.merge}[word](
+            session, s
+        )
     text = s.rest()
     session.refresh()
     query, binder = session.bind(text)
@@ -199,8 +222,10 @@ def _after_with(s: Scanner) -> str:
 def _assign(session: Session, query: Query, binder: Binder) -> int:
     names = [name for name, _ in query.assigns or []]
     if len(names) != len(query.columns):
-        raise SqlError(141, "A SELECT statement that assigns a value to a variable must not be combined with data-retrieval.", 15)
-    kinds = [session.variable_type(name) for name in names]
+        raise SqlError(
+            141, "A SELECT statement that assigns a value to a variable must not be combined with data-retrieval.", 15
+        )
+    kinds = [server_functions.variable_type(session, name) for name in names]
     listed = ", ".join(
         convert(Bound(f"k{i}", c.type), kind).sql for i, (c, kind) in enumerate(zip(query.columns, kinds, strict=True))
     )
@@ -219,7 +244,7 @@ def _declare(session: Session, s: Scanner) -> Result:
         s.accept("AS")
         if s.sees("TABLE"):
             raise SqlError(40517, "the stand-in does not support: table variables")
-        kind = session.type_named(s.until("=", ",").strip())
+        kind = lookup.type_named(session, s.until("=", ",").strip())
         value = None
         if s.accept("="):
             _, value = session.evaluate(s.until(","), kind)
@@ -232,16 +257,18 @@ def _set(session: Session, s: Scanner) -> Result:
     s.expect("SET")
     if s.peek().kind == "variable":
         name = s.next().text.lstrip("@").lower()
-        kind = session.variable_type(name)
+        kind = server_functions.variable_type(session, name)
         op = s.next().text
         text = s.rest()
         session.variables[name] = session.evaluate(text if op == "=" else f"@{name} {op[0]} ({text})", kind)
     elif s.accept("TRANSACTION", "ISOLATION", "LEVEL"):
         session.set_isolation(LEVELS[" ".join(s.rest().upper().split())])
     elif s.accept("IDENTITY_INSERT"):
-        table = session.table(s.names())
+        table = lookup.table(session, s.names())
         if not any(c.identity for c in table.columns):
-            raise SqlError(8106, f"Table '{table.name}' does not have the identity property. Cannot perform SET operation.")
+            raise SqlError(
+                8106, f"Table '{table.name}' does not have the identity property. Cannot perform SET operation."
+            )
         session.identity_insert = table.object_id if s.accept("ON") else None
     else:
         _options(session, s)
@@ -253,7 +280,12 @@ def _options(session: Session, s: Scanner) -> None:
     while s.accept(","):
         names.append(s.next().text)
     value = s.rest().strip().rstrip(";").strip()
-    fields = {"NOCOUNT": "nocount", "XACT_ABORT": "xact_abort", "IMPLICIT_TRANSACTIONS": "implicit", "FMTONLY": "format_only"}
+    fields = {
+        "NOCOUNT": "nocount",
+        "XACT_ABORT": "xact_abort",
+        "IMPLICIT_TRANSACTIONS": "implicit",
+        "FMTONLY": "format_only",
+    }
     for name in names:
         if name in fields:
             setattr(session, fields[name], value.upper() == "ON")
@@ -284,39 +316,6 @@ def _use(session: Session, s: Scanner) -> Result:
     s.expect("USE")
     session.use(s.name())
     return None
-
-
-def _print(session: Session, s: Scanner) -> Result:
-    s.expect("PRINT")
-    _, value = session.evaluate(s.rest(), NMAX)
-    session.out.info(SqlError(0, value or " ", 0))
-    return None
-
-
-def _raiserror(session: Session, s: Scanner) -> Result:
-    s.expect("RAISERROR")
-    inner = Scanner(s.parenthesised())
-    message, severity, state, *args = inner.list_of()
-    _, text = session.evaluate(message, NMAX)
-    values = [session.evaluate(a)[1] for a in args]
-    text = re.sub(r"%([-+ #0]*\d*)([disuxXo])", lambda m: f"%{m[1]}{'d' if m[2] in 'iu' else m[2]}", text)
-    problem = SqlError(50000, text % tuple(values) if values else text.replace("%%", "%"), int(session.evaluate(severity)[1]),
-                       int(session.evaluate(state)[1]))
-    if problem.severity <= 10:
-        session.out.info(problem)
-        return None
-    raise problem
-
-
-def _throw(session: Session, s: Scanner) -> Result:
-    s.expect("THROW")
-    parts = s.list_of()
-    if not parts:
-        if session.caught is None:
-            raise SqlError(10704, "To rethrow an error, a THROW statement must be used inside a CATCH block.", 15)
-        raise session.caught
-    number, message, state = (session.evaluate(p)[1] for p in parts)
-    raise SqlError(int(number), str(message), 16, int(state))
 
 
 def _wait(session: Session, s: Scanner) -> Result:
@@ -356,9 +355,9 @@ HANDLERS: dict[str, Callable[[Session, Scanner], Result]] = {
     "ROLLBACK": _transaction,
     "SAVE": _transaction,
     "USE": _use,
-    "PRINT": _print,
-    "RAISERROR": _raiserror,
-    "THROW": _throw,
+    "PRINT": messages.print_,
+    "RAISERROR": messages.raiserror,
+    "THROW": messages.throw,
     "WAITFOR": _wait,
     "RETURN": _jump,
     "BREAK": _jump,

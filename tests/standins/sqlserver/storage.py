@@ -1,10 +1,10 @@
-"""How a declared table lies in DuckDB: columns `c<id>`, unique indexes, and a rebuild for every change of its columns."""
+"""How a declared table lies in DuckDB: columns `c<id>`, unique indexes, a rebuild for every change of its columns."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import catalog, constraints
+from . import catalog, constraints, lookup
 from .catalog import ColumnDef, TableDef, new_object_id
 from .convert import Bound, convert
 from .engine import now_ticks
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 def new_table(session: Session, names: list[str], columns: list[ColumnDef]) -> TableDef:
     """A table's beginnings under a name that is free. Raises 2714 where it is not."""
-    if session.find(names) is not None:
+    if lookup.find(session, names) is not None:
         raise SqlError(2714, f"There is already an object named '{names[-1]}' in the database.", 16, 6)
     if names[-1].startswith("#"):
         return TableDef(new_object_id(), "dbo", names[-1], columns=columns, database="tempdb", created=now_ticks())
-    database, schema, name = session.split(names)
-    session.schema_id(database, schema)
+    database, schema, name = lookup.split(session, names)
+    lookup.schema_id(session, database, schema)
     return TableDef(new_object_id(), schema, name, columns=columns, database=database.name)
 
 
@@ -40,7 +40,7 @@ def save(session: Session, table: TableDef) -> None:
         return
     database = session.engine.database(table.database)
     session.wrote_into(table)
-    catalog.save(session.con, table, session.schema_id(database, table.schema), now_ticks())
+    catalog.save(session.con, table, lookup.schema_id(session, database, table.schema), now_ticks())
 
 
 def _index(session: Session, table: TableDef) -> None:
@@ -63,9 +63,7 @@ def replace(session: Session, table: TableDef, values: dict[int, str] | None = N
     if table.kind == "U":
         old = table.sql
         table.generation += 1
-        listed = ", ".join(
-            f"{(values or {}).get(c.column_id, c.physical)} AS {c.physical}" for c in table.columns
-        )
+        listed = ", ".join(f"{(values or {}).get(c.column_id, c.physical)} AS {c.physical}" for c in table.columns)
         session.run_sql(f"CREATE TABLE {table.sql} AS SELECT {listed} FROM {old}")
         session.run_sql(f"DROP TABLE {old}")
         _index(session, table)
@@ -94,9 +92,12 @@ def check_existing(session: Session, table: TableDef) -> None:
     except SqlError as error:
         if error.number in (2627, 2601):
             name = error.message.split("'")[1]
-            raise SqlError(1505, "The CREATE UNIQUE INDEX statement terminated because a duplicate key was found for the object name "
-                           f"'{table.schema}.{table.name}' and the index name '{name}'. {error.message[error.message.rindex('The'):]}"
-                           ) from error
+            raise SqlError(
+                1505,
+                "The CREATE UNIQUE INDEX statement terminated because a duplicate key was found for the object name "
+                f"'{table.schema}.{table.name}' and the index name '{name}'. "
+                f"{error.message[error.message.rindex('The') :]}",
+            ) from error
         raise
 
 
