@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.engines import own_database, real_sqlserver, sqlserver_engine
-from tests.standins.sqlserver.server import SqlServerStandIn
+from tests.standins.sqlserver.process import StandInProcess
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,8 +38,14 @@ def sqlserver(sqlserver_server: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield output
 
 
-@pytest.fixture
-def sqlserver_standin() -> Iterator[SqlServerStandIn]:
-    """A stand-in of one's own, for what no real server does on request."""
-    with SqlServerStandIn() as server:
+@pytest.fixture(scope="session")
+def _standin() -> Iterator[StandInProcess]:
+    with StandInProcess() as server:
         yield server
+
+
+@pytest.fixture
+def sqlserver_standin(_standin: StandInProcess) -> Iterator[StandInProcess]:
+    """A stand-in, for faults, which no real server has on request; they end with the test."""
+    yield _standin
+    _standin.faults.clear()

@@ -11,8 +11,7 @@ from typing import Any
 
 from el.connectors.sqlserver import SqlServer
 from el.connectors.sqlserver_config import SqlServerConfig
-from el.errors import ElError
-from tests.standins.sqlserver.server import SqlServerStandIn
+from tests.standins.sqlserver.process import StandInProcess
 
 DATABASES = Path(__file__).parent / "databases"
 DIGITS = "(SELECT 0 AS d " + " ".join(f"UNION ALL SELECT {d}" for d in range(1, 10)) + ")"
@@ -37,7 +36,7 @@ def sqlserver_engine() -> Iterator[dict[str, Any]]:
     if real is not None:
         yield real
         return
-    with SqlServerStandIn() as server:
+    with StandInProcess() as server:
         yield server.output()
 
 
@@ -47,7 +46,7 @@ def own_database(output: dict[str, Any], script: str | None = None) -> Iterator[
     name = f"el_test_{uuid.uuid4().hex[:12]}"
     with database(output, name, script) as found:
         yield found
-    with suppress(ElError), connected({**output, "database": "master"}) as server:
+    with suppress(Exception), connected({**output, "database": "master"}) as server:
         server.driver.execute(statement(f"DROP DATABASE {name}"))
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import sys
 import threading
 from pathlib import Path
 
@@ -18,17 +21,32 @@ def main() -> None:
     parser.add_argument(
         "--load", type=Path, metavar="DIR", help="run its .sql scripts in order of name; GO ends a batch"
     )
+    parser.add_argument("--control", action="store_true", help="take faults as JSON lines on stdin; end with it")
     options = parser.parse_args()
     server = SqlServerStandIn({options.user: options.password}, tls=not options.no_tls, port=options.port)
     if options.load is not None:
         for path in sorted(options.load.glob("*.sql")):
-            print(f"{path.name}: {server.load(path)} batches")
+            print(f"{path.name}: {server.load(path)} batches", flush=True)
     with server:
         print(f"listens on {server.host}:{server.port} for {options.user}; Ctrl+C ends it", flush=True)
         try:
-            threading.Event().wait()
+            if options.control:
+                control(server)
+            else:
+                threading.Event().wait()
         except KeyboardInterrupt:
             print()
+    # DuckDB's bindings report what Python would free a moment later; there is nothing left to do.
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def control(server: SqlServerStandIn) -> None:
+    """Each line is [method of `Faults`, arguments, keywords]; "ok" answers when it is set."""
+    for line in sys.stdin:
+        name, arguments, keywords = json.loads(line)
+        getattr(server.faults, name)(*arguments, **keywords)
+        print("ok", flush=True)
 
 
 if __name__ == "__main__":

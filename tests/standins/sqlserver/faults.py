@@ -17,14 +17,17 @@ from .errors import SqlError
 if TYPE_CHECKING:
     from .packets import Channel
 
-DEADLOCK = SqlError(
-    1205,
-    "Transaction (Process ID 51) was deadlocked on lock resources with another process and has been chosen as the "
-    "deadlock victim. Rerun the transaction.",
-    13,
-    51,
-)
-LOCK_TIMEOUT = SqlError(1222, "Lock request time out period exceeded.", 16, 51)
+# number: (text, severity, state) of what a server may answer at any time.
+ERRORS = {
+    1205: (
+        "Transaction (Process ID 51) was deadlocked on lock resources with another process and has been chosen as the "
+        "deadlock victim. Rerun the transaction.",
+        13,
+        51,
+    ),
+    1222: ("Lock request time out period exceeded.", 16, 51),
+    40197: ("The service has encountered an error processing your request. Please try again.", 20, 1),
+}
 # Waits so many seconds, or until the client asks to stop.
 Waits = Callable[[float], None]
 
@@ -67,9 +70,11 @@ class Faults:
         """Sends rows no faster, until `clear`."""
         self._add(_Fault("slow", 0, rate))
 
-    def fail_statement(self, nth: int = 1, error: SqlError = DEADLOCK, like: str = "", times: int = 1) -> None:
-        """Answers the nth batch or call that holds the text `like` with an error, in place of doing it."""
-        self._add(_Fault("statement", nth, error=error, like=like.lower(), times=times))
+    def fail_statement(self, nth: int = 1, error: int = 1205, like: str = "", times: int = 1) -> None:
+        """Answers the nth batch or call that holds the text `like` with an error of `ERRORS`, in place of doing it."""
+        text, severity, state = ERRORS[error]
+        problem = SqlError(error, text, severity, state)
+        self._add(_Fault("statement", nth, error=problem, like=like.lower(), times=times))
 
     def hang_statement(self, nth: int = 1, seconds: float = 3600, like: str = "", times: int = 1) -> None:
         """Lets the nth batch or call wait that long before it is done: what a client's timeout is for."""

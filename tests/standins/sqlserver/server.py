@@ -14,7 +14,7 @@ import ssl
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pyarrow as pa
 
@@ -104,20 +104,6 @@ class SqlServerStandIn:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-    def output(self, database: str = "master") -> dict[str, Any]:
-        """The server as an output of profiles.yml."""
-        user, password = next(iter(self.users.items()))
-        return {
-            "type": "sqlserver",
-            "host": self.host,
-            "port": self.port,
-            "user": user,
-            "password": password,
-            "database": database,
-            "encrypt": self.context is not None,
-            "trust_cert": True,
-        }
 
     def load(self, script: Path) -> int:
         """Runs a script's batches, which end with GO, as the first login in master; how many there were."""
