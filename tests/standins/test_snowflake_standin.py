@@ -484,6 +484,8 @@ def test_dlt_loads_arrow_twice_over_a_named_stage_and_finds_its_state_in_a_fresh
 ) -> None:
     monkeypatch.setenv("NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID", "true")
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
+    # el turns it off for its own pipelines, in the same process when tests of runs came before.
+    dlt.config["restore_from_destination"] = True
 
     def load(standin: SnowflakeStandIn, directory: str, **extra: Any) -> dict[str, Any]:
         table = pa.table(

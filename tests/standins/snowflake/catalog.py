@@ -25,13 +25,24 @@ _INTEGERS = "'TINYINT', 'SMALLINT', 'INTEGER', 'BIGINT', 'HUGEINT', 'UTINYINT', 
 
 
 def whole_numbers_as_number(view: str) -> str:
-    """fakesnow's view of all columns, with every integer type shown as the NUMBER(38, 0) it is on Snowflake."""
+    """fakesnow's view of all columns, with every integer type shown as the NUMBER(38, 0) it is on Snowflake.
+
+    Times have the six digits that are kept of them.
+    """
     shown = view.replace("columns.data_type='BIGINT'", f"columns.data_type IN ({_INTEGERS})")
-    return shown.replace(
-        "case when columns.data_type='DOUBLE' then NULL else columns.numeric_scale",
-        f"case when columns.data_type='DOUBLE' then NULL when columns.data_type IN ({_INTEGERS}) then 0 "
-        "else columns.numeric_scale",
-    ).replace("create view if not exists", "create or replace view")
+    return (
+        shown.replace(
+            "case when columns.data_type='DOUBLE' then NULL else columns.numeric_scale",
+            f"case when columns.data_type='DOUBLE' then NULL when columns.data_type IN ({_INTEGERS}) then 0 "
+            "else columns.numeric_scale",
+        )
+        .replace(
+            "COLLATION_NAME, IS_IDENTITY",
+            "case when starts_with(columns.data_type, 'TIME') then 6 end as DATETIME_PRECISION,"
+            " COLLATION_NAME, IS_IDENTITY",
+        )
+        .replace("create view if not exists", "create or replace view")
+    )
 
 
 def per_database_sql(database: str) -> str:

@@ -27,6 +27,7 @@ def install(stages: Path) -> None:
     fake.gcs_stage_info = _put_straight_into_the_stage
     fake.to_sf = _whole_numbers_as_integers
     fake.from_binding = _bound_value
+    fake.describe_as_rowtype = _six_digits
     arrow.timestamp_to_sf_struct = _timestamps_with_nulls
     transforms.integer_precision = _number_keeps_38_digits
     transforms.upper_case_unquoted_identifiers = _upper_case
@@ -68,7 +69,9 @@ def _whole_numbers_as_integers(table: pa.Table, types: list[Any]) -> pa.Table:
             table = table.set_column(
                 position, field.name, table.column(position).cast(pa.timestamp("us", field.type.tz))
             )
-    return arrow.to_sf(table, types)
+    # A timestamp goes as seconds and nanoseconds, whatever its column announces.
+    packed = [{**kind, "scale": 9} if kind["type"].startswith("timestamp") else kind for kind in types]
+    return arrow.to_sf(table, packed)
 
 
 def _timestamps_with_nulls(column: pa.ChunkedArray) -> pa.StructArray:
@@ -84,6 +87,18 @@ def _timestamps_with_nulls(column: pa.ChunkedArray) -> pa.StructArray:
         parts["timezone"] = pa.array([1440] * len(values), type=pa.int32())
     fields = [pa.field(name, part.type, nullable=False) for name, part in parts.items()]
     return pa.StructArray.from_arrays(list(parts.values()), fields=fields, mask=values.is_null())
+
+
+_NATIVE_ROWTYPE = rowtype.describe_as_rowtype
+
+
+def _six_digits(described: list[Any]) -> list[Any]:
+    """Timestamps are announced with the six digits that are kept of them, not with nine."""
+    found = _NATIVE_ROWTYPE(described)
+    for column in found:
+        if column["type"].startswith("timestamp"):
+            column["scale"] = 6
+    return found
 
 
 _NATIVE_FROM_BINDING = fake.from_binding

@@ -1,0 +1,92 @@
+"""Where a Snowflake account is and who signs in, out of a dbt-snowflake profile output.
+
+A key pair comes first, since sign-in by password alone ends for all accounts; then an OAuth or programmatic access
+token, workload identity, a browser; a password last. No secret stands in any repr.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import AliasChoices, Field, SecretStr, model_validator
+
+from el.connectors.base import ConnectionConfig
+
+
+class SnowflakeConfig(ConnectionConfig):
+    """The fields that dbt-snowflake has, and `login_timeout`, `network_timeout` in seconds.
+
+    private_key: PEM, or the base64 of its DER. private_key_path: a PEM file (PKCS#8). host, port, protocol: only for an
+    account behind a private link, or a stand-in.
+    """
+
+    account: str = Field(min_length=1)
+    user: str | None = Field(default=None, validation_alias=AliasChoices("user", "username"))
+    private_key: SecretStr | None = None
+    private_key_path: str | None = None
+    private_key_passphrase: SecretStr | None = None
+    token: SecretStr | None = None
+    password: SecretStr | None = None
+    authenticator: str | None = None
+    workload_identity_provider: str | None = None
+    role: str | None = None
+    database: str = Field(min_length=1)
+    warehouse: str | None = None
+    schema_: str | None = Field(default=None, alias="schema")
+    host: str | None = None
+    port: int | None = None
+    protocol: str | None = None
+    query_tag: str | None = None
+    login_timeout: int = Field(default=30, ge=1)
+    network_timeout: int = Field(default=300, ge=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_absent(cls, value: Any) -> Any:
+        """env_var('...', '') in a profile means: not set."""
+        return {k: v for k, v in value.items() if v != "" or k == "account"} if isinstance(value, dict) else value
+
+    @model_validator(mode="after")
+    def _someone_signs_in(self) -> SnowflakeConfig:
+        ways = (self.private_key, self.private_key_path, self.token, self.password, self.authenticator)
+        if not any(ways):
+            raise ValueError(
+                "give `private_key_path` (a key pair), `token`, `authenticator`, or `password`; "
+                "Snowflake documentation, Key-pair authentication, tells how to make one"
+            )
+        return self
+
+    def sign_in(self) -> dict[str, Any]:
+        """The arguments with which the driver signs in, of the first way that is given; they hold secrets."""
+        found: dict[str, Any] = {"authenticator": self.authenticator} if self.authenticator else {}
+        passphrase = self.private_key_passphrase.get_secret_value() if self.private_key_passphrase else None
+        if self.private_key is not None:
+            return {"authenticator": "SNOWFLAKE_JWT", "private_key": _der(self.private_key, passphrase)}
+        if self.private_key_path is not None:
+            key = {"private_key_file": self.private_key_path, "private_key_file_pwd": passphrase}
+            return {"authenticator": "SNOWFLAKE_JWT", **key}
+        if self.token is not None:
+            way = self.authenticator or "PROGRAMMATIC_ACCESS_TOKEN"
+            return {"authenticator": way, "token": self.token.get_secret_value()}
+        if self.workload_identity_provider is not None:
+            found["workload_identity_provider"] = self.workload_identity_provider
+        if self.password is not None:
+            found["password"] = self.password.get_secret_value()
+        return found
+
+
+def _der(key: SecretStr, passphrase: str | None) -> bytes:
+    """A private key, PEM or base64 of DER, as the DER bytes that the driver takes."""
+    import base64
+
+    from cryptography.hazmat.primitives import serialization
+
+    text = key.get_secret_value().strip()
+    secret = passphrase.encode() if passphrase else None
+    if text.startswith("-----"):
+        loaded = serialization.load_pem_private_key(text.encode(), password=secret)
+    else:
+        loaded = serialization.load_der_private_key(base64.b64decode(text), password=secret)
+    return loaded.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
