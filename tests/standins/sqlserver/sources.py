@@ -145,7 +145,8 @@ def _ctes_of(scope: Scope) -> Scope:
 def _qualifies(source: Source, table: str, schema: str) -> bool:
     if source.alias.lower() == table.lower() and not schema:
         return True
-    if not source.parts or source.parts[-1].lower() != table.lower():
+    # A table with an alias has its own name no more.
+    if not source.parts or not source.parts[-1].lower() == table.lower() == source.alias.lower():
         return False
     return (
         not schema or (len(source.parts) > 1 and source.parts[-2].lower() == schema.lower()) or schema.lower() == "dbo"

@@ -146,7 +146,7 @@ view(
     OBJECT + "; unique_index_id int=i.index_id; is_system_named bit=i.system_named; is_enforced bit=true",
     "FROM {db}.cat.objects o JOIN {db}.cat.indexes i ON i.key_object_id = o.object_id WHERE o.type IN ('PK', 'UQ')",
 )
-ACTION = "CASE {} WHEN 1 THEN 'CASCADE' WHEN 2 THEN 'SET_NULL' WHEN 3 THEN 'SET_DEFAULT' ELSE 'NOACTION' END"
+ACTION = "CASE {} WHEN 1 THEN 'CASCADE' WHEN 2 THEN 'SET_NULL' WHEN 3 THEN 'SET_DEFAULT' ELSE 'NO_ACTION' END"
 view(
     "sys.foreign_keys",
     OBJECT + "; referenced_object_id int=f.referenced_object_id; key_index_id int=f.key_index_id; "
