@@ -16,6 +16,8 @@ from typing import Any
 
 import pyodbc
 import pytest
+import sqlalchemy
+from sqlalchemy.pool import StaticPool
 
 from el.connectors.sqlserver_config import SqlServerConfig
 from el.connectors.sqlserver_drivers import Pyodbc
@@ -201,6 +203,61 @@ def test_a_view_shows_what_its_query_does(db: Client) -> None:
     assert db.rows("SELECT tenfold FROM w") == [(20,)]
     db.results("DROP VIEW w")
     assert db.refused("SELECT * FROM w") == 208
+
+
+def test_names_resolve_as_sql_server_resolves_them(db: Client) -> None:
+    db.results("CREATE TABLE t (id int PRIMARY KEY, v int); CREATE TABLE s (id int PRIMARY KEY, v int)")
+    db.results("INSERT INTO t VALUES (1, 1); INSERT INTO s VALUES (1, 10)")
+    assert db.rows("SELECT s.v, t.v FROM dbo.t AS s JOIN dbo.s AS t ON s.id = t.id") == [(1, 10)]
+    assert db.refused("SELECT t.v FROM t AS x") == 4104
+    assert db.refused("SELECT v FROM t JOIN s ON t.id = s.id") == 209
+    assert db.rows("SELECT t.v FROM t UNION ALL SELECT v FROM s ORDER BY v DESC") == [(10,), (1,)]
+
+
+def test_hints_and_statements_without_semicolons_are_understood(db: Client) -> None:
+    db.results(
+        "CREATE TABLE t (id int) INSERT INTO t VALUES (1) INSERT INTO t SELECT id + 1 FROM t UPDATE t SET id = id"
+    )
+    assert db.results("SELECT id FROM t WITH (NOLOCK) ORDER BY id OPTION (MAXDOP 1) SELECT 5") == [[(1,), (2,)], [(5,)]]
+    needs_sql_server(db)
+    db.results("CREATE OR ALTER VIEW w AS SELECT id FROM t")
+    db.results("CREATE OR ALTER VIEW w AS SELECT id AS other FROM t")
+    assert db.rows("SELECT other FROM w WHERE other = 2") == [(2,)]
+
+
+def test_a_merge_inserts_the_sources_columns_of_the_same_name(db: Client) -> None:
+    needs_sql_server(db)
+    db.results(
+        "CREATE TABLE t (id int PRIMARY KEY, v int); CREATE TABLE s (id int, v int); INSERT INTO s VALUES (1, 5)"
+    )
+    db.results(
+        "MERGE INTO t USING s ON s.id = t.id WHEN NOT MATCHED THEN INSERT (id, v) VALUES (id, v) OPTION (MAXDOP 1);"
+    )
+    assert db.rows("SELECT id, v FROM t") == [(1, 5)]
+
+
+def test_sqlalchemy_reflects_and_writes(sqlserver: dict[str, Any]) -> None:
+    client = Client(sqlserver)
+    needs_sql_server(client)
+    client.results("CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE c (id int IDENTITY PRIMARY KEY, p int "
+                   "REFERENCES p (id), "
+                   "name nvarchar(20) NOT NULL)")  # fmt: skip
+    engine = sqlalchemy.create_engine(
+        "mssql+pyodbc://", creator=lambda: Client(sqlserver).connection, poolclass=StaticPool
+    )
+    meta = sqlalchemy.MetaData()
+    table = sqlalchemy.Table("c", meta, autoload_with=engine)
+    assert [(c.name, c.nullable, c.primary_key) for c in table.columns] == [
+        ("id", False, True),
+        ("p", True, False),
+        ("name", False, False),
+    ]
+    assert [str(key.target_fullname) for key in table.foreign_keys] == ["p.id"]
+    with engine.begin() as connection:
+        assert connection.execute(table.insert().values(name="é")).inserted_primary_key == (1,)
+        assert connection.execute(sqlalchemy.select(table.c.name)).fetchall() == [("é",)]
+    engine.dispose()
+    client.close()
 
 
 def test_what_is_not_known_is_refused_with_its_text(sqlserver_standin: SqlServerStandIn) -> None:

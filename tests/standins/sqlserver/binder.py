@@ -245,7 +245,7 @@ class Binder:
                 )
             return f"{position}{descending}"
         bound = None
-        if isinstance(key, exp.Column) and (not key.table or outs is None and not scope.sources):
+        if isinstance(key, exp.Column) and (not key.table or (outs is None and not scope.sources)):
             at = next((i for i, c in enumerate(columns) if c.name.lower() == key.name.lower()), None)
             if at is not None:
                 bound = (

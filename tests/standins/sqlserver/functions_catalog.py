@@ -57,6 +57,9 @@ _SCHEMA_OF = (
     "o.object_id = {id})"
 )
 FUNCTIONS["OBJECT_NAME"] = _catalog("name", SYSNAME, "objects", "object_id = {0}")
+FUNCTIONS["OBJECT_DEFINITION"] = _catalog(
+    "json_extract_string(body, '$.definition')", NMAX, "objects", "object_id = {0}"
+)
 FUNCTIONS["COL_NAME"] = _catalog("name", SYSNAME, "columns", "object_id = {0} AND column_id = {1}")
 
 

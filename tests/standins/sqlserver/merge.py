@@ -139,7 +139,8 @@ def _staged(session: Session, binder: Binder, scope: Scope, table: TableDef, cla
                 for c in table.columns
             }
         elif clause.action == "I":
-            values = _inserted(session, binder, scope, table, clause)
+            # VALUES sees the source's columns alone.
+            values = _inserted(session, binder, Scope(scope.parent, scope.sources[1:], scope.ctes), table, clause)
         else:
             values = {}
         for column_id, value in values.items():

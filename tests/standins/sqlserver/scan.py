@@ -273,6 +273,8 @@ def _continues(
         return first in ("UPDATE", "ALTER", "MERGE", "WITH") or in_merge or before in ("DELETE", "UPDATE")
     if text in ("EXEC", "EXECUTE"):
         return queries > 0 or before in ("WITH", "GRANT") or first in ("GRANT", "DENY", "REVOKE")
+    if text == "ALTER" and before == "OR":
+        return True
     if text == "DROP" or text == "ALTER":
         return (first == "ALTER" and before not in ("",)) or first in ("GRANT",)
     if text == "IF":
@@ -315,4 +317,4 @@ def _cte_follows(tokens: list[Token], at: int) -> bool:
 
 
 def _creates_body(tokens: list[Token], start: int) -> bool:
-    return any(t.kind == "word" and t.text in ("VIEW",) for t in tokens[start + 1 : start + 4])
+    return any(t.kind == "word" and t.text in ("VIEW",) for t in tokens[start + 1 : start + 5])

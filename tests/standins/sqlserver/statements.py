@@ -14,7 +14,7 @@ from . import ddl, dml, lookup, merge, messages, procedures, server_functions
 from .binder import Binder
 from .convert import Bound, convert
 from .errors import SqlError, syntax
-from .scan import STARTS, Scanner, statement_end
+from .scan import STARTS, Scanner, Token, statement_end
 from .scope import Query
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ class Runner:
         tokens = s.tokens[s.at : end]
         s.at = end
         if taken:
-            self._execute(Scanner(s.sql, tokens))
+            self._execute(Scanner(s.sql, _without_hints(tokens)))
 
     def _execute(self, s: Scanner) -> None:
         session = self.session
@@ -188,6 +188,13 @@ class Runner:
             session.out.done(*result)
         elif word not in QUIET:
             session.out.done("", None)
+
+
+def _without_hints(tokens: list[Token]) -> list[Token]:
+    """A statement without the OPTION (...) at its end."""
+    words = [t.text if t.kind in ("word", "op") else "" for t in tokens]
+    at = len(words) - words[::-1].index("OPTION") - 1 if "OPTION" in words else 0
+    return tokens[:at] if at and words[at + 1 : at + 2] == ["("] and words[-1] == ")" else tokens
 
 
 Result = tuple[str, int] | None

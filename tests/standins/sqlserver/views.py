@@ -312,5 +312,12 @@ view(
     "configuration_id int=1; name nvarchar(35)=NULL; value sql_variant=NULL; value_in_use sql_variant=NULL",
     "WHERE false",
 )
+# Dependencies are not kept: what asks for them finds none.
+view(
+    "sys.sql_expression_dependencies",
+    "referencing_id int=NULL; referencing_minor_id int=NULL; referenced_id int=NULL; referenced_minor_id int=NULL; "
+    "referenced_schema_name sysname=NULL; referenced_entity_name sysname=NULL; referenced_database_name sysname=NULL",
+    "WHERE false",
+)
 for _empty in ("sys.synonyms", "sys.procedures", "sys.triggers", "sys.sequences"):
     view(_empty, OBJECT, "FROM {db}.cat.objects o WHERE false")
