@@ -70,7 +70,8 @@ class Defaults(Strict):
     file_mb: size at which a landing file is closed; by default what the warehouse loads best.
     types: exact, or lossy where the type table offers it. partition_rows: rows that one partition aims at.
     retries: how often a retryable failure of a slice is tried again. contract: whether raw follows a source whose
-    columns change, as far as nothing is lost by it (evolve), or such a table stops (freeze).
+    columns change, as far as nothing is lost by it (evolve), or such a table stops (freeze). lock_lease: how
+    long a run on another machine may be silent before its lock on the warehouse counts as left behind.
     """
 
     strategy: StrategyName = StrategyName.AUTO
@@ -82,6 +83,7 @@ class Defaults(Strict):
     trim: bool = False
     partition_rows: int = Field(default=5_000_000, ge=1)
     retries: int = Field(default=3, ge=0, le=20)
+    lock_lease: Duration = timedelta(minutes=10)
     contract: Literal["evolve", "freeze"] = "evolve"
 
 

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from importlib import import_module
 
@@ -22,6 +23,7 @@ from el.extract import extract
 from el.job import Job
 from el.ledger import LedgerEntry
 from el.load import load, load_ids_for, loader
+from el.lock import StillOurs, this_process
 from el.plan import Plan, make_plan
 from el.report import Reporter, RunReport, TableReport
 from el.selection import choose_tables, raw_names
@@ -80,10 +82,19 @@ def run(job: Job, reporter: Reporter, executor: Executor | None = None) -> RunRe
 
     executor: runs the slices; by default threads, as many as `workers`.
     """
+    with ExitStack() as stack:
+        return _run(job, reporter, executor, stack)
+
+
+def _run(job: Job, reporter: Reporter, executor: Executor | None, stack: ExitStack) -> RunReport:
     started, clock = datetime.now(UTC), time.monotonic()
     finished: list[str] = []
+    locks: list[StillOurs] = []
 
     def finish(warehouse: Warehouse, schemas: list[str]) -> None:
+        holder = this_process(job.run_id)
+        locks.append(stack.enter_context(warehouse.locked(schemas, holder, job.config.defaults.lock_lease)))
+        sys.audit(STEP, "locked")
         for schema in schemas:
             finished.extend(loader(job, warehouse, schema).finish_pending())
 
@@ -101,6 +112,9 @@ def run(job: Job, reporter: Reporter, executor: Executor | None = None) -> RunRe
         landed = extract(job, plan, load_ids, spool, reporter, executor, file_bytes, warehouse.limits)
         sys.audit(STEP, "extracted")
         for schema, tables in plan.by_schema().items():
+            # A machine that slept may have lost its lock to another run, which then reads the same windows.
+            for still_ours in locks:
+                still_ours()
             reports += load(job, warehouse, schema, load_ids[schema], tables, landed, spool, reporter)
     finally:
         shutil.rmtree(spool, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,33 @@ def test_a_run_killed_while_it_recovers_is_completed_by_the_third(
     assert shop.run(stop_at=("package ready to load", 1)) == -9
     assert shop.run() == 0
     assert raw_state(shop) == undisturbed
+
+
+def test_a_package_that_another_machine_has_overtaken_is_dropped_with_its_rows(
+    tmp_path: Path, undisturbed: dict[str, list[tuple[object, ...]]]
+) -> None:
+    """The other machine has no working folder: it reads the same windows again, and completes them."""
+    shop = Workspace(tmp_path).create()
+    assert shop.run() == 0
+    shop.source(CHANGES)
+    assert shop.run(stop_at=("file moved to completed_jobs", 1)) == -9
+    (tmp_path / ".el").rename(tmp_path / "this machine's")
+    assert shop.run() == 0
+    shutil.rmtree(tmp_path / ".el")
+    (tmp_path / "this machine's").rename(tmp_path / ".el")
+    assert shop.run() == 0
+    assert raw_state(shop) == undisturbed
+
+
+def test_a_working_folder_that_is_lost_costs_nothing(
+    tmp_path: Path, undisturbed: dict[str, list[tuple[object, ...]]]
+) -> None:
+    shop = Workspace(tmp_path).create()
+    assert shop.run() == 0
+    shop.source(CHANGES)
+    assert shop.run(stop_at=("file moved to completed_jobs", 1)) == -9
+    shutil.rmtree(tmp_path / ".el")
+    assert shop.run() == 0
+    found = raw_state(shop)
+    # What the lost package had loaded belongs to no complete load: no reader sees it, and `purge` removes it.
+    assert {**found, "orphans": []} == {**undisturbed, "orphans": []}

@@ -5,6 +5,8 @@ Guarantees: DuckDB's reads are of one snapshot each; batches stream, so memory d
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +22,11 @@ from el.connectors.duckdb_catalog import read_catalog, source_type
 from el.connectors.query import Dialect, Statement
 from el.connectors.request import ReadRequest
 from el.connectors.sql import SqlConnector, Stream
-from el.errors import ConnectError, DatabaseMissing, ElError, ReadError, WriteError
+from el.errors import ConnectError, DatabaseMissing, ElError, ReadError, RunLocked, WriteError
+
+# A look at the file by someone else takes a moment; seconds.
+PATIENCE = 5.0
+_HELD = re.compile(r"Conflicting lock is held in (?P<name>.+?)\s*\(PID (?P<pid>\d+)\)")
 
 
 class DuckDbConfig(ConnectionConfig):
@@ -67,10 +73,23 @@ class DuckDb(SqlConnector):
         path = self.config.path
         if self.config.read_only and path != ":memory:" and not Path(path).exists():
             raise DatabaseMissing(f"DuckDB file {path} does not exist")
-        try:
-            self._connection = duckdb.connect(path, read_only=self.config.read_only, config=dict(self.config.settings))
-        except duckdb.Error as error:
-            raise ConnectError(f"DuckDB file {path} cannot be opened: {_first_line(error)}") from None
+        settings = dict(self.config.settings)
+        patience = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self._connection = duckdb.connect(path, read_only=self.config.read_only, config=settings)
+                return
+            except duckdb.Error as error:
+                held = _HELD.search(str(error))
+                if held is None:
+                    raise ConnectError(f"DuckDB file {path} cannot be opened: {_first_line(error)}") from None
+                if time.monotonic() > patience:
+                    who = f"pid {held['pid']} ({Path(held['name']).name})"
+                    raise RunLocked(
+                        f"DuckDB file {path} is open in another process, {who}, "
+                        "and DuckDB lets only one process write: wait until it has ended, or end it"
+                    ) from None
+            time.sleep(0.1)
 
     def close(self) -> None:
         if self._connection is not None:

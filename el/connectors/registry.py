@@ -7,14 +7,15 @@ is asked for.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import AliasChoices, ValidationError
 
-from el.connectors.base import Connector
+from el.connectors.base import ConnectionConfig, Connector
 from el.errors import ConfigError
 
 GROUP = "el.connectors"
@@ -55,5 +56,18 @@ def open_connector(output: Mapping[str, Any], where: str = "profile") -> Connect
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         setting = ".".join(str(part) for part in first["loc"]) or "settings"
-        raise ConfigError(f"{where}: {setting}: {first['msg']}") from None
+        raise ConfigError(f"{where}: {setting}: {first['msg'].removeprefix('Value error, ')}") from None
+    _refuse_misspelt(output, found.config_type, where)
     return found(config)
+
+
+def _refuse_misspelt(output: Mapping[str, Any], config_type: type[ConnectionConfig], where: str) -> None:
+    """Settings that el does not know are dbt's, but one that is nearly one of el's own is a slip of the pen."""
+    known = {field.alias or name for name, field in config_type.model_fields.items()}
+    for name, field in config_type.model_fields.items():
+        choices = field.validation_alias.choices if isinstance(field.validation_alias, AliasChoices) else [name]
+        known |= {choice for choice in choices if isinstance(choice, str)}
+    for name in output:
+        close = get_close_matches(str(name), sorted(known), n=1, cutoff=0.75)
+        if close and name not in known:
+            raise ConfigError(f"{where}: {name}: unknown setting; did you mean {close[0]}?")

@@ -6,6 +6,7 @@ stream cancels it and never drains it; both give the same columns for the same s
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, time
@@ -20,7 +21,7 @@ from el.connectors.catalog import SourceType
 from el.connectors.query import Statement
 from el.connectors.sql import Stream
 from el.connectors.sqlserver_config import SqlServerConfig, connection_string
-from el.errors import DriverMissing, WriteError
+from el.errors import CertificateUntrusted, DriverMissing, WriteError
 
 # What the dynamic linker says is missing -> what to install (Debian and Ubuntu; Red Hat).
 _LIBRARIES = {
@@ -163,7 +164,10 @@ class Pyodbc(Driver):
             raise missing_library(error, "pyodbc") or error from None
         keywords = config.keywords()
         if config.dsn is None:
-            keywords = {"Driver": self._driver(config.driver, pyodbc.drivers()), **keywords}
+            driver = self._driver(config.driver, pyodbc.drivers())
+            if _FREETDS.search(driver):
+                keywords = freetds_keywords(config)
+            keywords = {"Driver": driver, **keywords}
         keywords.setdefault("APP", "el")
         self.connection = pyodbc.connect(
             connection_string(keywords), autocommit=True, timeout=config.login_timeout, readonly=False
@@ -204,6 +208,28 @@ class Pyodbc(Driver):
 
 
 DRIVERS: dict[str, Callable[[SqlServerConfig], Driver]] = {"mssql-python": MssqlPython, "pyodbc": Pyodbc}
+
+
+_FREETDS = re.compile(r"(?i)freetds|tdsodbc")
+
+
+def freetds_keywords(config: SqlServerConfig) -> dict[str, str]:
+    """The connection string's keywords as FreeTDS spells them (FreeTDS User Guide, "ODBC Connection Attributes").
+
+    Raises `CertificateUntrusted` unless `trust_cert` or no encryption is asked for: no keyword makes FreeTDS check one.
+    """
+    if config.encrypt and not config.trust_cert:
+        raise CertificateUntrusted(
+            f"{config.place}: FreeTDS checks no certificate; use ODBC Driver 18, or accept it with `trust_cert: true`"
+        )
+    found = {"Server": str(config.host), "Port": str(config.port), "TDS_Version": "7.4", "ClientCharset": "UTF-8"}
+    found["Encryption"] = "require" if config.encrypt else "off"
+    if config.database is not None:
+        found["Database"] = config.database
+    if config.user is not None:
+        found["UID"] = config.user
+        found["PWD"] = config.password.get_secret_value() if config.password else ""
+    return {**found, **config.odbc}
 
 
 def bundled_driver() -> Path | None:

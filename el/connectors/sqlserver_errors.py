@@ -64,8 +64,16 @@ def connect_error(error: Exception, config: SqlServerConfig) -> ElError:
         )
     if "data source name not found" in low or "can't open lib" in low:
         return missing or ConnectError(f"{where}: the ODBC driver or DSN cannot be loaded: {text}")
-    unreachable = ("timeout", "timed out", "refused", "network-related", "not found", "name or service", "08001")
-    if any(word in low for word in unreachable) or "tcp provider" in low:
+    unreachable = (
+        "timeout",
+        "timed out",
+        "refused",
+        "is unavailable",
+        "network-related",
+        "not found",
+        "name or service",
+    )
+    if any(word in low for word in (*unreachable, "tcp provider", "08001")):
         return ServerUnreachable(f"nobody answers as SQL Server at {where}: check host, port and firewall")
     return ConnectError(f"{where}: {text}")
 

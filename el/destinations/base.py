@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
 from sqlglot import exp
@@ -19,6 +20,7 @@ from el.connectors.sql import SqlConnector
 from el.drift import COLUMNS_TABLE, HeldTable, Widened, held_tables
 from el.ledger import LEDGER_TABLE, LedgerEntry
 from el.limits import Limits
+from el.lock import Holder, StillOurs
 
 LOADS_TABLE = "_dlt_loads"
 
@@ -52,6 +54,10 @@ class Warehouse(ABC):
     @abstractmethod
     def prepare(self, raw_schema: str) -> None:
         """Create what must be there before dlt comes: the raw schema, a stage."""
+
+    @abstractmethod
+    def locked(self, raw_schemas: Sequence[str], holder: Holder, lease: timedelta) -> AbstractContextManager[StillOurs]:
+        """Keep other runs away from these raw schemas while inside. Raises `RunLocked` where another one is at work."""
 
     def fold(self, name: str) -> str:
         """A name as this warehouse stores it."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import dlt
@@ -11,6 +14,7 @@ from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 from el.connectors.query import Statement
 from el.destinations.base import Warehouse
 from el.drift import Widened
+from el.lock import Holder, StillOurs, file_lock
 
 # DuckDB takes most of the machine's memory for itself unless told otherwise.
 LOAD_SETTINGS = {"memory_limit": "192MB", "preserve_insertion_order": "false"}
@@ -35,6 +39,13 @@ class DuckDbWarehouse(Warehouse):
     def dlt_destination(self, raw_schema: str, run_id: str) -> Any:
         credentials = DuckDbCredentials(self.connector.config.path, global_config=dict(LOAD_SETTINGS))
         return dlt.destinations.duckdb(credentials, naming_convention=self.naming_module)
+
+    def locked(self, raw_schemas: Sequence[str], holder: Holder, lease: timedelta) -> AbstractContextManager[StillOurs]:
+        """The file's own lock is not enough: between two connections of a run, another run could begin."""
+        path = self.connector.config.path
+        if path == ":memory:":
+            return nullcontext(lambda: None)
+        return file_lock(Path(f"{path}.lock"), holder)
 
     def prepare(self, raw_schema: str) -> None:
         self.connector.execute(Statement(f"CREATE SCHEMA IF NOT EXISTS {self.connector.dialect.quote(raw_schema)}"))

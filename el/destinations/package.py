@@ -64,10 +64,28 @@ class Loader:
             return []
         pipeline = self._pipeline()
         finished: list[str] = []
+        self._drop_superseded(pipeline)
         if pipeline.list_extracted_load_packages() or pipeline.list_normalized_load_packages():
             finished = self._load(pipeline)
         self.clean()
         return finished
+
+    def _drop_superseded(self, pipeline: dlt.Pipeline) -> None:
+        """Remove packages older than a complete load: another machine has read the same windows again meanwhile."""
+        with self._warehouse.connector:
+            last = self._warehouse.last_load(self._raw_schema)
+            storage = pipeline._get_load_storage()
+            for load_id in pipeline.list_normalized_load_packages():
+                if last is None or load_id >= last:
+                    continue
+                if not self._warehouse.complete_loads(self._raw_schema, [load_id]):
+                    jobs = storage.normalized_packages.get_load_package_jobs(load_id)
+                    tables = sorted({job.table_name for found in jobs.values() for job in found})
+                    self._warehouse.discard(self._raw_schema, load_id, tables)
+                storage.normalized_packages.delete_package(load_id)
+        for load_id in pipeline.list_extracted_load_packages():
+            if last is not None and load_id < last:
+                pipeline._get_normalize_storage().extracted_packages.delete_package(load_id)
 
     def load(self, load_id: str, tables: Sequence[LandedTable]) -> None:
         """Load these tables as one package. Raises `LoadError`; what was begun is finished by the next run."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from datetime import timedelta
 from typing import Any
 
 import dlt
@@ -18,8 +20,10 @@ from dlt.destinations.impl.snowflake.factory import SnowflakeTypeMapper
 
 from el.connectors.query import Statement
 from el.destinations.base import Warehouse
+from el.destinations.lease import lease as leased
 from el.drift import Widened
 from el.limits import SNOWFLAKE, SNOWFLAKE_BINARY_BYTES, SNOWFLAKE_TEXT_BYTES
+from el.lock import Holder, StillOurs
 
 STAGE = "_el_stage"
 _DEFAULT_LENGTHS = {"VARCHAR": SNOWFLAKE_TEXT_BYTES, "BINARY": SNOWFLAKE_BINARY_BYTES}
@@ -75,6 +79,9 @@ class SnowflakeWarehouse(Warehouse):
                 return f"{made}({longer[made]})" if made in longer else made
 
         return Mapper
+
+    def locked(self, raw_schemas: Sequence[str], holder: Holder, lease: timedelta) -> AbstractContextManager[StillOurs]:
+        return leased(self, raw_schemas, holder, lease)
 
     def prepare(self, raw_schema: str) -> None:
         schema = self.connector.dialect.quote(self.fold(raw_schema))
