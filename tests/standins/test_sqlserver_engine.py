@@ -182,6 +182,16 @@ def test_select_into_keeps_types_and_loses_identity_in_a_union(db: Client) -> No
     assert db.rows(columns.format("u"))[1][2:] == (7, 3)
 
 
+def test_a_temporary_table_is_its_sessions_own(connect: Callable[[], Client]) -> None:
+    one, two = connect(), connect()
+    one.results("CREATE TABLE #t (id int IDENTITY PRIMARY KEY, v int); INSERT INTO #t (v) VALUES (7), (8)")
+    one.results("SELECT * INTO #u FROM #t WHERE v > 7")
+    assert one.rows("SELECT #t.id, #u.v FROM #t JOIN #u ON #u.id = #t.id") == [(2, 8)]
+    assert two.refused("SELECT * FROM #t") == 208
+    one.results("IF OBJECT_ID('tempdb..#t') IS NOT NULL DROP TABLE #t")
+    assert one.refused("SELECT * FROM #t") == 208
+
+
 def test_control_of_flow_variables_and_caught_errors(db: Client) -> None:
     assert db.rows(
         "DECLARE @i int = 0, @sum int = 0; WHILE @i < 5 BEGIN SET @i = @i + 1; IF @i = 3 CONTINUE; "

@@ -79,6 +79,10 @@ class Session:
         self.output: list[OutColumn] | None = None
 
     def reset(self) -> None:
+        """What a connection that is taken out of a pool begins with."""
+        for table in self.temp_tables.values():
+            self.execute(f"DROP TABLE {table.sql}")
+        self.temp_tables.clear()
         self.variables: dict[str, tuple[SqlType, Any]] = {}
         self.isolation = 2
         self.implicit = False

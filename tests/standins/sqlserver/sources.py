@@ -143,10 +143,12 @@ def _ctes_of(scope: Scope) -> Scope:
 
 
 def _qualifies(source: Source, table: str, schema: str) -> bool:
-    if source.alias.lower() == table.lower() and not schema:
+    # sqlglot leaves the # of a temporary table's name out of its columns' qualifiers.
+    alias = source.alias.lower().lstrip("#")
+    if alias == table.lower() and not schema:
         return True
     # A table with an alias has its own name no more.
-    if not source.parts or not source.parts[-1].lower() == table.lower() == source.alias.lower():
+    if not source.parts or not source.parts[-1].lower() == table.lower() == alias:
         return False
     return (
         not schema or (len(source.parts) > 1 and source.parts[-2].lower() == schema.lower()) or schema.lower() == "dbo"

@@ -26,10 +26,14 @@ def new_table(session: Session, names: list[str], columns: list[ColumnDef]) -> T
     return TableDef(new_object_id(), schema, name, columns=columns, database=database.name)
 
 
+def temporary(table: TableDef) -> str:
+    return "TEMP " if table.database == "tempdb" else ""
+
+
 def create(session: Session, table: TableDef) -> None:
     session.wrote_into(table)
     listed = ", ".join(f"{c.physical} {c.type.stored}" for c in table.columns)
-    session.run_sql(f"CREATE TABLE {table.sql} ({listed})")
+    session.run_sql(f"CREATE {temporary(table)}TABLE {table.sql} ({listed})")
     _index(session, table)
     save(session, table)
 
@@ -64,7 +68,7 @@ def replace(session: Session, table: TableDef, values: dict[int, str] | None = N
         old = table.sql
         table.generation += 1
         listed = ", ".join(f"{(values or {}).get(c.column_id, c.physical)} AS {c.physical}" for c in table.columns)
-        session.run_sql(f"CREATE TABLE {table.sql} AS SELECT {listed} FROM {old}")
+        session.run_sql(f"CREATE {temporary(table)}TABLE {table.sql} AS SELECT {listed} FROM {old}")
         session.run_sql(f"DROP TABLE {old}")
         _index(session, table)
     save(session, table)
