@@ -61,8 +61,7 @@ def _captures(session: Session, database: Database, table: TableDef) -> list[tup
 def record(session: Session, table: TableDef) -> None:
     """Notes the staged rows. An update of the clustered key is a delete and an insert, as the log has it."""
     database = session.engine.database(table.database)
-    count = session.run_sql(f"SELECT count(*) FROM {STAGED}")[0][0]
-    first = take(database, 2 * count)
+    first = take(database, 2 * session.staged)
     clustered = next((k for k in table.keys if k.clustered), None)
     moved = " OR ".join(f"o{c} IS DISTINCT FROM n{c}" for c, _ in clustered.columns) if clustered else "false"
     for capture, column_ids, _ in _captures(session, database, table):

@@ -24,8 +24,8 @@ MACROS = [
     "tds_day(t) AS DATE '0001-01-01' + CAST(t // 864000000000 AS INTEGER)",
     "tds_midnight(d) AS CAST(d - DATE '0001-01-01' AS BIGINT) * 864000000000",
     "tds_round(t, unit) AS CASE WHEN unit <= 1 THEN t ELSE ((t + unit // 2) // unit) * unit END",
-    "tds_datetime(t) AS (((t // 864000000000) * 25920000 + ((t % 864000000000) * 3 + 50000) // 100000) * 200000 + "
-    "3) // 6",
+    "tds_datetime(t) AS (t // 864000000000) * 864000000000 + "
+    "((((t % 864000000000) * 3 + 50000) // 100000) * 200000 + 3) // 6",
     "tds_fraction(t, n) AS CASE WHEN n = 0 THEN '' ELSE '.' || left(lpad(CAST(t % 10000000 AS VARCHAR), 7, '0'), n) "
     "END",
     "tds_clock(t) AS strftime(tds_ts(t), '%H:%M:%S')",

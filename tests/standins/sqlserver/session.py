@@ -77,6 +77,7 @@ class Session:
         self.aborted = False
         self.touched: dict[int, TableDef] = {}
         self.output: list[OutColumn] | None = None
+        self.staged = 0
 
     def reset(self) -> None:
         """What a connection that is taken out of a pool begins with."""

@@ -26,9 +26,8 @@ OUTPUTS = "temp.main.outputs"
 
 def stage(session: Session, sql: str, used: set[str], head: str = "") -> None:
     """Keeps the rows, numbered from 0 in their order (`_n`): rowid does not begin at 0 within a transaction."""
-    session.run_sql(
-        f"CREATE OR REPLACE TEMP TABLE staged AS {head}SELECT *, row_number() OVER () - 1 AS _n FROM ({sql})", used
-    )
+    made = f"CREATE OR REPLACE TEMP TABLE staged AS {head}SELECT *, row_number() OVER () - 1 AS _n FROM ({sql})"
+    session.staged = int(session.run_sql(made, used)[0][0])
 
 
 def run_change(session: Session, work: Callable[[], int]) -> int:
@@ -46,7 +45,7 @@ def apply(session: Session, table: TableDef, word: str, output: str = "", change
 
     changed: ids of the columns that an UPDATE set, None for all.
     """
-    count = int(session.run_sql(f"SELECT count(*) FROM {STAGED}")[0][0])
+    count = session.staged
     if count:
         _generate(session, table, changed)
         constraints.check(session, table, word, changed)
@@ -54,7 +53,7 @@ def apply(session: Session, table: TableDef, word: str, output: str = "", change
         _output(session, table, output)
     if count:
         session.wrote_into(table)
-        _write(session, table, changed)
+        _write(session, table, word, changed)
         if table.tracked:
             change_tracking.record(session, table, changed)
         if table.captured:
@@ -86,7 +85,7 @@ def _generate(session: Session, table: TableDef, changed: set[int] | None) -> No
             session.identity = int(last[0][0])
     version = next((c for c in table.columns if c.is_rowversion), None)
     if version is not None:
-        count = int(session.run_sql(f"SELECT count(*) FROM {STAGED}")[0][0])
+        count = session.staged
         first = session.take_rowversions(table, count)
         session.run_sql(f"UPDATE {STAGED} SET n{version.column_id} = unhex(tds_hex8({first} + _n)) WHERE _op <> 'D'")
     computed = [c for c in table.columns if c.computed is not None]
@@ -120,11 +119,10 @@ def _output(session: Session, table: TableDef, text: str) -> None:
     session.output = [column for _, column in outs]
 
 
-def _write(session: Session, table: TableDef, changed: set[int] | None) -> None:
-    ops = {row[0] for row in session.run_sql(f"SELECT DISTINCT _op FROM {STAGED}")}
-    if "D" in ops:
+def _write(session: Session, table: TableDef, word: str, changed: set[int] | None) -> None:
+    if word in ("DELETE", "MERGE"):
         session.run_sql(f"DELETE FROM {table.sql} WHERE rowid IN (SELECT _rid FROM {STAGED} WHERE _op = 'D')")
-    if "U" in ops:
+    if word in ("UPDATE", "MERGE"):
         made = [
             c
             for c in table.columns
@@ -134,7 +132,7 @@ def _write(session: Session, table: TableDef, changed: set[int] | None) -> None:
         session.run_sql(
             f"UPDATE {table.sql} SET {sets} FROM {STAGED} s WHERE {table.physical}.rowid = s._rid AND s._op = 'U'"
         )
-    if "I" in ops:
+    if word in ("INSERT", "MERGE"):
         names = ", ".join(c.physical for c in table.columns)
         values = ", ".join(f"n{c.column_id}" for c in table.columns)
         session.run_sql(f"INSERT INTO {table.sql} ({names}) SELECT {values} FROM {STAGED} WHERE _op = 'I'")
