@@ -54,6 +54,8 @@ class StrategyName(StrEnum):
     FULL = "full"
     CURSOR = "cursor"
     ROWVERSION = "rowversion"
+    CHANGE_TRACKING = "change_tracking"
+    CDC = "cdc"
 
 
 class RawSettings(Strict):
@@ -133,10 +135,11 @@ class DeleteSettings(Strict):
 class TableSettings(Strict):
     """One entry of `tables`: a glob over "schema.table", or a stream of the user's own with `query` and `key`.
 
-    cursor: the growing column. lag: how far behind the last value a cursor window begins, for late commits.
-    filters: conditions that limit what is taken. partition_by: a whole-number column by whose ranges a snapshot is
-    divided. deletes: `keys`, or {by: keys, every: 1d, max_percent: 20}. skip_unchanged: a full snapshot whose content
-    is what raw holds already is not loaded again.
+        cursor: the growing column. lag: how far behind the last value a cursor window begins, for late commits.
+        filters: conditions that limit what is taken. deletes: `keys`, or {by: keys, every: 1d, max_percent: 20}.
+        images: whether cdc brings the row before an update too (`_el_op` B). partition_by: a whole-number column by
+    whose ranges a snapshot is divided. skip_unchanged: a full snapshot whose content is what raw holds already is not
+    loaded again.
     """
 
     name: str
@@ -148,6 +151,7 @@ class TableSettings(Strict):
     lag: Lag | None = None
     filters: tuple[FilterSettings, ...] = ()
     deletes: DeleteSettings | None = None
+    images: Literal["after", "both"] = "after"
     partition_by: str | None = None
     partitions: int | None = Field(default=None, ge=1, le=1000)
     rename: str | None = None

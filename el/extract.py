@@ -25,7 +25,10 @@ from el.strategies.window import Kind
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """A table after extraction: its files and counts, or the error that stopped it. keys: its key set, if due."""
+    """A table after extraction: its files and counts, or the error that stopped it. keys: its key set, if due.
+
+    reached: the source's position that the rows go up to, where that differs from the window's upper bound.
+    """
 
     files: tuple[LandedFile, ...] = ()
     rows: int = 0
@@ -35,6 +38,7 @@ class Landed:
     attempts: int = 1
     error: ElError | None = None
     keys: SliceResult | None = None
+    reached: str | None = None
 
     @property
     def seconds(self) -> float:
@@ -171,4 +175,5 @@ def _together(results: Sequence[SliceResult], keys: SliceResult | None = None) -
         finished=max(result.finished for result in timed),
         attempts=max(result.attempts for result in timed),
         keys=keys,
+        reached=max((result.reached for result in results if result.reached), default=None),
     )

@@ -109,7 +109,7 @@ def load(
             continue
         row = _ledger_row(job, table, found, mark, load_id, deleted)
         if found.rows == 0 and row["kind"] == Kind.DELTA:
-            if found.keys is None:
+            if found.keys is None and not (table.window is not None and table.window.forgets):
                 continue
         else:
             reports[table.name] = replace(report, status="loaded", kind=str(row["kind"]), load_id=load_id)
@@ -156,7 +156,7 @@ def _gone(job: Job, warehouse: Warehouse, table: TablePlan, keys: SliceResult, l
 
 def _fingerprint(table: TablePlan, found: Landed) -> str | None:
     """Only a snapshot without a bound is compared: the others know by their bound that nothing is new."""
-    if table.window is None or table.window.column is not None or table.window.kind is not Kind.SNAPSHOT:
+    if table.window is None or table.window.bounded is not None or table.window.kind is not Kind.SNAPSHOT:
         return None
     return fingerprint([file.path for file in found.files], table.landed_schema())
 
@@ -171,7 +171,7 @@ def _ledger_row(
         bounds = (Kind.DELTA, table.last.bound_column, table.last.upper, table.last.upper)
     else:
         lower, upper = (value.text if value else None for value in (window.lower, window.upper))
-        bounds = (window.kind, window.column, lower, upper)
+        bounds = (window.kind, window.bounded, lower, found.reached or upper)
     kind, column, lower, upper = bounds
     return {
         "table_name": table.raw_table,
@@ -186,7 +186,7 @@ def _ledger_row(
         "byte_count": found.bytes,
         "partitions": len(table.reads),
         "fingerprint": mark,
-        "incarnation": None,
+        "incarnation": window.incarnation if window else table.last.incarnation if table.last else None,
         "keys_read_at": found.keys.started if found.keys else None,
         "run_id": job.run_id,
         "started_at": found.started,

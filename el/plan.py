@@ -16,7 +16,7 @@ from el.columns import ColumnPlan, key_of, plan_columns
 from el.config import Config, TableSettings
 from el.connectors.base import Connector, CursorSource
 from el.connectors.catalog import Catalog, Table, TableName
-from el.connectors.request import ColumnRead, Condition, Isolation, Op, ReadRequest, Value
+from el.connectors.request import POSITION_READ, ColumnRead, Condition, Isolation, Op, ReadRequest, Value
 from el.drift import Drift, HeldTable, find_drift
 from el.errors import ElError, PlanError, PositionLost
 from el.ledger import LedgerEntry
@@ -26,8 +26,6 @@ from el.strategies.key_set import KeyRead, key_read
 from el.strategies.partition import WHOLE_NUMBERS, divide
 from el.strategies.window import Kind, Window
 from el.types import carry
-
-POSITION_READ = "_el_position_source"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +156,15 @@ def _plan_table(
     key = key_of(table, settings, columns)
     stopped = error is not None or drift.stopped is not None
     position_column = strategy.position_column(subject)
-    reads, position = _reads(config, source, subject, columns, window, position_column)
+    changes = strategy.changes(subject, source, window) if window is not None else None
+    if changes is not None:
+        request = replace(base, columns=tuple(column.read() for column in columns))
+        reads = tuple(replace(request, changes=found) for found in changes)
+        position: str | None = POSITION_READ
+    else:
+        reads, position = _reads(config, source, subject, columns, window, position_column)
+    if window is not None and window.because is not None:
+        notes.append(f"a new snapshot begins: {window.because}")
     if not catalog.snapshot_isolation and len(reads) > 1:
         notes.append(
             f"{len(reads)} partitions are read at slightly different moments: SNAPSHOT isolation is not allowed"

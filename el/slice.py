@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 import tenacity
 
 from el.connectors.registry import open_connector
-from el.connectors.request import ColumnRead, ReadRequest
+from el.connectors.request import OP_READ, ColumnRead, ReadRequest
 from el.errors import ElError, RowRefused
 from el.limits import Limits, maybe_replaced, refuse_misfits, refuse_surrogates
 from el.profiles import Output
@@ -77,7 +77,7 @@ class LandedTable:
 
 @dataclass(frozen=True, slots=True)
 class SliceResult:
-    """What a slice brought. `bytes`: of the data as Arrow. Times in UTC."""
+    """What a slice brought. `bytes`: of the data as Arrow. Times in UTC. reached: `Buffer.reached`."""
 
     files: tuple[LandedFile, ...]
     rows: int
@@ -85,13 +85,15 @@ class SliceResult:
     started: datetime
     finished: datetime
     attempts: int
+    reached: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Slice:
     """One read of one table into landing files.
 
-    schema: the source columns as raw shall hold them; the landing columns are added behind. op: "S" or "U".
+    schema: the source columns as raw shall hold them; the landing columns are added behind. op: "S" or "U",
+    unless a row brings its own as OP_READ.
     position: the buffer's column that orders the rows; it is dropped unless `schema` has it.
     key, limits: what names a row that is refused, and what refuses it. exact_bytes: for text that the driver may have
         changed, the column in raw and the read that gives its bytes, asked for only once U+FFFD was seen in it.
@@ -177,7 +179,8 @@ class Slice:
             raise
         finally:
             writer.shutdown(wait=True)
-        return SliceResult(files, rows, size, started, _now(), attempt)
+        reached = buffer.reached.text if buffer.reached else None
+        return SliceResult(files, rows, size, started, _now(), attempt, reached)
 
     def land(self, batch: pa.RecordBatch, extracted_at: datetime) -> pa.RecordBatch:
         """A batch as raw holds it: columns cast to their landing types, the landing columns behind."""
@@ -198,7 +201,9 @@ class Slice:
             position = sortable(batch.column(self.position))
         columns += [
             pa.repeat(pa.scalar(self.load_id), batch.num_rows),
-            pa.repeat(pa.scalar(self.op), batch.num_rows),
+            batch.column(OP_READ).cast(pa.string())
+            if OP_READ in batch.schema.names
+            else pa.repeat(pa.scalar(self.op), batch.num_rows),
             position,
             pa.repeat(pa.scalar(extracted_at, LANDING[3].type), batch.num_rows),
         ]

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
-from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -155,6 +155,55 @@ class CursorSource(ABC):
     @abstractmethod
     def min_value(self, request: ReadRequest, column: str, type_: SourceType) -> Value | None:
         """The least value of `column`; None if there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackingState:
+    """Change tracking of one table: the database's version, the least one since which all changes are known.
+
+    All None where it is off. begun: differs when tracking was turned on anew, or the table was truncated or remade.
+    """
+
+    current: int | None
+    least: int | None
+    begun: str | None
+
+
+class ChangeTrackingSource(ABC):
+    """Remembers which keys changed since a version, and can be read with `TrackedChanges`."""
+
+    @abstractmethod
+    def tracking_state(self, table: TableName) -> TrackingState:
+        """What is tracked of this table."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureInstance:
+    """A capture table of one table. start: of the instance; least: of what it still has; both are log positions."""
+
+    name: str
+    start: Value
+    least: Value
+    columns: tuple[str, ...]
+
+
+class CaptureSource(ABC):
+    """Keeps every change in the order of commits, and can be read with `CapturedChanges`.
+
+    Log positions have one width: their texts are in the order of the log.
+    """
+
+    @abstractmethod
+    def capture_instances(self, table: TableName) -> tuple[CaptureInstance, ...]:
+        """The capture tables of this table, the oldest first."""
+
+    @abstractmethod
+    def captured_up_to(self) -> Value | None:
+        """The greatest log position that was captured; None if the capture has not begun."""
+
+    @abstractmethod
+    def neighbour(self, position: Value, step: Literal[-1, 1]) -> Value:
+        """The log position before or behind this one."""
 
 
 class RowversionSource(ABC):

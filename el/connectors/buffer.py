@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 
+from el.connectors.request import Value
 from el.errors import ReadError
 
 if TYPE_CHECKING:
@@ -33,9 +34,14 @@ class Buffer:
         *,
         close: Callable[[], None] | None = None,
         translate: Callable[[Exception], Exception] | None = None,
+        reached: Value | None = None,
     ) -> None:
-        """`close` releases the source, called once; `translate` turns a driver's exception into an `ElError`."""
+        """`close` releases the source, called once; `translate` turns a driver's exception into an `ElError`.
+
+        reached: the source's position that these rows go up to, where only the read itself can tell.
+        """
         self.schema = schema
+        self.reached = reached
         self.rows = 0
         self.bytes = 0
         self._batches = batches

@@ -73,6 +73,37 @@ class ColumnRead:
     read_as: str | None = None
 
 
+# Columns of el's own in a buffer: the operation (`_el_op`) and the place in the source's order of each change.
+OP_READ = "_el_op_source"
+POSITION_READ = "_el_position_source"
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedChanges:
+    """Instead of a table's rows, its net changes behind a version, each joined to the row as it is now.
+
+    since: exclusive. key: the primary key's columns, which are all that there is of a deleted row.
+    """
+
+    since: Value
+    key: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedChanges:
+    """Instead of a table's rows, every change from a log position to another, both inclusive, of one capture instance.
+
+    missing: columns that this instance does not capture, with their types; they come as NULL. before_images: an
+    update brings the row as it was too.
+    """
+
+    instance: str
+    first: Value
+    last: Value
+    missing: tuple[tuple[str, SourceType], ...] = ()
+    before_images: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class ReadRequest:
     """What one read takes.
@@ -80,6 +111,7 @@ class ReadRequest:
     table or query: exactly one. query is a SELECT of the user's own in the source's SQL.
     columns: in order; empty means all, as the source orders and names them.
     where: all must hold. order_by: ascending. limit: rows at most.
+    changes: not the rows of `table` but their changes, with the columns OP_READ and POSITION_READ besides.
     batch_rows, batch_bytes: upper bounds of one record batch; memory grows with these and not with the table.
     """
 
@@ -90,6 +122,7 @@ class ReadRequest:
     order_by: tuple[str, ...] = ()
     limit: int | None = None
     isolation: Isolation = Isolation.DEFAULT
+    changes: TrackedChanges | CapturedChanges | None = None
     batch_rows: int = 65_536
     batch_bytes: int = 64 * 1024 * 1024
 

@@ -9,16 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import ClassVar, Literal
 
+from el.connectors import sqlserver_changes as changes
 from el.connectors.base import (
     ArrowStream,
     Capability,
+    CaptureInstance,
+    CaptureSource,
+    ChangeTrackingSource,
     Identity,
     RowversionSource,
+    TrackingState,
     WriteMode,
     WriteResult,
 )
+from el.connectors.buffer import Buffer
 from el.connectors.catalog import Catalog, SourceType, TableName
 from el.connectors.query import Dialect, Statement
 from el.connectors.request import Isolation, ReadRequest, Value
@@ -68,7 +74,7 @@ TSQL = Dialect(
 )
 
 
-class SqlServer(SqlConnector, RowversionSource):
+class SqlServer(SqlConnector, RowversionSource, ChangeTrackingSource, CaptureSource):
     """A SQL Server database, through mssql-python or pyodbc as the profile says."""
 
     scheme = "sqlserver"
@@ -160,6 +166,24 @@ class SqlServer(SqlConnector, RowversionSource):
     def min_active_rowversion(self) -> Value:
         found = self.fetch(Statement("SELECT CAST(MIN_ACTIVE_ROWVERSION() AS BINARY(8))"))[0][0]
         return Value(canonical(found), SourceType("rowversion"))
+
+    def tracking_state(self, table: TableName) -> TrackingState:
+        return changes.tracking_state(self, table)
+
+    def capture_instances(self, table: TableName) -> tuple[CaptureInstance, ...]:
+        return changes.capture_instances(self, table)
+
+    def captured_up_to(self) -> Value | None:
+        return changes.max_lsn(self)
+
+    def neighbour(self, position: Value, step: Literal[-1, 1]) -> Value:
+        return changes.next_lsn(position) if step == 1 else changes.previous_lsn(position)
+
+    def statement(self, request: ReadRequest) -> Statement:
+        return changes.statement(self, request) if request.changes else super().statement(request)
+
+    def read_buffer(self, request: ReadRequest) -> Buffer:
+        return changes.read(self, request) if request.changes else super().read_buffer(request)
 
     def query_columns(self, query: str) -> tuple[tuple[str, SourceType], ...]:
         described = (

@@ -6,18 +6,22 @@ from el.config import StrategyName
 from el.connectors.base import Connector
 from el.errors import PlanError
 from el.strategies.base import Strategy, Subject
+from el.strategies.cdc import Cdc
+from el.strategies.change_tracking import ChangeTracking
 from el.strategies.cursor import Cursor
 from el.strategies.full import Full
 from el.strategies.rowversion import Rowversion
 
 __all__ = ["STRATEGIES", "Strategy", "Subject", "choose"]
 
-STRATEGIES: tuple[Strategy, ...] = (Rowversion(), Cursor(), Full())
+STRATEGIES: tuple[Strategy, ...] = (ChangeTracking(), Rowversion(), Cursor(), Full(), Cdc())
 
 
 def choose(wanted: StrategyName, subject: Subject, source: Connector) -> tuple[Strategy, str]:
     """The strategy and why. `auto`: the strongest without an obstacle; a named one that cannot be is a `PlanError`."""
     for strategy in STRATEGIES:
+        if wanted is StrategyName.AUTO and strategy.only_if_named:
+            continue
         if wanted not in (StrategyName.AUTO, strategy.name):
             continue
         obstacle = strategy.obstacle(subject, source)

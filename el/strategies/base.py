@@ -12,7 +12,7 @@ from typing import ClassVar
 from el.config import StrategyName, TableSettings
 from el.connectors.base import Connector
 from el.connectors.catalog import Catalog, SourceType, Table
-from el.connectors.request import ReadRequest
+from el.connectors.request import CapturedChanges, ReadRequest, TrackedChanges
 from el.ledger import LedgerEntry
 from el.strategies.window import Window
 
@@ -33,11 +33,15 @@ class Subject:
 
 
 class Strategy(ABC):
-    """How the changes of a table are found. shows_deletes: rows that are gone are seen without reading the key set."""
+    """How the changes of a table are found. shows_deletes: rows that are gone are seen without reading the key set.
+
+    only_if_named: `auto` does not pick it.
+    """
 
     name: ClassVar[StrategyName]
     guarantee: ClassVar[str]
     shows_deletes: ClassVar[bool] = False
+    only_if_named: ClassVar[bool] = False
 
     @abstractmethod
     def obstacle(self, subject: Subject, source: Connector) -> str | None:
@@ -50,6 +54,12 @@ class Strategy(ABC):
     @abstractmethod
     def window(self, subject: Subject, source: Connector, last: LedgerEntry | None) -> Window | None:
         """The window of the next read, from the last complete load; None where there is nothing new for certain."""
+
+    def changes(
+        self, subject: Subject, source: Connector, window: Window
+    ) -> tuple[TrackedChanges | CapturedChanges, ...] | None:
+        """What a delta reads instead of the table's rows, one read each; None: rows within the window's bounds."""
+        return None
 
     def position_column(self, subject: Subject) -> str | None:
         """The source column whose value orders the rows, or None."""

@@ -23,7 +23,10 @@ class Kind(StrEnum):
 class Window:
     """What one read takes of one table.
 
-    column: the column that is bounded; None takes the whole table. lower is None in a snapshot. nulls: rows whose
+    column: the column that is bounded; None takes the whole table. bound: what the bounds count where they are no
+    column's values (a version, a log position). because: why a snapshot is taken again, where that is news.
+    incarnation: of the table at the source, to be compared with the next one. forgets: the source forgets old changes,
+    so the bound is noted though no row came. lower is None in a snapshot. nulls: rows whose
     column is NULL are taken too (they have no place in the order, so only a snapshot can bring them).
     """
 
@@ -34,6 +37,15 @@ class Window:
     lower_inclusive: bool = False
     upper_inclusive: bool = True
     nulls: bool = False
+    bound: str | None = None
+    because: str | None = None
+    incarnation: str | None = None
+    forgets: bool = False
+
+    @property
+    def bounded(self) -> str | None:
+        """The name of what is bounded: a column, a version, a log position."""
+        return self.column or self.bound
 
     def conditions(self) -> tuple[Condition, ...]:
         """The conditions that a row of this window meets."""
@@ -47,9 +59,12 @@ class Window:
         return tuple(found)
 
     def __str__(self) -> str:
-        if self.column is None:
+        name = self.bounded
+        if name is None:
             return "the whole table"
+        if self.column is None and self.kind is Kind.SNAPSHOT:
+            return f"the whole table, then what follows {name} {self.upper}"
         lower = f"{self.lower} {'<=' if self.lower_inclusive else '<'} " if self.lower else ""
         upper = f" {'<=' if self.upper_inclusive else '<'} {self.upper}" if self.upper else ""
         nulls = " or null" if self.nulls else ""
-        return f"{lower}{self.column}{upper}{nulls}" if lower or upper else f"every {self.column}"
+        return f"{lower}{name}{upper}{nulls}" if lower or upper else f"every {name}"

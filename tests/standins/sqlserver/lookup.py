@@ -181,7 +181,7 @@ def dynamic(session: Session, database: Database, source: str) -> dict[str, str]
 
 
 def table_function(session: Session, binder: Binder, node: exp.Anonymous, scope: Scope) -> tuple[str, list[OutColumn]]:
-    name = str(node.this).lower()
+    name = node.name.lower()
     args = node.expressions
     if name == "changetable":
         return change_tracking.change_table(session, binder, args, scope)

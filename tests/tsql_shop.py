@@ -1,0 +1,95 @@
+"""A workspace on a T-SQL server: one database of a test's own, a DuckDB warehouse, and what raw makes of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import yaml
+
+from el.cli import main
+from el.connectors.sqlserver import SqlServer
+from tests.engines import connected, statement
+
+
+@dataclass(frozen=True)
+class TsqlShop:
+    """el.yml's `tables` are given; `source` is a profile output. Runs happen in this process."""
+
+    path: Path
+    output: dict[str, Any]
+    capsys: pytest.CaptureFixture[str]
+
+    def create(self, tables: str, *setup: str, defaults: str = "{workers: 2, retries: 0}") -> TsqlShop:
+        profiles = {
+            "shop": {"target": "it", "outputs": {"it": self.output}},
+            "warehouse": {
+                "target": "it",
+                "outputs": {"it": {"type": "duckdb", "path": str(self.path / "warehouse.duckdb")}},
+            },
+        }
+        (self.path / "profiles.yml").write_text(yaml.safe_dump(profiles))
+        self.tables(tables, defaults)
+        self.sql(*setup)
+        return self
+
+    def tables(self, tables: str, defaults: str = "{workers: 2, retries: 0}") -> None:
+        (self.path / "el.yml").write_text(
+            f"version: 1\nsource: shop\ndestination: warehouse\ndefaults: {defaults}\ntables:\n{tables}\n"
+        )
+
+    @contextmanager
+    def server(self) -> Iterator[SqlServer]:
+        with connected(self.output) as server:
+            yield server
+
+    def sql(self, *statements: str) -> None:
+        with self.server() as server:
+            for sql in statements:
+                server.driver.execute(statement(sql))
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        with self.server() as server:
+            return [tuple(row) for row in server.fetch(statement(sql))]
+
+    def el(self, *arguments: str, code: int = 0) -> dict[str, dict[str, Any]]:
+        """`python -m el run`; the report of each table by its name."""
+        found = main(["run", "--json", *arguments])
+        said = self.capsys.readouterr()
+        assert found == code, said
+        return (
+            {table["table"]: table for table in json.loads(said.out)["tables"]} if said.out else {"": {"e": said.err}}
+        )
+
+    def raw(self, sql: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.path / "warehouse.duckdb")) as connection:
+            return connection.execute(sql).fetchall()
+
+    def complete(self, table: str, columns: str) -> list[tuple[Any, ...]]:
+        """Rows of complete loads of a raw table of the schema shop_dbo, in the order of loads and positions."""
+        return self.raw(
+            f"SELECT {columns} FROM shop_dbo.{table} WHERE _dlt_load_id IN "
+            "(SELECT load_id FROM shop_dbo._dlt_loads WHERE status = 0) ORDER BY _dlt_load_id, _el_position"
+        )
+
+    def state(self, table: str, key: str, columns: str) -> list[tuple[Any, ...]]:
+        """Current state from raw: since the last complete snapshot, the last row of each key, deletes dropped."""
+        complete = "SELECT load_id FROM shop_dbo._dlt_loads WHERE status = 0"
+        return self.raw(
+            f"SELECT {columns} FROM (SELECT * FROM shop_dbo.{table} WHERE _dlt_load_id IN ({complete}) AND "
+            f"_dlt_load_id >= (SELECT max(_dlt_load_id) FROM shop_dbo._el_ledger WHERE table_name = '{table}' AND "
+            f"kind = 'snapshot' AND _dlt_load_id IN ({complete})) QUALIFY row_number() OVER (PARTITION BY {key} "
+            "ORDER BY _dlt_load_id DESC, _el_position DESC NULLS LAST) = 1) WHERE _el_op <> 'D' ORDER BY ALL"
+        )
+
+    def ledger(self, columns: str, table: str = "t") -> list[tuple[Any, ...]]:
+        return self.raw(
+            f"SELECT {columns} FROM shop_dbo._el_ledger WHERE table_name = '{table}' AND _dlt_load_id IN "
+            "(SELECT load_id FROM shop_dbo._dlt_loads WHERE status = 0) ORDER BY _dlt_load_id"
+        )
