@@ -28,7 +28,6 @@ class Binder:
         self.used: set[str] = set()
         self.over = ""
         self.names = 0
-        self.volatile = False
 
     # --- queries
 

@@ -150,6 +150,6 @@ def object_property(binder: Binder, args: list[exp.Expression], scope: Scope) ->
     return _catalog(column, INT, "objects", "object_id = {0}")(binder, args[:1], scope)
 
 
-@function("INDEXPROPERTY", "INDEXKEY_PROPERTY", "FULLTEXTSERVICEPROPERTY")
+@function("INDEXPROPERTY")
 def zero(binder: Binder, args: list[exp.Expression], scope: Scope) -> Bound:
     return Bound("0", INT, 0)

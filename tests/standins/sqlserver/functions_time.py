@@ -153,18 +153,8 @@ def date_part(binder: Binder, args: list[exp.Expression], scope: Scope) -> Bound
     return Bound(f"CAST({word}(tds_ts({ticks})) AS INTEGER)", INT)
 
 
-@function("DATENAME")
-def date_name(binder: Binder, args: list[exp.Expression], scope: Scope) -> Bound:
-    part = _part(args[0])
-    if part in ("month", "dw"):
-        ticks = _ticks(binder.value(args[1], scope))
-        return Bound(f"{'monthname' if part == 'month' else 'dayname'}(tds_ts({ticks}))", SqlType("nvarchar", 30))
-    return Bound(f"CAST({date_part(binder, args, scope).sql} AS VARCHAR)", SqlType("nvarchar", 30))
-
-
 def _now(kind: SqlType) -> Handler:
     def handler(binder: Binder, args: list[exp.Expression], scope: Scope) -> Bound:
-        binder.volatile = True
         return convert(Bound(str(binder.session.now()), DATETIME2), kind)
 
     return handler

@@ -301,11 +301,6 @@ def error_line(session: Session) -> Bound:
     return _caught(session, 1, INT)
 
 
-@of_session("CURRENT_TRANSACTION_ID")
-def current_transaction_id(session: Session) -> Bound:
-    return Bound(str(session.transaction_id), BIGINT)
-
-
 @of_session("PARSENAME")
 def parsename(session: Session, name: Bound, part: Bound) -> Bound:
     return Bound(

@@ -204,14 +204,6 @@ view(
     _ROWS,
 )
 view(
-    "sys.allocation_units",
-    f"allocation_unit_id bigint={_PARTITION}; type tinyint=1; type_desc nvarchar(60)='IN_ROW_DATA'; "
-    f"container_id bigint={_PARTITION}; data_space_id int=1; total_pages bigint={_PAGES} + 8; used_pages "
-    f"bigint={_PAGES} + 1; "
-    f"data_pages bigint={_PAGES}",
-    _ROWS,
-)
-view(
     "sys.sql_modules",
     "object_id int=o.object_id; definition nvarchar(max)=json_extract_string(o.body, '$.definition'); "
     "uses_ansi_nulls bit=true; is_schema_bound bit=false",
@@ -252,14 +244,6 @@ view(
     "start_lsn binary(10); tran_begin_time datetime; tran_end_time datetime; tran_id varbinary(10); "
     "tran_begin_lsn binary(10)=NULL",
     "FROM {db}.cat.lsn_time_mapping",
-)
-view(
-    "sys.dm_tran_active_snapshot_database_transactions",
-    "transaction_id bigint=NULL; transaction_sequence_num bigint=NULL; "
-    "commit_sequence_num bigint=NULL; is_snapshot bit=NULL; session_id int=NULL; first_snapshot_sequence_num "
-    "bigint=NULL; "
-    "max_version_chain_traversed int=NULL; average_version_chain_traversed real=NULL; elapsed_time_seconds bigint=NULL",
-    "WHERE false",
 )
 view(
     "sys.dm_tran_version_store_space_usage",
@@ -306,11 +290,6 @@ view(
     "name sysname=name; principal_id int=id; type char(1)='S'; type_desc nvarchar(60)='SQL_USER'; "
     "default_schema_name sysname='dbo'; authentication_type_desc nvarchar(60)='INSTANCE'",
     "FROM (VALUES ('dbo', 1), ('guest', 2), ('INFORMATION_SCHEMA', 3), ('sys', 4)) v(name, id)",
-)
-view(
-    "sys.configurations",
-    "configuration_id int=1; name nvarchar(35)=NULL; value sql_variant=NULL; value_in_use sql_variant=NULL",
-    "WHERE false",
 )
 # Dependencies are not kept: what asks for them finds none.
 view(
