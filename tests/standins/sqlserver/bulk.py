@@ -6,7 +6,7 @@ All rows of a message land in one transaction, or in the one that is open.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -120,15 +120,30 @@ def _column(reader: Reader) -> WireType:
     reader.take(6)
     found = read_type_info(reader)
     if found.type.name in ("text", "ntext", "image"):
-        for _ in range(reader.byte()):
-            reader.us_varchar()
+        # One name, and before each value a text pointer and a timestamp (2.2.7.19), as a server sends them.
+        reader.us_varchar()
+        found = WireType(found.type, _after_pointer(found.read))
     reader.b_varchar()
     return found
+
+
+def _after_pointer(read: Callable[[Reader], Any]) -> Callable[[Reader], Any]:
+    def value(reader: Reader) -> Any:
+        size = reader.byte()
+        if not size:
+            return None
+        reader.take(size + 8)
+        return read(reader)
+
+    return value
 
 
 def _batch(target: Target, wire: list[WireType], columns: list[list[Any]]) -> pa.RecordBatch:
     arrays = []
     for declared, sent, values in zip(target.types, wire, columns, strict=True):
+        if declared.name == "xml":
+            # XML comes as text, its byte order mark with it.
+            values = [v and v.removeprefix("\ufeff") for v in values]
         array = pa.array(values, arrow_type(sent.type))
         wanted = arrow_type(declared)
         try:

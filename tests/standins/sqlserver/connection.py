@@ -161,6 +161,9 @@ class Connection:
             self.failed(problem)
         except duckdb.Error as error:
             self.failed(from_duckdb(error))
+        except (EOFError, ValueError, OverflowError) as error:
+            text = f"The incoming tabular data stream (TDS) protocol stream is incorrect: {error}"
+            self.failed(SqlError(8016, text, 16))
         if self.channel.attended():
             self._cancelled()
             return
@@ -170,6 +173,9 @@ class Connection:
     def _batch(self, sql: str) -> None:
         assert self.session is not None
         self.wire.statement(sql, self.wait)
+        if sql.startswith("sp_"):
+            # A procedure that comes first in a batch needs no EXECUTE (Microsoft Learn, "EXECUTE").
+            sql = f"EXEC {sql}"
         target = bulk.parse_insert_bulk(sql)
         if target is not None:
             self._bulk = target

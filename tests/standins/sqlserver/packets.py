@@ -95,7 +95,10 @@ class Channel:
             return
         while True:
             try:
-                self._plain += self.tls.read(65536)
+                data = self.tls.read(65536)
+                if not data:
+                    raise Disconnected("closed by the client")
+                self._plain += data
                 return
             except ssl.SSLWantReadError:
                 self._incoming.write(self._receive())

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from . import cdc, change_tracking, lookup, server_functions, storage
+from . import cdc, change_tracking, driver_questions, lookup, server_functions, storage
 from .convert import quote
 from .errors import SqlError
 from .scan import Scanner
@@ -43,6 +43,11 @@ def execute(session: Session, s: Scanner) -> tuple[str, int] | None:
     if s.peek().kind == "variable" and s.peek(1).text == "=":
         s.next(), s.next()
     name = s.names()[-1].lower()
+    if name in driver_questions.PROCEDURES:
+        asked = _arguments(session, s)
+        named = {label: value for label, (_, value) in asked.named.items()}
+        driver_questions.PROCEDURES[name](session, [value for _, value in asked.positional], named)
+        return None
     procedure = PROCEDURES.get(name)
     if procedure is None:
         raise SqlError(2812, f"Could not find stored procedure '{name}'.", 16, 62)

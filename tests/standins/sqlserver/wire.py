@@ -137,7 +137,7 @@ def arrow_type(type_: SqlType) -> pa.DataType:
     if type_.name in ARROW:
         return ARROW[type_.name]
     if type_.family == "dec":
-        return pa.decimal128(type_.precision or 19, type_.scale or 4) if type_.precision else pa.decimal128(19, 4)
+        return pa.decimal128(type_.precision, type_.scale or 0) if type_.precision else pa.decimal128(19, 4)
     if type_.name == "datetimeoffset":
         return pa.struct([("t", pa.int64()), ("o", pa.int16())])
     if type_.name == "sql_variant":
