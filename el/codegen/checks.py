@@ -74,11 +74,14 @@ def translate(expression: str, scheme: str, columns: Mapping[str, ColumnDesign])
 
 
 def _plain_text(node: exp.Expr) -> exp.Expr:
-    """N'text' is text here; [method] and "method" are the names that they are."""
+    """Without what only the source's SQL adds: N'text', brackets around a literal, LEN's own cast."""
     if isinstance(node, exp.National):
         return exp.Literal.string(node.name)
-    if isinstance(node, exp.Trim) and node.args.get("position") is None and node.expression is None:
-        return node
+    if isinstance(node, exp.Paren) and isinstance(node.this, exp.Literal | exp.National | exp.Column):
+        return node.this
+    # sqlglot reads LEN(x) as the length of x cast to text.
+    if isinstance(node, exp.Length) and isinstance(node.this, exp.Cast) and isinstance(node.this.this, exp.Column):
+        return exp.Length(this=node.this.this)
     return node
 
 

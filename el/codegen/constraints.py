@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from el.config import ModelKind
@@ -125,6 +125,9 @@ def source_tests(table: TableDesign, others: Mapping[TableName, TableDesign], sc
         arguments = {**base, **({"expression": raw} if raw else {}), "at_source": original}
         config = {**({} if raw else {"enabled": AT_SOURCE}), **_severity(table, name)}
         tests.append(DbtTest("source_check", _name("source_check", where, name), arguments, config))
+    if table.table.kind == "query":
+        # At the source there is no table of this name.
+        tests = [replace(test, config={**test.config, "enabled": IN_RAW}) for test in tests]
     return _once(tests)
 
 

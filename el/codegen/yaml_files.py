@@ -11,7 +11,7 @@ from el.config import Config, ModelKind
 from el.connectors.catalog import TableName
 from el.naming import normalise
 
-from .constraints import AT_SOURCE, IN_RAW, DbtTest, Untested, model_tests, source_tests
+from .constraints import IN_RAW, DbtTest, Untested, model_tests, source_tests
 from .design import LANDING, ColumnDesign, ModelDesign, TableDesign, TypeName
 from .files import GeneratedFile
 from .sql_files import FLAGS, HISTORY
@@ -110,7 +110,7 @@ def _group(table: TableDesign) -> str:
 
 
 def _own_tables(config: Config, source: str) -> list[dict[str, Any]]:
-    plain_config = Inline(enabled=IN_RAW, loaded_at_field=None, freshness=None)
+    plain_config = Inline(loaded_at_field=None, freshness=None)
     recency = DbtTest(
         "recent_load",
         f"recent_load__{source}",
@@ -138,10 +138,8 @@ def _source_table(table: TableDesign, others: Mapping[TableName, TableDesign], s
     if table.table.comment:
         entry["description"] = plain(table.table.comment)
     if original != table.raw_table or reserved:
-        entry["identifier"] = _per_target(original, table.raw_table, reserved)
-        entry["quoting"] = Inline(identifier="{{ true }}" if reserved else AT_SOURCE)
-    if table.table.kind == "query":
-        entry["config"] = Inline(enabled=IN_RAW)
+        entry["identifier"] = _per_target(original, table.raw_table, folded=True)
+        entry["quoting"] = Inline(identifier=True)
     entry["data_tests"] = [_test(test) for test in source_tests(table, others, scheme)]
     entry["columns"] = [_source_column(column) for column in table.columns]
     return entry
