@@ -36,7 +36,10 @@ LANDED = (
     "(k1 INTEGER, k2 VARCHAR, a INTEGER, b VARCHAR, _dlt_load_id VARCHAR, _el_op VARCHAR, _el_position VARCHAR, "
     "_el_extracted_at TIMESTAMP)"
 )
-LEDGER = "(table_name VARCHAR, kind VARCHAR, row_count BIGINT, started_at TIMESTAMP, finished_at TIMESTAMP, _dlt_load_id VARCHAR)"
+LEDGER = (
+    "(table_name VARCHAR, kind VARCHAR, row_count BIGINT, started_at TIMESTAMP, finished_at TIMESTAMP, "
+    "_dlt_load_id VARCHAR)"
+)
 Key = tuple[int, str]
 Values = tuple[int | None, str | None]
 
