@@ -178,6 +178,7 @@ class TableSettings(Strict):
     """One entry of `tables`: a glob over "schema.table", or a stream of the user's own with `query` and `key`.
 
     cursor: the growing column. lag: how far behind the last value a cursor window begins, for late commits.
+    inclusive: whether rows at the last value are read again, for more of them may come; so for dates and whole seconds.
     filters: conditions that limit what is taken. deletes: `keys`, or {by: keys, every: 1d, max_percent: 20}.
     images: whether cdc brings the row before an update too (`_el_op` B). partition_by: a whole-number column by
     whose ranges a snapshot is divided. skip_unchanged: a full snapshot whose content is what raw holds already is not
@@ -191,6 +192,7 @@ class TableSettings(Strict):
     key: tuple[str, ...] | None = None
     cursor: str | None = None
     lag: Lag | None = None
+    inclusive: bool | None = None
     filters: tuple[FilterSettings, ...] = ()
     deletes: DeleteSettings | None = None
     images: Literal["after", "both"] = "after"

@@ -66,6 +66,10 @@ TSQL = Dialect(
         "rowversion": "CAST({column} AS BINARY(8))",
         "bit": "CAST({column} AS TINYINT)",
     },
+    clock=(
+        "CONVERT(VARCHAR(27), DATEADD(MINUTE, 5, CASE WHEN SYSDATETIME() > SYSUTCDATETIME() "
+        "THEN SYSDATETIME() ELSE SYSUTCDATETIME() END), 126)"
+    ),
     parameter=_parameter,
     masks={
         "sha256": "LOWER(CONVERT(VARCHAR(64), HASHBYTES('SHA2_256', CAST({column} AS NVARCHAR(MAX))), 2))",
