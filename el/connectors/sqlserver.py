@@ -48,9 +48,9 @@ TSQL = Dialect(
     text_type="NVARCHAR(4000)",
     bind={
         "rowversion": "CAST(? AS BINARY(8))",
-        # Styles 126 and 127 are ISO 8601, whatever the login's language (Microsoft Learn, "CAST and CONVERT").
-        "datetime": "CONVERT(DATETIME, ?, 126)",
-        "smalldatetime": "CONVERT(SMALLDATETIME, ?, 126)",
+        # The newer types take ISO 8601 whatever the login's language (Microsoft Learn, "datetime2").
+        "datetime": "CAST(CAST(? AS DATETIME2(3)) AS DATETIME)",
+        "smalldatetime": "CAST(CAST(? AS DATETIME2(0)) AS SMALLDATETIME)",
     },
     text={
         **dict.fromkeys(_TEMPORAL, "CONVERT(VARCHAR(40), {column}, 126)"),
