@@ -68,6 +68,12 @@ def _plan(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _codegen(arguments: argparse.Namespace) -> int:
+    from el.codegen import codegen
+
+    return codegen(_job(arguments), Path(arguments.project_dir), check=arguments.check)
+
+
 def _local(arguments: argparse.Namespace) -> int:
     from el import demo, sample
 
@@ -132,6 +138,13 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("plan", parents=[job], help="what a run would do, and why")
     command.add_argument("--sql", action="store_true", help="print the queries instead, with their parameters")
     command.set_defaults(command=_plan)
+
+    command = commands.add_parser(
+        "codegen", parents=[job], help="write the dbt project's sources, models and tests from the source's catalog"
+    )
+    command.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a file would change")
+    command.add_argument("--project-dir", default="dbt_project", metavar="DIR", help="default: dbt_project")
+    command.set_defaults(command=_codegen)
 
     command = commands.add_parser(
         "local", parents=[common], help="the sample shop: the whole demo, or make it, or let a day pass"

@@ -132,14 +132,57 @@ class DeleteSettings(Strict):
     max_percent: float = Field(default=20, ge=0, le=100)
 
 
+class ModelKind(StrEnum):
+    """A kind of table that codegen makes of a raw table.
+
+    current: one row a key, as the source has it now. snapshot: the last full snapshot, for tables without a key.
+    history: one row for each version of a key (slowly changing dimension of type 2). log: every landed row.
+    """
+
+    CURRENT = "current"
+    SNAPSHOT = "snapshot"
+    HISTORY = "history"
+    LOG = "log"
+
+
+class ModelSettings(Strict):
+    """What codegen makes of a table: `current`, or [current, log], or {kind: current, deleted: flag, schema: core}.
+
+    kind: by default current where there is a key, else snapshot where the strategy is full, else log. deleted: rows
+    that are deleted at the source are deleted (apply), or kept and marked (flag). schema: the target schema, by
+    default as `dbt.schema` says. cluster_by: Snowflake's cluster keys; by default the key of a large table.
+    """
+
+    kind: tuple[ModelKind, ...] = ()
+    deleted: Literal["apply", "flag"] = "apply"
+    schema_: str | None = Field(default=None, alias="schema")
+    cluster_by: tuple[str, ...] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_forms(cls, value: Any) -> Any:
+        if isinstance(value, dict) and isinstance(value.get("kind"), str):
+            value = {**value, "kind": [value["kind"]]}
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ModelSettings:
+        if len(set(self.kind)) != len(self.kind):
+            raise ValueError("a kind is named twice")
+        if {ModelKind.CURRENT, ModelKind.SNAPSHOT} <= set(self.kind):
+            raise ValueError("current and snapshot are two ways to the same table: name one of them")
+        return self
+
+
 class TableSettings(Strict):
     """One entry of `tables`: a glob over "schema.table", or a stream of the user's own with `query` and `key`.
 
-        cursor: the growing column. lag: how far behind the last value a cursor window begins, for late commits.
-        filters: conditions that limit what is taken. deletes: `keys`, or {by: keys, every: 1d, max_percent: 20}.
-        images: whether cdc brings the row before an update too (`_el_op` B). partition_by: a whole-number column by
+    cursor: the growing column. lag: how far behind the last value a cursor window begins, for late commits.
+    inclusive: whether rows at the last value are read again, for more of them may come; so for dates and whole seconds.
+    filters: conditions that limit what is taken. deletes: `keys`, or {by: keys, every: 1d, max_percent: 20}.
+    images: whether cdc brings the row before an update too (`_el_op` B). partition_by: a whole-number column by
     whose ranges a snapshot is divided. skip_unchanged: a full snapshot whose content is what raw holds already is not
-    loaded again.
+    loaded again. model: the tables that codegen makes of it.
     """
 
     name: str
@@ -149,6 +192,7 @@ class TableSettings(Strict):
     key: tuple[str, ...] | None = None
     cursor: str | None = None
     lag: Lag | None = None
+    inclusive: bool | None = None
     filters: tuple[FilterSettings, ...] = ()
     deletes: DeleteSettings | None = None
     images: Literal["after", "both"] = "after"
@@ -160,6 +204,7 @@ class TableSettings(Strict):
     exclude: bool = False
     skip_unchanged: bool = True
     contract: Literal["evolve", "freeze"] | None = None
+    model: ModelSettings = ModelSettings()
     columns: dict[str, ColumnSettings] = Field(default_factory=dict)
 
     @model_validator(mode="before")
@@ -167,6 +212,8 @@ class TableSettings(Strict):
     def _short_forms(cls, value: Any) -> Any:
         if isinstance(value, dict) and isinstance(value.get("key"), str):
             value = {**value, "key": [value["key"]]}
+        if isinstance(value, dict) and isinstance(value.get("model"), str | list):
+            value = {**value, "model": {"kind": value["model"]}}
         if isinstance(value, dict) and isinstance(value.get("deletes"), str):
             value = {**value, "deletes": {"by": value["deletes"]}}
         return value
@@ -191,6 +238,21 @@ class TableSettings(Strict):
         return fnmatchcase(name.lower(), self.name.lower())
 
 
+class DbtSettings(Strict):
+    """What codegen writes into the dbt project.
+
+    schema: the target schema of a source schema, from {source} and {schema}. warn_after, error_after: how old the last
+    load may be. owner: of the groups, one for each target schema. large_rows: from how many rows on a table has cluster
+    keys on Snowflake.
+    """
+
+    schema_: str = Field(default="{schema}", alias="schema")
+    warn_after: Duration = timedelta(days=7)
+    error_after: Duration | None = None
+    owner: str = "data team"
+    large_rows: int = Field(default=50_000_000, ge=1)
+
+
 class LimitSettings(Strict):
     """The largest value that the warehouse takes, in MB of 1,048,576 bytes: what is longer is refused with its key.
 
@@ -212,6 +274,7 @@ class Config(Strict):
     raw: RawSettings = RawSettings()
     defaults: Defaults = Defaults()
     limits: LimitSettings = LimitSettings()
+    dbt: DbtSettings = DbtSettings()
     tables: tuple[TableSettings, ...] = Field(min_length=1)
     path: Path = Field(default=Path("el.yml"), exclude=True)
 
@@ -264,6 +327,7 @@ def _suggestion(key: str, place: tuple[Any, ...]) -> str:
         "raw": RawSettings,
         "defaults": Defaults,
         "limits": LimitSettings,
+        "dbt": DbtSettings,
         "tables": TableSettings,
     }
     model = ColumnSettings if "columns" in place[:-1] else models.get(str(place[0]), Config)

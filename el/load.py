@@ -104,7 +104,8 @@ def load(
             reports[table.name] = replace(report, status="failed", error=str(found.error))
             continue
         mark = _fingerprint(table, found)
-        if mark is not None and table.last is not None and table.last.fingerprint == mark and table.skip_unchanged:
+        held = table.last.fingerprint if table.last is not None and table.skip_unchanged else None
+        if mark is not None and mark == held and found.keys is None:
             reports[table.name] = replace(report, status="unchanged", rows=0)
             continue
         row = _ledger_row(job, table, found, mark, load_id, deleted)
@@ -155,8 +156,15 @@ def _gone(job: Job, warehouse: Warehouse, table: TablePlan, keys: SliceResult, l
 
 
 def _fingerprint(table: TablePlan, found: Landed) -> str | None:
-    """Only a snapshot without a bound is compared: the others know by their bound that nothing is new."""
-    if table.window is None or table.window.bounded is not None or table.window.kind is not Kind.SNAPSHOT:
+    """Compared are whole snapshots, and what is read again below a bound; others know by it that nothing is new."""
+    window = table.window
+    if window is None:
+        return None
+    if window.kind is Kind.SNAPSHOT:
+        again = window.bounded is None
+    else:
+        again = table.last is not None and window.noted is not None and window.noted.text == table.last.upper
+    if not again:
         return None
     return fingerprint([file.path for file in found.files], table.landed_schema())
 
@@ -170,7 +178,7 @@ def _ledger_row(
         assert table.last is not None
         bounds = (Kind.DELTA, table.last.bound_column, table.last.upper, table.last.upper)
     else:
-        lower, upper = (value.text if value else None for value in (window.lower, window.upper))
+        lower, upper = (value.text if value else None for value in (window.lower, window.noted))
         bounds = (window.kind, window.bounded, lower, found.reached or upper)
     kind, column, lower, upper = bounds
     return {

@@ -165,6 +165,13 @@ def _plan_table(
         reads, position = _reads(config, source, subject, columns, window, position_column)
     if window is not None and window.because is not None:
         notes.append(f"a new snapshot begins: {window.because}")
+    if window is not None and window.mark is not None:
+        notes.append(
+            f"{window.column} has values in the future, up to {window.upper}: the bound stays at {window.mark}, "
+            "and what lies past it is read again each time"
+        )
+    if window is not None and window.kind is Kind.DELTA and window.nulls:
+        notes.append(f"rows without {window.column} are read each time, and loaded when one of them changed")
     if not catalog.snapshot_isolation and len(reads) > 1:
         notes.append(
             f"{len(reads)} partitions are read at slightly different moments: SNAPSHOT isolation is not allowed"

@@ -148,6 +148,10 @@ class Connector(ABC):
 class CursorSource(ABC):
     """Can say the greatest and the least value of a column: what cursor windows and partitions are made of."""
 
+    def clock(self) -> str | None:
+        """The database's time as ISO 8601 text, five minutes ahead: local or UTC, the later; None if it tells none."""
+        return None
+
     @abstractmethod
     def max_value(self, request: ReadRequest, column: str, type_: SourceType) -> Value | None:
         """The greatest value of `column`, declared as `type_`, in what `request` reads; None if there is none."""

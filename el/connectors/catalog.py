@@ -151,6 +151,7 @@ class Catalog:
         stable by the engine's nature (DuckDB).
     read_committed_snapshot: a single statement is consistent without taking locks.
     min_active_rowversion: the engine has MIN_ACTIVE_ROWVERSION().
+    incarnation: differs after the database was restored; None where the server does not tell.
     """
 
     database: str
@@ -160,6 +161,7 @@ class Catalog:
     read_committed_snapshot: bool = False
     change_tracking: bool = False
     min_active_rowversion: bool = False
+    incarnation: str | None = None
     notes: tuple[str, ...] = field(default=())
 
     def table(self, name: TableName) -> Table | None:

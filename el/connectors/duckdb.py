@@ -39,6 +39,10 @@ class DuckDbConfig(ConnectionConfig):
 
 DUCKDB = Dialect(
     name="duckdb",
+    clock=(
+        "strftime(greatest(CAST(now() AS TIMESTAMP), now() AT TIME ZONE 'UTC') + INTERVAL 5 MINUTE, "
+        "'%Y-%m-%dT%H:%M:%S.%f')"
+    ),
     masks={"sha256": "sha256(CAST({column} AS VARCHAR))", "null": "CAST(NULL AS VARCHAR)"},
     bind={"varchar": "?", "blob": "unhex(substr(?, 3))"},
     text={

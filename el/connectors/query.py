@@ -28,6 +28,7 @@ class Dialect:
     text: type name -> how a column becomes canonical text, "{column}" standing for the quoted column; the
         default is a CAST to text.
     maximum: type name -> an expression that MAX accepts where MAX refuses the type itself.
+    clock: an expression for `CursorSource.clock`.
     masks: name of a mask -> the expression that masks a column, "{column}" standing for it; it gives text.
     """
 
@@ -37,6 +38,7 @@ class Dialect:
     text: Mapping[str, str] = field(default_factory=dict)
     maximum: Mapping[str, str] = field(default_factory=dict)
     masks: Mapping[str, str] = field(default_factory=dict)
+    clock: str = ""
     parameter: Callable[[Value], object] = lambda value: value.text
 
     def quote(self, name: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, ClassVar
 
 import pyarrow as pa
@@ -52,6 +52,7 @@ class Snowflake(SqlConnector):
     def __init__(self, config: SnowflakeConfig) -> None:
         super().__init__(config)
         self._connection: Any = None
+        self._tag: str | None = None
 
     def connect(self) -> None:
         driver = _driver()
@@ -144,7 +145,7 @@ class Snowflake(SqlConnector):
     def fetch(self, statement: Statement) -> list[tuple[object, ...]]:
         try:
             with self.connection.cursor() as cursor:
-                cursor.execute(statement.sql, statement.parameters)
+                cursor.execute(statement.sql, statement.parameters, _statement_params=self._statement_settings())
                 return [tuple(row) for row in cursor.fetchall()]
         except Exception as error:
             raise self.translate(error) from None
@@ -152,10 +153,22 @@ class Snowflake(SqlConnector):
     def execute(self, statement: Statement) -> int:
         try:
             with self.connection.cursor() as cursor:
-                cursor.execute(statement.sql, statement.parameters)
+                cursor.execute(statement.sql, statement.parameters, _statement_params=self._statement_settings())
                 return -1 if cursor.rowcount is None else int(cursor.rowcount)
         except Exception as error:
             raise self.translate(error, writing=True) from None
+
+    @contextmanager
+    def tagged(self, tag: str) -> Iterator[None]:
+        """Statements inside carry this QUERY_TAG instead of the session's."""
+        before, self._tag = self._tag, tag
+        try:
+            yield
+        finally:
+            self._tag = before
+
+    def _statement_settings(self) -> dict[str, str] | None:
+        return {"QUERY_TAG": self._tag} if self._tag is not None else None
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -163,7 +176,9 @@ class Snowflake(SqlConnector):
         try:
             yield
         except BaseException:
-            self.execute(Statement("ROLLBACK"))
+            # A session that is gone is rolled back by the server; what went wrong first is what is told.
+            with suppress(ElError):
+                self.execute(Statement("ROLLBACK"))
             raise
         self.execute(Statement("COMMIT"))
 

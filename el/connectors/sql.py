@@ -71,6 +71,9 @@ class SqlConnector(Connector, CursorSource):
             translate=self.translate,
         )
 
+    def clock(self) -> str | None:
+        return str(self.fetch(Statement(f"SELECT {self.dialect.clock}"))[0][0]) if self.dialect.clock else None
+
     def max_value(self, request: ReadRequest, column: str, type_: SourceType) -> Value | None:
         """The greatest value of `column` in canonical text; None where there is no row with one."""
         return self._extreme("MAX", request, column, type_)

@@ -48,9 +48,9 @@ TSQL = Dialect(
     text_type="NVARCHAR(4000)",
     bind={
         "rowversion": "CAST(? AS BINARY(8))",
-        # Styles 126 and 127 are ISO 8601, whatever the login's language (Microsoft Learn, "CAST and CONVERT").
-        "datetime": "CONVERT(DATETIME, ?, 126)",
-        "smalldatetime": "CONVERT(SMALLDATETIME, ?, 126)",
+        # The newer types take ISO 8601 whatever the login's language (Microsoft Learn, "datetime2").
+        "datetime": "CAST(CAST(? AS DATETIME2(3)) AS DATETIME)",
+        "smalldatetime": "CAST(CAST(? AS DATETIME2(0)) AS SMALLDATETIME)",
     },
     text={
         **dict.fromkeys(_TEMPORAL, "CONVERT(VARCHAR(40), {column}, 126)"),
@@ -66,6 +66,10 @@ TSQL = Dialect(
         "rowversion": "CAST({column} AS BINARY(8))",
         "bit": "CAST({column} AS TINYINT)",
     },
+    clock=(
+        "CONVERT(VARCHAR(27), DATEADD(MINUTE, 5, CASE WHEN SYSDATETIME() > SYSUTCDATETIME() "
+        "THEN SYSDATETIME() ELSE SYSUTCDATETIME() END), 126)"
+    ),
     parameter=_parameter,
     masks={
         "sha256": "LOWER(CONVERT(VARCHAR(64), HASHBYTES('SHA2_256', CAST({column} AS NVARCHAR(MAX))), 2))",

@@ -207,6 +207,7 @@ def read_catalog(fetch: Fetch, schemas: Sequence[str] | None, *, brief: bool = F
         read_committed_snapshot=committed,
         change_tracking=bool(tracked),
         min_active_rowversion=_has_min_active_rowversion(fetch),
+        incarnation=_recovery_fork(fetch),
         notes=tuple(notes),
     )
 
@@ -263,6 +264,20 @@ def _foreign_keys(rows: list[tuple[Any, ...]]) -> dict[Place, list[ForeignKey]]:
             )
         )
     return found
+
+
+def _recovery_fork(fetch: Fetch) -> str | None:
+    """Another one after every restore (Microsoft Learn, "sys.database_recovery_status")."""
+    try:
+        rows = fetch(
+            Statement(
+                "SELECT CAST(recovery_fork_guid AS NVARCHAR(36)) FROM sys.database_recovery_status "
+                "WHERE database_id = DB_ID()"
+            )
+        )
+    except ElError:
+        return None
+    return str(rows[0][0]) if rows and rows[0][0] is not None else None
 
 
 def _has_min_active_rowversion(fetch: Fetch) -> bool:

@@ -1,21 +1,24 @@
 """Writing into SQL Server: bulk load into a staging table, then one transaction that applies it.
 
 Guarantees: all rows or none; the target is touched by that one transaction only, which also records the run_id, so
-the same run_id twice changes nothing; the staging table is dropped whatever happens.
+the same run_id twice changes nothing; the staging table is dropped whatever happens. The data waits in a local
+file until the bulk load takes it, so that memory does not grow with it.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import tenacity
 
 from el.connectors.base import ArrowStream, WriteMode, WriteResult
 from el.connectors.catalog import TableName
 from el.connectors.query import Statement
-from el.connectors.writing import WRITES_TABLE, as_table, refuse_unfit
+from el.connectors.writing import WRITES_TABLE, Spool, as_batches, refuse_columns, refuse_keys, spooled
 from el.errors import ElError, WriteError
 
 if TYPE_CHECKING:
@@ -31,47 +34,69 @@ def write(
     """See `Connector.write_buffer`."""
     quote = server.dialect.quote
     writable = _columns(server, target)
-    table = as_table(data)
-    refuse_unfit(target, table, list(writable), mode, key)
+    schema, batches = as_batches(data)
+    refuse_columns(target, schema.names, _as_named(schema.names, writable), mode, key)
     ledger = server.dialect.quote_table(TableName(target.schema, WRITES_TABLE))
-    _make_ledger(server, target.schema, ledger)
+    _make_ledger(server, target, ledger)
     if _written(server, ledger, target, run_id):
         return WriteResult(0, mode, run_id, already_done=True)
     staging = TableName(target.schema, f"_el_staging_{uuid.uuid4().hex[:16]}")
     staged = server.dialect.quote_table(staging)
-    names = ", ".join(quote(name) for name in table.column_names)
-    # UNION ALL takes the identity property away, so that the source's own values can be staged.
-    server.execute(
-        Statement(
-            f"SELECT TOP 0 {names} INTO {staged} FROM {server.dialect.quote_table(target)} "
-            f"UNION ALL SELECT TOP 0 {names} FROM {server.dialect.quote_table(target)}"
-        )
-    )
+    names = ", ".join(quote(name) for name in schema.names)
     try:
-        _fill(server, staging, table)
-        identity = any(writable[name] for name in table.column_names)
-        with server.transaction():
-            # The row of the ledger first: a second writer of the same run waits here, and then finds it.
-            server.execute(
-                Statement(
-                    f"INSERT INTO {ledger} (run_id, target, mode, row_count, written_at) "
-                    "VALUES (?, ?, ?, ?, SYSUTCDATETIME())",
-                    (run_id, str(target), str(mode), table.num_rows),
-                )
+        # UNION ALL takes the identity property away, so that the source's own values can be staged.
+        server.execute(
+            Statement(
+                f"SELECT TOP 0 {names} INTO {staged} FROM {server.dialect.quote_table(target)} "
+                f"UNION ALL SELECT TOP 0 {names} FROM {server.dialect.quote_table(target)}"
             )
-            for sql in _apply(server, target, staged, table.column_names, mode, key, identity):
-                server.execute(Statement(sql))
+        )
+        with spooled(schema, batches) as spool:
+            rows = spool.rows
+            _fill(server, staging, spool)
+        if mode is WriteMode.MERGE:
+            refuse_keys(server.fetch, server.dialect, staging, target, key)
+        identity = any(writable.get(name.lower()) for name in schema.names)
+        steps = _apply(server, target, staged, schema.names, mode, key, identity)
+        again = tenacity.Retrying(
+            stop=tenacity.stop_after_attempt(10),
+            wait=tenacity.wait_random_exponential(multiplier=0.05, max=2),
+            retry=tenacity.retry_if_exception(lambda error: isinstance(error, ElError) and error.retryable),
+            reraise=True,
+        )
+        # A deadlock's victim is told to run its transaction again, and nothing of it was left.
+        done = again(_commit, server, ledger, target, run_id, str(mode), rows, steps)
     except ElError as error:
-        if _written(server, ledger, target, run_id):
-            return WriteResult(0, mode, run_id, already_done=True)
-        raise error if isinstance(error, WriteError) else WriteError(str(error)) from None
+        with suppress(ElError):
+            if _written(server, ledger, target, run_id):
+                return WriteResult(0, mode, run_id, already_done=True)
+        if isinstance(error, WriteError):
+            raise
+        raise WriteError(str(error), retryable=error.retryable) from None
     finally:
         _drop(server, staged)
-    return WriteResult(table.num_rows, mode, run_id)
+    return WriteResult(rows if done else 0, mode, run_id, already_done=not done)
+
+
+def _commit(
+    server: SqlServer, ledger: str, target: TableName, run_id: str, mode: str, rows: int, steps: Sequence[str]
+) -> bool:
+    """The one transaction; False if another writer had applied this run first."""
+    with server.transaction():
+        # An UPDATE locks its row until the transaction ends: a second writer of this target waits here, and
+        # then sees what the first one did.
+        lock = f"UPDATE {ledger} SET row_count = row_count WHERE target = ? AND run_id = N''"
+        server.execute(Statement(lock, (str(target),)))
+        if _written(server, ledger, target, run_id):
+            return False
+        _record(server, ledger, target, run_id, mode, rows)
+        for sql in steps:
+            server.execute(Statement(sql))
+    return True
 
 
 def _columns(server: SqlServer, target: TableName) -> dict[str, bool]:
-    """The target's columns that can be written -> whether it is the identity column."""
+    """The target's columns that can be written, in lower case -> whether it is the identity column."""
     rows = server.fetch(
         Statement(
             "SELECT c.name, c.is_identity FROM sys.columns AS c JOIN sys.objects AS o ON o.object_id = c.object_id "
@@ -83,15 +108,22 @@ def _columns(server: SqlServer, target: TableName) -> dict[str, bool]:
     )
     if not rows:
         raise WriteError(f"there is no table {target}")
-    return {str(name): bool(identity) for name, identity in rows}
+    return {str(name).lower(): bool(identity) for name, identity in rows}
 
 
-def _make_ledger(server: SqlServer, schema: str, ledger: str) -> None:
+def _as_named(names: Sequence[str], writable: Mapping[str, bool]) -> list[str]:
+    """The columns as the data spells them: the server's collation decides on case, and its own refusal is clear."""
+    spelt = {name.lower(): name for name in names}
+    return [spelt.get(name, name) for name in writable]
+
+
+def _make_ledger(server: SqlServer, target: TableName, ledger: str) -> None:
+    """The ledger, and in it this target's own row without a run: the row that its writers wait for."""
     found = server.fetch(
         Statement(
             "SELECT 1 FROM sys.objects AS o JOIN sys.schemas AS s ON s.schema_id = o.schema_id "
             "WHERE s.name = ? AND o.name = ?",
-            (schema, WRITES_TABLE),
+            (target.schema, WRITES_TABLE),
         )
     )
     if not found:
@@ -102,6 +134,15 @@ def _make_ledger(server: SqlServer, schema: str, ledger: str) -> None:
                 "PRIMARY KEY (target, run_id))"
             )
         )
+    if not _written(server, ledger, target, ""):
+        with suppress(ElError):
+            # Refused as a duplicate where another writer was quicker, which is as good.
+            _record(server, ledger, target, "", "lock", 0)
+
+
+def _record(server: SqlServer, ledger: str, target: TableName, run_id: str, mode: str, rows: int) -> None:
+    sql = f"INSERT INTO {ledger} (run_id, target, mode, row_count, written_at) VALUES (?, ?, ?, ?, SYSUTCDATETIME())"
+    server.execute(Statement(sql, (run_id, str(target), mode, rows)))
 
 
 def _written(server: SqlServer, ledger: str, target: TableName, run_id: str) -> bool:
@@ -109,20 +150,25 @@ def _written(server: SqlServer, ledger: str, target: TableName, run_id: str) -> 
     return bool(server.fetch(Statement(sql, (str(target), run_id))))
 
 
-def _fill(server: SqlServer, staging: TableName, table: pa.Table) -> None:
-    if not table.num_rows:
+def _fill(server: SqlServer, staging: TableName, spool: Spool) -> None:
+    if not spool.rows:
         return
-    if server.driver.bulk_load(server.dialect.quote_table(staging), table):
+    if server.driver.bulk_load(server.dialect.quote_table(staging), spool.reader(), spool.rows):
         return
-    # Servers without bulk load take parameter rows.
+    # Servers without bulk load take parameter rows. What a bulk load that broke off may have left goes first.
+    server.execute(Statement(f"DELETE FROM {server.dialect.quote_table(staging)}"))
     quoted = server.dialect.quote_table(staging)
-    names = ", ".join(server.dialect.quote(name) for name in table.column_names)
-    marks = "(" + ", ".join("?" * table.num_columns) + ")"
-    at_once = max(1, min(1000, _PARAMETERS // table.num_columns))
-    for batch in table.to_batches(max_chunksize=at_once):
-        values = [value for row in zip(*(column.to_pylist() for column in batch.columns), strict=True) for value in row]
-        sql = f"INSERT INTO {quoted} ({names}) VALUES {', '.join([marks] * batch.num_rows)}"
-        server.execute(Statement(sql, tuple(values)))
+    names = ", ".join(server.dialect.quote(name) for name in spool.schema.names)
+    marks = "(" + ", ".join("?" * len(spool.schema)) + ")"
+    at_once = max(1, min(1000, _PARAMETERS // len(spool.schema)))
+    for batch in spool.batches():
+        for part in pa.Table.from_batches([batch]).to_batches(max_chunksize=at_once):
+            # As text: mssql-python binds no date before 1753.
+            texts = [column.cast(pa.string()) if pa.types.is_date(column.type) else column for column in part.columns]
+            columns = [column.to_pylist() for column in texts]
+            values = [value for row in zip(*columns, strict=True) for value in row]
+            sql = f"INSERT INTO {quoted} ({names}) VALUES {', '.join([marks] * part.num_rows)}"
+            server.execute(Statement(sql, tuple(values)))
 
 
 def _apply(

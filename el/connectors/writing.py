@@ -1,55 +1,116 @@
-"""What every `write_buffer` has in common: the ledger of writes, and what is refused before the target is touched.
+"""What every `write_buffer` has in common: the ledger of writes, the data as a stream, and what is refused.
 
 The ledger `_el_writes`, in the target's schema, has a row for each write: the same run_id for the same target twice
 changes nothing. Its row is committed in the transaction that applies the data, so neither stands without the other.
+The data passes in batches or by a local file, so that memory does not grow with it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
+from sqlglot import exp
 
 from el.connectors.base import ArrowStream, WriteMode
+from el.connectors.buffer import Buffer
 from el.connectors.catalog import TableName
+from el.connectors.query import Dialect, Statement
 from el.errors import WriteError
 
 WRITES_TABLE = "_el_writes"
+Fetch = Callable[[Statement], list[tuple[object, ...]]]
 
 
-def as_table(data: ArrowStream) -> pa.Table:
-    """`data` in memory, read once. Raises `WriteError` for what is no Arrow stream."""
+def as_batches(data: ArrowStream) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """The schema and the batches of `data`, which is read once. Raises `WriteError` for what is no Arrow stream."""
+    if isinstance(data, Buffer):
+        # Its own errors come through as they are; over the C interface they would be texts.
+        return data.schema, iter(data)
     try:
-        return pa.RecordBatchReader.from_stream(data).read_all()
+        reader = pa.RecordBatchReader.from_stream(data)
     except (TypeError, pa.ArrowInvalid) as error:
         raise WriteError(f"the data is no Arrow stream: {error}") from None
+    return reader.schema, _read(reader)
 
 
-def refuse_unfit(
-    target: TableName, data: pa.Table, columns: Sequence[str], mode: WriteMode, key: Sequence[str]
+def _read(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    try:
+        yield from reader
+    except (pa.ArrowException, OSError) as error:
+        raise WriteError(f"the data broke off: {str(error).splitlines()[0]}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Spool:
+    """Data that waits in a local file: `rows` of it, to be read in batches as often as needed."""
+
+    schema: pa.Schema
+    rows: int
+    path: Path
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        with pa.OSFile(str(self.path)) as source, pa.ipc.open_stream(source) as reader:
+            yield from reader
+
+    def reader(self) -> pa.RecordBatchReader:
+        return pa.RecordBatchReader.from_batches(self.schema, self.batches())
+
+
+@contextmanager
+def spooled(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[Spool]:
+    """All batches in a local file that is removed at the end; only one batch is in memory at a time."""
+    with tempfile.TemporaryDirectory(prefix="el-write-") as folder:
+        path, rows = Path(folder) / "data.arrow", 0
+        # Compressed buffers are read into memory of their own, which is aligned as drivers want it.
+        options = pa.ipc.IpcWriteOptions(compression="lz4")
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, schema, options=options) as writer:
+            for batch in batches:
+                writer.write_batch(batch)
+                rows += batch.num_rows
+        yield Spool(schema, rows, path)
+
+
+def refuse_columns(
+    target: TableName, names: Sequence[str], columns: Sequence[str], mode: WriteMode, key: Sequence[str]
 ) -> None:
-    """Raise `WriteError` where the data cannot be applied; nothing was touched yet.
+    """Raise `WriteError` where data with columns `names` cannot be applied; no row was read yet.
 
-    columns: the target's. Every column of the data must be among them; MERGE needs a key without NULL and without
-    duplicates.
+    columns: the target's. Every column of the data must be among them; MERGE needs a key that is in the data.
     """
-    unknown = [name for name in data.column_names if name not in columns]
+    unknown = [name for name in names if name not in columns]
     if unknown:
-        raise WriteError(f"{target} has no column {unknown[0]!r}; it has: {', '.join(columns)}")
-    if len(set(data.column_names)) != len(data.column_names):
+        raise WriteError(f"{target} has no column {unknown[0]!r} to write to; it has: {', '.join(columns)}")
+    if len(set(names)) != len(names):
         raise WriteError(f"the data for {target} has a column name twice")
+    if not names:
+        raise WriteError(f"the data for {target} has no column")
     if mode is not WriteMode.MERGE:
         return
     if not key:
         raise WriteError(f"{target}: merge needs a key")
-    absent = [name for name in key if name not in data.column_names]
+    absent = [name for name in key if name not in names]
     if absent:
         raise WriteError(f"{target}: key column {absent[0]!r} is not in the data")
-    for name in key:
-        if data.column(name).null_count:
+
+
+def refuse_keys(fetch: Fetch, dialect: Dialect, staging: TableName, target: TableName, key: Sequence[str]) -> None:
+    """Raise `WriteError` for a key with NULL or more than once among the staged rows, as the database compares them."""
+    table = exp.Table(
+        this=exp.to_identifier(staging.name, quoted=True), db=exp.to_identifier(staging.schema or None, quoted=True)
+    )
+    columns = [exp.column(exp.to_identifier(name, quoted=True)) for name in key]
+    for name, column in zip(key, columns, strict=True):
+        missing = exp.select(exp.Count(this=exp.Star())).from_(table).where(column.is_(exp.null()))
+        if int(str(fetch(Statement(missing.sql(dialect.name)))[0][0])):
             raise WriteError(f"{target}: key column {name!r} has NULL in the data")
-    counts = data.select(list(key)).group_by(list(key)).aggregate([([], "count_all")])
-    if counts.num_rows < data.num_rows:
-        first = counts.filter(pc.greater(counts["count_all"], 1)).select(list(key)).slice(0, 1).to_pylist()[0]
-        raise WriteError(f"{target}: the data has key {first} more than once")
+    twice = exp.select(*columns).from_(table).group_by(*columns)
+    twice = twice.having(exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(1))).limit(1)
+    found = fetch(Statement(twice.sql(dialect.name)))
+    if found:
+        shown = ", ".join(f"{name}={value!r}" for name, value in zip(key, found[0], strict=True))
+        raise WriteError(f"{target}: the data has key {shown} more than once")

@@ -6,13 +6,13 @@ A strategy is a stateless object; the last complete ledger entry of the table is
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from el.config import StrategyName, TableSettings
 from el.connectors.base import Connector
 from el.connectors.catalog import Catalog, SourceType, Table
-from el.connectors.request import CapturedChanges, ReadRequest, TrackedChanges
+from el.connectors.request import CapturedChanges, ColumnRead, Condition, Op, ReadRequest, TrackedChanges
 from el.ledger import LedgerEntry
 from el.strategies.window import Window
 
@@ -30,6 +30,22 @@ class Subject:
         """The declared type of a column, or None where there is none of this name."""
         column = self.table.column(name)
         return column.type if column else None
+
+
+def has_null(source: Connector, subject: Subject, column: str) -> bool:
+    """Whether there are rows without a value in `column`: they have no place in its order."""
+    found = subject.table.column(column)
+    if found is None or not found.nullable:
+        return False
+    condition = Condition(found.name, Op.IS_NULL)
+    request = replace(
+        subject.request,
+        columns=(ColumnRead(found.name, "found", "1"),),
+        where=(*subject.request.where, condition),
+        limit=1,
+    )
+    with source.read_buffer(request) as buffer:
+        return any(batch.num_rows for batch in buffer)
 
 
 class Strategy(ABC):

@@ -1,7 +1,10 @@
 """cursor: rows whose growing column went past the last bound: (last upper, greatest value at the start].
 
-Guarantees: the upper bound is fixed before the first row is read; at least once within the lag. What the column
-does not show (deletes, rows committed later than the lag below the bound) is not seen, and the plan says so.
+Guarantees: the upper bound is fixed before the first row is read, and never goes back; at least once within the lag;
+rows without a cursor value come again whenever one of them changed. Every comparison is the database's own, in the
+column's own type: no digit is lost, and no other order used. A value far in the future does not carry the bound along:
+rows past it are read again until their time has come. What the column does not show (deletes, rows committed later
+than the lag below the bound) is not seen, and the plan says so.
 """
 
 from __future__ import annotations
@@ -12,11 +15,26 @@ from decimal import Decimal
 
 from el.config import StrategyName
 from el.connectors.base import Connector, CursorSource
+from el.connectors.catalog import SourceType
 from el.connectors.request import Condition, Op, Value
 from el.errors import PlanError
 from el.ledger import LedgerEntry
-from el.strategies.base import Strategy, Subject
+from el.strategies.base import Strategy, Subject, has_null
+from el.strategies.incarnation import another, incarnation
 from el.strategies.window import Kind, Window
+
+# Types of which many rows share a value that can still come: the rows at the bound are read again.
+COARSE = frozenset({"date", "smalldatetime", "datetime2(0)", "datetimeoffset(0)", "timestamp_s"})
+MOMENTS = frozenset({"date", "datetime", "smalldatetime", "datetime2", "datetimeoffset", "timestamp", "timestamp_s"})
+# Why a type does not grow, or has no order that its text keeps.
+REFUSED = {
+    **dict.fromkeys(("uniqueidentifier", "uuid"), "is drawn, and does not grow"),
+    **dict.fromkeys(("bit", "boolean"), "has two values, and does not grow"),
+    **dict.fromkeys(("rowversion",), "passes over rows of open transactions when read so; use strategy: rowversion"),
+    **dict.fromkeys(("varbinary", "image", "blob", "text", "ntext", "xml", "json", "sql_variant"), "has no order here"),
+    **dict.fromkeys(("geography", "geometry", "hierarchyid", "vector"), "has no order here"),
+    "time": "begins anew every day",
+}
 
 
 class Cursor(Strategy):
@@ -31,8 +49,11 @@ class Cursor(Strategy):
         column = subject.settings.cursor
         if column is None:
             return "strategy cursor needs `cursor: <column>`"
-        if subject.column_type(column) is None:
+        type_ = subject.column_type(column)
+        if type_ is None:
             return f"there is no column {column!r} for the cursor"
+        if type_.name in REFUSED:
+            return f"cursor {column}: {type_} {REFUSED[type_.name]}"
         return None
 
     def reason(self, subject: Subject) -> str:
@@ -48,18 +69,62 @@ class Cursor(Strategy):
         assert isinstance(source, CursorSource)
         type_ = subject.column_type(column)
         assert type_ is not None
-        if last is None or last.upper is None or last.bound_column != column:
+        mine = incarnation(subject)
+        because = another(subject, last) if last is not None else None
+        if last is None or last.upper is None or last.bound_column != column or because is not None:
             upper = source.max_value(subject.request, column, type_)
-            # An empty table has no bound: what comes later is found by the first bound that there is.
-            return Window(Kind.SNAPSHOT, column, upper=upper, nulls=True) if upper else Window(Kind.SNAPSHOT)
-        lower = Value(last.upper, type_)
+            if upper is None:
+                # An empty table has no bound: what comes later is found by the first bound that there is.
+                return Window(Kind.SNAPSHOT, because=because, incarnation=mine)
+            mark = _before_now(subject, source, column, type_, upper)
+            return Window(Kind.SNAPSHOT, column, None, upper, nulls=True, because=because, incarnation=mine, mark=mark)
+        bound = Value(last.upper, type_)
+        nulls = has_null(source, subject, column)
+        inclusive = _inclusive(subject, type_)
         # The greatest of what is greater, as the database orders it: the bound never goes back, whatever was deleted.
-        beyond = replace(subject.request, where=(*subject.request.where, Condition(column, Op.GT, lower)))
-        upper = source.max_value(beyond, column, type_)
+        upper = _greatest(subject, source, column, type_, Condition(column, Op.GT, bound))
         lag = subject.settings.lag
-        if lag:
-            return Window(Kind.DELTA, column, minus(lower, lag), upper or lower)
-        return Window(Kind.DELTA, column, lower, upper) if upper else None
+        if upper is None and not (lag or nulls or inclusive):
+            return None
+        lower = minus(bound, lag) if lag else bound
+        mark = _before_now(subject, source, column, type_, upper, bound) if upper is not None else None
+        return Window(
+            Kind.DELTA,
+            column,
+            lower,
+            upper or bound,
+            lower_inclusive=inclusive,
+            nulls=nulls,
+            incarnation=mine,
+            mark=mark,
+        )
+
+
+def _inclusive(subject: Subject, type_: SourceType) -> bool:
+    wanted = subject.settings.inclusive
+    return wanted if wanted is not None else type_.name in COARSE or str(type_) in COARSE
+
+
+def _greatest(
+    subject: Subject, source: CursorSource, column: str, type_: SourceType, *conditions: Condition
+) -> Value | None:
+    return source.max_value(replace(subject.request, where=(*subject.request.where, *conditions)), column, type_)
+
+
+def _before_now(
+    subject: Subject, source: CursorSource, column: str, type_: SourceType, upper: Value, bound: Value | None = None
+) -> Value | None:
+    """The greatest value behind `bound` that is not in the future, if `upper` is; None otherwise, and for no time."""
+    clock = source.clock() if type_.name in MOMENTS else None
+    if clock is None:
+        return None
+    now = clock[: len("2024-01-31")] if type_.name == "date" else clock[: max(19, min(len(clock), len(upper.text)))]
+    if upper.text <= now:
+        return None
+    limits = [Condition(column, Op.LE, Value(now, type_))]
+    if bound is not None:
+        limits.append(Condition(column, Op.GT, bound))
+    return _greatest(subject, source, column, type_, *limits) or bound or Value(now, type_)
 
 
 def minus(value: Value, lag: int | timedelta) -> Value:
@@ -71,7 +136,9 @@ def minus(value: Value, lag: int | timedelta) -> Value:
                 moved = date.fromisoformat(moment) - timedelta(days=-(-lag // timedelta(days=1)))
                 return Value(moved.isoformat(), value.type)
             whole = datetime.fromisoformat(moment) - lag
-            return Value(whole.isoformat(timespec="seconds") + dot + fraction, value.type)
+            text = whole.replace(tzinfo=None).isoformat(timespec="seconds")
+            zone = "Z" if moment.endswith("Z") else ""
+            return Value(text + zone + dot + fraction, value.type)
         except (ValueError, OverflowError):
             raise PlanError(f"a lag of {lag} needs a date or time cursor, not {value.type}") from None
     try:

@@ -7,12 +7,15 @@ the rows of transactions that are open during the read.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from el.config import StrategyName
 from el.connectors.base import Connector, RowversionSource
 from el.connectors.catalog import SourceType
 from el.connectors.request import Value
 from el.ledger import LedgerEntry
-from el.strategies.base import Strategy, Subject
+from el.strategies.base import Strategy, Subject, has_null
+from el.strategies.incarnation import another, incarnation
 from el.strategies.window import Kind, Window
 
 ROWVERSION = SourceType("rowversion")
@@ -42,12 +45,18 @@ class Rowversion(Strategy):
         column = subject.table.rowversion
         assert column is not None
         upper = source.min_active_rowversion()
+        mine = incarnation(subject)
+        window = Window(Kind.SNAPSHOT, column, None, upper, upper_inclusive=False, nulls=True, incarnation=mine)
         if last is None or last.upper is None or last.bound_column != column:
-            return Window(Kind.SNAPSHOT, column, upper=upper, upper_inclusive=False, nulls=True)
+            return window
         lower = Value(last.upper, ROWVERSION)
-        if upper.text == lower.text:
+        because = another(subject, last)
+        if because is None and upper.text < lower.text:
+            because = f"the database's counter is at {upper}, before {lower}: it was restored"
+        if because is not None:
+            # Only a new snapshot says what it holds now.
+            return replace(window, because=because)
+        nulls = has_null(source, subject, column)
+        if upper.text == lower.text and not nulls:
             return None
-        if upper.text < lower.text:
-            # The counter went back: the database was restored. Only a new snapshot says what it holds now.
-            return Window(Kind.SNAPSHOT, column, upper=upper, upper_inclusive=False, nulls=True)
-        return Window(Kind.DELTA, column, lower, upper, lower_inclusive=True, upper_inclusive=False)
+        return replace(window, kind=Kind.DELTA, lower=lower, lower_inclusive=True, nulls=nulls)

@@ -24,10 +24,10 @@ class Window:
     """What one read takes of one table.
 
     column: the column that is bounded; None takes the whole table. bound: what the bounds count where they are no
-    column's values (a version, a log position). because: why a snapshot is taken again, where that is news.
-    incarnation: of the table at the source, to be compared with the next one. forgets: the source forgets old changes,
-    so the bound is noted though no row came. lower is None in a snapshot. nulls: rows whose
-    column is NULL are taken too (they have no place in the order, so only a snapshot can bring them).
+    column's values (a version, a log position). lower is None in a snapshot. nulls: rows whose column is NULL are taken
+    too: they have no place in the order. because: why a snapshot is taken again, where that is news. incarnation: of
+    the table at the source, to be compared with the next one. forgets: the source forgets old changes, so the bound is
+    noted though no row came. mark: what is noted as upper bound where that is less than `upper`.
     """
 
     kind: Kind
@@ -41,6 +41,12 @@ class Window:
     because: str | None = None
     incarnation: str | None = None
     forgets: bool = False
+    mark: Value | None = None
+
+    @property
+    def noted(self) -> Value | None:
+        """The bound that the next window begins at."""
+        return self.mark or self.upper
 
     @property
     def bounded(self) -> str | None:
@@ -52,7 +58,7 @@ class Window:
         found: list[Condition] = []
         if self.column is not None and self.lower is not None:
             op = Op.GE if self.lower_inclusive else Op.GT
-            found.append(Condition(self.column, op, self.lower))
+            found.append(Condition(self.column, op, self.lower, or_null=self.nulls))
         if self.column is not None and self.upper is not None:
             op = Op.LE if self.upper_inclusive else Op.LT
             found.append(Condition(self.column, op, self.upper, or_null=self.nulls))

@@ -43,6 +43,12 @@ class Project:
         done = self._call(sys.executable, "-m", "el.run", "--progress", "none")
         assert done.returncode == 0, done.stdout + done.stderr
 
+    def el(self, *arguments: str, code: int = 0) -> str:
+        """Run a command of el, which has to end with `code`; what it printed."""
+        done = self._call(sys.executable, "-m", "el", *arguments)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout
+
     def dbt(self, *arguments: str, code: int = 0) -> dict[str, str]:
         """Run a dbt command, which has to end with `code`; the state of each node by its name."""
         results = self.path / "target" / "run_results.json"

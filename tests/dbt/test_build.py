@@ -127,7 +127,7 @@ def test_a_load_that_was_announced_and_not_recorded_is_taken_again(project: Proj
 
 def test_a_doubled_row_in_raw_fails_the_ledger_test_of_its_table(project: Project) -> None:
     project.warehouse("INSERT INTO shop_sales.payments FROM shop_sales.payments LIMIT 1")
-    assert failed(project) == ["raw_equals_ledger_payments"]
+    assert failed(project) == ["raw_equals_ledger__shop_sales_payments"]
 
 
 def test_a_lost_row_in_raw_fails_the_ledger_test_of_its_table(project: Project) -> None:
@@ -135,7 +135,7 @@ def test_a_lost_row_in_raw_fails_the_ledger_test_of_its_table(project: Project) 
         "DELETE FROM shop_sales.order_lines WHERE order_id = 8 AND line_no = 1 AND _dlt_load_id = "
         "(SELECT min(_dlt_load_id) FROM shop_sales.order_lines)"
     )
-    assert failed(project) == ["raw_equals_ledger_order_lines"]
+    assert failed(project) == ["raw_equals_ledger__shop_sales_order_lines"]
 
 
 def test_rows_of_an_incomplete_load_are_no_difference(project: Project) -> None:
@@ -146,7 +146,7 @@ def test_rows_of_an_incomplete_load_are_no_difference(project: Project) -> None:
 
 
 def failed(project: Project, code: int = 1) -> list[str]:
-    states = project.dbt("test", "--select", "source:shop", code=code)
+    states = project.dbt("test", "--select", "test_name:raw_equals_ledger", code=code)
     assert len(states) == len(TABLES)
     return [name for name, state in states.items() if state == "fail"]
 

@@ -1,11 +1,18 @@
-{% test raw_equals_ledger(model, source_name) %}
+{% test raw_equals_ledger(model, source_name, table) %}
 
-with ledger as (
+with tested as (
+    select min(in_days._dlt_load_id) as first_load
+    from ({{ el_tested_loads(source_name, table) }}) as in_days
+),
+
+ledger as (
     select
         _dlt_load_id,
         sum(row_count) as row_count
     from {{ source(source_name, '_el_ledger') }}
-    where table_name = '{{ model.identifier | lower }}'
+    where
+        table_name = '{{ table }}'
+        and _dlt_load_id >= (select first_load from tested)
     group by _dlt_load_id
 ),
 
@@ -14,6 +21,7 @@ raw_rows as (
         _dlt_load_id,
         count(*) as row_count
     from {{ model }}
+    where _dlt_load_id >= (select first_load from tested)
     group by _dlt_load_id
 )
 

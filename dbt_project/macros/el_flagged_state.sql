@@ -1,0 +1,105 @@
+{% macro el_flagged_state(relation, source_name, table, key) -%}
+    {%- set columns = el_source_columns(relation) + ['_dlt_load_id', '_el_op', '_el_position', '_el_extracted_at'] -%}
+    -- depends_on: {{ ref('el_loads_taken') }}
+    with {{ el_window(source_name, table) }},
+
+    el_next_snapshots as (
+        select
+            _dlt_load_id,
+            min(case when kind = 'snapshot' then _dlt_load_id end) over (
+                order by _dlt_load_id rows between 1 following and unbounded following
+            ) as next_snapshot
+        from el_loads
+        where _dlt_load_id >= (select first_load from el_window)
+    ),
+
+    el_events as (
+        select
+            landed.*,
+            el_next_snapshots.next_snapshot,
+            {{ el_point('landed') }} as el_point
+        from {{ relation }} as landed
+        inner join el_next_snapshots on landed._dlt_load_id = el_next_snapshots._dlt_load_id
+        where
+            landed._dlt_load_id >= (select first_load from el_window)
+            and landed._el_op <> 'B'
+    ),
+
+    el_valued as (
+        select *
+        from el_events
+        where _el_op <> 'D'
+        qualify
+            row_number() over (
+                partition by {{ key | join(', ') }}
+                order by _dlt_load_id desc, _el_position desc nulls last
+            ) = 1
+    ),
+
+    el_latest as (
+        select
+            {{ columns | join(', ') }},
+            next_snapshot,
+            el_point,
+            cast(null as varchar) as held_deleted_load,
+            false as is_held
+        from el_valued
+        {%- if is_incremental() %}
+        union all
+        select
+            {{ el_held_columns(columns) }},
+            (
+                select min(el_loads._dlt_load_id)
+                from el_loads
+                where
+                    el_loads.kind = 'snapshot'
+                    and el_loads._dlt_load_id >= (select first_load from el_window)
+            ) as next_snapshot,
+            {{ el_point('held') }} as el_point,
+            held._el_deleted_load_id as held_deleted_load,
+            true as is_held
+        from {{ this }} as held
+        where
+            held._dlt_load_id < (select first_load from el_window)
+            and (
+                held._el_deleted_load_id is null
+                or held._el_deleted_load_id >= (select first_load from el_window)
+            )
+            and not exists (select 1 from el_valued where {{ el_same_key('el_valued', 'held', key) }})
+        {%- endif %}
+    ),
+
+    el_deletes as (
+        select
+            {% for column in key %}el_latest.{{ column }}, {% endfor -%}
+            min(el_events._dlt_load_id) as deleted_load
+        from el_latest
+        inner join el_events
+            on {{ el_same_key('el_latest', 'el_events', key) }}
+            and el_events._el_op = 'D'
+            and el_latest.el_point < el_events.el_point
+        group by {% for column in key %}el_latest.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
+    ),
+
+    el_flagged as (
+        select
+            {% for column in columns %}el_latest.{{ column }}, {% endfor -%}
+            el_latest.is_held,
+            el_latest.held_deleted_load,
+            case
+                when el_deletes.deleted_load is null then el_latest.next_snapshot
+                when el_deletes.deleted_load <= coalesce(el_latest.next_snapshot, el_deletes.deleted_load)
+                    then el_deletes.deleted_load
+                else el_latest.next_snapshot
+            end as deleted_load
+        from el_latest
+        left join el_deletes on {{ el_same_key('el_latest', 'el_deletes', key) }}
+    )
+
+    select
+        {{ columns | join(', ') }},
+        deleted_load is not null as _el_deleted,
+        deleted_load as _el_deleted_load_id
+    from el_flagged
+    where not is_held or coalesce(deleted_load, '') <> coalesce(held_deleted_load, '')
+{%- endmacro %}

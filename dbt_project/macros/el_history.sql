@@ -1,0 +1,182 @@
+{% macro el_history(relation, source_name, table, key) -%}
+    {%- set columns = el_source_columns(relation) -%}
+    {%- set compared = columns | reject('in', key) | list -%}
+    {%- set landing = ['_dlt_load_id', '_el_op', '_el_position', '_el_extracted_at'] -%}
+    -- depends_on: {{ ref('el_loads_taken') }}
+    with {{ el_window(source_name, table) }},
+
+    el_next_snapshots as (
+        select
+            _dlt_load_id,
+            min(case when kind = 'snapshot' then _dlt_load_id end) over (
+                order by _dlt_load_id rows between 1 following and unbounded following
+            ) as next_snapshot
+        from el_loads
+        where _dlt_load_id >= (select first_load from el_window)
+    ),
+
+    el_landed as (
+        select
+            landed.*,
+            el_next_snapshots.next_snapshot
+        from {{ relation }} as landed
+        inner join el_next_snapshots on landed._dlt_load_id = el_next_snapshots._dlt_load_id
+        where
+            landed._dlt_load_id >= (select first_load from el_window)
+            and landed._el_op <> 'B'
+        qualify
+            row_number() over (
+                partition by {% for column in key %}landed.{{ column }}, {% endfor %}landed._dlt_load_id, landed._el_position
+                order by landed._el_op desc
+            ) = 1
+    ),
+
+    el_events as (
+        select
+            {{ (columns + landing) | join(', ') }},
+            next_snapshot
+        from el_landed
+        {%- if is_incremental() %}
+        union all
+        -- The version that each key had when the window began.
+        select
+            {{ el_held_columns(columns + landing) }},
+            (
+                select min(el_loads._dlt_load_id)
+                from el_loads
+                where
+                    el_loads.kind = 'snapshot'
+                    and el_loads._dlt_load_id >= (select first_load from el_window)
+            ) as next_snapshot
+        from {{ this }} as held
+        where
+            held._dlt_load_id < (select first_load from el_window)
+            and (held._el_valid_to is null or held._el_valid_to >= (select first_load from el_window))
+            and (
+                exists (select 1 from el_landed where {{ el_same_key('el_landed', 'held', key) }})
+                or exists (
+                    select 1
+                    from el_loads
+                    where
+                        el_loads.kind = 'snapshot'
+                        and el_loads._dlt_load_id >= (select first_load from el_window)
+                )
+            )
+        {%- endif %}
+    ),
+
+    el_numbered as (
+        select
+            el_events.*,
+            {{ el_point('el_events') }} as el_point,
+            row_number() over (
+                partition by {{ key | join(', ') }} order by _dlt_load_id, _el_position nulls first
+            ) as el_number,
+            case
+                when
+                    _el_op <> 'D'
+                    and next_snapshot < coalesce(
+                        lead(_dlt_load_id) over (
+                            partition by {{ key | join(', ') }} order by _dlt_load_id, _el_position nulls first
+                        ),
+                        '~'
+                    )
+                    then next_snapshot
+            end as el_gap
+        from el_events
+    ),
+
+    el_compared as (
+        select
+            el_now.*,
+            el_now._el_op <> 'D'
+            and (
+                el_before.el_number is null
+                or el_before._el_op = 'D'
+                or el_before.el_gap is not null
+                {%- for column in compared %}
+                or el_now.{{ column }} is distinct from el_before.{{ column }}
+                {%- endfor %}
+            ) as el_begins
+        from el_numbered as el_now
+        left join el_numbered as el_before
+            on {{ el_same_key('el_now', 'el_before', key) }}
+            and el_now.el_number = el_before.el_number + 1
+    ),
+
+    -- Where a version begins or ends: a changed row, a delete, a snapshot that lacks the key.
+    el_points as (
+        select
+            {{ (columns + landing) | join(', ') }},
+            el_begins,
+            el_point,
+            _el_extracted_at as el_moment
+        from el_compared
+        where el_begins or _el_op = 'D'
+        union all
+        select
+            {% for column in columns + landing %}el_compared.{{ column }}, {% endfor -%}
+            false as el_begins,
+            el_compared.el_gap || '/' as el_point,
+            el_loads.started_at as el_moment
+        from el_compared
+        inner join el_loads on el_compared.el_gap = el_loads._dlt_load_id
+    ),
+
+    el_versions as (
+        select
+            {{ (columns + landing) | join(', ') }},
+            el_begins,
+            el_point as _el_valid_from,
+            lead(el_point) over (partition by {{ key | join(', ') }} order by el_point) as _el_valid_to,
+            lead(el_moment) over (partition by {{ key | join(', ') }} order by el_point) as _el_closed_at
+        from el_points
+    ),
+
+    el_found as (
+        select
+            {{ (columns + landing) | join(', ') }},
+            _el_valid_from,
+            _el_valid_to,
+            _el_closed_at
+        from el_versions
+        where el_begins
+    )
+
+    select el_found.*
+    from el_found
+    {%- if is_incremental() %}
+    where
+        not exists (
+            select 1
+            from {{ this }} as held
+            where
+                {{ el_same_key('held', 'el_found', key) }}
+                and held._el_valid_from = el_found._el_valid_from
+                and coalesce(held._el_valid_to, '') = coalesce(el_found._el_valid_to, '')
+        )
+
+    union all
+
+    -- Versions that a late load has overtaken.
+    select
+        {% for column in columns %}{{ column if column in key else 'null as ' ~ column }}, {% endfor -%}
+        held._dlt_load_id,
+        'D' as _el_op,
+        held._el_position,
+        held._el_extracted_at,
+        held._el_valid_from,
+        held._el_valid_to,
+        held._el_closed_at
+    from {{ this }} as held
+    where
+        held._dlt_load_id >= (select first_load from el_window)
+        and not exists (
+            select 1
+            from el_found
+            where
+                {{ el_same_key('el_found', 'held', key) }}
+                and el_found._el_valid_from = held._el_valid_from
+        )
+    {%- endif %}
+{%- endmacro %}

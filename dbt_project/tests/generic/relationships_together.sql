@@ -1,0 +1,13 @@
+{% test relationships_together(model, columns, to, fields, ignore_case=false) %}
+
+select tested.*
+from {{ model }} as tested
+where
+    {% for column in columns %}tested.{{ column }} is not null{{ ' and ' if not loop.last }}{% endfor %}
+    and not exists (
+        select 1
+        from {{ to }} as parent
+        where {{ el_same_columns('parent', fields, 'tested', columns, ignore_case) }}
+    )
+
+{% endtest %}

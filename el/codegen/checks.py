@@ -1,0 +1,177 @@
+"""CHECK constraints as conditions that both warehouses understand and that mean there what they mean at the source.
+
+Guarantees: only what is known to mean the same is translated; the rest is named, with the reason. Where the source
+compares text without case, so does the translation, trailing blanks left out of it as SQL Server does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from .design import ColumnDesign
+
+PARSERS: Mapping[str, str] = {"sqlserver": "tsql"}
+"""A source's scheme -> sqlglot's name of its SQL, where they differ."""
+
+_SAME = (
+    *(exp.Paren, exp.And, exp.Or, exp.Not, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, exp.In),
+    *(exp.Is, exp.Null, exp.Column, exp.Identifier, exp.Literal, exp.Boolean, exp.Neg, exp.Add, exp.Sub, exp.Mul),
+    *(exp.Length, exp.Upper, exp.Lower, exp.Trim, exp.Abs, exp.Coalesce, exp.Case, exp.If, exp.Like, exp.Tuple),
+)
+_NUMBERS = re.compile(r"(small|big|)int(eger)?|decimal.*|double")
+_TIMES = re.compile(r"date|timestamp")
+_COMPARED = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
+
+
+@dataclass(frozen=True, slots=True)
+class Translated:
+    """A condition in the names of the schema tables, or the reason why there is none. columns: those that it names."""
+
+    expression: str | None
+    why: str | None = None
+    columns: tuple[ColumnDesign, ...] = ()
+
+
+class _Refused(Exception):
+    """Why a condition is not translated."""
+
+
+def translate(expression: str, scheme: str, columns: Mapping[str, ColumnDesign]) -> Translated:
+    """`expression` of a source of `scheme`. columns: by source name in lower case."""
+    try:
+        tree = sqlglot.parse_one(expression, read=PARSERS.get(scheme, scheme))
+    except SqlglotError:
+        return Translated(None, "it cannot be parsed")
+    named: dict[str, ColumnDesign] = {}
+    try:
+        tree = tree.transform(_plain_text)
+        for node in tree.find_all(exp.Column):
+            column = columns.get(node.name.lower())
+            if column is None:
+                raise _Refused(f"column {node.name} is not taken")
+            if column.masked or not column.exact:
+                raise _Refused(f"column {node.name} does not arrive as it is")
+            named[column.name] = column
+        _known(tree)
+        types = {column.source.name.lower(): column for column in named.values()}
+        tree = _typed(tree, types, scheme)
+        tree = tree.transform(_renamed, types)
+    except _Refused as refused:
+        return Translated(None, str(refused))
+    while isinstance(tree, exp.Paren):
+        tree = tree.this
+    texts = {tree.sql(dialect=dialect, normalize_functions="lower") for dialect in ("duckdb", "snowflake")}
+    if len(texts) != 1:
+        return Translated(None, "the warehouses write it in different ways")
+    return Translated(_lower_keywords(texts.pop()), columns=tuple(named.values()))
+
+
+def _plain_text(node: exp.Expr) -> exp.Expr:
+    """Without what only the source's SQL adds: N'text', brackets around a literal, LEN's own cast."""
+    if isinstance(node, exp.National):
+        return exp.Literal.string(node.name)
+    if isinstance(node, exp.Paren) and isinstance(node.this, exp.Literal | exp.National | exp.Column):
+        return node.this
+    # sqlglot reads LEN(x) as the length of x cast to text.
+    if isinstance(node, exp.Length) and isinstance(node.this, exp.Cast) and isinstance(node.this.this, exp.Column):
+        return exp.Length(this=node.this.this)
+    return node
+
+
+def _known(tree: exp.Expr) -> None:
+    for node in tree.walk():
+        if not isinstance(node, _SAME):
+            raise _Refused(f"{_shown(node)} may mean something else there")
+        if isinstance(node, exp.Like) and "[" in node.expression.name:
+            raise _Refused("a LIKE with a set of characters means something else there")
+        if isinstance(node, exp.In) and node.args.get("query"):
+            raise _Refused("it asks another table")
+
+
+def _shown(node: exp.Expr) -> str:
+    name = node.name if isinstance(node, exp.Anonymous) else type(node).__name__
+    return name.upper()
+
+
+def _typed(tree: exp.Expr, columns: Mapping[str, ColumnDesign], scheme: str) -> exp.Expr:
+    """Comparisons with the literals that the columns' types need; text without case where the source has none."""
+    for node in list(tree.walk()):
+        if isinstance(node, exp.Add | exp.Sub | exp.Mul | exp.Neg | exp.Abs):
+            for column in node.find_all(exp.Column):
+                if not _NUMBERS.fullmatch(columns[column.name.lower()].type.duckdb):
+                    raise _Refused("it calculates with what is no number")
+        if isinstance(node, exp.Literal) and node.is_string:
+            _fit(node, columns)
+        if isinstance(node, exp.Literal) and not node.is_string and isinstance(node.parent, (*_COMPARED, exp.Paren)):
+            _fit(node, columns)
+        if isinstance(node, exp.Length) and scheme == "sqlserver":
+            # LEN leaves trailing blanks out (Microsoft Learn, "LEN").
+            node.set("this", exp.Anonymous(this="rtrim", expressions=[node.this.copy()]))
+    for node in list(tree.find_all(exp.Column)):
+        found = columns[node.name.lower()]
+        if found.ignores_case and _compares(node) and not node.find_ancestor(exp.Length):
+            trimmed = exp.Anonymous(this="rtrim", expressions=[node.copy()])
+            node.replace(exp.Lower(this=trimmed))
+    return tree
+
+
+def _compares(node: exp.Expr) -> bool:
+    return node.find_ancestor(*_COMPARED, exp.In, exp.Between, exp.Like) is not None
+
+
+def _fit(literal: exp.Literal, columns: Mapping[str, ColumnDesign]) -> None:
+    comparison = literal.find_ancestor(*_COMPARED, exp.In, exp.Between, exp.Like)
+    if comparison is None or literal.find_ancestor(exp.Length):
+        return
+    inside = [columns[column.name.lower()] for column in comparison.find_all(exp.Column)]
+    if not inside:
+        return
+    kinds = {column.type.duckdb for column in inside}
+    if kinds == {"boolean"}:
+        if literal.name not in ("0", "1"):
+            raise _Refused(f"{literal.name} is neither 0 nor 1")
+        literal.replace(exp.true() if literal.name == "1" else exp.false())
+    elif not literal.is_string:
+        if any(not _NUMBERS.fullmatch(kind) for kind in kinds) and not comparison.find(exp.Length):
+            raise _Refused("it compares what is no number with a number")
+    elif all(_TIMES.fullmatch(kind) for kind in kinds):
+        literal.replace(exp.cast(exp.Literal.string(_moment(literal.name)), "timestamp"))
+    elif any(not column.text for column in inside):
+        raise _Refused("it compares text with what is none")
+    elif any(column.ignores_case for column in inside):
+        literal.replace(exp.Literal.string(literal.name.lower().rstrip(" ")))
+
+
+def _moment(text: str) -> str:
+    for form in ("%Y%m%d", "%Y-%m-%d"):
+        try:
+            return datetime.strptime(text, form).date().isoformat()
+        except ValueError:
+            continue
+    try:
+        return datetime.fromisoformat(text).isoformat(sep=" ")
+    except ValueError:
+        raise _Refused(f"{text!r} is a date in a form of its own") from None
+
+
+def _renamed(node: exp.Expr, columns: Mapping[str, ColumnDesign]) -> exp.Expr:
+    if isinstance(node, exp.Column):
+        return exp.column(exp.to_identifier(columns[node.name.lower()].name, quoted=False))
+    return node
+
+
+_TEXT_OR_WORD = re.compile(r"'(?:[^']|'')*'|[A-Z_]+")
+
+
+def _lower_keywords(sql: str) -> str:
+    return _TEXT_OR_WORD.sub(lambda found: found[0] if found[0].startswith("'") else found[0].lower(), sql)
+
+
+__all__ = ["PARSERS", "Translated", "translate"]

@@ -1,0 +1,101 @@
+"""`python -m el codegen`: describe the source, generate, compare with the project, write or check.
+
+Guarantees: nothing is written with `check`; a file that someone edited is never written over; what is not tested of the
+source's constraints is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from el.config import Config
+from el.connectors.base import Connector
+from el.connectors.registry import open_connector
+from el.errors import ConfigError
+from el.job import Job
+from el.selection import choose_tables
+
+from .constraints import Untested
+from .design import TableDesign, design
+from .files import Finding, GeneratedFile, State, compare, write
+from .sql_files import model_file, staging_file
+from .yaml_files import groups_file, model_yaml, sources_file, staging_yaml
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """What belongs into the project for these tables, and what the source enforces that no test says."""
+
+    tables: tuple[TableDesign, ...]
+    files: tuple[GeneratedFile, ...]
+    untested: tuple[Untested, ...]
+
+
+def generate(config: Config, source: Connector) -> Generated:
+    """Everything that belongs into the dbt project. Raises `PlanError` for what cannot be taken or named."""
+    catalog = source.describe()
+    tables = design(config, source, catalog, choose_tables(config, source, catalog))
+    others = {table.table.name: table for table in tables}
+    files = [sources_file(config, tables, source.scheme)]
+    files += [groups_file(config, schema) for schema in sorted({m.schema for t in tables for m in t.models})]
+    untested: list[Untested] = []
+    for table in tables:
+        files += [staging_file(config.source, table), staging_yaml(config, table)]
+        for model in table.models:
+            text, missing = model_yaml(table, model, others, source.scheme)
+            files += [model_file(table, model), text]
+            untested += [item for item in missing if item not in untested]
+    return Generated(tuple(tables), tuple(files), tuple(untested))
+
+
+def codegen(job: Job, project: Path, *, check: bool = False) -> int:
+    """Write the project's files, or with `check` only compare; print what was found; the exit code."""
+    if not (project / "dbt_project.yml").is_file():
+        raise ConfigError(f"{project} is no dbt project: it has no dbt_project.yml; name another with --project-dir")
+    with open_connector(job.source.settings, str(job.source)) as source:
+        generated = generate(job.config, source)
+    files = _selected(generated.files, job.select)
+    findings = compare(project, files, whole=not job.select)
+    if not check:
+        write(project, files, findings)
+    return _report(generated, findings, check=check)
+
+
+def _selected(files: Sequence[GeneratedFile], select: Sequence[str]) -> list[GeneratedFile]:
+    """The files of these tables, and those that no single table has."""
+    if not select:
+        return list(files)
+    patterns = [(pattern if "." in pattern else f"*.{pattern}").lower() for pattern in select]
+    tables = {file.table for file in files if file.table}
+    for pattern in patterns:
+        if not any(fnmatchcase(table.lower(), pattern) for table in tables):
+            raise ConfigError(f"--select {pattern}: no table of el.yml matches")
+    return [
+        file
+        for file in files
+        if file.table is None or any(fnmatchcase(file.table.lower(), pattern) for pattern in patterns)
+    ]
+
+
+def _report(generated: Generated, findings: Sequence[Finding], *, check: bool) -> int:
+    for item in generated.untested:
+        print(f"not tested: {item.table}: {item.constraint}: {item.why}")
+    for finding in findings:
+        if finding.state is not State.SAME:
+            print(f"{finding.path}: {finding.state}")
+        if finding.diff:
+            print(finding.diff)
+    different = [f for f in findings if f.state in (State.NEW, State.CHANGED, State.DIFFERS, State.GONE)]
+    written = sum(finding.state in (State.NEW, State.CHANGED) for finding in findings)
+    verb = "to write" if check else "written"
+    same = sum(finding.state is State.SAME for finding in findings)
+    print(
+        f"{len(generated.tables)} tables: {written} files {verb}, {same} unchanged, {len(generated.untested)} "
+        "constraints not tested"
+    )
+    if any(finding.state is State.DIFFERS for finding in findings):
+        print("an edited file is up to date again once its marker has the hash of what is generated now")
+    return 1 if check and different else 0

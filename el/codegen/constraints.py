@@ -1,0 +1,233 @@
+"""The source's constraints as dbt tests, each with a name that says what it tests, and where.
+
+Guarantees: whatever the catalog enforces becomes a test, on the schema table and on raw, or is named with
+the reason why it does not. Names are unique in the project and the same at every run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from el.config import ModelKind
+from el.connectors.catalog import ForeignKey, TableName
+from el.naming import normalise
+
+from .checks import Translated, translate
+from .design import ColumnDesign, ModelDesign, TableDesign
+
+MAX_NAME = 120
+AT_SOURCE = "{{ target.name == 'source' }}"
+IN_RAW = "{{ target.name != 'source' }}"
+
+
+@dataclass(frozen=True, slots=True)
+class DbtTest:
+    """One data test. column: that it stands under, None for the table itself."""
+
+    generic: str
+    name: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    column: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Untested:
+    """A constraint that no test says, and why."""
+
+    table: TableName
+    constraint: str
+    why: str
+
+
+def model_tests(
+    table: TableDesign, model: ModelDesign, others: Mapping[TableName, TableDesign], scheme: str
+) -> tuple[list[DbtTest], list[Untested]]:
+    """The tests of a schema table."""
+    if model.kind is ModelKind.LOG:
+        return [], []
+    where = f"{model.schema}_{model.alias}"
+    now = {"where": "_el_valid_to is null"} if model.kind is ModelKind.HISTORY else {}
+    now = {"where": "not _el_deleted"} if model.flagged else now
+    tests = [
+        DbtTest("not_null", _name("not_null", where, column.name), column=column.name)
+        for column in table.columns
+        if column.required
+    ]
+    if table.key:
+        tests.append(_unique(where, table.key, now))
+    if model.kind is ModelKind.HISTORY:
+        tests.append(_unique(where, (*table.key, "_el_valid_from"), {}))
+    untested: list[Untested] = []
+    for columns, name in _uniques(table, untested):
+        if set(columns) != set(table.key):
+            names = tuple(column.name for column in columns) if not isinstance(columns[0], str) else columns
+            tests.append(_unique(where, tuple(str(n) for n in names), now, name))
+    for key in table.table.foreign_keys:
+        found = _relationship(table, where, key, others, now, untested)
+        if found is not None:
+            tests.append(found)
+    for name, _, translated in _checks(table, scheme):
+        if translated.expression is None:
+            untested.append(Untested(table.table.name, f"check {name}", translated.why or ""))
+        else:
+            arguments = {"expression": translated.expression}
+            tests.append(DbtTest("check_holds", _name("check", where, name), arguments, _severity(table, name)))
+    return _once(tests), untested
+
+
+def source_tests(table: TableDesign, others: Mapping[TableName, TableDesign], scheme: str) -> list[DbtTest]:
+    """The tests of a raw table, which run at the source too."""
+    where = f"{table.source_name}_{table.raw_table}"
+    base = {"source_name": table.source_name, "table": table.raw_table}
+    tests = [
+        DbtTest(
+            "raw_equals_ledger",
+            _name("raw_equals_ledger", where),
+            {"source_name": table.source_name, "table": table.raw_table},
+            {"enabled": IN_RAW},
+        )
+    ]
+    for column in table.columns:
+        if column.required:
+            names = {**base, **_names((column,))}
+            tests.append(DbtTest("source_not_null", _name("source_not_null", where, column.raw), names))
+    keys = [tuple(column for column in table.columns if column.name in table.key)] if table.key else []
+    keys = [tuple(sorted(key, key=lambda column: table.key.index(column.name))) for key in keys]
+    for unique in table.table.uniques:
+        found = table.named(unique.columns)
+        if found and not any({c.name for c in found} == {c.name for c in key} for key in keys) and _whole(found):
+            keys.append(found)
+    for key in keys:
+        name = _name("source_unique", where, *(column.raw for column in key))
+        tests.append(DbtTest("source_unique", name, {**base, **_names(key)}))
+    for foreign in table.table.foreign_keys:
+        parent = others.get(foreign.references)
+        own, theirs = table.named(foreign.columns), parent.named(foreign.referenced_columns) if parent else None
+        if parent is None or own is None or theirs is None or not _whole((*own, *theirs)):
+            continue
+        arguments = {
+            **base,
+            **_names(own),
+            "to": f"source('{parent.source_name}', '{parent.raw_table}')",
+            **_names(theirs, "fields", "fields_at_source"),
+            **({"ignore_case": True} if any(column.ignores_case for column in own) else {}),
+        }
+        name = _name("source_relationships", where, *(column.raw for column in own), parent.raw_table)
+        tests.append(DbtTest("source_relationships", name, arguments, _foreign_severity(foreign)))
+    for name, original, translated in _checks(table, scheme):
+        raw = translated.expression
+        if any(column.raw != column.name for column in translated.columns):
+            raw = None
+        arguments = {**base, **({"expression": raw} if raw else {}), "at_source": original}
+        config = {**({} if raw else {"enabled": AT_SOURCE}), **_severity(table, name)}
+        tests.append(DbtTest("source_check", _name("source_check", where, name), arguments, config))
+    if table.table.kind == "query":
+        # At the source there is no table of this name.
+        tests = [replace(test, config={**test.config, "enabled": IN_RAW}) for test in tests]
+    return _once(tests)
+
+
+def _names(columns: Sequence[ColumnDesign], raw: str = "columns", source: str = "at_source") -> dict[str, list[str]]:
+    found = {raw: [column.raw for column in columns]}
+    originals = [column.source.name for column in columns]
+    return found if originals == found[raw] else {**found, source: originals}
+
+
+def _whole(columns: Iterable[ColumnDesign]) -> bool:
+    return not any(column.masked for column in columns)
+
+
+def _uniques(table: TableDesign, untested: list[Untested]) -> Iterable[tuple[tuple[str, ...], str]]:
+    for unique in table.table.uniques:
+        columns = table.named(unique.columns)
+        if columns is None:
+            untested.append(Untested(table.table.name, f"unique {unique.name}", "not all of its columns are taken"))
+        elif not _whole(columns):
+            untested.append(Untested(table.table.name, f"unique {unique.name}", "a column of it is masked or cast"))
+        else:
+            yield tuple(column.name for column in columns), unique.name
+
+
+def _unique(where: str, columns: Sequence[str], config: Mapping[str, Any], _: str = "") -> DbtTest:
+    name = _name("unique", where, *columns)
+    if len(columns) == 1:
+        return DbtTest("unique", name, {}, config, columns[0])
+    return DbtTest("unique_together", name, {"columns": list(columns)}, config)
+
+
+def _relationship(
+    table: TableDesign,
+    where: str,
+    key: ForeignKey,
+    others: Mapping[TableName, TableDesign],
+    now: Mapping[str, Any],
+    untested: list[Untested],
+) -> DbtTest | None:
+    def not_tested(why: str) -> None:
+        untested.append(Untested(table.table.name, f"foreign key {key.name}", why))
+
+    parent = others.get(key.references)
+    if parent is None:
+        not_tested(f"{key.references} is not taken")
+        return None
+    own, theirs, model = table.named(key.columns), parent.named(key.referenced_columns), parent.state
+    if own is None or theirs is None:
+        not_tested("not all of its columns are taken")
+        return None
+    if model is None:
+        not_tested(f"no model has the current state of {key.references}")
+        return None
+    if not _whole((*own, *theirs)):
+        not_tested("a column of it is masked or cast")
+        return None
+    name = _name("relationships", where, *(column.name for column in own), model.name)
+    config = {**now, **_foreign_severity(key)}
+    to = f"ref('{model.name}')"
+    if len(own) == 1 and not own[0].ignores_case:
+        return DbtTest("relationships", name, {"to": to, "field": theirs[0].name}, config, own[0].name)
+    arguments: dict[str, Any] = {
+        "columns": [column.name for column in own],
+        "to": to,
+        "fields": [column.name for column in theirs],
+    }
+    if any(column.ignores_case for column in own):
+        arguments["ignore_case"] = True
+    return DbtTest("relationships_together", name, arguments, config)
+
+
+def _foreign_severity(key: ForeignKey) -> dict[str, str]:
+    return {} if key.enforced else {"severity": "warn"}
+
+
+def _severity(table: TableDesign, name: str) -> dict[str, str]:
+    disabled = any(not check.enforced for check in table.table.checks if normalise(check.name or "check") == name)
+    return {"severity": "warn"} if disabled else {}
+
+
+def _checks(table: TableDesign, scheme: str) -> Iterable[tuple[str, str, Translated]]:
+    columns = {column.source.name.lower(): column for column in table.columns}
+    for check in table.table.checks:
+        name = normalise(check.name or "check")
+        yield name, check.expression, translate(check.expression, scheme, columns)
+
+
+def _name(*parts: str) -> str:
+    name = "__".join((parts[0], parts[1], "_".join(parts[2:]))) if len(parts) > 2 else "__".join(parts)
+    if len(name) > MAX_NAME:
+        name = f"{name[: MAX_NAME - 9]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return name
+
+
+def _once(tests: Sequence[DbtTest]) -> list[DbtTest]:
+    """The same test twice is one (a unique index over a unique constraint); other namesakes are numbered."""
+    found: dict[str, DbtTest] = {}
+    for test in tests:
+        name, number = test.name, 2
+        while name in found and found[name].arguments != test.arguments:
+            name, number = f"{test.name}_{number}", number + 1
+        found[name] = DbtTest(test.generic, name, test.arguments, test.config, test.column)
+    return list(found.values())

@@ -1,0 +1,226 @@
+"""What is made of each table before any text is written: names, types, keys, kinds of models.
+
+Guarantees: names are unique where dbt needs them to be, the same at every run, and no reserved word; a table that two
+models of one name would be made of is a `PlanError` that says which setting helps.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from el.columns import key_of, plan_columns
+from el.config import Config, ModelKind, ModelSettings
+from el.connectors.base import Connector
+from el.connectors.catalog import Catalog, Column, Table, TableName
+from el.connectors.request import ReadRequest
+from el.errors import PlanError
+from el.naming import normalise
+from el.selection import Chosen, raw_names
+from el.strategies import Subject, choose
+
+from .words import RESERVED, free_name
+
+LANDING = ("_dlt_load_id", "_el_op", "_el_position", "_el_extracted_at")
+_OWN_MODELS = ("el_loads_taken",)
+_ONE_NAME = {("double", "float"): "double", ("blob", "binary"): "binary"}
+
+
+@dataclass(frozen=True, slots=True)
+class TypeName:
+    """A type as both warehouses call it, in lower case."""
+
+    duckdb: str
+    snowflake: str
+
+    @property
+    def common(self) -> str | None:
+        """The one name that both understand, if there is one."""
+        if self.duckdb == self.snowflake:
+            return self.duckdb
+        if self.snowflake == self.duckdb.replace("decimal(", "number("):
+            return self.duckdb
+        return _ONE_NAME.get((self.duckdb, self.snowflake))
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnDesign:
+    """One column: at the source, in raw, in staging and the schema tables. masked: its values are not the source's."""
+
+    source: Column
+    raw: str
+    name: str
+    type: TypeName
+    text: bool
+    exact: bool
+    masked: bool
+
+    @property
+    def required(self) -> bool:
+        """Whether NULL cannot be."""
+        return not self.source.nullable and not self.masked
+
+    @property
+    def ignores_case(self) -> bool:
+        """Whether the source compares its text without case: "Latin1_General_CI_AS"."""
+        return self.text and "_CI" in (self.source.collation or "")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDesign:
+    """One table of a target schema: `name` in dbt, `alias` in the warehouse."""
+
+    kind: ModelKind
+    name: str
+    alias: str
+    schema: str
+    flagged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TableDesign:
+    """A table and all that is made of it. source_name: dbt's, the raw schema's name. key: names in staging."""
+
+    table: Table
+    source_name: str
+    raw_table: str
+    staging: str
+    columns: tuple[ColumnDesign, ...]
+    key: tuple[str, ...]
+    models: tuple[ModelDesign, ...]
+    frozen: bool
+    cluster_by: tuple[str, ...]
+    notes: list[str] = field(default_factory=list)
+
+    def named(self, names: Sequence[str]) -> tuple[ColumnDesign, ...] | None:
+        """The columns of these source names; None if one of them is not taken."""
+        found = {column.source.name: column for column in self.columns}
+        return tuple(found[name] for name in names) if all(name in found for name in names) else None
+
+    @property
+    def state(self) -> ModelDesign | None:
+        """The model that says what is there now: current or snapshot, else history."""
+        for kinds in ((ModelKind.CURRENT, ModelKind.SNAPSHOT), (ModelKind.HISTORY,)):
+            for model in self.models:
+                if model.kind in kinds:
+                    return model
+        return None
+
+
+def design(config: Config, source: Connector, catalog: Catalog, chosen: Sequence[Chosen]) -> list[TableDesign]:
+    """All tables. Raises `PlanError` with one line for each problem."""
+    if config.raw.naming != "snake_case":
+        raise PlanError("codegen needs `raw: {naming: snake_case}`: with names preserved every model would quote them")
+    raw = raw_names(config, chosen)
+    often = Counter(raw[item.table.name][1] for item in chosen)
+    problems: list[str] = []
+    parts: list[tuple[Chosen, tuple[ColumnDesign, ...], tuple[str, ...], list[tuple[ModelKind, str, str]]]] = []
+    for item in chosen:
+        try:
+            columns = _columns(config, source, item)
+            renamed = {column.raw: column.name for column in columns}
+            raw_key = key_of(item.table, item.settings, plan_columns(config, source, item.table, item.settings))
+            key = tuple(renamed[name] for name in raw_key)
+            kinds = _kinds(config, source, catalog, item, key)
+        except PlanError as error:
+            problems.append(str(error))
+            continue
+        schema = _schema(config, item.table.name, item.settings.model)
+        base = free_name(raw[item.table.name][1], set(_OWN_MODELS))
+        suffixes = {ModelKind.HISTORY: "_history", ModelKind.LOG: "_log"}
+        named = [(kind, schema, base + suffixes.get(kind, "")) for kind in kinds]
+        parts.append((item, columns, key, named))
+    if problems:
+        raise PlanError("; ".join(problems))
+    taken = Counter(name for *_, named in parts for _, _, name in named)
+    _refuse_doubles(parts)
+    designs = []
+    for item, columns, key, named in parts:
+        raw_schema, raw_table = raw[item.table.name]
+        part = normalise(item.table.name.schema)
+        staging = raw_table if often[raw_table] == 1 else f"{part}__{raw_table}"
+        settings = item.settings.model
+        models = tuple(
+            ModelDesign(
+                kind,
+                name if taken[name] == 1 else f"{schema}__{name}",
+                name,
+                schema,
+                flagged=kind is ModelKind.CURRENT and settings.deleted == "flag",
+            )
+            for kind, schema, name in named
+        )
+        large = (item.table.rows or 0) >= config.dbt.large_rows
+        designs.append(
+            TableDesign(
+                table=item.table,
+                source_name=raw_schema,
+                raw_table=raw_table,
+                staging=f"stg_{normalise(config.source)}__{staging}",
+                columns=columns,
+                key=key,
+                models=models,
+                frozen=(item.settings.contract or config.defaults.contract) == "freeze",
+                cluster_by=settings.cluster_by or (key if large else ()),
+            )
+        )
+    return designs
+
+
+def _columns(config: Config, source: Connector, item: Chosen) -> tuple[ColumnDesign, ...]:
+    plans = plan_columns(config, source, item.table, item.settings)
+    taken = {plan.name for plan in plans if plan.name not in RESERVED}
+    found = []
+    for plan in plans:
+        name = plan.name if plan.name in taken else free_name(plan.name, taken)
+        taken.add(name)
+        settings = item.settings.columns.get(plan.source.name)
+        type_ = TypeName(plan.carried.target_duckdb.lower(), plan.carried.target_snowflake.lower())
+        found.append(
+            ColumnDesign(
+                source=plan.source,
+                raw=plan.name,
+                name=name,
+                type=type_,
+                text=type_.common == "varchar",
+                exact=plan.carried.exact,
+                masked=bool(settings and (settings.mask or settings.cast)),
+            )
+        )
+    return tuple(found)
+
+
+def _kinds(
+    config: Config, source: Connector, catalog: Catalog, item: Chosen, key: tuple[str, ...]
+) -> tuple[ModelKind, ...]:
+    wanted = item.settings.model.kind
+    keyed = {ModelKind.CURRENT, ModelKind.HISTORY} & set(wanted)
+    if keyed and not key:
+        raise PlanError(f"{item.table.name} has no key for `model: {keyed.pop()}`; give it one with `key`")
+    if wanted:
+        return wanted
+    if key:
+        return (ModelKind.CURRENT,)
+    subject = Subject(item.table, item.settings, ReadRequest(table=item.table.name), catalog)
+    strategy, _ = choose(item.settings.strategy or config.defaults.strategy, subject, source)
+    return (ModelKind.SNAPSHOT if strategy.name == "full" else ModelKind.LOG,)
+
+
+def _schema(config: Config, name: TableName, settings: ModelSettings) -> str:
+    schema = settings.schema_ or config.dbt.schema_.format(
+        source=normalise(config.source), schema=normalise(name.schema)
+    )
+    return free_name(schema, set())
+
+
+def _refuse_doubles(parts: Sequence[tuple[Chosen, object, object, list[tuple[ModelKind, str, str]]]]) -> None:
+    owners: dict[tuple[str, str], TableName] = {}
+    for item, _, _, named in parts:
+        for _, schema, name in named:
+            owner = owners.setdefault((schema, name), item.table.name)
+            if owner != item.table.name:
+                raise PlanError(
+                    f"{owner} and {item.table.name} would both become {schema}.{name}; "
+                    "set `rename` or `model: {schema: ...}` for one of them"
+                )

@@ -1,0 +1,101 @@
+"""The SQL of staging views and schema tables: a few lines each, what repeats is said by the project's macros."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from el.config import ModelKind
+from el.naming import normalise
+
+from .design import LANDING, ColumnDesign, ModelDesign, TableDesign
+from .files import GeneratedFile
+from .words import RESERVED
+
+LINE = 120
+_MACROS = {
+    ModelKind.CURRENT: "el_current_state",
+    ModelKind.SNAPSHOT: "el_last_snapshot",
+    ModelKind.HISTORY: "el_history",
+    ModelKind.LOG: "el_append_log",
+}
+HISTORY = ("_el_valid_from", "_el_valid_to", "_el_closed_at")
+FLAGS = ("_el_deleted", "_el_deleted_load_id")
+
+
+def staging_file(source: str, table: TableDesign) -> GeneratedFile:
+    """The view over a raw table: names that need no quotes, the exact types, the landing columns behind."""
+    lines = [f"cast({_raw(column)} as {_type(column)}) as {column.name}" for column in table.columns]
+    relation = "{{ source(" + f"'{table.source_name}', '{table.raw_table}'" + ") }}"
+    body = f"select\n{_listed([*lines, *LANDING])}\nfrom {relation}\n"
+    path = PurePosixPath("models", "staging", normalise(source), f"{table.staging}.sql")
+    return GeneratedFile(path, body, str(table.table.name), str(table.table.name))
+
+
+def model_file(table: TableDesign, model: ModelDesign) -> GeneratedFile:
+    """The schema table of one kind."""
+    name = "landed" if model.kind is ModelKind.LOG else model.alias
+    body = f"{_config(table, model)}\n\nwith {name} as (\n{_call(table, model)}\n)\n\n"
+    body += f"select\n{_listed(model_columns(table, model))}\nfrom {name}\n"
+    path = PurePosixPath("models", model.schema, f"{model.name}.sql")
+    return GeneratedFile(path, body, str(table.table.name), str(table.table.name))
+
+
+def model_columns(table: TableDesign, model: ModelDesign) -> list[str]:
+    """The names of a schema table's columns, in order."""
+    more = HISTORY if model.kind is ModelKind.HISTORY else FLAGS if model.flagged else ()
+    return [*(column.name for column in table.columns), *LANDING, *more]
+
+
+def _config(table: TableDesign, model: ModelDesign) -> str:
+    strategy = "append" if model.kind is ModelKind.LOG else "current_state"
+    settings = ["materialized='incremental'", f"incremental_strategy='{strategy}'"]
+    key = {
+        ModelKind.SNAPSHOT: ("_dlt_load_id",),
+        ModelKind.HISTORY: (*table.key, "_el_valid_from"),
+        ModelKind.LOG: (),
+    }.get(model.kind, table.key)
+    if key:
+        settings.append(f"unique_key={_list(key)}")
+    settings.append(f"on_schema_change='{'fail' if table.frozen else 'append_new_columns'}'")
+    if table.cluster_by:
+        cluster = ("_dlt_load_id",) if model.kind in (ModelKind.LOG, ModelKind.SNAPSHOT) else table.cluster_by
+        settings.append(f"cluster_by={_list(cluster)}")
+    settings.append(f"pre_hook=\"{{{{ el_announce_loads('{table.source_name}', '{table.raw_table}') }}}}\"")
+    settings.append('post_hook="{{ el_record_loads() }}"')
+    return "{{\n    config(\n" + ",\n".join(f"        {setting}" for setting in settings) + "\n    )\n}}"
+
+
+def _call(table: TableDesign, model: ModelDesign) -> str:
+    macro = "el_flagged_state" if model.flagged else _MACROS[model.kind]
+    arguments = [f"ref('{table.staging}')", f"'{table.source_name}'", f"'{table.raw_table}'"]
+    if model.kind in (ModelKind.CURRENT, ModelKind.HISTORY):
+        arguments.append(f"key={_list(table.key)}")
+    line = f"    {{{{ {macro}({', '.join(arguments)}) }}}}"
+    if len(line) <= LINE:
+        return line
+    inside = ",\n".join(f"            {argument}" for argument in arguments)
+    return f"    {{{{\n        {macro}(\n{inside}\n        )\n    }}}}"
+
+
+def _raw(column: ColumnDesign) -> str:
+    return f"{{{{ el_quoted('{column.raw}') }}}}" if column.raw in RESERVED else column.raw
+
+
+def _type(column: ColumnDesign) -> str:
+    type_ = column.type
+    if type_.common is not None:
+        return type_.common.replace(",", ", ")
+    return f"{{{{ el_type('{type_.duckdb}', '{type_.snowflake}') }}}}"
+
+
+def _list(names: Sequence[str]) -> str:
+    return "[" + ", ".join(f"'{name}'" for name in names) + "]"
+
+
+def _listed(items: Sequence[str]) -> str:
+    lines = []
+    for number, item in enumerate(items, 1):
+        line = f"    {item}{',' if number < len(items) else ''}"
+        lines.append(line if len(line) <= LINE else f"{line}  -- noqa: LT05")
+    return "\n".join(lines)

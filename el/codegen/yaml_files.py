@@ -1,0 +1,231 @@
+"""The YAML beside the SQL: sources with freshness, original names and types; contracts, descriptions, tests, groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import PurePosixPath
+from typing import Any
+
+from el.config import Config, ModelKind
+from el.connectors.catalog import TableName
+from el.naming import normalise
+
+from .constraints import IN_RAW, DbtTest, Untested, model_tests, source_tests
+from .design import LANDING, ColumnDesign, ModelDesign, TableDesign, TypeName
+from .files import GeneratedFile
+from .sql_files import FLAGS, HISTORY
+from .words import RESERVED
+from .yaml_text import Inline, InlineList, plain, to_yaml
+
+VARCHAR = TypeName("varchar", "varchar")
+MOMENT = TypeName("timestamp", "timestamp_ntz(6)")
+_OWN_TYPES = {"_el_extracted_at": MOMENT, "_el_closed_at": MOMENT, "_el_deleted": TypeName("boolean", "boolean")}
+_OWN_REQUIRED = ("_dlt_load_id", "_el_op", "_el_extracted_at", "_el_valid_from", "_el_deleted")
+_SHOWN = {
+    ModelKind.CURRENT: "as the source has it now",
+    ModelKind.SNAPSHOT: "as its last snapshot was",
+    ModelKind.HISTORY: "one row for each version of a key",
+    ModelKind.LOG: "every landed row, as it came; deletes have only their key",
+}
+
+
+def sources_file(config: Config, tables: Sequence[TableDesign], scheme: str) -> GeneratedFile:
+    """`_<source>__sources.yml`: a dbt source for each raw schema."""
+    others = {table.table.name: table for table in tables}
+    sources = []
+    for name in sorted({table.source_name for table in tables}):
+        inside = [table for table in tables if table.source_name == name]
+        original = inside[0].table.name.schema
+        sources.append(
+            {
+                "name": name,
+                "description": plain(
+                    f"Schema {original} of {config.source}, as el landed it: every load, append-only."
+                ),
+                "schema": _per_target(original, name),
+                "config": {
+                    "loaded_at_field": "_el_extracted_at",
+                    "freshness": _freshness(config.dbt.warn_after, config.dbt.error_after),
+                },
+                "tables": [*_own_tables(config, name), *(_source_table(table, others, scheme) for table in inside)],
+            }
+        )
+    part = normalise(config.source)
+    path = PurePosixPath("models", "staging", part, f"_{part}__sources.yml")
+    return GeneratedFile(path, _spaced({"version": 2, "sources": sources}, "      - name: "), config.source)
+
+
+def staging_yaml(config: Config, table: TableDesign) -> GeneratedFile:
+    """What a staging view is."""
+    model = {
+        "name": table.staging,
+        "description": plain(f"{table.table.name} as it was landed: every load, one row a landed row, typed."),
+        "config": Inline(group=_group(table), access="private"),
+    }
+    path = PurePosixPath("models", "staging", normalise(config.source), f"{table.staging}.yml")
+    body = to_yaml({"version": 2, "models": [model]})
+    return GeneratedFile(path, _headed(body), str(table.table.name), str(table.table.name))
+
+
+def model_yaml(
+    table: TableDesign, model: ModelDesign, others: Mapping[TableName, TableDesign], scheme: str
+) -> tuple[GeneratedFile, list[Untested]]:
+    """A schema table's contract, descriptions and tests; what its source enforces and no test says."""
+    tests, untested = model_tests(table, model, others, scheme)
+    settings: dict[str, Any] = {"schema": model.schema}
+    if model.alias != model.name:
+        settings["alias"] = model.alias
+    settings |= {"group": _group(table), "access": "public", "contract": Inline(enforced=True)}
+    if untested:
+        settings["meta"] = {"not_tested": [f"{item.constraint}: {item.why}" for item in untested]}
+    comment = table.table.comment or f"{table.table.name}"
+    entry: dict[str, Any] = {
+        "name": model.name,
+        "description": plain(f"{comment.rstrip('.')}; {_SHOWN[model.kind]}."),
+        "config": settings,
+    }
+    general = [_test(test) for test in tests if test.column is None]
+    if general:
+        entry["data_tests"] = general
+    entry["columns"] = [
+        *(_column(column, model, table.key, tests) for column in table.columns),
+        *(_own_column(name, tests) for name in (*LANDING, *_further(model))),
+    ]
+    path = PurePosixPath("models", model.schema, f"{model.name}.yml")
+    body = _headed(to_yaml({"version": 2, "models": [entry]}))
+    return GeneratedFile(path, body, str(table.table.name), str(table.table.name)), untested
+
+
+def groups_file(config: Config, schema: str) -> GeneratedFile:
+    """The group of a target schema: who owns it; its staging views are nobody else's."""
+    owner = config.dbt.owner
+    who = {"name": owner, "email": owner} if "@" in owner else {"name": owner}
+    body = to_yaml({"version": 2, "groups": [{"name": schema, "owner": Inline(who)}]})
+    return GeneratedFile(PurePosixPath("models", schema, f"_{schema}__groups.yml"), _headed(body), config.source)
+
+
+def _group(table: TableDesign) -> str:
+    return table.models[0].schema
+
+
+def _own_tables(config: Config, source: str) -> list[dict[str, Any]]:
+    plain_config = Inline(loaded_at_field=None, freshness=None)
+    recency = DbtTest(
+        "recent_load",
+        f"recent_load__{source}",
+        {"days": max(1, round((config.dbt.error_after or config.dbt.warn_after) / timedelta(days=1)))},
+        {"enabled": IN_RAW, **({} if config.dbt.error_after else {"severity": "warn"})},
+    )
+    return [
+        {
+            "name": "_dlt_loads",
+            "description": "One row a load; complete only with status 0.",
+            "config": plain_config,
+            "data_tests": [_test(recency)],
+        },
+        {
+            "name": "_el_ledger",
+            "description": "One row a table and load, written in the same package as the rows.",
+            "config": plain_config,
+        },
+    ]
+
+
+def _source_table(table: TableDesign, others: Mapping[TableName, TableDesign], scheme: str) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": table.raw_table}
+    original, reserved = table.table.name.name, table.raw_table in RESERVED
+    if table.table.comment:
+        entry["description"] = plain(table.table.comment)
+    if original != table.raw_table or reserved:
+        entry["identifier"] = _per_target(original, table.raw_table, folded=True)
+        entry["quoting"] = Inline(identifier=True)
+    entry["data_tests"] = [_test(test) for test in source_tests(table, others, scheme)]
+    entry["columns"] = [_source_column(column) for column in table.columns]
+    return entry
+
+
+def _source_column(column: ColumnDesign) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": column.raw}
+    if column.source.comment:
+        entry["description"] = plain(column.source.comment)
+    entry["config"] = Inline(meta=Inline(source_name=plain(column.source.name), source_type=str(column.source.type)))
+    return Inline(entry)
+
+
+def _column(column: ColumnDesign, model: ModelDesign, key: Sequence[str], tests: Sequence[DbtTest]) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": column.name, "data_type": _data_type(column.type)}
+    if column.source.comment:
+        entry["description"] = plain(column.source.comment)
+    if column.name in key and model.kind is not ModelKind.LOG:
+        entry["constraints"] = InlineList([Inline(type="not_null")])
+    own = [_test(test) for test in tests if test.column == column.name]
+    if own:
+        entry["data_tests"] = own
+    return entry
+
+
+def _own_column(name: str, tests: Sequence[DbtTest]) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "name": name,
+        "data_type": _data_type(_OWN_TYPES.get(name, VARCHAR)),
+        "description": f"{{{{ doc('{name}') }}}}",
+    }
+    if name in _OWN_REQUIRED:
+        entry["constraints"] = InlineList([Inline(type="not_null")])
+    return entry
+
+
+def _further(model: ModelDesign) -> tuple[str, ...]:
+    return HISTORY if model.kind is ModelKind.HISTORY else FLAGS if model.flagged else ()
+
+
+def _test(test: DbtTest) -> dict[str, Any]:
+    inside: dict[str, Any] = {"name": test.name}
+    if test.arguments:
+        inside["arguments"] = Inline(
+            {key: InlineList(value) if isinstance(value, list) else value for key, value in test.arguments.items()}
+        )
+    if test.config:
+        inside["config"] = Inline(test.config)
+    return {test.generic: inside if len(inside) > 1 else Inline(inside)}
+
+
+def _data_type(type_: TypeName) -> str:
+    if type_.common is not None:
+        return type_.common
+    return f"{{{{ '{type_.duckdb}' if target.type == 'duckdb' else '{type_.snowflake}' }}}}"
+
+
+def _per_target(original: str, raw: str, folded: bool = False) -> str:
+    name = original.replace("\\", "\\\\").replace("'", "\\'")
+    other = f"('{raw.upper()}' if target.type == 'snowflake' else '{raw}')" if folded else f"'{raw}'"
+    return f"{{{{ '{name}' if target.name == 'source' else {other} }}}}"
+
+
+def _freshness(warn: timedelta, error: timedelta | None) -> dict[str, Any]:
+    found = {"warn_after": _period(warn)}
+    return found if error is None else {**found, "error_after": _period(error)}
+
+
+def _period(value: timedelta) -> Inline:
+    minutes = max(1, round(value.total_seconds() / 60))
+    for period, size in (("day", 1440), ("hour", 60)):
+        if minutes % size == 0:
+            return Inline(count=minutes // size, period=period)
+    return Inline(count=minutes, period="minute")
+
+
+def _headed(body: str) -> str:
+    """A blank line after the version, as people leave it."""
+    return body.replace("version: 2\n", "version: 2\n\n", 1)
+
+
+def _spaced(content: dict[str, Any], entry: str) -> str:
+    """Blank lines between the tables."""
+    lines = _headed(to_yaml(content)).splitlines()
+    found = [
+        f"\n{line}" if line.startswith(entry) and before != "    tables:" else line
+        for before, line in zip(["", *lines], lines, strict=False)
+    ]
+    return "\n".join(found) + "\n"

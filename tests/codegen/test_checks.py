@@ -1,0 +1,102 @@
+"""CHECK constraints translate where they mean the same in both warehouses, and are refused elsewhere."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+
+from el.codegen.checks import Translated, translate
+from el.codegen.design import ColumnDesign, TypeName
+from el.connectors.catalog import Column, SourceType
+
+TYPES = {
+    "Amount": (TypeName("decimal(12,2)", "number(12,2)"), None),
+    "Status": (TypeName("varchar", "varchar"), "Latin1_General_CI_AS"),
+    "Code": (TypeName("varchar", "varchar"), "Latin1_General_BIN2"),
+    "IsOpen": (TypeName("boolean", "boolean"), None),
+    "StartedOn": (TypeName("date", "date"), None),
+    "EndedAt": (TypeName("timestamp", "timestamp_ntz(3)"), None),
+    "Exactly": (TypeName("varchar", "timestamp_ntz(7)"), None),
+    "Email": (TypeName("varchar", "varchar"), "Latin1_General_BIN2"),
+    "Order": (TypeName("integer", "number(10,0)"), None),
+}
+NAMES = {"Amount": "amount", "Status": "status", "Code": "code", "IsOpen": "is_open", "StartedOn": "started_on"} | {
+    "EndedAt": "ended_at",
+    "Exactly": "exactly",
+    "Email": "email",
+    "Order": "order_",
+}
+
+
+def columns() -> dict[str, ColumnDesign]:
+    return {
+        name.lower(): ColumnDesign(
+            source=Column(name, SourceType("x"), collation=collation),
+            raw=NAMES[name].rstrip("_"),
+            name=NAMES[name],
+            type=type_,
+            text=type_.common == "varchar",
+            exact=True,
+            masked=name == "Email",
+        )
+        for name, (type_, collation) in TYPES.items()
+    }
+
+
+def translated(expression: str, scheme: str = "sqlserver") -> Translated:
+    return translate(expression, scheme, columns())
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("([Amount]>(0))", "amount > 0"),
+        ("([Amount]>=(0) AND [Amount]<=(100.5))", "amount >= 0 and amount <= 100.5"),
+        ("([Status]='Paid' OR [Status]='open ')", "lower(rtrim(status)) = 'paid' or lower(rtrim(status)) = 'open'"),
+        ("([Code]=N'Ünïcode' OR [Code] IS NULL)", "code = 'Ünïcode' or code is null"),
+        ("([IsOpen]=(1))", "is_open = true"),
+        ("([StartedOn]>='19000101')", "started_on >= cast('1900-01-01' as timestamp)"),
+        ("([EndedAt]>[StartedOn])", "ended_at > started_on"),
+        ("(len([Code])>=(2))", "length(rtrim(code)) >= 2"),
+        ("([Code] like 'A%')", "code like 'A%'"),
+        ("([Order] between (1) and (9))", "order_ between 1 and 9"),
+        ("(isnull([Amount],(0))*(2)<(9))", "coalesce(amount, 0) * 2 < 9"),
+    ],
+)
+def test_a_condition_is_said_in_the_names_and_types_of_the_schema_table(expression: str, expected: str) -> None:
+    found = translated(expression)
+    assert found.why is None
+    assert found.expression == expected
+
+
+@pytest.mark.parametrize(
+    ("expression", "why"),
+    [
+        ("([dbo].[IsValid]([Code])=(1))", "may mean something else"),
+        ("([StartedOn]<=getdate())", "may mean something else"),
+        ("([Code] like '[A-Z]%')", "set of characters"),
+        ("([Missing]>(0))", "not taken"),
+        ("([Email] like '%@%')", "does not arrive as it is"),
+        ("([StartedOn]>='1.2.2000')", "form of its own"),
+        ("([Exactly]>='2000-01-01')", "text with what is none"),
+        ("([Code]+[Status]<>'ab')", "calculates"),
+        ("([Amount]/(2)>(1))", "may mean something else"),
+        ("(this is no condition", "cannot be parsed"),
+    ],
+)
+def test_what_may_mean_something_else_is_named_as_not_translated(expression: str, why: str) -> None:
+    found = translated(expression)
+    assert found.expression is None
+    assert why in str(found.why)
+
+
+def test_a_condition_without_case_holds_and_fails_as_at_the_source() -> None:
+    found = translated("([Status]='Paid')").expression
+    query = f"SELECT ({found}) FROM (VALUES ('PAID'), ('paid '), ('unpaid'), (NULL)) AS t (status)"
+    assert [row[0] for row in duckdb.sql(query).fetchall()] == [True, True, False, None]
+
+
+def test_duckdbs_own_checks_are_read_in_its_own_words() -> None:
+    assert translated("(\"Status\" IN ('open', 'paid'))", "duckdb").expression == (
+        "lower(rtrim(status)) in ('open', 'paid')"
+    )
