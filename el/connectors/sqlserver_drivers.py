@@ -1,14 +1,16 @@
 """The two ways to a SQL Server: Microsoft's mssql-python with its own Arrow reader, and pyodbc.
 
-Guarantees: a missing driver or system library is a `DriverMissing` that names the package to install; closing a
-stream cancels it and never drains it; both give the same columns for the same statement.
+Guarantees: a missing driver or system library is a `DriverMissing` that names the package to install; a stream that
+was read to its end had all rows; closing a stream cancels it and never drains it; both give the same columns for
+the same statement.
 """
 
 from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -21,7 +23,7 @@ from el.connectors.catalog import SourceType
 from el.connectors.query import Statement
 from el.connectors.sql import Stream
 from el.connectors.sqlserver_config import SqlServerConfig, connection_string
-from el.errors import CertificateUntrusted, DriverMissing, WriteError
+from el.errors import CertificateUntrusted, DriverMissing, ReadError, WriteError
 
 # What the dynamic linker says is missing -> what to install (Debian and Ubuntu; Red Hat).
 _LIBRARIES = {
@@ -88,13 +90,27 @@ class Driver(ABC):
         """Load `rows` of data by the protocol's own bulk load; False where the driver or the server has none."""
         return False
 
+    def _whole(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """`batches`, and then the proof that they were all.
+
+        mssql-python takes a line that is cut between two rows for their end: what counts is what the server counted.
+        """
+        read = 0
+        for batch in batches:
+            read += batch.num_rows
+            yield batch
+        sent = self.fetch(Statement("SELECT ROWCOUNT_BIG()"))[0][0]
+        if sent != read:
+            raise ReadError(f"the server sent {sent} rows and {read} arrived; read again")
+
     def autocommit(self, on: bool) -> None:
         """Turn autocommit on or off."""
         self.connection.autocommit = on
 
     def close(self) -> None:
-        """Close; what was not committed is rolled back by the server."""
-        self.connection.close()
+        """Close; what was not committed is rolled back by the server. A line that is dead already is closed."""
+        with suppress(Exception):
+            self.connection.close()
 
 
 class MssqlPython(Driver):
@@ -153,10 +169,11 @@ class MssqlPython(Driver):
             raise
 
         def close() -> None:
-            reader.close()
-            cursor.close()
+            with suppress(Exception):
+                reader.close()
+                cursor.close()
 
-        return reader.schema, iter(reader), close
+        return reader.schema, self._whole(reader), close
 
 
 class Pyodbc(Driver):
@@ -205,11 +222,12 @@ class Pyodbc(Driver):
                 yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
         def close() -> None:
-            # Closing alone would drain the whole result first.
-            cursor.cancel()
-            cursor.close()
+            # Closing alone would drain the whole result first. On a dead line nothing is left to close.
+            with suppress(Exception):
+                cursor.cancel()
+                cursor.close()
 
-        return schema, batches(), close
+        return schema, self._whole(batches()), close
 
 
 DRIVERS: dict[str, Callable[[SqlServerConfig], Driver]] = {"mssql-python": MssqlPython, "pyodbc": Pyodbc}

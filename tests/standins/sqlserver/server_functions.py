@@ -88,6 +88,11 @@ def niladic(session: Session, name: str) -> Bound | None:
     return Bound(quote(session.login), SYSNAME) if upper == "SYSTEM_USER" else None
 
 
+@of_session("ROWCOUNT_BIG")
+def rowcount_big(session: Session) -> Bound:
+    return Bound(f"CAST({session.rowcount} AS BIGINT)", BIGINT)
+
+
 @of_session("DB_NAME")
 def db_name(session: Session, value: Bound | None = None) -> Bound:
     if value is None:
