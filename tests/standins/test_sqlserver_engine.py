@@ -270,11 +270,45 @@ def test_sqlalchemy_reflects_and_writes(sqlserver: dict[str, Any]) -> None:
     client.close()
 
 
-def test_what_is_not_known_is_refused_with_its_text(sqlserver_standin: SqlServerStandIn) -> None:
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE PROCEDURE p AS",
+        "SELECT 1 AS a FOR JSON AUTO",
+        "SELECT TOP (1) WITH TIES name FROM sys.objects ORDER BY name",
+        "SELECT * FROM sys.objects PIVOT (MAX(name) FOR object_id IN ([1])) AS p",
+        "DECLARE c CURSOR FOR SELECT 1",
+        "KILL 99",
+        "SAVE TRANSACTION s",
+    ],
+)
+def test_what_is_not_known_is_refused_at_once(sqlserver_standin: SqlServerStandIn, statement: str) -> None:
     client = Client(sqlserver_standin.output())
-    with pytest.raises(pyodbc.Error, match="the stand-in does not support: CREATE PROCEDURE p"):
-        client.results("CREATE PROCEDURE p AS SELECT 1")
+    with pytest.raises(pyodbc.Error, match="the stand-in does not support: "):
+        client.results(statement)
     client.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "type_", "number"),
+    [
+        ("2024-02-30", "date", 241),
+        ("25:00", "time", 241),
+        ("x", "int", 245),
+        ("x", "decimal(5, 2)", 8114),
+        ("1234", "decimal(5, 2)", 8115),
+        ("6F9619FF", "uniqueidentifier", 8169),
+    ],
+)
+def test_a_text_that_is_no_value_is_refused_or_null_where_tried(db: Client, text: str, type_: str, number: int) -> None:
+    assert db.refused(f"SELECT CAST('{text}' AS {type_})") == number
+    assert db.value(f"SELECT TRY_CAST('{text}' AS {type_})") is None
+
+
+def test_datetime_is_rounded_to_three_hundredths_of_a_second(db: Client) -> None:
+    sql = "SELECT CONVERT(varchar(40), CAST('{}' AS datetime), 121)"
+    for given, kept in (("2024-01-01T00:00:00.002", "00.003"), ("9999-12-31T23:59:59.997", "59.997")):
+        assert str(db.value(sql.format(given))).endswith(kept)
 
 
 # --- what a table refuses

@@ -12,12 +12,31 @@ from sqlglot import exp
 from .catalog import quote_name
 from .convert import Bound, convert
 from .errors import SqlError, not_supported
-from .scope import OutColumn, Query, Scope, Source, out_column, table_parts, variable_name
+from .scope import OutColumn, Query, Scope, Source, only, out_column, table_parts, variable_name
 from .sources import joined, resolve, tables
 from .sqltypes import SqlType, higher
 
 if TYPE_CHECKING:
     from .session import Session
+
+
+PARTS_OF_SELECT = [
+    "with_",
+    "expressions",
+    "hint",
+    "distinct",
+    "into",
+    "from_",
+    "joins",
+    "laterals",
+    "where",
+    "group",
+    "having",
+    "order",
+    "limit",
+    "offset",
+    "options",
+]
 
 
 class Binder:
@@ -129,6 +148,7 @@ class Binder:
         )
 
     def _select(self, node: exp.Select, scope: Scope, head: str, top: bool) -> Query:
+        only(node, *PARTS_OF_SELECT)
         source = self.sources(node, scope)
         outs: list[tuple[Bound, OutColumn]] = []
         assigns: list[tuple[str, SqlType | None]] | None = None
@@ -225,6 +245,8 @@ class Binder:
         elif limit is not None:
             count = self.value(limit.expression, scope).sql
             options = limit.args.get("limit_options")
+            if options and options.args.get("with_ties"):
+                not_supported("WITH TIES")
             tail += f" LIMIT {count}%" if options and options.args.get("percent") else f" LIMIT {count}"
         if offset is not None:
             tail += f" OFFSET {self.value(offset.expression, scope).sql}"

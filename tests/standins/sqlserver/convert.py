@@ -75,7 +75,7 @@ def _to_family(value: Bound, source: SqlType, to: SqlType, style: int | None, as
         return _moment(value, source, to)
     if target == "guid":
         if family == "str":
-            return f"upper(trim({x}, ' {{}}'))"
+            return f"tds_guid({x})"
         return f"tds_dash(tds_swap(hex({x})))" if family == "bin" else x if family == "guid" else None
     if target == "udt":
         if source.name == to.name:

@@ -36,7 +36,7 @@ def invalid_column(name: str) -> NoReturn:
 
 
 def not_supported(what: str) -> NoReturn:
-    raise SqlError(40000, f"The stand-in does not know this: {what}")
+    raise SqlError(40517, f"the stand-in does not support: {what}")
 
 
 def syntax(near: str) -> NoReturn:
@@ -87,18 +87,17 @@ def from_duckdb(error: Exception) -> SqlError:
         return SqlError(8134, "Divide by zero error encountered.")
     if isinstance(error, duckdb.ConstraintException):
         return SqlError(2627, "Violation of UNIQUE KEY constraint. Cannot insert duplicate key. " + text, 14)
-    found = re.search(r"Could not convert string '(.*?)' to (\w+)", text, re.S)
+    found = re.search(r"Could not convert string ['\"](.*?)['\"] to (\w+)", text, re.S)
     if found:
         target = found[2]
+        if target.startswith("DECIMAL") and re.fullmatch(r"\s*[+-]?[\d.]+\s*", found[1]):
+            return SqlError(8115, "Arithmetic overflow error converting varchar to data type numeric.")
         if target.startswith("DECIMAL"):
             return SqlError(8114, "Error converting data type varchar to numeric.")
         if target in ("FLOAT", "DOUBLE"):
             return SqlError(8114, "Error converting data type varchar to float.")
         name = TYPE_NAMES.get(target, target.lower())
         return SqlError(245, f"Conversion failed when converting the varchar value '{found[1]}' to data type {name}.")
-    found = re.search(r'Could not convert string "(.*?)" to DECIMAL', text, re.S)
-    if found:
-        return SqlError(8114, "Error converting data type varchar to numeric.")
     if (
         isinstance(error, duckdb.OutOfRangeException)
         or "out of range" in text

@@ -48,7 +48,8 @@ def _literal(binder: Binder, node: exp.Literal, scope: Scope) -> Bound:
 
 def _national(binder: Binder, node: exp.National, scope: Scope) -> Bound:
     text = str(node.this)
-    return Bound(quote(text), SqlType("nvarchar", max(1, len(text)) if len(text) <= 4000 else MAX), text)
+    units = len(text.encode("utf-16-le")) // 2
+    return Bound(quote(text), SqlType("nvarchar", max(1, units) if units <= 4000 else MAX), text)
 
 
 def _hex(binder: Binder, node: exp.HexString, scope: Scope) -> Bound:
@@ -174,7 +175,16 @@ def _cast(binder: Binder, node: exp.Anonymous, scope: Scope) -> Bound:
         bound_style = binder.value(style[0], scope)
         number = binder.session.constant(bound_style)
     bound = convert(binder.value(value, scope), kind, number)
-    return Bound(f"TRY({bound.sql})", kind) if node.args.get("safe") else bound
+    return Bound(_trying(bound.sql), kind) if node.args.get("safe") else bound
+
+
+def _trying(sql: str) -> str:
+    """A conversion that gives NULL where it would fail: DuckDB's TRY takes no function that may raise."""
+    return (
+        re.sub(r"(?<!TRY_)CAST\(", "TRY_CAST(", sql)
+        .replace("tds_parse(", "tds_try_parse(")
+        .replace("tds_guid(", "tds_try_guid(")
+    )
 
 
 def _window(binder: Binder, node: exp.Window, scope: Scope) -> Bound:

@@ -34,7 +34,6 @@ for _name, _template, _result, *_kinds in [
     ("ABS", "abs({0})", None),
     ("CEILING", "ceil({0})", None),
     ("FLOOR", "floor({0})", None),
-    ("POWER", "power({0}, {1})", FLOAT, FLOAT, FLOAT),
     ("EOMONTH", "last_day({0})", DATE, DATE),
     ("YEAR", "CAST(year({0}) AS INTEGER)", INT, DATE),
     ("MONTH", "CAST(month({0}) AS INTEGER)", INT, DATE),
@@ -66,6 +65,13 @@ def replicate(binder: Binder, args: list[exp.Expression], scope: Scope) -> Bound
     if value.type is not None and value.type.length == MAX:
         return Bound(repeated, SqlType(name, MAX))
     return Bound(f"left({repeated}, {longest})", SqlType(name, longest))
+
+
+@function("POWER")
+def power(binder: Binder, args: list[exp.Expression], scope: Scope) -> Bound:
+    base, exponent = binder.values(args, scope)
+    kind = base.type or FLOAT
+    return Bound(f"CAST(power({convert(base, FLOAT).sql}, {convert(exponent, FLOAT).sql}) AS {kind.stored})", kind)
 
 
 @function("ISNULL")

@@ -32,13 +32,20 @@ MACROS = [
     "tds_offset(o) AS printf('%s%02d:%02d', CASE WHEN o < 0 THEN '-' ELSE '+' END, abs(o) // 60, abs(o) % 60)",
     f"tds_parts(s) AS regexp_extract(s, '{_WHEN}', ['y', 'm', 'd', 'h', 'i', 's', 'f', 'z'])",
     "tds_number(s) AS CASE WHEN s = '' THEN 0 ELSE CAST(s AS BIGINT) END",
-    "tds_sum(p) AS CASE WHEN p.y = '' THEN 599266080000000000 ELSE tds_midnight(make_date(CAST(p.y AS BIGINT), "
-    "CAST(p.m AS BIGINT), CAST(p.d AS BIGINT))) END + tds_number(p.h) * 36000000000 + tds_number(p.i) * 600000000 + "
-    "tds_number(p.s) * 10000000 + CASE WHEN p.f = '' THEN 0 ELSE CAST(rpad(left(p.f, 7), 7, '0') AS BIGINT) END",
-    f"tds_parse(s) AS CASE WHEN regexp_matches(s, '{_WHEN}') THEN tds_sum(tds_parts(s)) "
-    f"WHEN s IS NOT NULL THEN error('{NOT_A_TIME}') END",
+    "tds_sum(p) AS CASE WHEN tds_number(p.h) > 23 OR tds_number(p.i) > 59 OR tds_number(p.s) > 59 THEN NULL ELSE "
+    "CASE WHEN p.y = '' THEN 599266080000000000 ELSE tds_midnight(TRY_CAST(p.y || '-' || p.m || '-' || p.d AS DATE)) "
+    "END + tds_number(p.h) * 36000000000 + tds_number(p.i) * 600000000 + tds_number(p.s) * 10000000 + "
+    "CASE WHEN p.f = '' THEN 0 ELSE CAST(rpad(left(p.f, 7), 7, '0') AS BIGINT) END END",
+    f"tds_try_parse(s) AS CASE WHEN regexp_matches(s, '{_WHEN}') THEN tds_sum(tds_parts(s)) END",
+    f"tds_parse(s) AS CASE WHEN s IS NOT NULL AND tds_try_parse(s) IS NULL THEN error('{NOT_A_TIME}') "
+    "ELSE tds_try_parse(s) END",
     "tds_zone(s) AS CASE WHEN tds_parts(s).z IN ('', 'Z') THEN 0 ELSE CAST(tds_parts(s).z[1] || '1' AS INTEGER) * "
     "(CAST(tds_parts(s).z[2:3] AS INTEGER) * 60 + CAST(tds_parts(s).z[5:6] AS INTEGER)) END",
+    "tds_try_guid(s) AS CASE WHEN regexp_matches(s, "
+    "'^\\{?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\\}?\\s*$') "
+    "THEN upper(trim(s, ' {}')) END",
+    "tds_guid(s) AS CASE WHEN s IS NOT NULL AND tds_try_guid(s) IS NULL THEN error('#8169:Conversion failed when "
+    "converting from a character string to uniqueidentifier.') ELSE tds_try_guid(s) END",
     "tds_hex8(n) AS lpad(hex(CAST(n AS BIGINT)), 16, '0')",
     "tds_signed(u) AS CAST(CASE WHEN u > 9223372036854775807 THEN CAST(u AS HUGEINT) - 18446744073709551616 "
     "ELSE CAST(u AS HUGEINT) END AS BIGINT)",

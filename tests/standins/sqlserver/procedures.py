@@ -42,6 +42,11 @@ def execute(session: Session, s: Scanner) -> tuple[str, int] | None:
         return None
     if s.peek().kind == "variable" and s.peek(1).text == "=":
         s.next(), s.next()
+    return call(session, s)
+
+
+def call(session: Session, s: Scanner) -> tuple[str, int] | None:
+    """A procedure's name and its arguments."""
     name = s.names()[-1].lower()
     if name in driver_questions.PROCEDURES:
         asked = _arguments(session, s)
@@ -227,3 +232,7 @@ PROCEDURES: dict[str, Callable[[Session, Arguments], None]] = {
     "sp_cdc_cleanup_change_table": cdc.cleanup,
     "sp_set_session_context": _nothing,
 }
+
+
+def known(name: str) -> bool:
+    return name.lower() in PROCEDURES or name.lower() in driver_questions.PROCEDURES

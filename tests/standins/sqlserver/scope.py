@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from .catalog import ColumnDef
+from .errors import not_supported
 from .sqltypes import SqlType
 
 
@@ -62,6 +63,16 @@ def out_column(name: str, type_: SqlType | None, declared: ColumnDef | None) -> 
     if declared is None:
         return OutColumn(name, type_)
     return OutColumn(name, type_, declared.nullable, declared.identity is not None, declared.computed is not None)
+
+
+def only(node: exp.Expression, *known: str) -> None:
+    """Refuses a part of `node` that would otherwise be left out without a word."""
+    for name, value in node.args.items():
+        if value and name not in known:
+            text = value[0] if isinstance(value, list) else value
+            not_supported(
+                text.sql("tsql")[:200] if isinstance(text, exp.Expression) else f"{name} in {node.sql('tsql')[:200]}"
+            )
 
 
 def table_parts(node: exp.Expression) -> list[str]:

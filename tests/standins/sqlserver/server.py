@@ -68,7 +68,7 @@ class SqlServerStandIn:
             self.context, self.certificate = self_signed_context()
         self._connections: set[Connection] = set()
         self._threads: set[threading.Thread] = set()
-        self._busy: dict[Session, socket.socket] = {}
+        self._busy: dict[Session, list[socket.socket]] = {}
         self._lock = threading.Lock()
         self._something_runs = threading.Event()
         self.stopping = False
@@ -156,7 +156,8 @@ class SqlServerStandIn:
         if channel is None:
             return work()
         with self._lock:
-            self._busy[session] = channel.sock
+            # A list of its own for each piece of work: what is heard later is the next request, and no attention.
+            self._busy[session] = [channel.sock]
         self._something_runs.set()
         try:
             return work()
@@ -173,12 +174,12 @@ class SqlServerStandIn:
                     self._something_runs.clear()
                     continue
             try:
-                heard = set(select.select(list(busy.values()), [], [], WATCH_EVERY)[0])
+                heard = set(select.select([sock for (sock,) in busy.values()], [], [], WATCH_EVERY)[0])
             except (OSError, ValueError):
                 heard = set()
             with self._lock:
-                for session, sock in busy.items():
-                    if sock in heard and self._busy.get(session) is sock:
+                for session, work in busy.items():
+                    if work[0] in heard and self._busy.get(session) is work:
                         session.con.interrupt()
             if heard:
                 self._something_runs.wait(WATCH_EVERY)

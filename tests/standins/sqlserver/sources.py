@@ -13,7 +13,7 @@ from . import lookup, server_functions, udt_methods
 from .catalog import ColumnDef, quote_name
 from .convert import Bound
 from .errors import SqlError, invalid_column, not_supported
-from .scope import OutColumn, Scope, Source, table_parts, variable_name
+from .scope import OutColumn, Scope, Source, only, table_parts, variable_name
 from .sqltypes import SqlType
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def _relation(binder: Binder, node: exp.Expression, scope: Scope) -> str:
         return _derived(binder, f"({bound.sql})", bound.columns, alias, scope)
     if not isinstance(node, exp.Table):
         not_supported(node.sql("tsql")[:80])
+    only(node, "this", "db", "catalog", "alias", "hints", "joins")
     if isinstance(node.this, exp.Anonymous):
         sql, columns = lookup.table_function(binder.session, binder, node.this, scope)
         return _derived(binder, sql, columns, alias, scope, str(node.this.this))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from . import ddl, dml, lookup, merge, messages, procedures, server_functions
 from .binder import Binder
 from .convert import Bound, convert
-from .errors import SqlError, syntax
+from .errors import SqlError, not_supported, syntax
 from .scan import STARTS, Scanner, Token, statement_end
 from .scope import Query
 
@@ -169,6 +169,11 @@ class Runner:
         word = s.peek().text if s.peek().kind in ("word", "op") else s.source(s.peek())
         handler = HANDLERS.get(word)
         try:
+            if handler is None and word in STARTS:
+                not_supported(s.sql[s.tokens[0].start : s.tokens[-1].end][:200])
+            if handler is None and s.tokens[0] is self.scanner.tokens[0] and procedures.known(word):
+                # The first statement of a batch may call a procedure without EXEC.
+                handler = procedures.call
             if handler is None:
                 syntax(word)
             result = handler(session, s)
@@ -238,6 +243,8 @@ def _assign(session: Session, query: Query, binder: Binder) -> int:
     )
     places = ", ".join(f"k{i}" for i in range(len(names)))
     rows = session.run_sql(f"SELECT {listed} FROM ({query.sql}) AS q({places})", binder.used)
+    if len(rows) > 1 and binder.used & set(names):
+        not_supported("a variable that gathers the values of several rows")
     if rows:
         for name, kind, value in zip(names, kinds, rows[-1], strict=True):
             session.variables[name] = (kind, value)
@@ -251,7 +258,10 @@ def _declare(session: Session, s: Scanner) -> Result:
         s.accept("AS")
         if s.sees("TABLE"):
             raise SqlError(40517, "the stand-in does not support: table variables")
-        kind = lookup.type_named(session, s.until("=", ",").strip())
+        text = s.until("=", ",").strip()
+        if text.upper().startswith("CURSOR"):
+            not_supported("cursors")
+        kind = lookup.type_named(session, text)
         value = None
         if s.accept("="):
             _, value = session.evaluate(s.until(","), kind)
