@@ -16,13 +16,11 @@ from typing import Any
 
 import pyodbc
 import pytest
-import sqlalchemy
-from sqlalchemy.pool import StaticPool
 
 from el.connectors.sqlserver_config import SqlServerConfig
 from el.connectors.sqlserver_drivers import Pyodbc
 from tests.engines import connected, own_database, run_script
-from tests.standins.sqlserver.server import SqlServerStandIn
+from tests.standins.sqlserver.process import StandInProcess
 
 FACTORY = Path(__file__).parent.parent / "databases" / "factory.sql"
 
@@ -91,7 +89,7 @@ def db(connect: Callable[[], Client]) -> Client:
 
 
 @pytest.fixture
-def captured(sqlserver_standin: SqlServerStandIn) -> Iterator[Client]:
+def captured(sqlserver_standin: StandInProcess) -> Iterator[Client]:
     """A database of the stand-in where changes of dbo.t are captured."""
     with own_database(sqlserver_standin.output()) as output:
         client = Client(output)
@@ -246,30 +244,6 @@ def test_a_merge_inserts_the_sources_columns_of_the_same_name(db: Client) -> Non
     assert db.rows("SELECT id, v FROM t") == [(1, 5)]
 
 
-def test_sqlalchemy_reflects_and_writes(sqlserver: dict[str, Any]) -> None:
-    client = Client(sqlserver)
-    needs_sql_server(client)
-    client.results("CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE c (id int IDENTITY PRIMARY KEY, p int "
-                   "REFERENCES p (id), "
-                   "name nvarchar(20) NOT NULL)")  # fmt: skip
-    engine = sqlalchemy.create_engine(
-        "mssql+pyodbc://", creator=lambda: Client(sqlserver).connection, poolclass=StaticPool
-    )
-    meta = sqlalchemy.MetaData()
-    table = sqlalchemy.Table("c", meta, autoload_with=engine)
-    assert [(c.name, c.nullable, c.primary_key) for c in table.columns] == [
-        ("id", False, True),
-        ("p", True, False),
-        ("name", False, False),
-    ]
-    assert [str(key.target_fullname) for key in table.foreign_keys] == ["p.id"]
-    with engine.begin() as connection:
-        assert connection.execute(table.insert().values(name="é")).inserted_primary_key == (1,)
-        assert connection.execute(sqlalchemy.select(table.c.name)).fetchall() == [("é",)]
-    engine.dispose()
-    client.close()
-
-
 @pytest.mark.parametrize(
     "statement",
     [
@@ -282,7 +256,7 @@ def test_sqlalchemy_reflects_and_writes(sqlserver: dict[str, Any]) -> None:
         "SAVE TRANSACTION s",
     ],
 )
-def test_what_is_not_known_is_refused_at_once(sqlserver_standin: SqlServerStandIn, statement: str) -> None:
+def test_what_is_not_known_is_refused_at_once(sqlserver_standin: StandInProcess, statement: str) -> None:
     client = Client(sqlserver_standin.output())
     with pytest.raises(pyodbc.Error, match="the stand-in does not support: "):
         client.results(statement)
@@ -676,7 +650,7 @@ def test_truncating_and_enabling_anew_move_the_least_valid_version(tracked: Clie
     assert tracked.value(valid) == tracked.value("SELECT CHANGE_TRACKING_CURRENT_VERSION()") > before
 
 
-def test_what_cleanup_forgets_is_no_longer_valid(sqlserver_standin: SqlServerStandIn) -> None:
+def test_what_cleanup_forgets_is_no_longer_valid(sqlserver_standin: StandInProcess) -> None:
     with own_database(sqlserver_standin.output()) as output:
         client = Client(output)
         client.results("ALTER DATABASE CURRENT SET CHANGE_TRACKING = ON")
