@@ -118,11 +118,11 @@ def on_snowflake(source: dict[str, Any], folder: Path, *selection: str) -> dict[
 
 
 def test_it_is_green_on_snowflake_in_one_go(source: dict[str, Any], tmp_path: Path) -> None:
-    """The tables that are of any interest, with the tests of the schema tables."""
-    selection = ("--select", "el_loads_taken", "+path:models/hr", "+path:models/sales", "--exclude", "source:*")
+    """All is loaded, one schema of it is built and tested; the rest in `make soak`."""
+    selection = ("--select", "el_loads_taken", "+path:models/hr", "--exclude", "source:*")
     states = on_snowflake(source, tmp_path, *selection)
     assert set(states.values()) <= {"success", "pass"}
-    assert len([name for name in states if name.startswith("stg_")]) >= 15
+    assert len([name for name in states if name.startswith("stg_")]) >= 7
 
 
 @pytest.mark.soak

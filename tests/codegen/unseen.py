@@ -21,7 +21,8 @@ CREATE TABLE HR.Employee (
     EmployeeID int NOT NULL CONSTRAINT PK_Employee PRIMARY KEY, ManagerID int NULL, DepartmentID int NOT NULL,
     [First Name] nvarchar(40) NOT NULL, [Last Name] nvarchar(40) NOT NULL,
     [Full Name] AS ([First Name] + N' ' + [Last Name]), BirthDate date NULL, Salary money NULL,
-    Photo varbinary(20) NULL,    Status varchar(10) NOT NULL CONSTRAINT CK_Employee_Status CHECK (Status IN ('active', 'left')),
+    Photo varbinary(20) NULL,
+    Status varchar(10) NOT NULL CONSTRAINT CK_Employee_Status CHECK (Status IN ('active', 'left')),
     HiredAt datetime NOT NULL CONSTRAINT CK_Employee_HiredAt CHECK (HiredAt >= '19000101'),
     CONSTRAINT FK_Employee_Manager FOREIGN KEY (ManagerID) REFERENCES HR.Employee (EmployeeID),
     CONSTRAINT FK_Employee_Department FOREIGN KEY (DepartmentID) REFERENCES HR.Department (DepartmentID))
@@ -48,7 +49,8 @@ CREATE TABLE Sales.[Order] (
     [Date] date NOT NULL, [Values] decimal(9, 2) NULL CONSTRAINT CK_Order_Values CHECK ([Values] > 0))
 CREATE TABLE Sales.[Order Details] (
     [Order] int NOT NULL, [Line No.] smallint NOT NULL, Quantity int NOT NULL
-    CONSTRAINT CK_Quantity CHECK (Quantity > 0), Price money NOT NULL, Total AS (Quantity * Price), CONSTRAINT [PK Order Details] PRIMARY KEY ([Order], [Line No.]),
+    CONSTRAINT CK_Quantity CHECK (Quantity > 0),
+    Price money NOT NULL, Total AS (Quantity * Price), CONSTRAINT [PK Order Details] PRIMARY KEY ([Order], [Line No.]),
     CONSTRAINT [FK Order Details] FOREIGN KEY ([Order]) REFERENCES Sales.[Order] ([Order]))
 CREATE TABLE Sales.Shipment (
     ShipmentID bigint NOT NULL PRIMARY KEY, [Order] int NOT NULL, [Line No.] smallint NOT NULL, Weight float NULL,
