@@ -14,7 +14,7 @@ from pathlib import Path
 
 from el import __version__
 from el.config import load_config
-from el.errors import ElError
+from el.errors import ConfigError, ElError
 from el.pipeline import Job, run, show_plan
 from el.profiles import find_profiles, has_output, load_output
 from el.report import print_plan, print_report, reporter
@@ -72,6 +72,29 @@ def _codegen(arguments: argparse.Namespace) -> int:
     from el.codegen import codegen
 
     return codegen(_job(arguments), Path(arguments.project_dir), check=arguments.check)
+
+
+def _state(arguments: argparse.Namespace) -> int:
+    from el.state import ask, change_state, print_state
+
+    job = _job(arguments)
+    if arguments.action == "show":
+        print_state(show_plan(job))
+        return 0
+    if arguments.table is None or (arguments.action == "set") != (arguments.value is not None):
+        raise ConfigError(f"state {arguments.action} TABLE{' VALUE' if arguments.action == 'set' else ''}")
+    confirm = (lambda what: True) if arguments.yes else ask
+    print(change_state(job, arguments.action, arguments.table, arguments.value, confirm))
+    return 0
+
+
+def _purge(arguments: argparse.Namespace) -> int:
+    from el.purge import purge
+    from el.state import ask
+
+    removed = purge(_job(arguments), (lambda what: True) if arguments.yes else ask, print)
+    print(f"{sum(removal.rows for removal in removed):,} rows removed" if removed else "nothing was removed")
+    return 0
 
 
 def _local(arguments: argparse.Namespace) -> int:
@@ -145,6 +168,21 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a file would change")
     command.add_argument("--project-dir", default="dbt_project", metavar="DIR", help="default: dbt_project")
     command.set_defaults(command=_codegen)
+
+    command = commands.add_parser(
+        "state", parents=[job], help="what raw holds of each table; begin one elsewhere (reset, set)"
+    )
+    command.add_argument("action", nargs="?", choices=("show", "reset", "set"), default="show", help="default: show")
+    command.add_argument("table", nargs="?", metavar="TABLE", help="reset: the next run takes a new snapshot of it")
+    command.add_argument("value", nargs="?", metavar="VALUE", help="set: the next run begins behind this bound")
+    command.add_argument("--yes", action="store_true", help="do not ask")
+    command.set_defaults(command=_state)
+
+    command = commands.add_parser(
+        "purge", parents=[job], help="show what raw no longer needs, and remove it (raw: {keep: 30d})"
+    )
+    command.add_argument("--yes", action="store_true", help="do not ask")
+    command.set_defaults(command=_purge)
 
     command = commands.add_parser(
         "local", parents=[common], help="the sample shop: the whole demo, or make it, or let a day pass"

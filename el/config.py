@@ -59,10 +59,14 @@ class StrategyName(StrEnum):
 
 
 class RawSettings(Strict):
-    """The raw schema. `schema`: its name, from {source} and {schema}. `naming`: snake_case, or names preserved."""
+    """The raw schema. `schema`: its name, from {source} and {schema}. `naming`: snake_case, or names preserved.
+
+    keep: how long loads that a later snapshot supersedes stay, until `purge` removes them; without it, for ever.
+    """
 
     schema_: str = Field(default="{source}_{schema}", alias="schema")
     naming: Literal["snake_case", "preserve"] = "snake_case"
+    keep: Duration | None = None
 
 
 class Defaults(Strict):

@@ -67,10 +67,21 @@ def plan_job(
 def show_plan(job: Job) -> Plan:
     """The plan alone: nothing is finished, extracted or loaded."""
     with ThreadPoolExecutor(1) as background:
-        return plan_job(job, background.submit(_open_warehouse, job))
+        return plan_job(job, background.submit(warehouse_of, job))
 
 
-def _open_warehouse(job: Job) -> Warehouse:
+def plan_places(job: Job) -> dict[str, list[str]]:
+    """The raw schemas of a job, each with its raw tables."""
+    with open_connector(job.source.settings, str(job.source)) as source:
+        catalog = source.describe(brief=True)
+        places = raw_names(job.config, choose_tables(job.config, source, catalog, job.select))
+    found: dict[str, list[str]] = {}
+    for schema, table in sorted(places.values()):
+        found.setdefault(schema, []).append(table)
+    return found
+
+
+def warehouse_of(job: Job) -> Warehouse:
     """The warehouse, not connected. Importing dlt and a driver takes a second or two: done beside the source's work."""
     import_module("el.destinations.package")
     limits = job.config.limits
@@ -99,7 +110,7 @@ def _run(job: Job, reporter: Reporter, executor: Executor | None, stack: ExitSta
             finished.extend(loader(job, warehouse, schema).finish_pending())
 
     with ThreadPoolExecutor(1) as background:
-        opening = background.submit(_open_warehouse, job)
+        opening = background.submit(warehouse_of, job)
         plan = plan_job(job, opening, finish)
     warehouse = opening.result()
     sys.audit(STEP, "planned")

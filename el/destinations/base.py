@@ -175,6 +175,15 @@ class Warehouse(ABC):
             (table, table),
         )
 
+    def move_bound(self, raw_schema: str, table: str, load_id: str, upper: str | None) -> None:
+        """Put the bound that the next run begins at elsewhere; None: it takes a new snapshot."""
+        names = {name: self.column(name) for name in ("upper_bound", "fingerprint", "table_name", "_dlt_load_id")}
+        sql = (
+            f"UPDATE {self.qualified(raw_schema, LEDGER_TABLE)} SET {names['upper_bound']} = ?, "
+            f"{names['fingerprint']} = NULL WHERE {names['table_name']} = ? AND {names['_dlt_load_id']} = ?"
+        )
+        self.connector.execute(Statement(sql, (upper, table, load_id)))
+
     def complete_loads(self, raw_schema: str, load_ids: Sequence[str]) -> set[str]:
         """Which of these loads are complete."""
         if not load_ids or self.fold(LOADS_TABLE) not in self.tables(raw_schema):

@@ -24,6 +24,7 @@ from sqlglot.tokens import TokenType
 from .catalog import TEMPORARY_PREFIX
 from .errors import compilation_error
 from .keys import declared_keys, name_of, show_keys, table_of
+from .offsets import offsets_in_text
 from .stages import (
     copy_options,
     drop_stage,
@@ -351,4 +352,5 @@ RULES: tuple[Rule, ...] = (
     column_comments,  # after the rule that stores temporary ones under another name
     merge_for_duckdb,
     hash_functions,
+    offsets_in_text,
 )

@@ -1,0 +1,153 @@
+"""`python -m el purge`: rows that nobody needs any more leave raw, which would grow for ever otherwise.
+
+Guarantees: what is removed is shown before it is done. A load goes only if it is older than `raw: {keep: ...}`, a later
+complete snapshot of its table supersedes it, and every schema table made of its table has taken it; with it goes its
+row in the ledger, in one transaction. Rows of loads that never completed go once a later load has completed. The
+last complete snapshot and what came after it always stay.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from el.connectors.query import Statement
+from el.destinations.base import LOADS_TABLE, Warehouse
+from el.errors import ConfigError
+from el.job import Job
+from el.ledger import LEDGER_TABLE
+from el.lock import this_process
+from el.pipeline import plan_places, warehouse_of
+
+TAKEN_TABLE = "el_loads_taken"
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """Rows of one table that can go. superseded: loads that were complete; else they never were."""
+
+    raw_schema: str
+    table: str
+    loads: tuple[str, ...]
+    rows: int
+    superseded: bool
+
+    def __str__(self) -> str:
+        why = "superseded by a later snapshot" if self.superseded else "never completed"
+        return f"{self.raw_schema}.{self.table}: {self.rows:,} rows of {len(self.loads)} loads, {why}"
+
+
+def purge(job: Job, confirm: Callable[[str], bool], say: Callable[[str], None]) -> list[Removal]:
+    """Show what can go, ask, and remove it. Raises `RunLocked` while a run is at work."""
+    keep = job.config.raw.keep
+    if keep is None:
+        raise ConfigError(f"{job.config.path}: purge needs `raw: {{keep: 30d}}`: how long superseded loads stay")
+    warehouse = warehouse_of(job)
+    schemas = plan_places(job)
+    with warehouse.locked(list(schemas), this_process(job.run_id), job.config.defaults.lock_lease):
+        with warehouse.connector:
+            found = [r for schema, tables in schemas.items() for r in find(warehouse, schema, tables, keep)]
+        for removal in found:
+            say(str(removal))
+        rows = sum(removal.rows for removal in found)
+        if not found or not confirm(f"{rows:,} rows leave raw"):
+            return []
+        with warehouse.connector:
+            for removal in found:
+                _remove(warehouse, removal)
+    return found
+
+
+def find(warehouse: Warehouse, raw_schema: str, tables: Sequence[str], keep: timedelta) -> list[Removal]:
+    """What can go of these tables of one raw schema, over an open connection."""
+    there = warehouse.tables(raw_schema)
+    if not {warehouse.fold(LEDGER_TABLE), warehouse.fold(LOADS_TABLE)} <= there:
+        return []
+    complete = _complete(warehouse, raw_schema)
+    oldest = str(Decimal(int(datetime.now(UTC).timestamp())) - int(keep.total_seconds()))
+    taken = _taken(warehouse)
+    found = []
+    for table in tables:
+        if warehouse.fold(table) not in there:
+            continue
+        kinds = _loads(warehouse, raw_schema, table)
+        finished = {load: kind for load, kind in kinds.items() if load in complete}
+        snapshots = [load for load, kind in finished.items() if kind == "snapshot"]
+        last = max(snapshots, default="")
+        old = tuple(
+            load
+            for load in sorted(finished)
+            if load < last and load < oldest and _was_taken(load, table, finished, taken)
+        )
+        counted = _counts(warehouse, raw_schema, table)
+        orphans = tuple(load for load in sorted(counted) if load not in complete and load < max(complete, default=""))
+        for loads, superseded in ((old, True), (orphans, False)):
+            rows = sum(counted.get(load, 0) for load in loads)
+            if loads:
+                found.append(Removal(raw_schema, table, loads, rows, superseded))
+    return found
+
+
+def _was_taken(load: str, table: str, loads: Mapping[str, str], taken: Mapping[str, set[str]]) -> bool:
+    """Whether every schema table that is made of this raw table took the load; also where there are none at all.
+
+    A model belongs to a table by its name; where no name fits, one that took this load speaks for the table.
+    """
+    mine = [m for m in taken if m.rpartition(".")[2] == table or m.rpartition(".")[2].startswith(f"{table}_")]
+    if mine:
+        return all(load in taken[model] for model in mine)
+    others = [model for model in taken if taken[model] & set(loads)]
+    return not others or any(load in taken[model] for model in others)
+
+
+def _complete(warehouse: Warehouse, raw_schema: str) -> set[str]:
+    table = warehouse.qualified(raw_schema, LOADS_TABLE)
+    sql = f"SELECT {warehouse.column('load_id')} FROM {table} WHERE {warehouse.column('status')} = 0"
+    return {str(row[0]) for row in warehouse.connector.fetch(Statement(sql))}
+
+
+def _loads(warehouse: Warehouse, raw_schema: str, table: str) -> dict[str, str]:
+    names = ", ".join(warehouse.column(name) for name in ("_dlt_load_id", "kind"))
+    ledger = warehouse.qualified(raw_schema, LEDGER_TABLE)
+    sql = f"SELECT {names} FROM {ledger} WHERE {warehouse.column('table_name')} = ?"
+    return {str(row[0]): str(row[1]) for row in warehouse.connector.fetch(Statement(sql, (table,)))}
+
+
+def _counts(warehouse: Warehouse, raw_schema: str, table: str) -> dict[str, int]:
+    load = warehouse.column("_dlt_load_id")
+    sql = f"SELECT {load}, count(*) FROM {warehouse.qualified(raw_schema, table)} GROUP BY {load}"
+    return {str(row[0]): int(str(row[1])) for row in warehouse.connector.fetch(Statement(sql))}
+
+
+def _taken(warehouse: Warehouse) -> dict[str, set[str]]:
+    """model -> the loads that it took, from wherever dbt keeps `el_loads_taken` in this database."""
+    name = warehouse.fold(TAKEN_TABLE)
+    sql = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_name IN (?, ?)"
+    found: dict[str, set[str]] = defaultdict(set)
+    for schema, table in warehouse.connector.fetch(Statement(sql, (name, TAKEN_TABLE))):
+        quote = warehouse.connector.dialect.quote
+        place = f"{quote(str(schema))}.{quote(str(table))}"
+        columns = ", ".join(warehouse.column(column) for column in ("model", "load_id", "state"))
+        for model, load, state in warehouse.connector.fetch(Statement(f"SELECT {columns} FROM {place}")):
+            loads = found[str(model)]
+            if state == "taken":
+                loads.add(str(load))
+    return dict(found)
+
+
+def _remove(warehouse: Warehouse, removal: Removal) -> None:
+    load = warehouse.column("_dlt_load_id")
+    marks = ", ".join("?" for _ in removal.loads)
+    table = warehouse.qualified(removal.raw_schema, removal.table)
+    ledger = warehouse.qualified(removal.raw_schema, LEDGER_TABLE)
+    with warehouse.connector.transaction():
+        warehouse.connector.execute(Statement(f"DELETE FROM {table} WHERE {load} IN ({marks})", removal.loads))
+        warehouse.connector.execute(
+            Statement(
+                f"DELETE FROM {ledger} WHERE {warehouse.column('table_name')} = ? AND {load} IN ({marks})",
+                (removal.table, *removal.loads),
+            )
+        )

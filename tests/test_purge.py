@@ -1,0 +1,108 @@
+"""purge: what nobody needs any more leaves raw, after it was shown; what is needed stays, whatever its age."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from el.cli import main
+from tests.shop import Workspace
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Workspace:
+    """Two snapshots of lines, one of orders with a delta; all of them 40 days old."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("EL_TARGET", raising=False)
+    shop = Workspace(tmp_path).create()
+    with open(tmp_path / "el.yml", "a") as config:
+        config.write("raw: {keep: 30d}\n")
+    el(capsys, "run")
+    shop.source("DELETE FROM sales.lines WHERE order_id = 5")
+    shop.source("UPDATE sales.orders SET updated_at = TIMESTAMP '2024-02-01' WHERE id < 10")
+    el(capsys, "run")
+    age(shop, 40)
+    return shop
+
+
+def age(shop: Workspace, days: int) -> None:
+    """Make every load older: a load's id is its time."""
+    tables = ["orders", "lines", "nothing", "_el_ledger", "_el_columns"]
+    for table, column in [*((name, "_dlt_load_id") for name in tables), ("_dlt_loads", "load_id")]:
+        shop.warehouse(
+            f"UPDATE shop_sales.{table} SET {column} = "
+            f"CAST(CAST({column} AS DECIMAL(20, 6)) - {days * 86_400} AS VARCHAR)"
+        )
+
+
+def el(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
+    assert main(list(arguments)) == code
+    said = capsys.readouterr()
+    return said.out + said.err
+
+
+def held(shop: Workspace) -> dict[str, int]:
+    return {t: shop.warehouse(f"SELECT count(*) FROM shop_sales.{t}")[0][0] for t in ("orders", "lines")}
+
+
+def test_a_superseded_snapshot_goes_with_its_ledger_row_and_what_is_needed_stays(
+    shop: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert held(shop) == {"orders": 3010, "lines": 9000 + 8997}
+    said = el(capsys, "purge", "--yes")
+    assert "shop_sales.lines: 9,000 rows of 1 loads, superseded by a later snapshot" in said
+    assert "9,000 rows removed" in said
+    assert held(shop) == {"orders": 3010, "lines": 8997}, "the delta of orders needs the snapshot before it"
+    ledger = shop.complete("_el_ledger", "table_name, row_count")
+    assert ledger == [("lines", 8997), ("nothing", 0), ("orders", 10), ("orders", 3000)]
+    assert "nothing was removed" in el(capsys, "purge", "--yes")
+
+
+def test_without_a_yes_it_only_shows(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    said = el(capsys, "purge", code=2)
+    assert "shop_sales.lines: 9,000 rows of 1 loads" in said
+    assert "9,000 rows leave raw: say --yes if that is right" in said
+    assert held(shop)["lines"] == 17_997
+
+
+def test_a_load_that_is_not_old_enough_stays(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    age(shop, -20)
+    assert "nothing was removed" in el(capsys, "purge", "--yes")
+
+
+def test_a_load_that_a_schema_table_has_not_taken_stays(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    first = shop.warehouse("SELECT min(load_id) FROM shop_sales._dlt_loads")[0][0]
+    shop.warehouse(
+        "CREATE SCHEMA staging; CREATE TABLE staging.el_loads_taken (model VARCHAR, load_id VARCHAR, state VARCHAR); "
+        f"INSERT INTO staging.el_loads_taken VALUES ('sales.lines', '{first}', 'announced')"
+    )
+    assert "nothing was removed" in el(capsys, "purge", "--yes")
+    shop.warehouse("UPDATE staging.el_loads_taken SET state = 'taken'")
+    shop.warehouse("INSERT INTO staging.el_loads_taken VALUES ('sales.lines_log', 'another', 'taken')")
+    assert "nothing was removed" in el(capsys, "purge", "--yes"), "the log has not taken it"
+    shop.warehouse(f"INSERT INTO staging.el_loads_taken VALUES ('sales.lines_log', '{first}', 'taken')")
+    assert "9,000 rows removed" in el(capsys, "purge", "--yes")
+
+
+def test_rows_of_loads_that_never_completed_go(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    el(capsys, "purge", "--yes")
+    first = "1000000000.000001"
+    shop.warehouse(f"INSERT INTO shop_sales.orders SELECT * REPLACE ('{first}' AS _dlt_load_id) FROM shop_sales.orders")
+    assert "shop_sales.orders: 3,010 rows of 1 loads, never completed" in el(capsys, "purge", "--yes")
+    assert held(shop)["orders"] == 3010
+
+
+def test_rows_of_a_load_that_may_still_be_completed_stay(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    """A package that waits in a working folder is younger than the last complete load."""
+    el(capsys, "purge", "--yes")
+    shop.warehouse(
+        "INSERT INTO shop_sales.orders SELECT * REPLACE ('9000000000.000001' AS _dlt_load_id) FROM shop_sales.orders"
+    )
+    assert "nothing was removed" in el(capsys, "purge", "--yes")
+
+
+def test_it_needs_to_be_told_how_long_loads_stay(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    config = shop.path / "el.yml"
+    config.write_text(config.read_text().replace("raw: {keep: 30d}\n", ""))
+    assert "purge needs `raw: {keep: 30d}`" in el(capsys, "purge", code=2)

@@ -1,0 +1,96 @@
+"""state: what raw holds and what the source has since; one table begun elsewhere, and no other touched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from el.cli import main
+from el.lock import file_lock, this_process
+from tests.shop import Workspace
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("EL_TARGET", raising=False)
+    return Workspace(tmp_path).create()
+
+
+def el(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
+    assert main(list(arguments)) == code
+    said = capsys.readouterr()
+    return said.out + said.err
+
+
+def bounds(shop: Workspace) -> list[tuple[object, ...]]:
+    return shop.complete("_el_ledger", "table_name, upper_bound, row_count")
+
+
+def test_it_says_what_raw_holds_and_what_the_source_has_since(
+    shop: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "nothing that a next load could go on from" in el(capsys, "state")
+    el(capsys, "run")
+    shop.source("UPDATE sales.orders SET updated_at = TIMESTAMP '2024-02-01' WHERE id = 1")
+    said = el(capsys, "state", "--select", "orders")
+    assert "raw       up to updated_at 2024-01-03T01:59:00.000000; last load 1" in said
+    assert "(snapshot, 3,000 rows, 20" in said
+    assert "source    next: delta: 2024-01-03T01:59:00.000000 < updated_at <= 2024-02-01T00:00:00.000000" in said
+    el(capsys, "run")
+    assert "source    has nothing since" in el(capsys, "state", "--select", "orders")
+
+
+def test_reset_makes_the_next_run_take_a_new_snapshot_of_that_table_only(
+    shop: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    el(capsys, "run")
+    before = bounds(shop)
+    assert el(capsys, "state", "reset", "orders", "--yes") == "sales.orders: the next run takes a new snapshot\n"
+    after = bounds(shop)
+    assert [row[0] for row in after if row not in before] == ["orders"]
+    said = el(capsys, "run")
+    assert "snapshot loaded" in said
+    assert "3,000 rows into 1 tables" in said
+
+
+def test_set_makes_the_next_run_begin_behind_a_bound(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    el(capsys, "run")
+    said = el(capsys, "state", "set", "sales.orders", "2024-01-03T01:49:00", "--yes")
+    assert "begins behind updated_at 2024-01-03T01:49:00 instead of 2024-01-03T01:59:00.000000" in said
+    assert "10 rows into 1 tables" in el(capsys, "run")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("reset", "orders"), "say --yes if that is right"),
+        (("reset",), "state reset TABLE"),
+        (("set", "orders"), "state set TABLE VALUE"),
+        (("reset", "*", "--yes"), "takes one table, and * names 3"),
+        (("set", "lines", "1", "--yes"), "has no bound that could be set"),
+        (("set", "orders", "yesterday", "--yes"), "'yesterday' is no timestamp as updated_at has"),
+        (("reset", "nowhere", "--yes"), "no table of el.yml matches"),
+    ],
+)
+def test_what_cannot_be_done_is_said_and_changes_nothing(
+    shop: Workspace, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], says: str
+) -> None:
+    el(capsys, "run")
+    shop.source("UPDATE sales.orders SET updated_at = TIMESTAMP '2024-02-01' WHERE id = 1")
+    before = bounds(shop)
+    said = el(capsys, "state", *arguments, code=2)
+    assert says in said
+    assert len(said.strip().splitlines()) == 1
+    assert bounds(shop) == before
+
+
+def test_a_table_that_was_never_loaded_has_no_state(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "was never loaded" in el(capsys, "state", "reset", "orders", "--yes", code=2)
+
+
+def test_state_is_not_changed_while_a_run_is_at_work(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    el(capsys, "run")
+    with file_lock(shop.path / "warehouse.duckdb.lock", this_process("abc123")):
+        assert "being loaded by run abc123" in el(capsys, "state", "reset", "orders", "--yes", code=3)
