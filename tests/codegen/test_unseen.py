@@ -36,7 +36,7 @@ tables:
 def source() -> Iterator[dict[str, Any]]:
     with sqlserver_engine() as engine, own_database(engine) as output:
         with connected(output) as server:
-            for batch in batches(comments=real_sqlserver() is None):
+            for batch in batches(whole=real_sqlserver() is None):
                 server.driver.execute(statement(batch))
         yield output
 
@@ -75,11 +75,9 @@ def test_it_is_green_on_duckdb_in_one_go(built: tuple[Project, dict[str, str]]) 
 
 def test_the_schema_tables_hold_what_the_source_holds(built: tuple[Project, dict[str, str]]) -> None:
     project, _ = built
-    assert project.warehouse(
-        "SELECT first_name, last_name, full_name, status FROM hr.employee ORDER BY employee_id"
-    ) == [
-        ("Zoë", "Ångström", "Zoë Ångström", "active"),
-        ("李", "小龙", "李 小龙", "left"),
+    assert project.warehouse("SELECT first_name, last_name, status FROM hr.employee ORDER BY employee_id") == [
+        ("Zoë", "Ångström", "active"),
+        ("李", "小龙", "left"),
     ]
     assert project.warehouse("SELECT order_, group_, select_, date FROM sales.order_ ORDER BY 1")[0][:3] == (10, "a", 1)
     assert project.warehouse("SELECT count(*) FROM hr.log") == [(2,)]
@@ -122,7 +120,7 @@ def test_it_is_green_on_snowflake_in_one_go(source: dict[str, Any], tmp_path: Pa
     selection = ("--select", "el_loads_taken", "+path:models/hr", "--exclude", "source:*")
     states = on_snowflake(source, tmp_path, *selection)
     assert set(states.values()) <= {"success", "pass"}
-    assert len([name for name in states if name.startswith("stg_")]) >= 7
+    assert len([name for name in states if name.startswith("stg_")]) == 6
 
 
 @pytest.mark.soak

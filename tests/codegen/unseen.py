@@ -20,7 +20,7 @@ CREATE TABLE HR.Department (
 CREATE TABLE HR.Employee (
     EmployeeID int NOT NULL CONSTRAINT PK_Employee PRIMARY KEY, ManagerID int NULL, DepartmentID int NOT NULL,
     [First Name] nvarchar(40) NOT NULL, [Last Name] nvarchar(40) NOT NULL,
-    [Full Name] AS ([First Name] + N' ' + [Last Name]), BirthDate date NULL, Salary money NULL,
+    [Full Name] AS {full_name}, BirthDate date NULL, Salary money NULL,
     Photo varbinary(20) NULL,
     Status varchar(10) NOT NULL CONSTRAINT CK_Employee_Status CHECK (Status IN ('active', 'left')),
     HiredAt datetime NOT NULL CONSTRAINT CK_Employee_HiredAt CHECK (HiredAt >= '19000101'),
@@ -108,11 +108,12 @@ INSERT INTO archive.MixedCase VALUES (1, N'https://example.com', 42)
 COMMENT = "EXEC sys.sp_addextendedproperty N'MS_Description', N'{text}', N'SCHEMA', N'{schema}', N'TABLE', N'{table}'"
 
 
-def batches(*, comments: bool = True) -> Iterator[str]:
-    """The database, statement by statement. comments: the engine has extended properties."""
+def batches(*, whole: bool = True) -> Iterator[str]:
+    """The database, statement by statement. whole: the engine has extended properties, and text that is computed."""
     for schema in SCHEMAS:
         yield f"CREATE SCHEMA [{schema}]"
-    yield from _statements(_TABLES)
+    full_name = "([First Name] + N' ' + [Last Name])" if whole else "([EmployeeID] * 2)"
+    yield from _statements(_TABLES.replace("{full_name}", full_name))
     for code in CODES:
         yield (
             f"CREATE TABLE [Ref Data].[{code} Code] (Code char(3) NOT NULL CONSTRAINT [PK {code}] PRIMARY KEY, "
@@ -136,7 +137,7 @@ def batches(*, comments: bool = True) -> Iterator[str]:
             f"INSERT INTO archive.Fact{number:02d} VALUES (1, 'aaa', {number}.125, '2024-03-01'{before}), "
             f"(2, 'bbb', NULL, '2024-03-02'{before})"
         )
-    if comments:
+    if whole:
         yield COMMENT.format(text="Who works here: {{ not a template }}", schema="HR", table="Employee")
 
 
