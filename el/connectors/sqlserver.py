@@ -201,7 +201,8 @@ class SqlServer(SqlConnector, RowversionSource, ChangeTrackingSource, CaptureSou
             rows = self.fetch(Statement(described, (query,)))
         except ElError:
             rows = []
-        if rows:
+        # A query that cannot be described is one row without a type: running it says what is wrong.
+        if rows and rows[0][1] is not None:
             return tuple((str(r[0] or ""), _described(r)) for r in rows)
         # Servers before 2012, and engines that only speak T-SQL, cannot describe: the driver's own words must do.
         try:

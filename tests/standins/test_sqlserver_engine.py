@@ -95,7 +95,7 @@ def captured(sqlserver_standin: StandInProcess) -> Iterator[Client]:
         client = Client(output)
         client.results(
             "CREATE TABLE dbo.t (id int NOT NULL PRIMARY KEY, v nvarchar(10) NULL, n int NULL); "
-            "EXEC sys.sp_cdc_enable_db; EXEC sys.sp_cdc_enable_table 'dbo', 't', NULL"
+            "EXEC sys.sp_cdc_enable_db; EXEC sys.sp_cdc_enable_table 'dbo', 't', @role_name = NULL"
         )
         yield client
         client.close()
@@ -717,12 +717,27 @@ def test_a_position_outside_of_what_is_kept_is_refused(captured: Client) -> None
 
 def test_a_second_capture_instance_has_the_columns_of_its_time(captured: Client) -> None:
     captured.results("ALTER TABLE t ADD w int; INSERT INTO t VALUES (1, N'a', 1, 1)")
-    captured.results("EXEC sys.sp_cdc_enable_table 'dbo', 't', NULL, 'second'; INSERT INTO t VALUES (2, N'b', 2, 2)")
+    captured.results(
+        "EXEC sys.sp_cdc_enable_table 'dbo', 't', 'second', @role_name = NULL; INSERT INTO t VALUES (2, N'b', 2, 2)"
+    )
     assert captured.rows("SELECT id, w FROM cdc.second_CT") == [(2, 2)]
     assert captured.value("SELECT COUNT(*) FROM cdc.dbo_t_CT") == 2
-    assert captured.refused("EXEC sys.sp_cdc_enable_table 'dbo', 't', NULL, 'third'") == 22962
+    assert captured.refused("EXEC sys.sp_cdc_enable_table 'dbo', 't', 'third', @role_name = NULL") == 22962
     captured.results("EXEC sys.sp_cdc_disable_table 'dbo', 't', 'dbo_t'")
     assert captured.rows("SELECT capture_instance FROM cdc.change_tables") == [("second",)]
+
+
+def test_a_captured_column_follows_its_sources_type(captured: Client) -> None:
+    captured.results("INSERT INTO t VALUES (1, N'a', 1); ALTER TABLE t ALTER COLUMN n bigint")
+    captured.results(
+        "INSERT INTO t VALUES (2, N'b', 5000000000); EXEC sp_rename 'dbo.t.v', 'w', 'COLUMN'; DELETE FROM t"
+    )
+    assert [row[4:] for row in captured.rows(ALL.format("all"))] == [
+        (1, "a", 1),
+        (2, "b", 5_000_000_000),
+        (1, "a", 1),
+        (2, "b", 5_000_000_000),
+    ]
 
 
 def test_times_and_positions_translate_both_ways(captured: Client) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import change_tracking, constraints, ddl_table, lookup, storage
+from . import cdc, change_tracking, constraints, ddl_table, lookup, storage
 from .binder import Binder
 from .catalog import KeyDef, TableDef
 from .convert import convert
@@ -113,6 +113,7 @@ def _alter_column(session: Session, table: TableDef, s: Scanner) -> None:
             16,
             2,
         )
+    cdc.altered(session, table, column)
     s.values = {column.column_id: storage.converted(column, old)}  # type: ignore[attr-defined]
 
 

@@ -6,6 +6,7 @@ Microsoft Learn, "Change data capture stored procedures", "Change data capture f
 
 from __future__ import annotations
 
+import copy
 import json
 from typing import TYPE_CHECKING
 
@@ -162,9 +163,9 @@ def _enabled(session: Session) -> Database:
 def enable_table(session: Session, args: Arguments) -> None:
     database = _enabled(session)
     schema, name = args.text("source_schema", 0), args.text("source_name", 1)
-    instance = args.text("capture_instance", 3) or f"{schema}_{name}"
+    instance = args.text("capture_instance", 2) or f"{schema}_{name}"
     listed = args.text("captured_column_list", 6)
-    net, role = bool(args.value("supports_net_changes", 4)), args.text("role_name", 2)
+    net, role = bool(args.value("supports_net_changes", 3)), args.text("role_name", 4)
 
     def work() -> None:
         table = lookup.table(session, [schema or "dbo", name or ""]).copy()
@@ -236,6 +237,16 @@ def _disable(session: Session, table: TableDef, instance: str) -> None:
 def dropped(session: Session, table: TableDef) -> None:
     if table.captured:
         _disable(session, table, "all")
+
+
+def altered(session: Session, table: TableDef, column: ColumnDef) -> None:
+    """A captured column takes the type that its source column got."""
+    for capture, column_ids, _ in _captures(session, session.engine.database(table.database), table):
+        if column.column_id in column_ids:
+            changed = capture.copy()
+            held = changed.columns[len(HEAD) + column_ids.index(column.column_id)]
+            before, held.type = copy.copy(held), column.type
+            storage.replace(session, changed, {held.column_id: storage.converted(held, before)})
 
 
 def cleanup(session: Session, args: Arguments) -> None:
