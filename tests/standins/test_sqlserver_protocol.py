@@ -194,6 +194,23 @@ def test_a_timeout_of_the_client_stops_a_statement_that_computes(server: StandIn
         assert rows(connection, "SELECT 1") == [(1,)]
 
 
+def test_a_timeout_of_the_client_ends_a_wait_for_anothers_lock(server: StandInProcess) -> None:
+    with closing(through("odbc18", server)) as holder, closing(through("odbc18", server)) as waiter:
+        with closing(holder.cursor()) as cursor:
+            cursor.execute("CREATE TABLE dbo.held (id int NOT NULL PRIMARY KEY, n int NOT NULL)")
+            cursor.execute("INSERT INTO dbo.held VALUES (1, 1)")
+            holder.autocommit = False
+            cursor.execute("UPDATE dbo.held SET n = 2 WHERE id = 1")
+        waiter.timeout = 1
+        began = time.monotonic()
+        for sql in ("UPDATE dbo.held SET n = 3 WHERE id = 1", "WAITFOR DELAY '00:01:00'"):
+            with pytest.raises(pyodbc.Error, match="HYT00"), closing(waiter.cursor()) as cursor:
+                cursor.execute(sql)
+        assert time.monotonic() - began < 8
+        holder.commit()
+        assert rows(waiter, "SELECT n FROM dbo.held") == [(2,)]
+
+
 def test_twenty_connections_work_at_once(server: StandInProcess) -> None:
     def work(n: int) -> int:
         with closing(through("odbc18", server)) as connection:
@@ -372,3 +389,19 @@ def test_sqlalchemy_opens_reads_and_reflects(server: StandInProcess) -> None:
     assert inspector.get_pk_constraint("child", "dbo")["constrained_columns"] == ["id"]
     assert inspector.get_foreign_keys("child", "dbo")[0]["referred_table"] == "parent"
     engine.dispose()
+
+
+def test_it_starts_by_hand_with_scripts_in_order_of_name(tmp_path: Path) -> None:
+    (tmp_path / "2_rows.sql").write_text("INSERT INTO shop.dbo.t VALUES (1)\nGO\nINSERT INTO shop.dbo.t VALUES (2)\n")
+    (tmp_path / "1_table.sql").write_text(
+        "CREATE DATABASE shop\nGO\nUSE shop\nCREATE TABLE dbo.t (id int NOT NULL)\nGO\n"
+    )
+    with StandInProcess(load=tmp_path) as loaded, closing(through("odbc18", loaded, Database="shop")) as connection:
+        assert rows(connection, "SELECT id FROM dbo.t ORDER BY id") == [(1,), (2,)]
+
+
+def test_a_script_that_fails_is_told_with_its_place(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "bad.sql").write_text("SELECT 1\nGO\nSELECT * FROM nowhere\n")
+    with pytest.raises(RuntimeError, match="ended with 1"):
+        StandInProcess(load=tmp_path).start()
+    assert "bad.sql, batch 2: error 208: Invalid object name 'nowhere'." in capfd.readouterr().err

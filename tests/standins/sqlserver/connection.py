@@ -236,6 +236,7 @@ class Connection:
         self.channel.end()
 
     def wait(self, seconds: float) -> None:
+        """Waits as long as the client does not ask to stop."""
         if self.channel.readable(seconds) and self.channel.attended():
             raise Cancelled
 

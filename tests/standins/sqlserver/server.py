@@ -12,6 +12,7 @@ import select
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -45,6 +46,9 @@ class _Silent:
 
     def env(self, token: bytes) -> None:
         pass
+
+    def wait(self, seconds: float) -> None:
+        time.sleep(seconds)
 
 
 class SqlServerStandIn:

@@ -46,6 +46,7 @@ class Output(Protocol):
     def done(self, command: str, count: int | None) -> None: ...
     def info(self, problem: SqlError) -> None: ...
     def env(self, token: bytes) -> None: ...
+    def wait(self, seconds: float) -> None: ...
 
 
 @lru_cache(maxsize=4096)
@@ -231,7 +232,7 @@ class Session:
                     if self.lock_timeout >= 0:
                         raise SqlError(1222, "Lock request time out period exceeded.", 16, 51) from error
                     raise
-            time.sleep(0.005)
+            self.out.wait(0.005)
 
     def start_implicit(self) -> None:
         if self.implicit and self.depth == 0:

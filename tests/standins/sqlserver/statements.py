@@ -6,7 +6,6 @@ Microsoft Learn, "Database Engine error severities" and "SET XACT_ABORT" say.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -339,7 +338,7 @@ def _wait(session: Session, s: Scanner) -> Result:
     s.expect("WAITFOR", "DELAY")
     text = s.text()
     hours, minutes, seconds = (float(p) for p in text.split(":"))
-    session.server.interruptible(session, lambda: time.sleep(hours * 3600 + minutes * 60 + seconds))
+    session.out.wait(hours * 3600 + minutes * 60 + seconds)
     return None
 
 
