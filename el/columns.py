@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from el.clock import Clock
 from el.config import ColumnSettings, Config, TableSettings
 from el.connectors.base import Connector
 from el.connectors.catalog import Column, Key, SourceType, Table
@@ -22,6 +23,15 @@ _PLAIN = ColumnSettings()
 
 
 @dataclass(frozen=True, slots=True)
+class ClockColumns:
+    """A time in parts: the buffer's columns that hold its seventh digit and its offset; None: it has none."""
+
+    clock: Clock
+    seventh: str | None
+    offset: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ColumnPlan:
     """One column on its way: where it comes from, what it is called in raw, how it is carried."""
 
@@ -29,9 +39,22 @@ class ColumnPlan:
     name: str
     carried: Carried
 
-    def read(self) -> ColumnRead:
-        """How the source is asked for it."""
-        return ColumnRead(self.source.name, self.name, self.carried.read_as)
+    def reads(self) -> tuple[ColumnRead, ...]:
+        """How the source is asked for it: itself, and what is read beside."""
+        itself = ColumnRead(self.source.name, self.name, self.carried.read_as)
+        found = self.clock()
+        if found is None:
+            return (itself,)
+        parts = ((found.seventh, found.clock.seventh), (found.offset, found.clock.offset))
+        return (itself, *(ColumnRead(self.source.name, name, sql) for name, sql in parts if name and sql))
+
+    def clock(self) -> ClockColumns | None:
+        """For a time that is put together: from which columns of the buffer."""
+        clock = self.carried.clock
+        if clock is None:
+            return None
+        seventh = f"_el_seventh_{self.name}" if clock.digits == 7 else None
+        return ClockColumns(clock, seventh, f"_el_offset_{self.name}" if clock.offset else None)
 
     def comment(self) -> str:
         """What raw says of the column: its name and type at the source, what it loses, the source's own comment."""
@@ -78,11 +101,8 @@ def _carry(
         except ValueError as error:
             raise PlanError(f"cast: {error}") from None
         carried = carry(source.scheme, cast)
-        inner = f"CAST({{column}} AS {chosen.cast})"
-        read_as = carried.read_as.replace("{column}", inner) if carried.read_as else inner
-        exact_bytes = carried.exact_bytes.replace("{column}", inner) if carried.exact_bytes else None
-        loses = f"cast from {column.type} to {chosen.cast}"
-        return replace(carried, read_as=read_as, exact=False, loses=loses, exact_bytes=exact_bytes)
+        carried = carried.over(f"CAST({{column}} AS {chosen.cast})")
+        return replace(carried, exact=False, loses=f"cast from {column.type} to {chosen.cast}")
     if chosen.mask is not None:
         masks = source.dialect.masks if isinstance(source, SqlConnector) else {}
         if chosen.mask not in masks:

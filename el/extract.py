@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from threading import Event
 
+from el.columns import ClockColumns
 from el.connectors.catalog import TableName
 from el.errors import ElError
 from el.job import Job
@@ -139,6 +140,7 @@ def slices(job: Job, table: TablePlan, load_id: str, spool: Path, file_bytes: in
             key=table.key,
             limits=limits,
             exact_bytes=exact_bytes,
+            clocks=_clocks(table),
         )
         for number, request in enumerate(table.reads)
     ]
@@ -162,7 +164,12 @@ def key_slice(job: Job, table: TablePlan, load_id: str, spool: Path, file_bytes:
         file_bytes=file_bytes,
         retries=job.config.defaults.retries,
         key=table.key,
+        clocks=tuple((name, parts) for name, parts in _clocks(table) if name in table.key),
     )
+
+
+def _clocks(table: TablePlan) -> tuple[tuple[str, ClockColumns], ...]:
+    return tuple((column.name, parts) for column in table.columns if (parts := column.clock()) is not None)
 
 
 def _together(results: Sequence[SliceResult], keys: SliceResult | None = None) -> Landed:

@@ -71,9 +71,11 @@ def refuse_misfits(
         )
 
 
-def refuse_surrogates(table: str, name: str, utf16: pa.Array, keys: Sequence[tuple[str, pa.Array]]) -> None:
-    """Raise `RowRefused` for rows whose text, as UTF-16LE bytes, holds a surrogate without its other half."""
-    found = unpaired_surrogates(utf16)
+def refuse_surrogates(
+    table: str, name: str, text: pa.Array, utf16: pa.Array, keys: Sequence[tuple[str, pa.Array]]
+) -> None:
+    """Raise `RowRefused` for rows whose `text` holds U+FFFD where its UTF-16LE bytes have half of a surrogate pair."""
+    found = pc.and_(unpaired_surrogates(utf16), pc.fill_null(pc.match_substring(text, REPLACEMENT_CHARACTER), False))
     if pc.any(found).as_py():
         raise RowRefused(
             f"{table}.{name}: {which_rows(found, keys)} a surrogate without its other half, for which UTF-8 has no "
@@ -144,12 +146,14 @@ def maybe_replaced(column: pa.Array) -> bool:
 
     `unpaired_surrogates` of the same rows, read with `Carried.exact_bytes`, tells which.
     """
-    if not pa.types.is_string(column.type) or not len(column):
+    if not _is_text(column.type) or not len(column):
         return False
     _, offsets, data = column.buffers()
     if data is None:
         return False
-    ends = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
+    ends = np.frombuffer(offsets, np.int32 if pa.types.is_string(column.type) else np.int64)[
+        column.offset : column.offset + len(column) + 1
+    ]
     octets = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]]
     # U+FFFD is EF BF BD: most text is ASCII, or has no EF, which one pass tells 50 and 10 times as fast as a search.
     if not octets.size or octets.view(np.int8).min() >= 0 or not (octets == 0xEF).any():

@@ -158,7 +158,7 @@ def _plan_table(
     position_column = strategy.position_column(subject)
     changes = strategy.changes(subject, source, window) if window is not None else None
     if changes is not None:
-        request = replace(base, columns=tuple(column.read() for column in columns))
+        request = replace(base, columns=tuple(read for column in columns for read in column.reads()))
         reads = tuple(replace(request, changes=found) for found in changes)
         position: str | None = POSITION_READ
     else:
@@ -208,7 +208,7 @@ def _unfilled(source: Connector, request: ReadRequest, drift: Drift) -> str | No
         name = column.source.name
         if column.source.nullable:
             condition = Condition(name, Op.NOT_NULL)
-            found = replace(request, columns=(column.read(),), where=(*request.where, condition), limit=1)
+            found = replace(request, columns=column.reads(), where=(*request.where, condition), limit=1)
             with source.read_buffer(found) as buffer:
                 if not any(batch.num_rows for batch in buffer):
                     continue
@@ -245,7 +245,7 @@ def _reads(
     position_column: str | None,
 ) -> tuple[tuple[ReadRequest, ...], str | None]:
     """The slices of the window, and the buffer's column that holds the position."""
-    reads = [column.read() for column in columns]
+    reads = [read for column in columns for read in column.reads()]
     position = None
     if position_column is not None:
         landed = next((column for column in columns if column.source.name == position_column), None)
@@ -254,7 +254,9 @@ def _reads(
         else:
             type_ = subject.column_type(position_column)
             assert type_ is not None
-            reads.append(ColumnRead(position_column, POSITION_READ, carry(source.scheme, type_).read_as))
+            carried = carry(source.scheme, type_)
+            sort_as = carried.clock.sort_as if carried.clock else carried.read_as
+            reads.append(ColumnRead(position_column, POSITION_READ, sort_as))
             position = POSITION_READ
     if window is None:
         return (), position

@@ -20,6 +20,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import tenacity
 
+from el.clock import clock_text
+from el.columns import ClockColumns
 from el.connectors.registry import open_connector
 from el.connectors.request import OP_READ, ColumnRead, ReadRequest
 from el.errors import ElError, RowRefused
@@ -97,6 +99,7 @@ class Slice:
     position: the buffer's column that orders the rows; it is dropped unless `schema` has it.
     key, limits: what names a row that is refused, and what refuses it. exact_bytes: for text that the driver may have
         changed, the column in raw and the read that gives its bytes, asked for only once U+FFFD was seen in it.
+    clocks: times that are put together from parts.
     """
 
     connection: Output
@@ -113,6 +116,7 @@ class Slice:
     key: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     exact_bytes: tuple[tuple[str, ColumnRead], ...] = ()
+    clocks: tuple[tuple[str, ClockColumns], ...] = ()
 
     def run(self, progress: Progress | None = None, cancelled: Event | None = None) -> SliceResult:
         """Read and write it all. Raises the `ElError` that was met, `Cancelled` when told to stop."""
@@ -187,8 +191,9 @@ class Slice:
         columns = []
         keys = [(name, batch.column(name)) for name in self.key if name in batch.schema.names]
         self._look_for_doubt(batch, keys)
+        clocks = dict(self.clocks)
         for name, type_ in zip(self.schema.names, self.schema.types, strict=True):
-            column = batch.column(name)
+            column = _time(clocks[name], batch, name) if name in clocks else batch.column(name)
             if column.type != type_:
                 try:
                     column = column.cast(type_)
@@ -198,7 +203,9 @@ class Slice:
             columns.append(column)
         position: pa.Array = pa.nulls(batch.num_rows, pa.string())
         if self.position is not None:
-            position = sortable(batch.column(self.position))
+            clock = clocks.get(self.position)
+            order = _time(clock, batch, self.position, utc=True) if clock else batch.column(self.position)
+            position = sortable(order)
         columns += [
             pa.repeat(pa.scalar(self.load_id), batch.num_rows),
             batch.column(OP_READ).cast(pa.string())
@@ -213,11 +220,17 @@ class Slice:
         doubted = []
         for name, read in self.exact_bytes:
             if read.name in batch.schema.names:
-                refuse_surrogates(self.table, name, batch.column(read.name), keys)
+                refuse_surrogates(self.table, name, batch.column(name), batch.column(read.name), keys)
             elif maybe_replaced(batch.column(name)):
                 doubted.append((name, read))
         if doubted:
             raise _InDoubt(tuple(doubted))
+
+
+def _time(parts: ClockColumns, batch: pa.RecordBatch, name: str, *, utc: bool = False) -> pa.Array:
+    seventh = batch.column(parts.seventh) if parts.seventh else None
+    offset = batch.column(parts.offset) if parts.offset else None
+    return clock_text(parts.clock, batch.column(name), seventh, offset, utc=utc)
 
 
 class _InDoubt(Exception):

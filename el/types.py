@@ -8,10 +8,11 @@ The rows are data, one module for each scheme in `el.type_tables`; README's tabl
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
+from el.clock import Clock
 from el.connectors.catalog import SourceType
 from el.errors import PlanError
 from el.limits import SNOWFLAKE_BINARY_BYTES, SNOWFLAKE_TEXT_BYTES
@@ -41,7 +42,7 @@ class Carried:
         safely, so that a value that does not fit is an error.
     snowflake, duckdb: the landing column's type. target_snowflake, target_duckdb: the type that staging casts to.
     exact: every value of the type arrives as it was. loses: what is lost where it is not, in words.
-    exact_bytes: see `TypeRule.exact_bytes`.
+    exact_bytes: see `TypeRule.exact_bytes`. clock: see `Way.clock`; with the digits that the column has.
     """
 
     read_as: str | None
@@ -54,6 +55,16 @@ class Carried:
     target_snowflake: str
     target_duckdb: str
     exact_bytes: str | None = None
+    clock: Clock | None = None
+
+    def over(self, expression: str) -> Carried:
+        """The same for an expression of the source's SQL in the column's place."""
+
+        def put(sql: str | None) -> str | None:
+            return sql.replace("{column}", expression) if sql else None
+
+        clock = self.clock.over(expression) if self.clock else None
+        return replace(self, read_as=put(self.read_as) or expression, exact_bytes=put(self.exact_bytes), clock=clock)
 
 
 def type_rules(scheme: str) -> tuple[TypeRule, ...]:
@@ -110,7 +121,7 @@ def _cells(rule: TypeRule) -> tuple[str, ...]:
     requests = [f"lossy: loses {rule.lossy.loses}" if rule.lossy else "", "trim: RTRIM" if rule.trimmed else ""]
     return (
         rule.shown,
-        _shown_expression(way.read_as),
+        _shown_read(way),
         "decimal128(p, s)" if callable(way.arrow) else str(way.arrow),
         _landing_to_target(way.snowflake, way.target_snowflake),
         _landing_to_target(way.duckdb, way.target_duckdb),
@@ -118,6 +129,14 @@ def _cells(rule: TypeRule) -> tuple[str, ...]:
         "; ".join(request for request in requests if request),
         rule.why.replace("|", "\\|"),
     )
+
+
+def _shown_read(way: Way) -> str:
+    shown = _shown_expression(way.read_as)
+    if way.clock is None:
+        return shown
+    beside = [way.clock.seventh, *([way.clock.offset] if way.clock.offset else [])]
+    return ", ".join([shown, *(f"`{sql}`" for sql in beside)])
 
 
 def _shown_expression(read_as: str | None) -> str:
@@ -140,9 +159,10 @@ def _ways_out() -> str:
 
 
 def _carried(rule: TypeRule, way: Way, type_: SourceType) -> Carried:
+    # SQL Server's default of a time type without declared digits is 7, of a decimal (18,0).
+    scale = type_.scale if type_.scale is not None else (0 if type_.precision is not None else 7)
+
     def fill(template: str) -> str:
-        # SQL Server's default of a time type without declared digits is 7, of a decimal (18,0).
-        scale = type_.scale if type_.scale is not None else (0 if type_.precision is not None else 7)
         for key, value in (("length", type_.length), ("precision", type_.precision or 18), ("scale", scale)):
             template = template.replace(f"{{{key}}}", str(value))
         return template
@@ -159,4 +179,5 @@ def _carried(rule: TypeRule, way: Way, type_: SourceType) -> Carried:
         target_snowflake=fill(way.target_snowflake) if way.target_snowflake else snowflake,
         target_duckdb=fill(way.target_duckdb) if way.target_duckdb else duckdb_,
         exact_bytes=rule.exact_bytes,
+        clock=replace(way.clock, digits=scale) if way.clock else None,
     )

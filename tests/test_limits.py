@@ -133,9 +133,15 @@ def test_rows_are_named_by_their_whole_key_and_three_of_many() -> None:
     assert which_rows(pa.array([True, True]), []) == "2 rows of a table without key have"
 
 
-@given(st.lists(st.none() | st.text(st.sampled_from("aß￮ﻯ\ufffd日😀"), max_size=5), max_size=8), st.integers(0, 3))
-def test_the_quick_look_for_a_changed_character_misses_none(texts: list[str | None], skipped: int) -> None:
-    column = pa.array(texts, pa.string()).slice(skipped)
+@given(
+    st.lists(st.none() | st.text(st.sampled_from("aß￮ﻯ\ufffd日😀"), max_size=5), max_size=8),
+    st.integers(0, 3),
+    st.sampled_from([pa.string(), pa.large_string()]),
+)
+def test_the_quick_look_for_a_changed_character_misses_none(
+    texts: list[str | None], skipped: int, type_: pa.DataType
+) -> None:
+    column = pa.array(texts, type_).slice(skipped)
     assert maybe_replaced(column) == any("\ufffd" in (text or "") for text in texts[skipped:])
 
 

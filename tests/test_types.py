@@ -47,7 +47,7 @@ def clock(target: str) -> tuple[object, ...]:
     return (None, MICROSECONDS, "TIMESTAMP_NTZ(6)", "TIMESTAMP", target, "TIMESTAMP")
 
 
-def as_text(read_as: str, snowflake: str = "VARCHAR", duckdb_type: str = "VARCHAR") -> tuple[object, ...]:
+def as_text(read_as: str | None, snowflake: str = "VARCHAR", duckdb_type: str = "VARCHAR") -> tuple[object, ...]:
     return (read_as, pa.string(), "VARCHAR", "VARCHAR", snowflake, duckdb_type)
 
 
@@ -72,15 +72,15 @@ SQL_SERVER: list[tuple[SourceType, tuple[object, ...]]] = [
     (SourceType("date"), (None, pa.date32(), "DATE", "DATE", "DATE", "DATE")),
     (SourceType("time", scale=0), (None, pa.time64("us"), "TIME(6)", "TIME", "TIME(0)", "TIME")),
     (SourceType("time", scale=6), (None, pa.time64("us"), "TIME(6)", "TIME", "TIME(6)", "TIME")),
-    (SourceType("time", scale=7), as_text("CONVERT(VARCHAR(16), {column}, 121)", "TIME(7)", "TIME_NS")),
+    (SourceType("time", scale=7), as_text(None, "TIME(7)", "TIME_NS")),
     (SourceType("datetime"), clock("TIMESTAMP_NTZ(3)")),
     (SourceType("smalldatetime"), clock("TIMESTAMP_NTZ(0)")),
     (SourceType("datetime2", scale=0), clock("TIMESTAMP_NTZ(0)")),
     (SourceType("datetime2", scale=6), clock("TIMESTAMP_NTZ(6)")),
-    (SourceType("datetime2", scale=7), as_text("CONVERT(VARCHAR(27), {column}, 121)", "TIMESTAMP_NTZ(7)")),
-    (SourceType("datetime2"), as_text("CONVERT(VARCHAR(27), {column}, 121)", "TIMESTAMP_NTZ(7)")),
-    (SourceType("datetimeoffset", scale=0), as_text("CONVERT(VARCHAR(34), {column}, 121)", "TIMESTAMP_TZ(0)")),
-    (SourceType("datetimeoffset", scale=7), as_text("CONVERT(VARCHAR(34), {column}, 121)", "TIMESTAMP_TZ(7)")),
+    (SourceType("datetime2", scale=7), as_text(None, "TIMESTAMP_NTZ(7)")),
+    (SourceType("datetime2"), as_text(None, "TIMESTAMP_NTZ(7)")),
+    (SourceType("datetimeoffset", scale=0), as_text("CAST({column} AS DATETIME2(7))", "TIMESTAMP_TZ(0)")),
+    (SourceType("datetimeoffset", scale=7), as_text("CAST({column} AS DATETIME2(7))", "TIMESTAMP_TZ(7)")),
     (SourceType("char", length=10), TEXT_AS_IT_IS),
     (SourceType("nchar", length=10), TEXT_AS_IT_IS),
     (SourceType("varchar", length=-1), TEXT_AS_IT_IS),
@@ -464,3 +464,27 @@ def test_the_rendered_table_says_what_is_refused_and_what_a_request_loses() -> N
     assert "lossy: loses the seventh digit" in lines["| datetime2(7)"]
     assert "trim: RTRIM" in lines["| char(n)"]
     assert "TIMESTAMP_NTZ(7)" in lines["| datetime2(7)"]
+
+
+def test_more_digits_than_a_driver_gives_are_read_beside_the_column_and_only_where_there_are_more() -> None:
+    def parts(type_: SourceType) -> tuple[int, str | None] | None:
+        clock = carry("sqlserver", type_).clock
+        return None if clock is None else (clock.digits, clock.offset)
+
+    assert parts(SourceType("time", scale=7)) == (7, None)
+    assert parts(SourceType("datetime2", scale=7)) == parts(SourceType("datetime2")) == (7, None)
+    offset = "CAST(DATEPART(TZOFFSET, {column}) AS SMALLINT)"
+    assert parts(SourceType("datetimeoffset", scale=0)) == (0, offset)
+    assert parts(SourceType("datetimeoffset", scale=7)) == (7, offset)
+    assert [parts(SourceType(name, scale=6)) for name in ("time", "datetime2")] == [None, None]
+    assert carry("sqlserver", SourceType("datetime2", scale=7), lossy=True).clock is None
+
+
+def test_a_cast_is_read_in_the_columns_place_wherever_the_type_asks_for_it() -> None:
+    cast = carry("sqlserver", SourceType("datetimeoffset", scale=7)).over("CAST({column} AS DATETIMEOFFSET(7))")
+    assert cast.read_as == "CAST(CAST({column} AS DATETIMEOFFSET(7)) AS DATETIME2(7))"
+    assert cast.clock is not None
+    assert cast.clock.offset == "CAST(DATEPART(TZOFFSET, CAST({column} AS DATETIMEOFFSET(7))) AS SMALLINT)"
+    assert "CAST(CAST({column} AS NVARCHAR(9)) AS NVARCHAR(MAX))" in (
+        carry("sqlserver", SourceType("nvarchar", length=9)).over("CAST({column} AS NVARCHAR(9))").exact_bytes or ""
+    )

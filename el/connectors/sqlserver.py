@@ -8,7 +8,7 @@ type on the server, so an index serves.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import ClassVar, Literal
 
 from el.connectors import sqlserver_changes as changes
@@ -113,7 +113,9 @@ class SqlServer(SqlConnector, RowversionSource, ChangeTrackingSource, CaptureSou
     def close(self) -> None:
         driver, self._driver = self._driver, None
         if driver is not None:
-            driver.close()
+            # A connection that is broken cannot be closed either; what broke it was said already.
+            with suppress(Exception):
+                driver.close()
 
     @property
     def driver(self) -> Driver:

@@ -16,13 +16,16 @@ from el.errors import ElError, NotPermitted, ReadError
 
 Fetch = Callable[[Statement], list[tuple[Any, ...]]]
 
+# A type that this login may not see has no row in sys.types: its columns are there all the same.
 _COLUMNS = """
-SELECT s.name, o.name, RTRIM(o.type), c.name, c.column_id, t.name, b.name, c.max_length, c.precision, c.scale,
-       c.is_nullable, c.is_identity, c.collation_name, t.is_assembly_type, o.object_id
+SELECT s.name, o.name, RTRIM(o.type), c.name, c.column_id,
+       COALESCE(t.name, b.name, 'nameless type ' + CAST(c.user_type_id AS VARCHAR(20))), b.name,
+       c.max_length, c.precision, c.scale, c.is_nullable, c.is_identity, c.collation_name, t.is_assembly_type,
+       o.object_id
 FROM sys.columns AS c
 JOIN sys.objects AS o ON o.object_id = c.object_id
 JOIN sys.schemas AS s ON s.schema_id = o.schema_id
-JOIN sys.types AS t ON t.user_type_id = c.user_type_id
+LEFT JOIN sys.types AS t ON t.user_type_id = c.user_type_id
 LEFT JOIN sys.types AS b ON b.user_type_id = c.system_type_id
 WHERE o.type IN ('U', 'V') AND o.is_ms_shipped = 0 AND s.name NOT IN ('sys', 'information_schema_tsql', 'cdc')
 ORDER BY s.name, o.name, c.column_id

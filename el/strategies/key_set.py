@@ -57,7 +57,7 @@ def key_read(
     if not confirmed and last.keys_read_at is not None and now - last.keys_read_at < wanted.every:
         return None
     by_name = {column.name: column for column in columns}
-    request = replace(subject.request, columns=tuple(by_name[name].read() for name in key))
+    request = replace(subject.request, columns=tuple(read for name in key for read in by_name[name].reads()))
     catalog = subject.catalog
     of_one_moment = catalog.snapshot_isolation or catalog.read_committed_snapshot
     return KeyRead(request, wanted.max_percent, of_one_moment, confirmed)

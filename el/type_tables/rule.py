@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pyarrow as pa
 
+from el.clock import Clock
 from el.connectors.catalog import SourceType
 
 TEXT = pa.string()
@@ -30,6 +32,8 @@ class Way:
     arrow: what stands in the landing parquet; a function of the declared type where it depends on its digits.
     snowflake, duckdb: the landing column's type. target_*: what staging casts to; the landing type if not said.
     loses: what this way loses, in words; None where it is exact.
+    clock: the text is put together from a time that the driver hands over as microseconds, and from what is read
+        beside it; `read_as` then gives that time.
     """
 
     arrow: pa.DataType | Callable[[SourceType], pa.DataType]
@@ -39,9 +43,10 @@ class Way:
     target_snowflake: str | None = None
     target_duckdb: str | None = None
     loses: str | None = None
+    clock: Clock | None = None
 
-    def but(self, **changes: str) -> Way:
-        """This way with some of its texts changed."""
+    def but(self, **changes: Any) -> Way:
+        """This way with some of its parts changed."""
         return replace(self, **changes)
 
 
@@ -68,7 +73,7 @@ class TypeRule:
     exact_bytes: str | None = None
 
 
-def text(read_as: str | None = None, **more: str) -> Way:
+def text(read_as: str | None = None, **more: Any) -> Way:
     """Travels as text."""
     return Way(TEXT, "VARCHAR", "VARCHAR", read_as).but(**more)
 

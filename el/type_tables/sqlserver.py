@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from el.clock import Clock
 from el.connectors.catalog import SourceType
 from el.type_tables.rule import (
     BOOLEAN,
@@ -31,6 +32,8 @@ SURROGATES = (
 )
 LONG_TEXT = "Over 16 MB as UTF-8, a value exceeds Snowflake's default VARCHAR: its row is refused."
 LONG_BINARY = "Over 8 MB, a value exceeds Snowflake's default BINARY: its row is refused."
+# The driver gives microseconds, cut off; DATEPART gives all digits that there are (Microsoft Learn, "DATEPART").
+SEVENTH_DIGIT = "CAST(DATEPART(NANOSECOND, {column}) / 100 % 10 AS TINYINT)"
 
 
 def _digits(type_: SourceType) -> int:
@@ -118,8 +121,12 @@ RULES: tuple[TypeRule, ...] = (
     TypeRule(
         ("time",),
         "time(7)",
-        "Microseconds would drop the seventh digit, so it travels as text.",
-        text("CONVERT(VARCHAR(16), {column}, 121)", target_snowflake="TIME(7)", target_duckdb="TIME_NS"),
+        "Microseconds would drop the seventh digit: it is read beside, and both travel as one text.",
+        text(
+            target_snowflake="TIME(7)",
+            target_duckdb="TIME_NS",
+            clock=Clock(SEVENTH_DIGIT, "CONVERT(VARCHAR(16), {column}, 121)", day=False),
+        ),
         # Rounding 23:59:59.9999999 would give midnight, so the digit is taken away.
         lossy=TIME_OF_DAY.but(
             read_as="DATEADD(NANOSECOND, -(DATEPART(NANOSECOND, {column}) % 1000), {column})",
@@ -145,17 +152,28 @@ RULES: tuple[TypeRule, ...] = (
     TypeRule(
         ("datetime2",),
         "datetime2(7)",
-        "Microseconds would drop the seventh digit, and nanoseconds end in 2262, so it travels as text. "
-        "DuckDB has no type for it: there it stays text.",
-        text("CONVERT(VARCHAR(27), {column}, 121)", target_snowflake="TIMESTAMP_NTZ(7)"),
+        "Microseconds would drop the seventh digit, and nanoseconds end in 2262: the digit is read beside, and both "
+        "travel as one text. DuckDB has no type for it: there it stays text.",
+        text(
+            target_snowflake="TIMESTAMP_NTZ(7)",
+            clock=Clock(SEVENTH_DIGIT, "CONVERT(VARCHAR(27), {column}, 121)"),
+        ),
         lossy=WALL_CLOCK.but(loses="the seventh digit of the second, cut off"),
     ),
     TypeRule(
         ("datetimeoffset",),
         "datetimeoffset(0..7)",
-        "A point in time alone would lose the offset, so local time and offset travel as text. "
-        "DuckDB has no type for it: there it stays text.",
-        text("CONVERT(VARCHAR(34), {column}, 121)", target_snowflake="TIMESTAMP_TZ({scale})"),
+        "A point in time alone would lose the offset: local time, offset and a seventh digit are read apart, and "
+        "travel as one text. DuckDB has no type for it: there it stays text.",
+        text(
+            "CAST({column} AS DATETIME2(7))",
+            target_snowflake="TIMESTAMP_TZ({scale})",
+            clock=Clock(
+                SEVENTH_DIGIT,
+                "CONVERT(VARCHAR(27), CAST(SWITCHOFFSET({column}, '+00:00') AS DATETIME2(7)), 121)",
+                offset="CAST(DATEPART(TZOFFSET, {column}) AS SMALLINT)",
+            ),
+        ),
         lossy=POINT_IN_TIME.but(loses="the offset (times become UTC), and a seventh digit of the second, cut off"),
     ),
     TypeRule(

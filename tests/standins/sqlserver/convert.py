@@ -145,6 +145,9 @@ def _from_variant(x: str, to: SqlType, style: int | None) -> str:
             # As many digits as the value's own type has.
             digits = f"TRY_CAST(regexp_extract({x}.b, '(\\d+).$', 1) AS BIGINT)"
             branch = _fit(moment_text(stored, base, style or 121, digits), base, to, False)
+        if base.family in ("int", "dec", "flt", "str") and to.family in ("int", "dec", "flt"):
+            # DuckDB may evaluate a branch that CASE does not take; what fails there is nobody's.
+            branch = f"TRY({branch})"
         branches.append(f"WHEN '{name}' THEN {branch}")
     return f"CASE regexp_extract({x}.b, '^[a-z]+2?') {' '.join(branches)} END"
 
@@ -250,7 +253,11 @@ def _fit(text: str, source: SqlType, to: SqlType, assign: bool) -> str:
             )
         elif source.family == "str" or to.length < 60:
             text = f"left({text}, {size})"
-    return f"rpad({text}, {size}, ' ')" if to.name in ("char", "nchar") else text
+    if to.name == "nchar":
+        # Filled up to so many UTF-16 units: a character beyond the first plane has two.
+        beyond = f"length(regexp_replace({text}, '[^\\x{{10000}}-\\x{{10F7FF}}]', '', 'g'))"
+        return f"rpad({text}, CAST({size} - {beyond} AS INTEGER), ' ')"
+    return f"rpad({text}, {size}, ' ')" if to.name == "char" else text
 
 
 # --- bytes --------------------------------------------------------------------------------------------------------
@@ -345,7 +352,8 @@ def _moment(value: Bound, source: SqlType, to: SqlType) -> str | None:
             return f"CASE WHEN {x} IS NOT NULL THEN {{'t': tds_round({x}.t, {units(to.digits)}), 'o': {x}.o}} END"
         ticks = f"({x}.t + {x}.o * 600000000::BIGINT)"
     elif family in ("int", "dec", "flt") and to.name in ("datetime", "smalldatetime"):
-        ticks = f"(CAST({x} * {TICKS_PER_DAY} AS BIGINT) + 599266080000000000)"
+        days = f"CAST({x} AS INTEGER)" if source.name == "bit" else x
+        ticks = f"(CAST({days} * {TICKS_PER_DAY} AS BIGINT) + 599266080000000000)"
     elif family == "bin" and to.name == "datetime":
         ticks = f"(tds_long({x}[1:4]) * {TICKS_PER_DAY} + tds_long({x}[5:8]) * 100000 // 3 + 599266080000000000)"
     else:
