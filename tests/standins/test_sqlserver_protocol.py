@@ -222,6 +222,19 @@ def test_twenty_connections_work_at_once(server: StandInProcess) -> None:
         assert list(pool.map(work, range(20))) == [1275 + 50 * n for n in range(20)]
 
 
+def test_a_pooled_connection_begins_anew(server: StandInProcess) -> None:
+    # mssql-python pools by itself; a database of its own keeps other tests' connections out of it.
+    with closing(through("mssql-python", server, Database="tempdb")) as connection:
+        spid = rows(connection, "SELECT @@SPID")
+        rows(connection, "SET LOCK_TIMEOUT 5; CREATE TABLE #mine (id int); SELECT 1")
+        connection.setautocommit(False)
+        rows(connection, "SELECT COUNT(*) FROM #mine")
+    with closing(through("mssql-python", server, Database="tempdb")) as connection:
+        assert rows(connection, "SELECT @@SPID, @@LOCK_TIMEOUT, @@TRANCOUNT") == [(*spid[0], -1, 0)]
+        with pytest.raises(Exception, match="Invalid object name '#mine'"):
+            rows(connection, "SELECT * FROM #mine")
+
+
 def test_two_servers_know_nothing_of_each_other(server: StandInProcess) -> None:
     with (
         StandInProcess() as other,
