@@ -1,4 +1,4 @@
-"""python -m tests.wait_for_sqlserver: returns when the server of EL_TEST_SQLSERVER signs in, or fails after 2 minutes."""
+"""python -m tests.wait_for_sqlserver: returns when the server of EL_TEST_SQLSERVER signs in; fails after 2 minutes."""
 
 from __future__ import annotations
 
