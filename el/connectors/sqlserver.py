@@ -102,10 +102,14 @@ class SqlServer(SqlConnector, RowversionSource, ChangeTrackingSource, CaptureSou
         self._isolation: Isolation | None = None
 
     def connect(self) -> None:
+        refused: ElError | None = None
         try:
             self._driver = DRIVERS[self.config.reader](self.config)
         except Exception as error:
-            raise connect_error(error, self.config) from None
+            refused = connect_error(error, self.config)
+        if refused is not None:
+            # Raised out here, the driver's error and its frames, which hold the password, do not hang on it.
+            raise refused
         self._isolation = None
         timeout = self.config.lock_timeout * 1000 or -1
         self.execute(Statement(f"SET LOCK_TIMEOUT {timeout}"))
