@@ -166,12 +166,21 @@ class SqlServer(SqlConnector, RowversionSource, ChangeTrackingSource, CaptureSou
         self.driver.autocommit(False)
         try:
             yield
-            connection.commit()
+            try:
+                connection.commit()
+            except Exception as error:
+                raise self.translate(error, writing=True) from None
         except BaseException:
-            connection.rollback()
+            # A connection that is gone is rolled back by the server; what went wrong first is what is told.
+            with suppress(Exception):
+                connection.rollback()
+            with suppress(Exception):
+                self.driver.autocommit(True)
             raise
-        finally:
+        try:
             self.driver.autocommit(True)
+        except Exception as error:
+            raise self.translate(error, writing=True) from None
 
     def min_active_rowversion(self) -> Value:
         found = self.fetch(Statement("SELECT CAST(MIN_ACTIVE_ROWVERSION() AS BINARY(8))"))[0][0]
