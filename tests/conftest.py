@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.engines import own_database, real_sqlserver, sqlserver_engine
+from tests.engines import own_database, real_snowflake, real_sqlserver, sqlserver_engine
 from tests.standins.sqlserver.process import StandInProcess
 
 
@@ -20,13 +20,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if real_sqlserver() is None:
         terminalreporter.write_line("no real SQL Server (EL_TEST_SQLSERVER): its tests ran on the stand-in")
+    if real_snowflake() is None:
+        terminalreporter.write_line("no real Snowflake (EL_TEST_SNOWFLAKE): its tests ran on the stand-in")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    missing = {"sqlserver": real_sqlserver, "snowflake": real_snowflake}
+    for server in config.getoption("--require"):
+        if server not in missing:
+            raise pytest.UsageError(f"--require={server}: there are {', '.join(missing)}")
+        if missing[server]() is None:
+            raise pytest.UsageError(f"--require={server}, and EL_TEST_{server.upper()} names none")
 
 
 @pytest.fixture(scope="session")
-def sqlserver_server(pytestconfig: pytest.Config) -> Iterator[dict[str, Any]]:
+def sqlserver_server() -> Iterator[dict[str, Any]]:
     """The profile output of a SQL Server for all tests of this process."""
-    if "sqlserver" in pytestconfig.getoption("--require") and real_sqlserver() is None:
-        pytest.fail("--require=sqlserver, and EL_TEST_SQLSERVER names none")
     with sqlserver_engine() as output:
         yield output
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from el.connectors.sqlserver import SqlServer
 from el.connectors.sqlserver_config import SqlServerConfig
+from el.profiles import find_profiles, load_output
 from tests.standins.sqlserver.process import StandInProcess
 
 DATABASES = Path(__file__).parent / "databases"
@@ -81,3 +82,12 @@ def statement(sql: str) -> Any:
     from el.connectors.query import Statement
 
     return Statement(sql)
+
+
+def real_snowflake() -> dict[str, Any] | None:
+    """EL_TEST_SNOWFLAKE ("profile" or "profile.target" of profiles.yml) as a profile output, or None."""
+    named = os.environ.get("EL_TEST_SNOWFLAKE")
+    if not named:
+        return None
+    profile, _, target = named.partition(".")
+    return load_output(find_profiles(), profile, target or None).settings

@@ -31,6 +31,7 @@ from el.report import Silent
 from el.types import find_rule
 from tests.engines import connected, database, sqlserver_engine
 from tests.shop import inside
+from tests.standins.snowflake import SnowflakeStandIn
 from tests.values import KINDS, TEXT_TRUTH, VARIANTS, Kind, variant
 
 PLAIN = [kind for kind in KINDS if kind.more is not None]
@@ -169,16 +170,19 @@ def edges(server: dict[str, Any]) -> Iterator[Values]:
         yield fill(output, {f"t{number:02d}": (kind, kind.edges) for number, kind in enumerate(KINDS)})
 
 
-@pytest.fixture(scope="module")
-def moved(edges: Values, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[int, Any]]:
+@pytest.fixture(scope="module", params=["duckdb", "snowflake"])
+def moved(
+    request: pytest.FixtureRequest, edges: Values, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, dict[int, Any]]:
     folder = tmp_path_factory.mktemp("values")
-    return move(edges, {"type": "duckdb", "path": "warehouse.duckdb"}, folder, "raw_edges")
+    if request.param == "duckdb":
+        return move(edges, {"type": "duckdb", "path": "warehouse.duckdb"}, folder, "raw_edges")
+    with SnowflakeStandIn() as standin:
+        return move(edges, standin.dbt_output(), folder, "raw_edges")
 
 
 @pytest.mark.parametrize("name", [f"t{number:02d}" for number in range(len(KINDS))], ids=[str(kind) for kind in KINDS])
-def test_every_edge_value_of_a_type_arrives_in_duckdb(
-    edges: Values, moved: dict[str, dict[int, Any]], name: str
-) -> None:
+def test_every_edge_value_of_a_type_arrives(edges: Values, moved: dict[str, dict[int, Any]], name: str) -> None:
     kind = edges.kinds[name]
     if name in edges.lacks:
         pytest.skip(f"this engine lacks {kind}: {edges.lacks[name]}")

@@ -176,7 +176,7 @@ class _Write:
 
     def _apply(self, columns: Sequence[str], mode: WriteMode, key: Sequence[str], run_id: str, rows: int) -> bool:
         """Within a transaction; False if another writer had applied this run first."""
-        meet = f"UPDATE {self._ledger} SET row_count = row_count WHERE target = ? AND run_id = ''"
+        meet = f"UPDATE {self._ledger} SET row_count = row_count + 1 WHERE target = ? AND run_id = ''"
         self._execute(meet, (str(self._target),))
         if self._written(run_id):
             return False

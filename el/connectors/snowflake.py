@@ -59,6 +59,7 @@ class Snowflake(SqlConnector):
         config = self.config
         optional = {"role", "warehouse", "host", "port", "protocol", "user"}
         given = {name: value for name in optional if (value := getattr(config, name)) is not None}
+        refused: ElError | None = None
         try:
             self._connection = driver.connect(
                 account=config.account,
@@ -79,7 +80,10 @@ class Snowflake(SqlConnector):
                 **config.sign_in(),
             )
         except Exception as error:
-            raise connect_error(error, config) from None
+            refused = connect_error(error, config)
+        if refused is not None:
+            # Raised out here, the driver's error and its frames, which hold the password, do not hang on it.
+            raise refused
         try:
             self._require_what_the_profile_names()
         except BaseException:

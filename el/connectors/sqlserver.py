@@ -102,10 +102,14 @@ class SqlServer(SqlConnector, RowversionSource, ChangeTrackingSource, CaptureSou
         self._isolation: Isolation | None = None
 
     def connect(self) -> None:
+        refused: ElError | None = None
         try:
             self._driver = DRIVERS[self.config.reader](self.config)
         except Exception as error:
-            raise connect_error(error, self.config) from None
+            refused = connect_error(error, self.config)
+        if refused is not None:
+            # Raised out here, the driver's error and its frames, which hold the password, do not hang on it.
+            raise refused
         self._isolation = None
         timeout = self.config.lock_timeout * 1000 or -1
         self.execute(Statement(f"SET LOCK_TIMEOUT {timeout}"))
@@ -162,12 +166,21 @@ class SqlServer(SqlConnector, RowversionSource, ChangeTrackingSource, CaptureSou
         self.driver.autocommit(False)
         try:
             yield
-            connection.commit()
+            try:
+                connection.commit()
+            except Exception as error:
+                raise self.translate(error, writing=True) from None
         except BaseException:
-            connection.rollback()
+            # A connection that is gone is rolled back by the server; what went wrong first is what is told.
+            with suppress(Exception):
+                connection.rollback()
+            with suppress(Exception):
+                self.driver.autocommit(True)
             raise
-        finally:
+        try:
             self.driver.autocommit(True)
+        except Exception as error:
+            raise self.translate(error, writing=True) from None
 
     def min_active_rowversion(self) -> Value:
         found = self.fetch(Statement("SELECT CAST(MIN_ACTIVE_ROWVERSION() AS BINARY(8))"))[0][0]

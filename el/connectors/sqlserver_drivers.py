@@ -23,7 +23,7 @@ from el.connectors.catalog import SourceType
 from el.connectors.query import Statement
 from el.connectors.sql import Stream
 from el.connectors.sqlserver_config import SqlServerConfig, connection_string
-from el.errors import CertificateUntrusted, DriverMissing, ReadError, WriteError
+from el.errors import CertificateUntrusted, DatabaseMissing, DriverMissing, ReadError, WriteError
 
 # What the dynamic linker says is missing -> what to install (Debian and Ubuntu; Red Hat).
 _LIBRARIES = {
@@ -45,6 +45,11 @@ def missing_library(error: BaseException, driver: str) -> DriverMissing | None:
     if isinstance(error, ImportError):
         return DriverMissing(f"{driver} cannot be imported: pip install {driver}")
     return None
+
+
+def database_missing(config: SqlServerConfig) -> str:
+    """What is said of a database that cannot be opened."""
+    return f"{config.place}: database {config.database!r} does not exist, or user {config.user!r} may not open it"
 
 
 _NO_BULK_LOAD = ("insert bulk", "bulk load", "not supported", "syntax error")
@@ -122,16 +127,28 @@ class MssqlPython(Driver):
         except (ImportError, OSError) as error:
             raise missing_library(error, "mssql-python") or error from None
         keywords = config.keywords()
-        try:
-            self.connection = mssql_python.connect(
+
+        def connect(keywords: dict[str, str]) -> Any:
+            return mssql_python.connect(
                 connection_string(keywords),
                 autocommit=True,
                 # SQL_ATTR_LOGIN_TIMEOUT (Microsoft Learn, "SQLSetConnectAttr Function").
                 attrs_before={103: config.login_timeout},
                 timeout=config.query_timeout,
             )
+
+        try:
+            self.connection = connect(keywords)
         except (ImportError, OSError, RuntimeError) as error:
             raise missing_library(error, "mssql-python") or error from None
+        except mssql_python.Error as error:
+            if config.database is None or "login failed" not in str(error).lower():
+                raise
+            # Of a server's two messages (4060, 18456) this driver tells the last alone: which of them it was shows
+            # in whether the same login comes in elsewhere.
+            elsewhere = connect({name: value for name, value in keywords.items() if name != "Database"})
+            elsewhere.close()
+            raise DatabaseMissing(database_missing(config)) from None
 
     def autocommit(self, on: bool) -> None:
         self.connection.setautocommit(on)

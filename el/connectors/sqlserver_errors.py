@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from el.connectors.sqlserver_config import SqlServerConfig
-from el.connectors.sqlserver_drivers import missing_library
+from el.connectors.sqlserver_drivers import database_missing, missing_library
 from el.errors import (
     AuthenticationFailed,
     CertificateUntrusted,
@@ -50,12 +50,11 @@ def connect_error(error: Exception, config: SqlServerConfig) -> ElError:
     text = clean(error)
     low = text.lower()
     where = config.place
+    # Before the login: the text of 4060 ends with "The login failed.".
+    if "cannot open database" in low or "4060" in low:
+        return DatabaseMissing(database_missing(config))
     if "login failed" in low or "18456" in low:
         return AuthenticationFailed(f"{where} refused user {config.user!r}: check user and password")
-    if "cannot open database" in low or "4060" in low:
-        return DatabaseMissing(
-            f"{where}: database {config.database!r} does not exist, or user {config.user!r} may not open it"
-        )
     if "does not exist" in low and "database" in low:
         return DatabaseMissing(f"{where}: database {config.database!r} does not exist")
     if "certificate" in low or "ssl provider" in low or "ssl routines" in low:

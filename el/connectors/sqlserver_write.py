@@ -85,7 +85,7 @@ def _commit(
     with server.transaction():
         # An UPDATE locks its row until the transaction ends: a second writer of this target waits here, and
         # then sees what the first one did.
-        lock = f"UPDATE {ledger} SET row_count = row_count WHERE target = ? AND run_id = N''"
+        lock = f"UPDATE {ledger} SET row_count = row_count + 1 WHERE target = ? AND run_id = N''"
         server.execute(Statement(lock, (str(target),)))
         if _written(server, ledger, target, run_id):
             return False
@@ -163,8 +163,11 @@ def _fill(server: SqlServer, staging: TableName, spool: Spool) -> None:
     at_once = max(1, min(1000, _PARAMETERS // len(spool.schema)))
     for batch in spool.batches():
         for part in pa.Table.from_batches([batch]).to_batches(max_chunksize=at_once):
-            # As text: mssql-python binds no date before 1753.
-            texts = [column.cast(pa.string()) if pa.types.is_date(column.type) else column for column in part.columns]
+            # As text: mssql-python binds no date before 1753, and pyodbc no fraction of a second in a time.
+            texts = [
+                column.cast(pa.string()) if pa.types.is_date(column.type) or pa.types.is_time(column.type) else column
+                for column in part.columns
+            ]
             columns = [column.to_pylist() for column in texts]
             values = [value for row in zip(*columns, strict=True) for value in row]
             sql = f"INSERT INTO {quoted} ({names}) VALUES {', '.join([marks] * part.num_rows)}"

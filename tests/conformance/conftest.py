@@ -1,0 +1,123 @@
+"""Every test of this folder, once for each connector, in a schema of its own."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from el.connectors.base import ArrowStream, WriteMode, WriteResult
+from el.connectors.catalog import SourceType, TableName
+from el.connectors.query import Statement
+from el.connectors.registry import open_connector
+from el.connectors.request import ColumnRead, ReadRequest
+from el.connectors.sql import SqlConnector
+from el.types import TABLES, carry
+from tests.conformance.facts import ALL, Facts
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "held" in metafunc.fixturenames:
+        pairs = [(facts, held) for facts in ALL for held in facts.held]
+        metafunc.parametrize(("facts", "held"), pairs, ids=[f"{f}-{h}" for f, h in pairs], scope="session")
+    elif "facts" in metafunc.fixturenames:
+        metafunc.parametrize("facts", ALL, ids=str, scope="session")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        facts = getattr(item, "callspec", None) and item.callspec.params.get("facts")  # type: ignore[attr-defined]
+        if not isinstance(facts, Facts):
+            continue
+        test = item.originalname  # type: ignore[attr-defined]
+        for place in (test, item.name):
+            if place in facts.never:
+                item.add_marker(pytest.mark.skip(reason=f"never: {facts.never[place]}"))
+            if place in facts.gaps:
+                item.add_marker(pytest.mark.xfail(reason=facts.gaps[place], strict=True))
+    # All tests of one connector follow each other, so that its server is started once.
+    order = {facts.name: number for number, facts in enumerate(ALL)}
+
+    def place(item: pytest.Item) -> int:
+        callspec = getattr(item, "callspec", None)
+        facts = callspec.params.get("facts") if callspec else None
+        return order[facts.name] if isinstance(facts, Facts) else -1
+
+    items.sort(key=place)
+
+
+@pytest.fixture(scope="session")
+def outputs() -> Iterator[Callable[[Facts], dict[str, Any]]]:
+    """The profile output of a connector's server, started when it is first asked for."""
+    started: dict[Any, dict[str, Any]] = {}
+    with ExitStack() as stack:
+
+        def output(facts: Facts) -> dict[str, Any]:
+            if facts.server not in started:
+                started[facts.server] = stack.enter_context(facts.server())
+            return {**started[facts.server], **facts.options}
+
+        yield output
+
+
+@dataclass
+class Place:
+    """An open connector, and a schema that nobody else uses."""
+
+    facts: Facts
+    output: dict[str, Any]
+    connector: SqlConnector
+    schema: str
+
+    def another(self) -> SqlConnector:
+        found = open_connector(self.output)
+        assert isinstance(found, SqlConnector)
+        return found
+
+    def run(self, sql: str) -> None:
+        self.connector.execute(Statement(sql))
+
+    def create(self, name: str, columns: dict[str, str]) -> TableName:
+        table = TableName(self.schema, name)
+        quote = self.connector.dialect.quote
+        listed = ", ".join(f"{quote(column)} {type_}" for column, type_ in columns.items())
+        self.run(f"CREATE TABLE {self.connector.dialect.quote_table(table)} ({listed})")
+        return table
+
+    def plain(self, name: str = "plain") -> TableName:
+        return self.create(name, {"id": f"{self.facts.whole} NOT NULL", "note": self.facts.text})
+
+    def write(
+        self, table: TableName, data: ArrowStream, mode: WriteMode = WriteMode.APPEND, **options: Any
+    ) -> WriteResult:
+        options.setdefault("run_id", uuid.uuid4().hex)
+        return self.connector.write_buffer(table, data, mode, **options)
+
+    def rows(self, table: TableName) -> list[tuple[Any, ...]]:
+        """All rows, sorted by their first column."""
+        read = self.connector.read_buffer(ReadRequest(table=table)).to_arrow()
+        return sorted(tuple(row.values()) for row in read.to_pylist())
+
+    def read_as(self, column: str, type_: SourceType) -> ColumnRead:
+        expression = carry(self.facts.scheme, type_).read_as if self.facts.scheme in TABLES else None
+        return ColumnRead(column, column, expression)
+
+
+@pytest.fixture
+def place(facts: Facts, outputs: Callable[[Facts], dict[str, Any]]) -> Iterator[Place]:
+    output = outputs(facts)
+    with open_connector(output) as connector:
+        assert isinstance(connector, SqlConnector)
+        schema = f"s_{uuid.uuid4().hex[:12]}"
+        connector.execute(Statement(f"CREATE SCHEMA {connector.dialect.quote(schema)}"))
+        yield Place(facts, output, connector, schema)
+
+
+def numbered(*ids: int, note: str = "note") -> pa.Table:
+    """Rows for `Place.plain`."""
+    return pa.table({"id": pa.array(ids, pa.int64()), "note": pa.array([f"{note} {n}" for n in ids], pa.string())})
