@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from el.connectors.request import Op
 from el.errors import ConfigError
+from el.pace import Pause
 
 
 def _duration(value: Any) -> Any:
@@ -78,6 +79,8 @@ class Defaults(Strict):
     retries: how often a retryable failure of a slice is tried again. contract: whether raw follows a source whose
     columns change, as far as nothing is lost by it (evolve), or such a table stops (freeze). lock_lease: how
     long a run on another machine may be silent before its lock on the warehouse counts as left behind.
+    consistent: run, all tables are read in one SNAPSHOT transaction, one after the other, as is done with one worker
+    anyway; table, each at its own moment.
     """
 
     strategy: StrategyName = StrategyName.AUTO
@@ -90,6 +93,7 @@ class Defaults(Strict):
     partition_rows: int = Field(default=5_000_000, ge=1)
     retries: int = Field(default=3, ge=0, le=20)
     lock_lease: Duration = timedelta(minutes=10)
+    consistent: Literal["table", "run"] | None = None
     contract: Literal["evolve", "freeze"] = "evolve"
 
 
@@ -268,6 +272,27 @@ class LimitSettings(Strict):
     binary_mb: int | None = Field(default=None, ge=1, le=64)
 
 
+class SourceLimits(Strict):
+    """How gently the source is read.
+
+    connections: reads at once, whatever `workers` says. rows_per_second: of all reads together. pause: "08:00-18:00",
+    hours by this machine's clock in which no read begins. version_store_mb: if SQL Server's version store is larger, no
+    read begins, for a long SNAPSHOT read lets it grow.
+    """
+
+    connections: int | None = Field(default=None, ge=1)
+    rows_per_second: int | None = Field(default=None, ge=1)
+    pause: Pause | None = None
+    version_store_mb: int | None = Field(default=None, ge=1)
+
+    @field_validator("pause", mode="before")
+    @classmethod
+    def _as_pause(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return Pause.parse(value)
+        raise ValueError('a pause is written "08:00-18:00"')
+
+
 class Config(Strict):
     """el.yml. `source` and `destination` name profiles of profiles.yml, `target` the output of both."""
 
@@ -278,6 +303,7 @@ class Config(Strict):
     raw: RawSettings = RawSettings()
     defaults: Defaults = Defaults()
     limits: LimitSettings = LimitSettings()
+    source_limits: SourceLimits = SourceLimits()
     dbt: DbtSettings = DbtSettings()
     tables: tuple[TableSettings, ...] = Field(min_length=1)
     path: Path = Field(default=Path("el.yml"), exclude=True)
@@ -331,6 +357,7 @@ def _suggestion(key: str, place: tuple[Any, ...]) -> str:
         "raw": RawSettings,
         "defaults": Defaults,
         "limits": LimitSettings,
+        "source_limits": SourceLimits,
         "dbt": DbtSettings,
         "tables": TableSettings,
     }

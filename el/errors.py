@@ -15,6 +15,8 @@
     │   ├── ReadError          1   "database error: ..."
     │   └── WriteError         1   "data is not in stable state: ..."
     ├── RowRefused             1   a row that raw or the warehouse cannot hold as it is
+    ├── Paused                 0   within the hours in which the source is left alone
+    ├── SourceBusy             1   the source is under more pressure than el.yml allows (retryable)
     ├── SuspiciousDeletes      1   so many rows are gone from the source that someone has to confirm it
     ├── PositionLost           1   the source no longer has the changes since the last load
     ├── LoadError              1   a package could not be loaded
@@ -107,6 +109,18 @@ class WriteError(DatabaseError):
 
 class RowRefused(ElError):
     """A row holds a value that cannot arrive as it is; the message names table, column and key. Its table fails."""
+
+
+class Paused(ElError):
+    """The source is left alone at this hour; a later run takes the table."""
+
+    exit_code = 0
+
+
+class SourceBusy(ElError):
+    """The source is under more pressure than el.yml's `source_limits` allow; nothing was read."""
+
+    retryable = True
 
 
 class SuspiciousDeletes(ElError):

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from threading import Event
 
 from el.columns import ClockColumns
+from el.connectors.base import OneMomentSource
 from el.connectors.catalog import TableName
-from el.errors import ElError
+from el.connectors.registry import connector_class, open_connector
+from el.errors import ElError, Paused, RowRefused
 from el.job import Job
 from el.limits import Limits
+from el.pace import Pace
 from el.plan import Plan, TablePlan
 from el.report import Reporter
 from el.slice import Cancelled, LandedFile, Progress, Slice, SliceResult
@@ -59,7 +62,7 @@ def extract(
     """Run every slice; a table's failure cancels only its own slices, an interrupt all of them."""
     cancelled = Event()
     own = executor is None
-    pool = executor or ThreadPoolExecutor(job.workers or job.config.defaults.workers, thread_name_prefix="el")
+    pool = executor or ThreadPoolExecutor(reads_at_once(job), thread_name_prefix="el")
     waiting: dict[Future[SliceResult], TablePlan] = {}
     reading_keys: set[Future[SliceResult]] = set()
     keys: dict[TableName, SliceResult] = {}
@@ -76,8 +79,19 @@ def extract(
         for work in slices(job, table, load_ids[table.raw_schema], spool, file_bytes, limits):
             submit(table, work, reporter.progress)
 
+    together = reads_together(job, plan) if own else []
+    group: list[tuple[Future[SliceResult], Slice]] = []
+    for table in together:
+        for work in slices(job, table, load_ids[table.raw_schema], spool, file_bytes, limits):
+            future: Future[SliceResult] = Future()
+            waiting[future] = table
+            group.append((future, work))
+    if group:
+        pool.submit(_at_one_moment, job, group, reporter.progress, cancelled)
     # The largest first, so that none of them is left alone at the end.
     for table in sorted(plan.tables, key=lambda item: -(item.rows or 0)):
+        if table in together:
+            continue
         if table.keys is None:
             read(table)
         else:
@@ -118,10 +132,59 @@ def extract(
     return landed
 
 
+def reads_together(job: Job, plan: Plan) -> list[TablePlan]:
+    """The tables that are read from one point in time: with one worker, or where el.yml asks for it."""
+    wanted = job.config.defaults.consistent
+    if wanted == "table" or (wanted is None and reads_at_once(job) > 1):
+        return []
+    if not issubclass(connector_class(job.source.type), OneMomentSource) or not plan.catalog.snapshot_isolation:
+        return []
+    return [
+        table
+        for table in plan.tables
+        if table.keys is None and table.reads and all(request.changes is None for request in table.reads)
+    ]
+
+
+def _at_one_moment(
+    job: Job, group: Sequence[tuple[Future[SliceResult], Slice]], progress: Progress, cancelled: Event
+) -> None:
+    """Run slices one after the other in one transaction; an error that ends it is the error of all that follow."""
+    try:
+        with open_connector(job.source.settings, str(job.source)) as source:
+            assert isinstance(source, OneMomentSource)
+            with source.at_one_moment():
+                for future, work in group:
+                    if not future.set_running_or_notify_cancel():
+                        continue
+                    try:
+                        future.set_result(work.run(progress, cancelled, source))
+                    except (RowRefused, Paused) as error:
+                        future.set_exception(error)
+    except BaseException as error:
+        for future, _ in group:
+            if not future.done():
+                future.set_exception(error)
+
+
+def reads_at_once(job: Job) -> int:
+    """Connections to the source for reading, at most."""
+    wanted = job.workers or job.config.defaults.workers
+    return min(wanted, job.config.source_limits.connections or wanted)
+
+
+def pace_of(job: Job) -> Pace:
+    """The share of each read in what the source may be asked for."""
+    limits = job.config.source_limits
+    rate = limits.rows_per_second / reads_at_once(job) if limits.rows_per_second else None
+    return Pace(rate, limits.pause)
+
+
 def slices(job: Job, table: TablePlan, load_id: str, spool: Path, file_bytes: int, limits: Limits) -> list[Slice]:
     directory = spool / table.raw_schema
     directory.mkdir(parents=True, exist_ok=True)
     assert table.window is not None or not table.reads
+    pace = pace_of(job)
     exact_bytes = tuple((column.name, read) for column in table.columns if (read := column.read_bytes()) is not None)
     return [
         Slice(
@@ -129,7 +192,7 @@ def slices(job: Job, table: TablePlan, load_id: str, spool: Path, file_bytes: in
             table=str(table.name),
             # A raw name may hold what a file system refuses.
             stem=f"{abs(hash(table.raw_table)):x}-{number:04d}",
-            request=request,
+            request=replace(request, batch_rows=pace.batch_rows(request.batch_rows)),
             schema=table.landed_schema(),
             load_id=load_id,
             op="S" if table.window is not None and table.window.kind is Kind.SNAPSHOT else "U",
@@ -141,6 +204,7 @@ def slices(job: Job, table: TablePlan, load_id: str, spool: Path, file_bytes: in
             limits=limits,
             exact_bytes=exact_bytes,
             clocks=_clocks(table),
+            pace=pace,
         )
         for number, request in enumerate(table.reads)
     ]
@@ -165,6 +229,7 @@ def key_slice(job: Job, table: TablePlan, load_id: str, spool: Path, file_bytes:
         retries=job.config.defaults.retries,
         key=table.key,
         clocks=tuple((name, parts) for name, parts in _clocks(table) if name in table.key),
+        pace=pace_of(job),
     )
 
 

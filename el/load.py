@@ -22,7 +22,7 @@ from el.connectors.catalog import TableName
 from el.deletes import Gone, find_gone
 from el.destinations.base import Warehouse
 from el.drift import COLUMNS_SCHEMA, COLUMNS_TABLE, column_rows
-from el.errors import ElError, LoadError
+from el.errors import ElError, LoadError, Paused
 from el.extract import Landed, key_slice
 from el.fingerprint import fingerprint
 from el.job import Job
@@ -100,6 +100,9 @@ def load(
                 found = replace(found, files=(*found.files, *gone.files), rows=found.rows + gone.rows)
         report = replace(report, deleted=deleted)
         report = replace(report, rows=found.rows, bytes=found.bytes, seconds=found.seconds, attempts=found.attempts)
+        if isinstance(found.error, Paused):
+            reports[table.name] = replace(report, status="paused", error=str(found.error))
+            continue
         if found.error is not None:
             reports[table.name] = replace(report, status="failed", error=str(found.error))
             continue

@@ -12,14 +12,17 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import import_module
 
+from el.connectors.base import Connector, PressureSource
 from el.connectors.registry import open_connector
 from el.destinations import open_warehouse
 from el.destinations.base import Warehouse
 from el.drift import HeldTable
-from el.extract import extract
+from el.errors import SourceBusy
+from el.extract import extract, reads_together
 from el.job import Job
 from el.ledger import LedgerEntry
 from el.load import load, load_ids_for, loader
@@ -28,6 +31,7 @@ from el.plan import Plan, make_plan
 from el.report import Reporter, RunReport, TableReport
 from el.selection import choose_tables, raw_names
 from el.slice import STEP
+from el.strategies.window import Kind
 
 __all__ = ["Job", "plan_job", "run", "show_plan"]
 
@@ -52,7 +56,7 @@ def plan_job(
                     ledger[schema, table] = entry
                 for table, columns in opened.held_tables(schema).items():
                     held[schema, table] = columns
-        return make_plan(
+        plan = make_plan(
             job.config,
             source,
             catalog,
@@ -62,6 +66,35 @@ def plan_job(
             confirm_deletes=job.confirm_deletes,
             held=held,
         )
+        return replace(plan, notes=(_consistency(job, plan), *_pressure(job, source, plan)))
+
+
+def _consistency(job: Job, plan: Plan) -> str:
+    """How the tables of a run agree with each other, in words."""
+    together = len(reads_together(job, plan))
+    reading = sum(1 for table in plan.tables if table.reads)
+    if not plan.catalog.snapshot_isolation:
+        own = "each statement" if plan.catalog.read_committed_snapshot else "no table"
+        return f"consistency: SNAPSHOT isolation is not allowed here; {own} sees one moment"
+    if together:
+        rest = "" if together == reading else f", {reading - together} each at its own"
+        return f"consistency: {together} tables are read from one point in time{rest}"
+    return "consistency: each table is read from one point in time of its own"
+
+
+def _pressure(job: Job, source: Connector, plan: Plan) -> list[str]:
+    """What is worth knowing before long reads under SNAPSHOT. Raises `SourceBusy` beyond el.yml's limit."""
+    long = any(table.window is not None and table.window.kind is Kind.SNAPSHOT for table in plan.tables)
+    if not long or not plan.catalog.snapshot_isolation or not isinstance(source, PressureSource):
+        return []
+    found, limit = source.pressure(), job.config.source_limits.version_store_mb
+    if limit is not None and found.version_store_mb is not None and found.version_store_mb > limit:
+        raise SourceBusy(
+            f"the version store of the source is {found.version_store_mb:,} MB, and source_limits.version_store_mb is "
+            f"{limit:,}: a long read would let it grow; nothing was read"
+        )
+    blocked = f"{found.blocked:,} sessions of the source wait for a lock of another one" if found.blocked else None
+    return [blocked] if blocked else []
 
 
 def show_plan(job: Job) -> Plan:
@@ -115,6 +148,8 @@ def _run(job: Job, reporter: Reporter, executor: Executor | None, stack: ExitSta
     warehouse = opening.result()
     sys.audit(STEP, "planned")
     reporter.planned(plan)
+    for note in plan.notes:
+        reporter.say(note)
     spool = job.home / "spool" / job.run_id
     reports: list[TableReport] = []
     try:

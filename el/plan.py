@@ -71,11 +71,12 @@ class TablePlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that a run will do."""
+    """All that a run will do. notes: of the run as a whole: how its tables agree, what the source is under."""
 
     source: str
     catalog: Catalog
     tables: tuple[TablePlan, ...]
+    notes: tuple[str, ...] = ()
 
     def by_schema(self) -> dict[str, list[TablePlan]]:
         """The tables by raw schema: each becomes one load package."""

@@ -23,7 +23,7 @@ from el.plan import Plan, TablePlan
 
 @dataclass(frozen=True, slots=True)
 class TableReport:
-    """One table's part of a run. status: loaded | unchanged | nothing new | failed. deleted: of the rows."""
+    """One table's part of a run. status: loaded | unchanged | nothing new | paused | failed. deleted: of the rows."""
 
     table: str
     raw: str
@@ -244,6 +244,8 @@ def print_report(report: RunReport) -> None:
 
 def print_plan(plan: Plan) -> None:
     """For every table: strategy and why, key, rows and size as the catalog knows them, what will be taken."""
+    for note in plan.notes:
+        print(note)
     for table in plan.tables:
         rows = "?" if table.rows is None else f"{table.rows:,}"
         size = f", {in_bytes(table.bytes)}" if table.bytes is not None else ""

@@ -8,8 +8,10 @@ Memory is bounded by a few record batches, whatever the table's size.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,10 +24,12 @@ import tenacity
 
 from el.clock import clock_text
 from el.columns import ClockColumns
+from el.connectors.base import Connector
 from el.connectors.registry import open_connector
 from el.connectors.request import OP_READ, ColumnRead, ReadRequest
 from el.errors import ElError, RowRefused
 from el.limits import Limits, maybe_replaced, refuse_misfits, refuse_surrogates
+from el.pace import Pace
 from el.profiles import Output
 from el.strategies.position import sortable
 
@@ -95,10 +99,10 @@ class Slice:
     """One read of one table into landing files.
 
     schema: the source columns as raw shall hold them; the landing columns are added behind. op: "S" or "U",
-    unless a row brings its own as OP_READ.
-    position: the buffer's column that orders the rows; it is dropped unless `schema` has it.
-    key, limits: what names a row that is refused, and what refuses it. exact_bytes: for text that the driver may have
-        changed, the column in raw and the read that gives its bytes, asked for only once U+FFFD was seen in it.
+    unless a row brings its own as OP_READ. position: the buffer's column that orders the rows; it is dropped unless
+    `schema` has it. pace: how fast, and when not. key, limits: what names a row that is refused, and what refuses it.
+    exact_bytes: for text that the driver may have changed, the column in raw and the read that gives its bytes, asked
+    for only once U+FFFD was seen in it.
     clocks: times that are put together from parts.
     """
 
@@ -117,9 +121,18 @@ class Slice:
     limits: Limits = field(default_factory=Limits)
     exact_bytes: tuple[tuple[str, ColumnRead], ...] = ()
     clocks: tuple[tuple[str, ClockColumns], ...] = ()
+    pace: Pace = field(default_factory=Pace)
 
-    def run(self, progress: Progress | None = None, cancelled: Event | None = None) -> SliceResult:
-        """Read and write it all. Raises the `ElError` that was met, `Cancelled` when told to stop."""
+    def run(
+        self, progress: Progress | None = None, cancelled: Event | None = None, source: Connector | None = None
+    ) -> SliceResult:
+        """Read and write it all. Raises the `ElError` that was met, `Cancelled` when told to stop.
+
+        source: a connection that is open already, on which nothing is tried twice: its transaction would be another.
+        """
+        self.pace.begin(self.table)
+        if source is not None:
+            return self._settled(progress, cancelled, 1, source)
         attempts = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(self.retries + 1),
             wait=tenacity.wait_exponential_jitter(initial=0.5, max=30),
@@ -132,12 +145,14 @@ class Slice:
                 return self._settled(progress, cancelled, attempt.retry_state.attempt_number)
         raise AssertionError("unreachable")
 
-    def _settled(self, progress: Progress | None, cancelled: Event | None, attempt: int) -> SliceResult:
+    def _settled(
+        self, progress: Progress | None, cancelled: Event | None, attempt: int, source: Connector | None = None
+    ) -> SliceResult:
         """Read it; where text is in doubt, from the beginning again with its bytes beside, in the same statement."""
         doubts: tuple[tuple[str, ColumnRead], ...] = ()
         while True:
             try:
-                return self._run(progress, cancelled, attempt, doubts)
+                return self._run(progress, cancelled, attempt, doubts, source)
             except _InDoubt as doubt:
                 # A second column in doubt is not the last one: then all are read so, and there is no third time.
                 doubts = self.exact_bytes if doubts else doubt.columns
@@ -148,8 +163,9 @@ class Slice:
         cancelled: Event | None,
         attempt: int,
         doubts: tuple[tuple[str, ColumnRead], ...],
+        shared: Connector | None = None,
     ) -> SliceResult:
-        started = _now()
+        started, clock = _now(), time.monotonic()
         landing = _LandingFiles(self, pa.schema([*self.schema, *LANDING]))
         request = replace(self.request, columns=(*self.request.columns, *(read for _, read in doubts)))
         # One batch is written while the driver fetches the next: never more than the two in memory.
@@ -158,8 +174,12 @@ class Slice:
         rows = size = 0
         sys.audit(STEP, "slice begun")
         try:
-            connector = open_connector(self.connection.settings, str(self.connection))
-            with connector as source, source.read_buffer(request) as buffer:
+            opened = (
+                open_connector(self.connection.settings, str(self.connection))
+                if shared is None
+                else nullcontext(shared)
+            )
+            with opened as source, source.read_buffer(request) as buffer:
                 for batch in buffer:
                     if cancelled is not None and cancelled.is_set():
                         raise Cancelled(f"{self.table}: interrupted")
@@ -171,6 +191,8 @@ class Slice:
                     size += batch.nbytes
                     if progress is not None:
                         progress(self.table, batch.num_rows, batch.nbytes)
+                    sleep = cancelled.wait if cancelled is not None else time.sleep
+                    self.pace.keep(rows, time.monotonic() - clock, sleep)
             if writing is not None:
                 writing.result()
             files = landing.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
@@ -208,6 +209,30 @@ class CaptureSource(ABC):
     @abstractmethod
     def neighbour(self, position: Value, step: Literal[-1, 1]) -> Value:
         """The log position before or behind this one."""
+
+
+class OneMomentSource(ABC):
+    """Can read several tables as they were at one moment."""
+
+    @abstractmethod
+    def at_one_moment(self) -> AbstractContextManager[None]:
+        """All reads inside see one state of the database; nothing is written inside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pressure:
+    """What a long read would add to. version_store_mb: its size now; blocked: sessions that wait for another one."""
+
+    version_store_mb: int | None = None
+    blocked: int | None = None
+
+
+class PressureSource(ABC):
+    """Can say under which pressure it is, as far as the login may see it."""
+
+    @abstractmethod
+    def pressure(self) -> Pressure:
+        """A look, which itself takes no lock."""
 
 
 class RowversionSource(ABC):

@@ -19,6 +19,9 @@ from el.connectors.base import (
     CaptureSource,
     ChangeTrackingSource,
     Identity,
+    OneMomentSource,
+    Pressure,
+    PressureSource,
     RowversionSource,
     TrackingState,
     WriteMode,
@@ -78,7 +81,7 @@ TSQL = Dialect(
 )
 
 
-class SqlServer(SqlConnector, RowversionSource, ChangeTrackingSource, CaptureSource):
+class SqlServer(SqlConnector, RowversionSource, ChangeTrackingSource, CaptureSource, OneMomentSource, PressureSource):
     """A SQL Server database, through mssql-python or pyodbc as the profile says."""
 
     scheme = "sqlserver"
@@ -181,6 +184,29 @@ class SqlServer(SqlConnector, RowversionSource, ChangeTrackingSource, CaptureSou
             self.driver.autocommit(True)
         except Exception as error:
             raise self.translate(error, writing=True) from None
+
+    @contextmanager
+    def at_one_moment(self) -> Iterator[None]:
+        self._isolate(Isolation.SNAPSHOT)
+        self.driver.autocommit(False)
+        try:
+            yield
+        finally:
+            with suppress(Exception):  # A connection that broke has ended its transaction.
+                self.driver.connection.rollback()
+                self.driver.autocommit(True)
+
+    def pressure(self) -> Pressure:
+        store = "SELECT SUM(reserved_space_kb) / 1024 FROM sys.dm_tran_version_store_space_usage"
+        waiting = "SELECT COUNT(*) FROM sys.dm_exec_requests WHERE blocking_session_id > 0 AND database_id = DB_ID()"
+        found: list[int | None] = []
+        for sql in (store, waiting):
+            try:
+                value = self.fetch(Statement(sql))[0][0]
+            except ElError:  # VIEW SERVER STATE is not granted, or an older server.
+                value = None
+            found.append(None if value is None else int(str(value)))
+        return Pressure(*found)
 
     def min_active_rowversion(self) -> Value:
         found = self.fetch(Statement("SELECT CAST(MIN_ACTIVE_ROWVERSION() AS BINARY(8))"))[0][0]

@@ -1,0 +1,177 @@
+"""How gently a source is read: connections, rows a second, hours of rest, pressure; and which tables agree in time."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from datetime import time as day_time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from el.cli import main
+from el.connectors.base import Pressure
+from el.connectors.sqlserver import SqlServer
+from el.pace import Pace, Pause
+from el.slice import STEP
+from tests.engines import own_database
+from tests.shop import Workspace
+from tests.standins.sqlserver.process import StandInProcess
+from tests.tsql_shop import TsqlShop
+
+MINUTES = st.integers(0, 24 * 60 - 1).map(lambda n: day_time(n // 60, n % 60))
+
+
+@given(MINUTES, MINUTES, MINUTES)
+def test_a_pause_holds_from_its_begin_to_before_its_end_also_over_midnight(
+    begin: day_time, end: day_time, now: day_time
+) -> None:
+    if begin == end:
+        with pytest.raises(ValueError, match="never ends"):
+            Pause.parse(f"{begin:%H:%M}-{end:%H:%M}")
+        return
+    pause = Pause.parse(f"{begin:%H:%M}-{end:%H:%M}")
+    length = (end.hour - begin.hour) * 60 + end.minute - begin.minute
+    since = (now.hour - begin.hour) * 60 + now.minute - begin.minute
+    assert pause.holds(now) == (since % 1440 < length % 1440)
+    assert pause.holds(begin)
+    assert not pause.holds(end)
+
+
+def test_a_pace_waits_for_what_is_read_too_early_and_for_nothing_else() -> None:
+    slept: list[float] = []
+    pace = Pace(rows_per_second=100)
+    pace.keep(50, 0.1, slept.append)
+    pace.keep(50, 0.9, slept.append)
+    Pace().keep(10**9, 0, slept.append)
+    assert slept == [pytest.approx(0.4)]
+    assert pace.batch_rows(65_536) == 100
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("EL_TARGET", raising=False)
+    return Workspace(tmp_path).create()
+
+
+def limited(shop: Workspace, limits: str) -> None:
+    with open(shop.path / "el.yml", "a") as config:
+        config.write(f"source_limits: {limits}\n")
+
+
+def test_rows_a_second_are_kept_over_all_reads_together(shop: Workspace) -> None:
+    limited(shop, "{rows_per_second: 6000}")
+    begun = time.monotonic()
+    assert main(["run", "--progress", "none"]) == 0
+    assert time.monotonic() - begun > 2.5, "9,000 rows in a half share of 6,000 a second"
+
+
+def test_in_the_pause_nothing_is_read_and_a_run_after_it_takes_all(
+    shop: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begin, end = (datetime.now() + timedelta(minutes=minutes) for minutes in (-60, 60))
+    limited(shop, f'{{pause: "{begin:%H:%M}-{end:%H:%M}"}}')
+    assert main(["run", "--progress", "none"]) == 0
+    said = capsys.readouterr().out
+    assert said.count("paused") >= 3
+    assert "nothing new, 0 failed" in said
+    config = shop.path / "el.yml"
+    config.write_text(config.read_text().partition("source_limits")[0])
+    assert main(["run", "--progress", "none"]) == 0
+    assert "12,000 rows" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("limits", "says"),
+    [
+        ('{pause: "8-18"}', "'8-18' is not of the form 08:00-18:00"),
+        ('{pause: "08:00-08:00"}', "never ends"),
+        ("{connectons: 2}", "unknown key; did you mean connections?"),
+        ("{rows_per_second: 0}", "greater than or equal to 1"),
+    ],
+)
+def test_a_limit_that_is_none_is_one_line(
+    shop: Workspace, capsys: pytest.CaptureFixture[str], limits: str, says: str
+) -> None:
+    limited(shop, limits)
+    assert main(["run"]) == 2
+    assert says in capsys.readouterr().err
+
+
+@pytest.fixture
+def tsql(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    sqlserver_standin: StandInProcess,
+) -> Iterator[TsqlShop]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("EL_TARGET", raising=False)
+    with own_database(sqlserver_standin.output()) as output:
+        yield TsqlShop(tmp_path, output, capsys).create(
+            '  - {name: "dbo.*"}',
+            "ALTER DATABASE CURRENT SET ALLOW_SNAPSHOT_ISOLATION ON",
+            "CREATE TABLE dbo.t (id INT NOT NULL PRIMARY KEY)",
+            "CREATE TABLE dbo.u (id INT NOT NULL PRIMARY KEY)",
+            "INSERT INTO dbo.t VALUES (1)",
+            "INSERT INTO dbo.u VALUES (1)",
+        )
+
+
+def after_the_first_table(tsql: TsqlShop) -> None:
+    """Once one table is read, write into both."""
+    done: list[bool] = []
+
+    def between(event: str, arguments: tuple[object, ...]) -> None:
+        if event == STEP and arguments[0] == "slice finished" and not done:
+            done.append(True)
+            tsql.sql("INSERT INTO dbo.t VALUES (2)", "INSERT INTO dbo.u VALUES (2)")
+
+    sys.addaudithook(between)
+    tsql.el()
+    assert done
+
+
+def both(tsql: TsqlShop) -> list[list[tuple[int]]]:
+    return [tsql.complete(name, "id") for name in ("t", "u")]
+
+
+@pytest.mark.parametrize("defaults", ["{workers: 1, retries: 0}", "{workers: 2, retries: 0, consistent: run}"])
+def test_with_one_worker_or_where_asked_for_all_tables_are_of_one_point_in_time(tsql: TsqlShop, defaults: str) -> None:
+    tsql.tables('  - {name: "dbo.*"}', defaults)
+    assert main(["plan"]) == 0
+    assert "consistency: 2 tables are read from one point in time\n" in tsql.capsys.readouterr().out
+    after_the_first_table(tsql)
+    assert both(tsql) == [[(1,)], [(1,)]]
+    tsql.el()
+    assert [sorted(set(rows)) for rows in both(tsql)] == [[(1,), (2,)], [(1,), (2,)]]
+
+
+def test_with_several_workers_each_table_is_of_a_moment_of_its_own_and_the_plan_says_so(tsql: TsqlShop) -> None:
+    assert main(["plan"]) == 0
+    said = tsql.capsys.readouterr().out
+    assert "consistency: each table is read from one point in time of its own" in said
+
+
+def test_a_version_store_beyond_the_limit_stops_the_run_before_it_reads(
+    tsql: TsqlShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open(tsql.path / "el.yml", "a") as config:
+        config.write("source_limits: {version_store_mb: 1000}\n")
+    monkeypatch.setattr(SqlServer, "pressure", lambda source: Pressure(version_store_mb=2000, blocked=3))
+    assert "version store of the source is 2,000 MB" in tsql.el(code=1)[""]["e"]
+    monkeypatch.setattr(SqlServer, "pressure", lambda source: Pressure(version_store_mb=900, blocked=3))
+    assert main(["plan"]) == 0
+    assert "3 sessions of the source wait for a lock of another one" in tsql.capsys.readouterr().out
+
+
+def test_the_pressure_of_a_server_is_looked_at_as_far_as_the_login_may(tsql: TsqlShop) -> None:
+    with tsql.server() as server:
+        found = server.pressure()
+    assert found.blocked in (0, None)
+    assert found.version_store_mb is None or found.version_store_mb >= 0
