@@ -176,7 +176,8 @@ def check(destination: Destination, folder: Path, expected: Any, *stops: tuple[s
     with destination.copy(folder) as copy:
         for number, stop in enumerate(stops):
             # A run that recovers has fewer steps than the first one, and may end before it comes to this one.
-            assert copy.run(stop_at=stop) in ((-9,) if number == 0 else (-9, 0))
+            ended = copy.run(stop_at=stop)
+            assert ended in ((-9,) if number == 0 else (-9, 0)), (stop, (copy.path / "output.log").read_text()[-2000:])
         assert copy.run() == 0, (copy.path / "output.log").read_text()[-2000:]
         assert copy.raw() == expected
     shutil.rmtree(folder / "case")
