@@ -29,6 +29,7 @@ from el.load import load, load_ids_for, loader
 from el.lock import StillOurs, this_process
 from el.plan import Plan, make_plan
 from el.report import Reporter, RunReport, TableReport
+from el.retry import retrying
 from el.selection import choose_tables, raw_names
 from el.slice import STEP
 from el.strategies.window import Kind
@@ -136,15 +137,18 @@ def _run(job: Job, reporter: Reporter, executor: Executor | None, stack: ExitSta
     locks: list[StillOurs] = []
 
     def finish(warehouse: Warehouse, schemas: list[str]) -> None:
-        holder = this_process(job.run_id)
-        locks.append(stack.enter_context(warehouse.locked(schemas, holder, job.config.defaults.lock_lease)))
-        sys.audit(STEP, "locked")
+        if not locks:
+            holder = this_process(job.run_id)
+            locks.append(stack.enter_context(warehouse.locked(schemas, holder, job.config.defaults.lock_lease)))
+            sys.audit(STEP, "locked")
         for schema in schemas:
             finished.extend(loader(job, warehouse, schema).finish_pending())
 
     with ThreadPoolExecutor(1) as background:
         opening = background.submit(warehouse_of, job)
-        plan = plan_job(job, opening, finish)
+        for attempt in retrying(job.config.defaults.retries):
+            with attempt:
+                plan = plan_job(job, opening, finish)
     warehouse = opening.result()
     sys.audit(STEP, "planned")
     reporter.planned(plan)

@@ -20,17 +20,17 @@ from threading import Event
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import tenacity
 
 from el.clock import clock_text
 from el.columns import ClockColumns
 from el.connectors.base import Connector
 from el.connectors.registry import open_connector
 from el.connectors.request import OP_READ, ColumnRead, ReadRequest
-from el.errors import ElError, RowRefused
+from el.errors import ElError, LoadError, RowRefused
 from el.limits import Limits, maybe_replaced, refuse_misfits, refuse_surrogates
 from el.pace import Pace
 from el.profiles import Output
+from el.retry import retrying
 from el.strategies.position import sortable
 
 # Raised by `sys.audit` at each step of a run, with the step's name: whoever traces a run, or stops one at a given
@@ -133,14 +133,7 @@ class Slice:
         self.pace.begin(self.table)
         if source is not None:
             return self._settled(progress, cancelled, 1, source)
-        attempts = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(self.retries + 1),
-            wait=tenacity.wait_exponential_jitter(initial=0.5, max=30),
-            retry=tenacity.retry_if_exception(lambda error: isinstance(error, ElError) and error.retryable),
-            sleep=cancelled.wait if cancelled is not None else tenacity.nap.sleep,  # type: ignore[arg-type]
-            reraise=True,
-        )
-        for attempt in attempts:
+        for attempt in retrying(self.retries, sleep=cancelled.wait if cancelled is not None else time.sleep):
             with attempt:
                 return self._settled(progress, cancelled, attempt.retry_state.attempt_number)
         raise AssertionError("unreachable")
@@ -197,11 +190,14 @@ class Slice:
                 writing.result()
             files = landing.close()
             sys.audit(STEP, "slice finished")
-        except BaseException:
+        except BaseException as error:
             writer.shutdown(wait=True)
             landing.discard()
             if progress is not None:
                 progress(self.table, -rows, -size)
+            if isinstance(error, OSError):
+                why = error.strerror or str(error)
+                raise LoadError(f"{self.table}: cannot write landing files in {self.directory}: {why}") from None
             raise
         finally:
             writer.shutdown(wait=True)

@@ -78,6 +78,14 @@ class TsqlShop:
             "(SELECT load_id FROM shop_dbo._dlt_loads WHERE status = 0) ORDER BY _dlt_load_id, _el_position"
         )
 
+    def complete_counts(self, table: str) -> tuple[int, int]:
+        """Rows of complete loads of a raw table: all, and those of the last load."""
+        found = self.raw(
+            f"SELECT count(*), count(*) FILTER (_dlt_load_id = (SELECT max(_dlt_load_id) FROM shop_dbo.{table})) "
+            f"FROM shop_dbo.{table} WHERE _dlt_load_id IN (SELECT load_id FROM shop_dbo._dlt_loads WHERE status = 0)"
+        )
+        return found[0][0], found[0][1]
+
     def state(self, table: str, key: str, columns: str) -> list[tuple[Any, ...]]:
         """Current state from raw: since the last complete snapshot, the last row of each key, deletes dropped."""
         complete = "SELECT load_id FROM shop_dbo._dlt_loads WHERE status = 0"

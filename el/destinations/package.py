@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import dlt
-import tenacity
 from dlt.common.libs.pyarrow import py_arrow_to_table_schema_columns
 from dlt.common.storages.load_package import ParsedLoadJobFileName
 from dlt.extract import storage as extract_storage
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from el.destinations.base import Warehouse
-from el.errors import ElError, LoadError
+from el.errors import LoadError
+from el.retry import retrying
 from el.slice import STEP, LandedTable
 
 
@@ -109,13 +109,7 @@ class Loader:
             pipeline.normalize()
         sys.audit(STEP, "package normalized")
         load_ids = list(pipeline.list_normalized_load_packages())
-        attempts = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(self._retries + 1),
-            wait=tenacity.wait_exponential_jitter(initial=1, max=30),
-            retry=tenacity.retry_if_exception(lambda error: isinstance(error, ElError) and error.retryable),
-            reraise=True,
-        )
-        for attempt in attempts:
+        for attempt in retrying(self._retries, initial=1):
             with attempt:
                 for load_id in list(pipeline.list_normalized_load_packages()):
                     self._rewind(pipeline, load_id)
