@@ -88,10 +88,10 @@ class TsqlShop:
 
     def state(self, table: str, key: str, columns: str) -> list[tuple[Any, ...]]:
         """Current state from raw: since the last complete snapshot, the last row of each key, deletes dropped."""
-        complete = "SELECT load_id FROM shop_dbo._dlt_loads WHERE status = 0"
+        complete, name = "SELECT load_id FROM shop_dbo._dlt_loads WHERE status = 0", table.strip('"')
         return self.raw(
             f"SELECT {columns} FROM (SELECT * FROM shop_dbo.{table} WHERE _dlt_load_id IN ({complete}) AND "
-            f"_dlt_load_id >= (SELECT max(_dlt_load_id) FROM shop_dbo._el_ledger WHERE table_name = '{table}' AND "
+            f"_dlt_load_id >= (SELECT max(_dlt_load_id) FROM shop_dbo._el_ledger WHERE table_name = '{name}' AND "
             f"kind = 'snapshot' AND _dlt_load_id IN ({complete})) QUALIFY row_number() OVER (PARTITION BY {key} "
             "ORDER BY _dlt_load_id DESC, _el_position DESC NULLS LAST) = 1) WHERE _el_op <> 'D' ORDER BY ALL"
         )
