@@ -26,6 +26,7 @@ from el.limits import SNOWFLAKE, Limits, maybe_replaced, outside_calendar, refus
 from el.profiles import Output
 from el.slice import Slice
 from tests.shop import EL_YML, Workspace
+from tests.tsql_shop import TsqlShop
 
 MB = 1024 * 1024
 
@@ -229,3 +230,25 @@ def test_an_unpaired_surrogate_is_refused_by_its_key_and_leaves_no_file(
     with pytest.raises(RowRefused, match=r"main\.t\.b: the row with id = 9 has a surrogate without its other half"):
         read_texts([*whole, (9, b"", broken)])
     assert list(tmp_path.glob("*.parquet")) == []
+
+
+def test_half_a_surrogate_pair_in_sql_server_fails_its_table_by_key_and_ufffd_of_its_own_arrives(
+    sqlserver: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shop = TsqlShop(tmp_path, sqlserver, capsys).create('  - {name: "dbo.*"}')
+    if shop.rows("SELECT CAST(N'A' AS VARBINARY(4))") != [(b"A\x00",)]:
+        pytest.skip("this engine's text is not UTF-16: it holds no half of a surrogate pair")
+    shop.sql(
+        "CREATE TABLE dbo.whole (id INT PRIMARY KEY, v NVARCHAR(20))",
+        "INSERT INTO dbo.whole VALUES (1, CAST(0x6100FDFF AS NVARCHAR(20))), (2, CAST(0x3DD800DE AS NVARCHAR(20)))",
+        "CREATE TABLE dbo.half (id INT PRIMARY KEY, v NVARCHAR(20))",
+        "INSERT INTO dbo.half VALUES (1, N'fine'), (2, CAST(0x61003DD8 AS NVARCHAR(20)))",
+    )
+    code, found = reports(capsys)
+    assert code == 1
+    assert "dbo.half.v: the row with id = 2 has a surrogate without its other half" in found["dbo.half"]["error"]
+    assert found["dbo.whole"]["status"] == "loaded"
+    with duckdb.connect("warehouse.duckdb") as warehouse:
+        rows = warehouse.execute("SELECT id, v FROM shop_dbo.whole ORDER BY id").fetchall()
+    assert rows == [(1, "a\ufffd"), (2, "\U0001f600")]

@@ -1,0 +1,203 @@
+"""A SQL Server whose columns change between runs, into DuckDB; and a source that changes, into Snowflake's stand-in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import yaml
+
+from el.cli import main
+from el.connectors.query import Statement
+from el.connectors.registry import open_connector
+from el.connectors.sql import SqlConnector
+from tests.standins.snowflake import SnowflakeStandIn
+from tests.tsql_shop import TsqlShop
+
+TABLES = "  - {name: dbo.orders, cursor: at}"
+START = (
+    "CREATE TABLE dbo.orders (id INT NOT NULL PRIMARY KEY, amount DECIMAL(10,2), note VARCHAR(10), at DATETIME2(3))",
+    "INSERT INTO dbo.orders VALUES (1, 1.25, 'one', '2024-01-01'), (2, 2.50, 'two', '2024-01-02')",
+)
+
+
+@pytest.fixture
+def shop(
+    sqlserver: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> TsqlShop:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("EL_TARGET", raising=False)
+    return TsqlShop(tmp_path, sqlserver, capsys).create(TABLES, *START)
+
+
+def run(shop: TsqlShop, code: int = 0) -> dict[str, Any]:
+    assert main(["run", "--json"]) == code
+    return dict(json.loads(shop.capsys.readouterr().out)["tables"][0])
+
+
+def notes(report: dict[str, Any]) -> str:
+    return "; ".join(report["notes"])
+
+
+def raw(shop: TsqlShop, sql: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(shop.path / "warehouse.duckdb")) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def test_a_renamed_column_goes_on_in_its_raw_column_over_three_runs(shop: TsqlShop) -> None:
+    run(shop)
+    shop.sql(
+        "EXEC sp_rename 'dbo.orders.note', 'remark', 'COLUMN'",
+        "INSERT INTO dbo.orders VALUES (3, 3, 'three', '2024-02-01')",
+    )
+    second = run(shop)
+    assert (second["status"], second["kind"]) == ("loaded", "delta")
+    assert "note is now called remark: it goes on in raw's column note" in notes(second)
+    shop.sql("INSERT INTO dbo.orders VALUES (4, 4, 'four', '2024-03-01')")
+    third = run(shop)
+    assert "remark" not in notes(third)
+    assert raw(shop, "SELECT DISTINCT id, note FROM shop_dbo.orders ORDER BY id") == [
+        (1, "one"),
+        (2, "two"),
+        (3, "three"),
+        (4, "four"),
+    ]
+    said = "SELECT comment FROM duckdb_columns() WHERE table_name = 'orders' AND column_name = 'note'"
+    assert raw(shop, said) == [("remark varchar(10)",)]
+
+
+def test_new_wider_and_dropped_columns_are_followed_over_three_runs(shop: TsqlShop) -> None:
+    run(shop)
+    shop.sql(
+        "ALTER TABLE dbo.orders ALTER COLUMN amount DECIMAL(18,4)",
+        "ALTER TABLE dbo.orders ALTER COLUMN note VARCHAR(50)",
+        "ALTER TABLE dbo.orders ADD channel NVARCHAR(10) NULL",
+        "INSERT INTO dbo.orders (id, amount, note, at, channel) "
+        "VALUES (3, 12345678901234.5678, 'longer than ten letters', '2024-02-01', N'web')",
+    )
+    second = run(shop)
+    said = notes(second)
+    assert "amount changed from decimal(10,2) to decimal(18,4)" in said
+    assert "note changed from varchar(10) to varchar(50)" in said
+    assert "new column channel (nvarchar(10))" in said
+    shop.sql(
+        "ALTER TABLE dbo.orders DROP COLUMN note",
+        "INSERT INTO dbo.orders (id, amount, at, channel) VALUES (4, 0.0001, '2024-03-01', N'shop')",
+    )
+    assert "note is no longer in the source: raw keeps the column note and gets NULL" in notes(run(shop))
+    found = raw(shop, "SELECT DISTINCT id, CAST(amount AS VARCHAR), note, channel FROM shop_dbo.orders ORDER BY ALL")
+    assert [row for row in found if row[0] > 2] == [
+        (3, "12345678901234.5678", "longer than ten letters", "web"),
+        (4, "0.0001", None, "shop"),
+    ]
+    assert (1, "1.2500", "one", None) in found
+
+
+def test_a_narrowed_decimal_stops_and_its_cast_goes_on(shop: TsqlShop) -> None:
+    run(shop)
+    shop.sql(
+        "ALTER TABLE dbo.orders ALTER COLUMN amount DECIMAL(10,1)",
+        "INSERT INTO dbo.orders VALUES (3, 3.5, 'three', '2024-02-01')",
+    )
+    second = run(shop, 1)
+    assert second["error"].startswith("dbo.orders: amount changed from decimal(10,2) to decimal(10,1): raw's column")
+    shop.tables("  - {name: dbo.orders, cursor: at, columns: {amount: {cast: 'decimal(10,2)'}}}")
+    assert run(shop)["status"] == "loaded"
+    assert raw(shop, "SELECT DISTINCT CAST(amount AS VARCHAR) FROM shop_dbo.orders WHERE id = 3") == [("3.50",)]
+
+
+# -- the same into Snowflake -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def into_snowflake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqlConnector]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("EL_TARGET", raising=False)
+    with SnowflakeStandIn() as standin:
+        profiles = {
+            "shop": {"target": "t", "outputs": {"t": {"type": "duckdb", "path": "shop.duckdb", "read_only": True}}},
+            "warehouse": {"target": "t", "outputs": {"t": standin.dbt_output()}},
+        }
+        Path("profiles.yml").write_text(yaml.safe_dump(profiles))
+        Path("el.yml").write_text(
+            "version: 1\nsource: shop\ndestination: warehouse\ndefaults: {workers: 1, retries: 0}\n"
+            "tables: [{name: main.t, cursor: changed_at}]\n"
+        )
+        connector = open_connector(standin.dbt_output())
+        assert isinstance(connector, SqlConnector)
+        yield connector
+
+
+def source(sql: str) -> None:
+    with duckdb.connect("shop.duckdb") as connection:
+        connection.execute(sql)
+
+
+def asked(connector: SqlConnector, sql: str) -> list[tuple[object, ...]]:
+    with connector:
+        return connector.fetch(Statement(sql))
+
+
+def test_raw_columns_are_widened_in_snowflake_and_keep_their_values_and_comments(
+    into_snowflake: SqlConnector, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, whole INTEGER, same DECIMAL(10,2), finer DECIMAL(10,2), day DATE, "
+        "moment TIMESTAMP, changed_at TIMESTAMP);"
+        "INSERT INTO t VALUES (1, 2147483647, 1.25, -99999999.99, '0001-01-01', '2024-02-29 12:00:00.000001', "
+        "'2024-01-01')"
+    )
+    assert main(["run", "--json"]) == 0
+    source(
+        "ALTER TABLE t ALTER same TYPE DECIMAL(18,2); ALTER TABLE t ALTER finer TYPE DECIMAL(18,4);"
+        "ALTER TABLE t ALTER whole TYPE BIGINT; ALTER TABLE t ALTER day TYPE TIMESTAMP;"
+        "ALTER TABLE t ALTER moment TYPE TIMESTAMP_NS;"
+        "INSERT INTO t VALUES (2, 9223372036854775807, 1234567890123456.78, 12345678901234.5678, "
+        "'9999-12-31 23:59:59.999999', '2024-02-29 12:00:00.123456789', '2024-02-01')"
+    )
+    capsys.readouterr()
+    assert main(["run", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["tables"][0]["kind"] == "delta"
+    source("INSERT INTO t VALUES (3, 1, 1, 1, NULL, NULL, '2024-03-01')")
+    assert main(["run", "--json"]) == 0
+    assert " changed from " not in capsys.readouterr().out
+    rows = asked(
+        into_snowflake,
+        "SELECT id, whole, TO_VARCHAR(same), TO_VARCHAR(finer), day, RTRIM(moment, '0') FROM shop_main.t ORDER BY id",
+    )
+    assert rows == [
+        (1, 2147483647, "1.25", "-99999999.9900", datetime(1, 1, 1), "2024-02-29 12:00:00.000001"),
+        (
+            2,
+            9223372036854775807,
+            "1234567890123456.78",
+            "12345678901234.5678",
+            datetime(9999, 12, 31, 23, 59, 59, 999999),
+            "2024-02-29 12:00:00.123456789",
+        ),
+        (3, 1, "1.00", "1.0000", None, None),
+    ]
+    types = asked(
+        into_snowflake,
+        "SELECT column_name, data_type, numeric_precision, numeric_scale FROM information_schema.columns "
+        "WHERE table_schema = 'SHOP_MAIN' AND table_name = 'T' AND column_name IN ('SAME', 'FINER', 'DAY', 'MOMENT')",
+    )
+    assert sorted((str(row[0]), str(row[1]), row[2], row[3]) for row in types) == [
+        ("DAY", "TIMESTAMP_NTZ", None, None),
+        ("FINER", "NUMBER", 18, 4),
+        ("MOMENT", "TEXT", None, None),
+        ("SAME", "NUMBER", 18, 2),
+    ]
+    comments = asked(
+        into_snowflake,
+        "SELECT column_name, comment FROM information_schema.columns "
+        "WHERE table_schema = 'SHOP_MAIN' AND table_name = 'T' AND column_name = 'FINER'",
+    )
+    assert comments == [("FINER", "finer decimal(18,4)")]
+    kept = asked(into_snowflake, "SELECT COUNT(*) FROM shop_main._el_columns WHERE table_name = 't'")
+    assert kept == [(14,)]
