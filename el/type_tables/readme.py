@@ -11,6 +11,11 @@ from pathlib import Path
 
 from el.types import render_markdown
 
+# What has no row of its own: it is decided by what it is made of, or refused.
+BESIDE = """
+Alias types travel as their base type, computed columns as the type of what they compute. CLR types of your own are
+refused: `cast: varbinary(max)` carries their bytes, `cast: nvarchar(max)` what their ToString() gives.
+"""
 BEGIN, END = "<!-- types:begin -->", "<!-- types:end -->"
 
 
@@ -20,7 +25,7 @@ def rendered(page: str) -> str:
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"the page has no {BEGIN} and {END}")
-    return f"{before}{begin}\n{render_markdown()}{end}{after}"
+    return f"{before}{begin}\n{render_markdown()}{BESIDE}{end}{after}"
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,0 +1,105 @@
+"""Names and types of a whole run: collisions before anything moves, what is lost said in the plan, unknown types."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from el.cli import main
+from tests.shop import EL_YML, Workspace
+from tests.tsql_shop import TsqlShop
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("EL_TARGET", raising=False)
+    return Workspace(tmp_path).create()
+
+
+def settings(text: str) -> None:
+    Path("el.yml").write_text(EL_YML + text)
+
+
+def test_two_tables_for_one_name_are_refused_before_anything_moves_and_a_rename_solves_it(
+    shop: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.source('CREATE TABLE sales."Order Items" AS SELECT 1 AS a; CREATE TABLE sales."OrderItems" AS SELECT 2 AS a')
+    assert main(["run"]) == 2
+    said = capsys.readouterr().err
+    assert "'Order Items'" in said
+    assert "'OrderItems'" in said
+    assert "rename" in said
+    assert not Path("warehouse.duckdb").exists() or "shop_sales" not in [
+        row[0] for row in shop.warehouse("SELECT schema_name FROM duckdb_schemas()")
+    ]
+    settings('  - {name: "sales.Order Items", rename: order_items_old}\n')
+    assert main(["run", "--json"]) == 0
+    assert shop.warehouse("SELECT a FROM shop_sales.order_items_old") == [(1,)]
+    assert shop.warehouse("SELECT a FROM shop_sales.order_items") == [(2,)]
+
+
+def test_two_columns_for_one_name_are_refused_before_anything_moves_and_a_rename_solves_it(
+    shop: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.source('CREATE TABLE sales.fees AS SELECT 1 AS "Net Price", 2 AS "NetPrice"')
+    assert main(["run"]) == 2
+    said = capsys.readouterr().err
+    assert "sales.fees: 'Net Price' and 'NetPrice' would both be named 'net_price'" in said
+    settings("  - {name: sales.fees, columns: {NetPrice: {rename: net_price_2}}}\n")
+    assert main(["run", "--json"]) == 0
+    assert shop.warehouse("SELECT net_price, net_price_2 FROM shop_sales.fees") == [(1, 2)]
+
+
+def test_lossy_is_asked_for_by_column_table_or_run_and_the_plan_says_what_is_lost(
+    shop: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.source("CREATE TABLE sales.ticks AS SELECT TIMESTAMP_NS '2024-01-01 00:00:00.123456789' AS a, 1 AS b")
+    lost = "a: the seventh to ninth digits of the second"
+    assert main(["plan"]) == 0
+    assert lost not in capsys.readouterr().out
+    by_column = EL_YML + "  - {name: sales.ticks, columns: {a: {lossy: true}}}\n"
+    by_table = EL_YML + "  - {name: sales.ticks, types: lossy}\n"
+    by_run = EL_YML.replace("retries: 0", "retries: 0, types: lossy")
+    for text in (by_column, by_table, by_run):
+        Path("el.yml").write_text(text)
+        assert main(["plan"]) == 0
+        assert lost in capsys.readouterr().out
+
+
+def test_an_unknown_type_stops_the_plan_with_its_column_and_the_two_ways_out(
+    shop: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.source("CREATE TABLE sales.lists AS SELECT [1, 2] AS numbers, 1 AS id")
+    assert main(["run"]) == 2
+    said = capsys.readouterr().err
+    assert "sales.lists.numbers: type integer[] cannot be carried" in said
+    assert "give the column a cast to a type that el knows, or exclude it" in said
+    for way_out in ("cast: varchar", "exclude: true"):
+        settings(f"  - {{name: sales.lists, columns: {{numbers: {{{way_out}}}}}}}\n")
+        assert main(["run", "--json", "--full-refresh"]) == 0
+    assert shop.warehouse("SELECT DISTINCT numbers, id FROM shop_sales.lists WHERE numbers IS NOT NULL") == [
+        ("[1, 2]", 1)
+    ]
+
+
+def test_alias_types_travel_as_their_base_and_computed_columns_as_what_they_compute(
+    sqlserver: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    TsqlShop(tmp_path, sqlserver, capsys).create(
+        '  - {name: "dbo.*"}',
+        "CREATE TYPE dbo.PersonName FROM NVARCHAR(50) NOT NULL",
+        "CREATE TABLE dbo.people (id INT PRIMARY KEY, name dbo.PersonName, born DATE, "
+        "net DECIMAL(10,2), gross AS CAST(net * 2 AS DECIMAL(12,2)))",
+        "INSERT INTO dbo.people (id, name, born, net) VALUES (1, N'Zoë', '1999-12-31', 10.25)",
+    )
+    assert main(["run", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == 1
+    with duckdb.connect("warehouse.duckdb") as warehouse:
+        found = warehouse.execute("SELECT name, CAST(gross AS VARCHAR) FROM shop_dbo.people").fetchall()
+    assert found == [("Zoë", "20.50")]
