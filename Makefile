@@ -14,13 +14,14 @@ export RUNTIME__DLTHUB_TELEMETRY := false
 LIBRARIES := libltdl.so.7 libodbc.so.2
 DEBIAN := libltdl7 unixodbc tdsodbc
 
-.PHONY: help setup system demo test check format soak bench clean
+.PHONY: help setup system demo test check format soak mutants bench clean
 
 help:
 	@echo "make demo    set up, load the sample shop twice, build the schema tables, say where to look"
 	@echo "make test    set up, run all tests"
 	@echo "make check   ruff, mypy --strict, sqlfluff, and all tests"
 	@echo "make soak    the long random tests: kills, histories"
+	@echo "make mutants show that tests notice defects put into the SQL Server connector on purpose"
 	@echo "make bench   how fast it is on this machine, as ratios"
 	@echo "make clean   remove what these made"
 
@@ -63,6 +64,9 @@ check: setup system
 
 soak: setup system
 	$(BIN)/python -m pytest --quiet -m soak
+
+mutants: setup system
+	@$(BIN)/python -m tests.mutation_check
 
 format: setup
 	$(BIN)/ruff check --fix .
