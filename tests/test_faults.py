@@ -119,6 +119,7 @@ def test_what_fails_each_time_is_given_up_after_the_bound_and_says_how_often_it_
     begun = time.monotonic()
     said = str(shop.el(code=1))
     assert "deadlock" in said.lower()
+    assert "(tried 2 times)" in said
     assert time.monotonic() - begun < 30
     server.faults.clear()
     assert shop.el()["dbo.u"]["rows"] == 1

@@ -167,7 +167,8 @@ def undisturbed(
     for kind, destination in prepared.items():
         with destination.copy(tmp_path_factory.mktemp(f"steps-{kind}")) as copy:
             assert copy.run(stop_at=("planned", 1)) == -9
-            steps = Workspace(copy.path).steps()
+            # A folder that is named after its load has another name in every run.
+            steps = [step for step in Workspace(copy.path).steps() if not any(c.isdigit() for c in step[0])]
             found[kind] = (copy.raw(), steps)
     return found
 
