@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +27,7 @@ from el.limits import SNOWFLAKE, Limits, maybe_replaced, outside_calendar, refus
 from el.profiles import Output
 from el.slice import Slice
 from tests.shop import EL_YML, Workspace
+from tests.standins.snowflake import SnowflakeStandIn
 from tests.tsql_shop import TsqlShop
 
 MB = 1024 * 1024
@@ -58,6 +60,20 @@ def test_a_text_that_is_too_long_fails_its_table_by_key_and_leaves_the_others(
     )
     assert found["sales.lines"]["status"] == "loaded"
     assert shop.warehouse("SELECT count(*) FROM information_schema.tables WHERE table_name = 'orders'") == [(0,)]
+
+
+def test_a_text_over_16_mb_is_refused_before_snowflake_sees_it(
+    shop: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.source(f"UPDATE sales.orders SET note = repeat('x', {16 * MB + 1}) WHERE id = 77")
+    with SnowflakeStandIn() as standin:
+        profiles = yaml.safe_load(Path("profiles.yml").read_text())
+        profiles["warehouse"]["outputs"]["local"] = standin.dbt_output()
+        Path("profiles.yml").write_text(yaml.safe_dump(profiles))
+        code, found = reports(capsys)
+        assert code == 1
+        assert "sales.orders.note: the row with id = 77 has up to 16,777,217 bytes" in found["sales.orders"]["error"]
+        assert found["sales.lines"]["status"] == "loaded"
 
 
 def test_a_duckdb_warehouse_takes_any_length(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -170,11 +170,14 @@ def edges(server: dict[str, Any]) -> Iterator[Values]:
         yield fill(output, {f"t{number:02d}": (kind, kind.edges) for number, kind in enumerate(KINDS)})
 
 
-@pytest.fixture(scope="module", params=["duckdb", "snowflake"])
+@pytest.fixture(scope="module", params=["duckdb", "snowflake", "duckdb by pyodbc"])
 def moved(
     request: pytest.FixtureRequest, edges: Values, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, dict[int, Any]]:
     folder = tmp_path_factory.mktemp("values")
+    if request.param == "duckdb by pyodbc":
+        by_rows = replace(edges, output={**edges.output, "reader": "pyodbc"})
+        return move(by_rows, {"type": "duckdb", "path": "warehouse.duckdb"}, folder, "raw_edges")
     if request.param == "duckdb":
         return move(edges, {"type": "duckdb", "path": "warehouse.duckdb"}, folder, "raw_edges")
     with SnowflakeStandIn() as standin:
