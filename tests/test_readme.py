@@ -1,0 +1,75 @@
+"""README names every command, every flag and every setting, and each guarantee names a test that is there."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from el import config
+from el.cli import _parser
+from el.connectors.duckdb import DuckDbConfig
+from el.connectors.snowflake_config import SnowflakeConfig
+from el.connectors.sqlserver_config import SqlServerConfig
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def models() -> Iterator[type[BaseModel]]:
+    for found in vars(config).values():
+        if isinstance(found, type) and issubclass(found, config.Strict) and found is not config.Strict:
+            yield found
+
+
+def settings() -> list[tuple[str, str]]:
+    own = [
+        (model.__name__, field.alias or name)
+        for model in models()
+        for name, field in model.model_fields.items()
+        if name != "path"
+    ]
+    connections = [
+        (model.__name__, field.alias or name)
+        for model in (SqlServerConfig, SnowflakeConfig, DuckDbConfig)
+        for name, field in model.model_fields.items()
+    ]
+    return [*own, *connections]
+
+
+def commands() -> list[tuple[str, str]]:
+    found = []
+    for action in _parser()._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, command in action.choices.items():
+                found.append((name, ""))
+                found += [(name, flag) for item in command._actions for flag in item.option_strings if flag[:2] == "--"]
+    return [(name, flag) for name, flag in found if flag not in ("--help", "--traceback")]
+
+
+@pytest.mark.parametrize(("model", "setting"), settings(), ids=lambda value: str(value))
+def test_readme_tells_of_every_setting(model: str, setting: str) -> None:
+    assert re.search(rf"`(\w+\.)?{re.escape(setting)}\b[^`]*`", README), f"{model}.{setting} is not in README.md"
+
+
+@pytest.mark.parametrize(("command", "flag"), commands(), ids=lambda value: str(value))
+def test_readme_tells_of_every_command_and_flag(command: str, flag: str) -> None:
+    assert f"`{flag}" in README if flag else f"`{command}" in README, f"{command} {flag} is not in README.md"
+
+
+def test_every_test_that_readme_names_is_there() -> None:
+    tests = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    named = set(re.findall(r"::(test_\w+)", README))
+    missing = sorted(name for name in named if f"def {name}(" not in tests)
+    assert named
+    assert not missing
+
+
+def test_no_path_of_a_machine_stands_in_what_people_read() -> None:
+    for name in ("README.md", "DECISIONS.md", "CHANGELOG.md"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        assert not re.search(r"/(home|root|work|opt|tmp)/", text), name
