@@ -36,10 +36,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             continue
         test = item.originalname  # type: ignore[attr-defined]
         for place in (test, item.name):
-            if place in facts.never:
-                item.add_marker(pytest.mark.skip(reason=f"never: {facts.never[place]}"))
-            if place in facts.gaps:
-                item.add_marker(pytest.mark.xfail(reason=facts.gaps[place], strict=True))
+            if reason := facts.never.get(place) or facts.gaps.get(place):
+                item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
     # All tests of one connector follow each other, so that its server is started once.
     order = {facts.name: number for number, facts in enumerate(ALL)}
 

@@ -1,7 +1,7 @@
 """What the suite must know of a connector: one frozen value each. `ALL` is who takes part.
 
-What a connector does not have is `never`, with the reason; what an engine does otherwise than its connector promises
-is a gap, with the reason: the test then runs and must fail, so that a gap that closes is noticed.
+What a connector's database does not have is `never`; what an engine, or its stand-in, does otherwise than the connector
+promises is a gap. Each has its reason, and its test runs and must fail, so that what closes is noticed.
 """
 
 from __future__ import annotations
@@ -95,6 +95,7 @@ TEXTS = (
 SHORT = tuple(text for text in TEXTS if len(text) < 100)
 INT64 = (-(2**63), -1, 0, 1, 2**63 - 1)
 FLOATS = (0.0, -0.0, 1.7976931348623157e308, -1.7976931348623157e308, 2.2250738585072014e-308, 0.1, 1 / 3)
+SINGLES = (0.0, -0.0, 3.4028234663852886e38, -3.4028234663852886e38, 1.1754943508222875e-38, 0.5)
 NOT_NUMBERS = (float("nan"), float("inf"), float("-inf"))
 DAYS = (date(1, 1, 1), date(1582, 10, 15), date(1970, 1, 1), date(2024, 2, 29), date(9999, 12, 31))
 MOMENTS = (datetime(1, 1, 1), datetime(1969, 12, 31, 23, 59, 59, 999999), datetime(9999, 12, 31, 23, 59, 59, 999999))
@@ -140,9 +141,13 @@ DUCKDB = Facts(
         Held("SMALLINT", pa.int16(), (-(2**15), 0, 2**15 - 1)),
         Held("INTEGER", pa.int32(), (-(2**31), 0, 2**31 - 1)),
         Held("BIGINT", pa.int64(), INT64),
+        Held("TINYINT", pa.int8(), (-128, 0, 127)),
+        Held("UBIGINT", pa.uint64(), (0, 2**64 - 1)),
+        Held("FLOAT", pa.float64(), SINGLES + NOT_NUMBERS),
         Held("DOUBLE", pa.float64(), FLOATS + NOT_NUMBERS),
         Held("VARCHAR", pa.string(), (*TEXTS, "a\x00b")),
         Held("BLOB", pa.binary(), BYTES),
+        Held("UUID", pa.string(), ("6f9619ff-8b86-d011-b42d-00c04fc964ff",)),
         Held("TIME", pa.time64("us"), TIMES),
         Held("TIMESTAMP", pa.timestamp("us"), MOMENTS),
         Held("TIMESTAMP WITH TIME ZONE", pa.timestamp("us", "UTC"), INSTANTS),
@@ -162,6 +167,7 @@ DUCKDB = Facts(
         ({"path": "/no/such/file.duckdb"}, ConnectError, "cannot be opened"),
     ),
     step=(_Write, "_execute"),
+    never={"test_no_secret_is_in_repr_log_error_or_traceback": "a DuckDB file has no password"},
 )
 
 
@@ -264,13 +270,21 @@ def _sqlserver_facts(reader: str) -> Facts:
             Held("BIGINT", pa.int64(), INT64),
             Held("FLOAT", pa.float64(), FLOATS),
             Held("MONEY", pa.decimal128(19, 4), (Decimal("922337203685477.5807"), Decimal("-922337203685477.5808"))),
+            Held("SMALLMONEY", pa.decimal128(10, 4), (Decimal("214748.3647"), Decimal("-214748.3648"))),
+            Held("REAL", pa.float64(), SINGLES),
             Held("NVARCHAR(MAX)", pa.string(), (*TEXTS, "a\x00b")),
+            Held("NCHAR(5)", pa.string(), ("     ", "日本語  ", "😀😀 ", "'\"\\\n ")),
+            Held("CHAR(5)", pa.string(), ("     ", "abc  ", "'\"\\\n ")),
+            Held("BINARY(4)", pa.binary(), (b"\x00\x00\x00\x00", b"\x00\xff\x00\x00", b"\xff\xff\xff\xff")),
             Held("NVARCHAR(200)", pa.string(), SHORT),
             Held("VARCHAR(200)", pa.string(), tuple(text for text in SHORT if text.isascii())),
             Held("VARBINARY(MAX)", pa.binary(), BYTES),
             Held("VARBINARY(300)", pa.binary(), BYTES),
             Held("TIME(6)", pa.time64("us"), TIMES),
             Held("DATETIME2(6)", pa.timestamp("us"), MOMENTS),
+            Held("DATETIME", pa.timestamp("us"), (datetime(1753, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 997000))),
+            Held("SMALLDATETIME", pa.timestamp("us"), (datetime(1900, 1, 1), datetime(2079, 6, 6, 23, 59))),
+            Held("DATETIMEOFFSET(6)", pa.timestamp("us", "UTC"), INSTANTS),
             Held("UNIQUEIDENTIFIER", pa.string(), ("6F9619FF-8B86-D011-B42D-00C04FC964FF",)),
         ),
         ddl=(

@@ -58,9 +58,7 @@ def test_no_secret_is_in_repr_log_error_or_traceback(
     facts: Facts, outputs: Callable[[Facts], dict[str, Any]], caplog: pytest.LogCaptureFixture
 ) -> None:
     output = outputs(facts)
-    if "password" not in output:
-        assert facts.scheme == "duckdb"
-        return
+    assert "password" in output, "there is no secret to look for"
     secret = "Gehe1m;und=lang}{"
     with caplog.at_level(logging.DEBUG):
         for changes in ({"password": secret}, {"password": secret, "port": 1, "login_timeout": 1}):

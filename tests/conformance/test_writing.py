@@ -245,7 +245,5 @@ def test_a_write_takes_what_another_connector_reads(place: Place) -> None:
 
     with place.another() as reading:
         buffer = reading.read_buffer(ReadRequest(table=source, batch_rows=64))
-        if not pa.types.is_integer(buffer.schema.field("id").type):
-            pytest.skip("never: this connector gives whole numbers as decimals")
         assert place.write(target, buffer).rows == 500
     assert ids(place, target) == list(range(500))
