@@ -60,7 +60,9 @@ class Project:
         if not results.exists():
             return {}
         return {
-            found["unique_id"].split(".")[2]: found["status"] for found in json.loads(results.read_text())["results"]
+            found["unique_id"].split(".")[2]: found["status"]
+            for found in json.loads(results.read_text())["results"]
+            if not found["unique_id"].startswith("exposure.")
         }
 
     def models(self, *arguments: str) -> dict[str, str]:

@@ -1,0 +1,84 @@
+"""The same dbt project on Snowflake: no file differs, and Snowflake's own settings take effect."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import snowflake.connector
+import yaml
+
+from tests.dbt.project import TABLES, Project
+from tests.standins.snowflake import SnowflakeStandIn
+
+
+@pytest.fixture(scope="module")
+def standin() -> Iterator[SnowflakeStandIn]:
+    with SnowflakeStandIn() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def built(standin: SnowflakeStandIn, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, dict[str, str]]:
+    """Two loads with a day of business in between, each built; the states of the second build."""
+    project = Project.create(tmp_path_factory.mktemp("snowflake") / "project")
+    profiles = yaml.safe_load((project.path / "profiles.yml").read_text())
+    profiles["warehouse"]["outputs"] = {"local": standin.dbt_output(query_tag="el")}
+    (project.path / "profiles.yml").write_text(yaml.safe_dump(profiles))
+    project.load()
+    project.models()
+    project.day(1)
+    project.load()
+    return project, project.dbt("build")
+
+
+def rows(standin: SnowflakeStandIn, query: str) -> list[tuple[Any, ...]]:
+    with snowflake.connector.connect(**standin.connection_parameters()) as connection:
+        return connection.cursor().execute(query).fetchall()
+
+
+def test_every_model_is_built_and_every_test_passes(built: tuple[Project, dict[str, str]]) -> None:
+    _, states = built
+    assert set(states.values()) == {"success", "pass"}
+    assert len(states) > 100
+
+
+def test_the_schema_tables_are_the_source(built: tuple[Project, dict[str, str]], standin: SnowflakeStandIn) -> None:
+    project, _ = built
+    source = project.source()
+    for table in TABLES:
+        columns = ", ".join(project.columns(table))
+        found = rows(standin, f"SELECT {columns} FROM sales.{table}")
+        assert sorted(map(str, found)) == sorted(map(str, source[table])), table
+
+
+def test_columns_have_their_exact_types(built: tuple[Project, dict[str, str]], standin: SnowflakeStandIn) -> None:
+    found = {row[0]: row[1] for row in rows(standin, "DESCRIBE TABLE sales.order_lines")}
+    assert found["ORDER_ID"] == "NUMBER(10,0)"
+    assert found["LINE_NO"] == "NUMBER(5,0)"
+    assert found["DISCOUNT"] == "NUMBER(5,4)"
+
+
+def test_every_query_of_a_node_says_which_run_and_node_it_is_of(
+    built: tuple[Project, dict[str, str]], standin: SnowflakeStandIn
+) -> None:
+    merges = [query for query in standin.queries if query.sql.lstrip().lower().startswith("merge into")]
+    nodes = {json.loads(query.tag)["node"] for query in merges}
+    assert set(TABLES) <= nodes
+
+
+def test_staging_and_notes_are_transient_and_schema_tables_are_not(
+    built: tuple[Project, dict[str, str]], standin: SnowflakeStandIn
+) -> None:
+    made = [query.sql.lower() for query in standin.queries if "create or replace" in query.sql.lower()]
+    assert any("transient" in sql and "el_loads_taken" in sql for sql in made)
+    assert not any("transient table" in sql and ".sales.orders " in sql.partition("as (")[0] for sql in made)
+
+
+def test_freshness_passes_and_the_documentation_can_be_made(built: tuple[Project, dict[str, str]]) -> None:
+    project, _ = built
+    project.dbt("source", "freshness")
+    project.dbt("docs", "generate")
+    assert '"model.el.customers"' in (project.path / "target" / "catalog.json").read_text()
