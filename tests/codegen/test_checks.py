@@ -54,6 +54,7 @@ def translated(expression: str, scheme: str = "sqlserver") -> Translated:
         ("([Amount]>=(0) AND [Amount]<=(100.5))", "amount >= 0 and amount <= 100.5"),
         ("([Status]='Paid' OR [Status]='open ')", "lower(rtrim(status)) = 'paid' or lower(rtrim(status)) = 'open'"),
         ("([Code]=N'Ünïcode' OR [Code] IS NULL)", "code = 'Ünïcode' or code is null"),
+        ("([Code]<>(N'X'))", "code <> 'X'"),
         ("([IsOpen]=(1))", "is_open = true"),
         ("([StartedOn]>='19000101')", "started_on >= cast('1900-01-01' as timestamp)"),
         ("([EndedAt]>[StartedOn])", "ended_at > started_on"),

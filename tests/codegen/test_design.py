@@ -1,0 +1,116 @@
+"""What is made of each table: names that need no quotes and are unique, kinds by what the table has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from el.codegen import Generated, generate
+from el.config import load_config
+from el.connectors.duckdb import DuckDb, DuckDbConfig
+from el.errors import ConfigError, PlanError
+
+SOURCE = """
+CREATE SCHEMA sales; CREATE SCHEMA archive;
+CREATE TABLE sales.customer (id INTEGER PRIMARY KEY, "group" VARCHAR, email VARCHAR UNIQUE);
+CREATE TABLE sales."order" (id INTEGER PRIMARY KEY, customer INTEGER NOT NULL REFERENCES sales.customer (id));
+CREATE TABLE sales.log (what VARCHAR);
+CREATE TABLE archive.customer (id INTEGER PRIMARY KEY, odd DOUBLE CHECK (sin(odd) > 0));
+COMMENT ON TABLE sales.customer IS 'Who buys {{ not a template }}';
+"""
+HEAD = "version: 1\nsource: shop\ndestination: warehouse\n"
+
+
+def generated(tmp_path: Path, entries: str, more: str = "") -> Generated:
+    path = tmp_path / "shop.duckdb"
+    if not path.exists():
+        with duckdb.connect(str(path)) as source:
+            source.execute(SOURCE)
+    (tmp_path / "el.yml").write_text(f"{HEAD}{more}tables:\n{entries}")
+    with DuckDb(DuckDbConfig(path=str(path), read_only=True)) as source:
+        return generate(load_config(tmp_path / "el.yml"), source)
+
+
+def text(found: Generated, name: str) -> str:
+    (body,) = [file.body for file in found.files if file.path.name == name]
+    return body
+
+
+def models(found: Generated) -> dict[str, list[tuple[str, str]]]:
+    return {str(table.table.name): [(str(model.kind), model.name) for model in table.models] for table in found.tables}
+
+
+def test_a_table_with_a_key_becomes_its_current_state_and_one_without_its_last_snapshot(tmp_path: Path) -> None:
+    found = models(generated(tmp_path, '  - {name: "sales.*"}\n'))
+    assert found["sales.customer"] == [("current", "customer")]
+    assert found["sales.log"] == [("snapshot", "log")]
+
+
+def test_a_table_without_a_key_that_is_read_by_a_cursor_becomes_a_log(tmp_path: Path) -> None:
+    found = models(generated(tmp_path, "  - {name: sales.log, cursor: what}\n"))
+    assert found["sales.log"] == [("log", "log_log")]
+
+
+def test_tables_of_one_name_in_two_schemas_have_models_of_their_own_and_keep_their_name_in_the_warehouse(
+    tmp_path: Path,
+) -> None:
+    found = generated(tmp_path, '  - {name: "*.*"}\n')
+    assert models(found)["archive.customer"] == [("current", "archive__customer")]
+    assert "alias: customer" in text(found, "archive__customer.yml")
+    assert "{{ source('shop_archive', 'customer') }}" in text(found, "stg_shop__archive__customer.sql")
+
+
+def test_reserved_words_are_renamed_in_staging_and_quoted_nowhere_after(tmp_path: Path) -> None:
+    found = generated(tmp_path, '  - {name: "sales.*"}\n')
+    assert models(found)["sales.order"] == [("current", "order_")]
+    assert "cast({{ el_quoted('group') }} as varchar) as group_" in text(found, "stg_shop__customer.sql")
+    assert "    group_,\n" in text(found, "customer.sql")
+
+
+def test_a_comment_that_looks_like_a_template_stays_text(tmp_path: Path) -> None:
+    body = text(generated(tmp_path, '  - {name: "sales.*"}\n'), "customer.yml")
+    assert "{% raw %}Who buys {{ not a template }}; as the source has it now.{% endraw %}" in body
+
+
+def test_what_the_source_enforces_and_no_test_says_is_named_with_the_reason(tmp_path: Path) -> None:
+    found = generated(tmp_path, "  - {name: sales.order}\n  - {name: archive.customer}\n")
+    reasons = {str(item.table): item.why for item in found.untested}
+    assert reasons["sales.order"] == "sales.customer is not taken"
+    assert "SIN may mean something else there" in reasons["archive.customer"]
+    assert "not_tested" in text(found, "order_.yml")
+
+
+def test_settings_choose_schema_kinds_and_how_deletes_are_kept(tmp_path: Path) -> None:
+    entry = "  - {name: sales.customer, model: {kind: [current, history, log], deleted: flag, schema: core}}\n"
+    found = generated(tmp_path, entry)
+    assert [name for _, name in models(found)["sales.customer"]] == ["customer", "customer_history", "customer_log"]
+    assert "el_flagged_state(" in text(found, "customer.sql")
+    assert "where: not _el_deleted" in text(found, "customer.yml")
+    assert "schema: core" in text(found, "customer_history.yml")
+
+
+def test_a_frozen_table_fails_when_its_columns_change(tmp_path: Path) -> None:
+    found = generated(tmp_path, "  - {name: sales.customer, contract: freeze}\n")
+    assert "on_schema_change='fail'" in text(found, "customer.sql")
+
+
+def test_large_tables_have_cluster_keys(tmp_path: Path) -> None:
+    found = generated(tmp_path, "  - {name: sales.customer, model: {cluster_by: [id]}}\n")
+    assert "cluster_by=['id']" in text(found, "customer.sql")
+
+
+def test_a_history_without_a_key_is_refused_with_the_setting_that_helps(tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match=r"sales\.log has no key for `model: history`; give it one with `key`"):
+        generated(tmp_path, "  - {name: sales.log, model: history}\n")
+
+
+def test_two_tables_that_would_become_one_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(PlanError, match=r"archive\.customer and sales\.customer would both become core\.customer"):
+        generated(tmp_path, '  - {name: "*.customer"}\n', "dbt: {schema: core}\n")
+
+
+def test_an_unknown_kind_is_an_error_that_names_the_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"el\.yml line 5: tables\[0\]\.model"):
+        generated(tmp_path, "  - {name: sales.log, model: snapshots}\n")
