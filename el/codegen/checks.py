@@ -78,7 +78,7 @@ def _plain_text(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.National):
         return exp.Literal.string(node.name)
     if isinstance(node, exp.Paren) and isinstance(node.this, exp.Literal | exp.National | exp.Column):
-        return exp.Literal.string(node.name) if isinstance(node.this, exp.National) else node.this
+        return exp.Literal.string(node.this.name) if isinstance(node.this, exp.National) else node.this
     # sqlglot reads LEN(x) as the length of x cast to text.
     if isinstance(node, exp.Length) and isinstance(node.this, exp.Cast) and isinstance(node.this.this, exp.Column):
         return exp.Length(this=node.this.this)
