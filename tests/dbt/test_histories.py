@@ -214,6 +214,14 @@ class History:
     def shown(self) -> dict[str, list[tuple[Any, ...]]]:
         return {kind: self.project.warehouse(f"SELECT {SHOWN[kind]} ORDER BY ALL") for kind in KINDS}
 
+    def rows_of_a_build(self) -> dict[str, int]:
+        """How many rows each model's query gives, as it was last compiled."""
+        compiled = self.project.path / "target" / "compiled" / "el" / "models" / "core"
+        return {
+            name: self.project.warehouse(f"SELECT count(*) FROM ({(compiled / f'{name}.sql').read_text()})")[0][0]
+            for name in MODELS
+        }
+
     def everything(self) -> dict[str, list[tuple[Any, ...]]]:
         return {name: self.project.warehouse(f"SELECT * FROM core.{name} ORDER BY ALL") for name in MODELS}
 
@@ -240,6 +248,7 @@ def play(folder: Path, seed: int, count: int, builds: int) -> None:
     built = history.everything()
     history.project.models()
     assert history.everything() == built, "a build with nothing new changes nothing"
+    assert history.rows_of_a_build() == dict.fromkeys(MODELS, 0), "with nothing new no row of raw comes"
     history.project.models("--full-refresh")
     assert history.everything() == built, "a full refresh gives what the increments gave"
 
