@@ -23,7 +23,7 @@ from el.errors import (
 )
 
 _PREFIXES = re.compile(r"(\[[^\]]*\]\s*)+")
-_PRIVATE = re.compile(r"(?i)\b(pwd|password|uid|accesstoken)\s*=\s*(\{[^}]*\}|[^;]*)")
+_PRIVATE = re.compile(r"(?i)\b(pwd|password|uid|accesstoken)\s*=\s*(\{(?:[^}]|\}\})*\}|[^;]*)")
 
 # Text that the server or the driver prints, in lower case -> nothing of it depends on the driver's language pack.
 _RETRYABLE = (
