@@ -73,8 +73,8 @@ DEFECTS = (
     Defect(
         "a missing rollback: turning autocommit on commits what a failed write had begun",
         "el/connectors/sqlserver.py",
-        "            with suppress(Exception):\n                connection.rollback()\n",
-        "",
+        "                connection.rollback()\n                self.driver.autocommit(True)\n            raise",
+        "                self.driver.autocommit(True)\n            raise",
         f"{CONFORMANCE}/test_writing.py::"
         "test_a_failure_at_any_statement_leaves_the_table_as_it_was[sqlserver-mssql-python-replace]",
     ),

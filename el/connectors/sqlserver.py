@@ -174,10 +174,10 @@ class SqlServer(SqlConnector, RowversionSource, ChangeTrackingSource, CaptureSou
             except Exception as error:
                 raise self.translate(error, writing=True) from None
         except BaseException:
-            # A connection that is gone is rolled back by the server; what went wrong first is what is told.
+            # A connection that is gone is rolled back by the server; what went wrong first is what is told. Autocommit
+            # comes after a rollback that worked only: turning it on commits what is open (ODBC).
             with suppress(Exception):
                 connection.rollback()
-            with suppress(Exception):
                 self.driver.autocommit(True)
             raise
         try:
