@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import tenacity
 
 from el.connectors.base import ArrowStream, WriteMode, WriteResult
@@ -159,19 +160,35 @@ def _fill(server: SqlServer, staging: TableName, spool: Spool) -> None:
     server.execute(Statement(f"DELETE FROM {server.dialect.quote_table(staging)}"))
     quoted = server.dialect.quote_table(staging)
     names = ", ".join(server.dialect.quote(name) for name in spool.schema.names)
-    marks = "(" + ", ".join("?" * len(spool.schema)) + ")"
+    marks = "(" + ", ".join(_mark(field.type) for field in spool.schema) + ")"
     at_once = max(1, min(1000, _PARAMETERS // len(spool.schema)))
     for batch in spool.batches():
         for part in pa.Table.from_batches([batch]).to_batches(max_chunksize=at_once):
-            # As text: mssql-python binds no date before 1753, and pyodbc no fraction of a second in a time.
-            texts = [
-                column.cast(pa.string()) if pa.types.is_date(column.type) or pa.types.is_time(column.type) else column
-                for column in part.columns
-            ]
+            texts = [_as_bound(column) for column in part.columns]
             columns = [column.to_pylist() for column in texts]
             values = [value for row in zip(*columns, strict=True) for value in row]
             sql = f"INSERT INTO {quoted} ({names}) VALUES {', '.join([marks] * part.num_rows)}"
             server.execute(Statement(sql, tuple(values)))
+
+
+def _mark(type_: pa.DataType) -> str:
+    """The SQL for one parameter. datetime2 takes ISO 8601 in every language, and datetime takes a datetime2."""
+    if not pa.types.is_timestamp(type_):
+        return "?"
+    return "CAST(? AS DATETIME2(7))" if type_.tz is None else "CAST(? AS DATETIMEOFFSET(7))"
+
+
+def _as_bound(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Days and times as text, all digits of them: mssql-python binds no date before 1753; pyodbc no fraction in a time,
+    as many digits in a timestamp as the server says that it has, and no zone."""
+    type_ = column.type
+    if pa.types.is_timestamp(type_):
+        try:
+            told = pc.strftime(column.cast(pa.timestamp("us", type_.tz and "UTC")), "%Y-%m-%dT%H:%M:%S")
+        except pa.ArrowInvalid as error:
+            raise WriteError(f"a timestamp has more digits than can be written: {error}") from None
+        return told if type_.tz is None else pc.binary_join_element_wise(told, "+00:00", "")
+    return column.cast(pa.string()) if pa.types.is_date(type_) or pa.types.is_time(type_) else column
 
 
 def _apply(

@@ -27,3 +27,13 @@ def test_edge_values_of_every_type_come_back(place: Place, held: Held) -> None:
     read = place.connector.read_buffer(ReadRequest(table=table, columns=columns, order_by=("id",))).to_arrow()
     assert shown(read.column("value").cast(held.arrow).to_pylist()) == shown(written.to_pylist())
     assert read.column("value").null_count == 1
+
+
+def test_an_instant_is_the_same_moment_in_whichever_zone_it_is_told(place: Place) -> None:
+    (held,) = [held for held in place.facts.held if held.arrow == pa.timestamp("us", "UTC")]
+    table = place.create("instants", {"value": held.declared})
+    written = held.array().drop_null()
+    place.write(table, pa.table({"value": written.cast(pa.timestamp("us", "Asia/Kolkata"))}))
+    columns = (place.read_as("value", SourceType.parse(held.declared)),)
+    read = place.connector.read_buffer(ReadRequest(table=table, columns=columns)).to_arrow()
+    assert sorted(read.column("value").cast(held.arrow).to_pylist()) == sorted(written.to_pylist())
