@@ -1,0 +1,77 @@
+"""The jobs as code and the selectors: what they run exists, and a job of a change writes nothing of production's."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jinja2 import Environment, StrictUndefined
+
+from tests.dbt.project import ROOT, Project
+
+VARS = {"account_id": 1, "project_id": 2, "production_environment_id": 3, "ci_environment_id": 4}
+
+
+@pytest.fixture(scope="module")
+def jobs() -> dict[str, Any]:
+    """The file as dbt-jobs-as-code reads it: rendered with the variables, then YAML."""
+    text = (ROOT / "dbt_cloud_jobs.yml").read_text()
+    rendered = Environment(undefined=StrictUndefined, autoescape=False).from_string(text).render(VARS)
+    found: dict[str, Any] = yaml.safe_load(rendered)["jobs"]
+    return found
+
+
+def test_the_build_asks_for_freshness_then_builds_then_documents(jobs: dict[str, Any]) -> None:
+    assert jobs["build"]["execute_steps"] == ["dbt source freshness", "dbt build", "dbt docs generate"]
+    assert jobs["build"]["environment_id"] == VARS["production_environment_id"]
+    assert jobs["build"]["triggers"]["schedule"] is True
+
+
+def test_a_change_is_compared_with_production_and_built_apart_from_it(jobs: dict[str, Any]) -> None:
+    assert jobs["ci"]["environment_id"] == VARS["ci_environment_id"]
+    assert jobs["ci"]["deferring_environment_id"] == VARS["production_environment_id"]
+    assert jobs["ci"]["triggers"]["github_webhook"] is True
+    macro = (ROOT / "dbt_project" / "macros" / "generate_schema_name.sql").read_text()
+    assert f"'{jobs['build']['settings']['target_name']}'" in macro
+    assert f"'{jobs['ci']['settings']['target_name']}'" not in macro
+
+
+def test_a_change_notes_its_loads_in_a_table_of_its_own(jobs: dict[str, Any]) -> None:
+    """What is not selected is deferred to production, and models write into el_loads_taken."""
+    (step,) = jobs["ci"]["execute_steps"]
+    assert step.split("--select ")[1].split() == ["state:modified+", "el_loads_taken"]
+
+
+def test_no_job_needs_a_package_hub(jobs: dict[str, Any]) -> None:
+    assert not [step for job in jobs.values() for step in job["execute_steps"] if "deps" in step]
+    assert not (ROOT / "dbt_project" / "packages.yml").exists()
+    assert not (ROOT / "dbt_project" / "dependencies.yml").exists()
+
+
+def test_the_selectors_are_those_that_people_ask_for() -> None:
+    found = yaml.safe_load((ROOT / "dbt_project" / "selectors.yml").read_text())["selectors"]
+    assert [item["name"] for item in found] == ["staging", "schema_tables", "tests", "changed"]
+    assert all(item["description"] for item in found)
+
+
+def test_a_change_built_against_production_leaves_productions_notes_as_they_were(tmp_path: Path) -> None:
+    project = Project.create(tmp_path / "project")
+    project.load()
+    project.models()
+    state = shutil.copytree(project.path / "target", project.path / "state")
+    notes = project.warehouse("SELECT * FROM staging.el_loads_taken ORDER BY ALL")
+    profiles = yaml.safe_load((project.path / "profiles.yml").read_text())
+    outputs = profiles["warehouse"]["outputs"]
+    outputs["ci"] = {**outputs["local"], "schema": "pr_1"}
+    (project.path / "profiles.yml").write_text(yaml.safe_dump(profiles))
+    model = project.path / "dbt_project" / "models" / "sales" / "customers.sql"
+    model.write_text(model.read_text() + "\n-- changed\n")
+
+    states = project.models("--target", "ci", "--defer", "--state", str(state), "--selector", "changed")
+
+    assert set(states) == {"customers", "el_loads_taken"}
+    assert project.warehouse("SELECT * FROM staging.el_loads_taken ORDER BY ALL") == notes
+    assert project.warehouse("SELECT DISTINCT model FROM pr_1_staging.el_loads_taken") == [("pr_1_sales.customers",)]
