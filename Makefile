@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PYTEST := --quiet --numprocesses 2 --dist loadfile
+PYTEST := --quiet --numprocesses 2 --dist loadfile --no-loadscope-reorder
 STAMP := $(VENV)/.installed
 
 export DO_NOT_TRACK := 1

@@ -58,3 +58,18 @@ def sqlserver_standin(_standin: StandInProcess) -> Iterator[StandInProcess]:
     """A stand-in, for faults, which no real server has on request; they end with the test."""
     yield _standin
     _standin.faults.clear()
+
+
+# Files that take longest begin first, so that no core is left alone with one of them at the end.
+_LONGEST = (
+    "codegen",
+    "dbt",
+    "test_kill_matrix.py",
+    "test_random_histories.py",
+    "test_interrupted.py",
+    "test_factory.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not set(_LONGEST) & set(item.path.parts))
