@@ -36,6 +36,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         print(f"{'interrupted' if error.exit_code == 130 else 'error'}: {error}", file=sys.stderr)
         return error.exit_code
+    except Exception as error:
+        if parsed.traceback:
+            traceback.print_exc()
+        # The text of an exception that nobody foresaw may hold anything, a password too.
+        own = [frame for frame in traceback.extract_tb(error.__traceback__) if "el" in Path(frame.filename).parts]
+        place = f" in {Path(own[-1].filename).name}, line {own[-1].lineno}" if own else ""
+        print(
+            f"error: a defect of el: {type(error).__name__}{place}; --traceback shows all of it, and is worth a report",
+            file=sys.stderr,
+        )
+        return 1
 
 
 def _run(arguments: argparse.Namespace) -> int:

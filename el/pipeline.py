@@ -142,7 +142,7 @@ def _run(job: Job, reporter: Reporter, executor: Executor | None, stack: ExitSta
             locks.append(stack.enter_context(warehouse.locked(schemas, holder, job.config.defaults.lock_lease)))
             sys.audit(STEP, "locked")
         for schema in schemas:
-            finished.extend(loader(job, warehouse, schema).finish_pending())
+            finished.extend(loader(job, warehouse, schema).finish_pending(reporter.say))
 
     with ThreadPoolExecutor(1) as background:
         opening = background.submit(warehouse_of, job)

@@ -138,6 +138,8 @@ def step_name(event: str, args: tuple[Any, ...]) -> str | None:
         target = Path(str(args[1]))
         known = ("new_jobs", "started_jobs", "completed_jobs", "loaded", "extracted", "normalized", "pending")
         place = next((part for part in reversed(target.parts) if part in known), target.parent.name)
+        # A folder that is named after its load has another name in every run.
+        place = "package" if place.replace(".", "").isdigit() else place
         return f"file moved to {place}"
     return None
 

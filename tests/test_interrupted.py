@@ -22,7 +22,13 @@ STEPS = [
     ("slice finished", 1),
     ("extracted", 1),
     ("raw schema prepared", 1),
+    ("file moved to normalize", 1),
+    ("file moved to package", 2),
+    ("file moved to extracted", 1),
     ("package extracted", 1),
+    ("file moved to load", 1),
+    ("file moved to package", 6),
+    ("file moved to normalized", 1),
     ("package normalized", 1),
     ("package ready to load", 1),
     ("file moved to started_jobs", 1),
@@ -78,6 +84,27 @@ def test_a_run_killed_while_it_recovers_is_completed_by_the_third(
     assert shop.run(stop_at=("file moved to completed_jobs", 1)) == -9
     assert shop.run(stop_at=("package ready to load", 1)) == -9
     assert shop.run() == 0
+    assert raw_state(shop) == undisturbed
+
+
+@pytest.mark.parametrize("step", ["package extracted", "package normalized"])
+@pytest.mark.parametrize("name", ["*.parquet", "schema.json", "load_package_state.json", ".version", "state.json"])
+def test_files_that_power_loss_left_empty_are_said_and_their_windows_read_again(
+    tmp_path: Path, step: str, name: str, undisturbed: dict[str, list[tuple[object, ...]]]
+) -> None:
+    shop = Workspace(tmp_path).create()
+    assert shop.run() == 0
+    shop.source(CHANGES)
+    assert shop.run(stop_at=(step, 1)) == -9
+    damaged = [path for path in (tmp_path / ".el" / "pipelines").rglob(name) if path.is_file()]
+    assert damaged
+    for path in damaged:
+        path.write_bytes(b"")
+    assert shop.run() == 0, (tmp_path / "output.log").read_text()[-2000:]
+    assert (
+        "shop_sales: what an earlier run left behind is damaged, and is read again"
+        in (tmp_path / "output.log").read_text()
+    )
     assert raw_state(shop) == undisturbed
 
 

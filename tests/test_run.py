@@ -235,6 +235,21 @@ def test_a_traceback_is_shown_only_when_asked_for(shop: Workspace, capsys: pytes
     assert "Traceback" in el(capsys, "run", "--traceback")[2]
 
 
+def test_what_nobody_foresaw_is_one_line_too_and_says_nothing_of_its_text(
+    shop: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("PWD=secret")
+
+    monkeypatch.setattr("el.pipeline.choose_tables", broken)
+    code, _, err = el(capsys, "run")
+    assert code == 1
+    assert len(err.strip().splitlines()) == 1
+    assert "a defect of el: RuntimeError in pipeline.py, line " in err
+    assert "secret" not in err
+    assert "Traceback" in el(capsys, "run", "--traceback")[2]
+
+
 def test_load_ids_grow_even_when_the_clock_went_back(
     shop: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

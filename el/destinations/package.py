@@ -10,12 +10,15 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import dlt
+import pyarrow.parquet as pq
+from dlt.common.exceptions import DltException
 from dlt.common.libs.pyarrow import py_arrow_to_table_schema_columns
+from dlt.common.storages import LoadStorage, NormalizeStorage
 from dlt.common.storages.load_package import ParsedLoadJobFileName
 from dlt.extract import storage as extract_storage
 from dlt.pipeline.exceptions import PipelineStepFailed
@@ -58,11 +61,20 @@ class Loader:
             dataset_name=self._raw_schema,
         )
 
-    def finish_pending(self) -> list[str]:
-        """Load what an earlier run left behind; the load ids that became complete. Then empty the working folder."""
+    def finish_pending(self, say: Callable[[str], None]) -> list[str]:
+        """Load what an earlier run left behind; the load ids that became complete. Then empty the working folder.
+
+        A folder that power loss left damaged is as good as a lost one: `say` is told, and its windows are read again.
+        """
         if not (self._home / self._name).exists():
             return []
-        pipeline = self._pipeline()
+        try:
+            pipeline = self._pipeline()
+            _examine(pipeline)
+        except (ValueError, KeyError, TypeError, OSError, DltException) as error:
+            say(f"{self._raw_schema}: what an earlier run left behind is damaged, and is read again: {error}")
+            self.clean()
+            return []
         finished: list[str] = []
         self._drop_superseded(pipeline)
         if pipeline.list_extracted_load_packages() or pipeline.list_normalized_load_packages():
@@ -144,6 +156,22 @@ class Loader:
                     path.rename(folder / "new_jobs" / path.name)
                 elif state != "completed_jobs":
                     path.unlink()
+
+
+def _examine(pipeline: dlt.Pipeline) -> None:
+    """Open all that an earlier run left behind, as dlt will; raises what opening a damaged file raises.
+
+    Opened as their owner, the folders get what a run that was killed while it made them did not come to make.
+    """
+    extracted = NormalizeStorage(True, pipeline._normalize_storage_config()).extracted_packages
+    load_storage = LoadStorage(True, LoadStorage.ALL_SUPPORTED_FILE_FORMATS, pipeline._load_storage_config())
+    for packages in (extracted, load_storage.normalized_packages):
+        for load_id in packages.list_packages():
+            packages.load_schema(load_id)
+            packages.get_load_package_state(load_id)
+            folder = Path(packages.storage.make_full_path(packages.get_package_path(load_id)))
+            for path in folder.glob("*_jobs/*.parquet"):
+                pq.read_metadata(path)
 
 
 @contextlib.contextmanager
