@@ -1,5 +1,8 @@
 """SQL Server's catalog views as a `Catalog`, in a dozen set-based queries whatever the number of tables.
 
+Views are joined here by their ids rather than there by SQL: a server may plan each of these joins anew for every
+session, which then costs more than all of the answers.
+
 Every fact that a login may not see, or an older server does not have, is left unknown and noted; only tables and
 columns are required. Sources: Microsoft Learn, "Object Catalog Views", "Change Tracking Catalog Views".
 """
@@ -16,19 +19,26 @@ from el.errors import ElError, NotPermitted, ReadError
 
 Fetch = Callable[[Statement], list[tuple[Any, ...]]]
 
-# A type that this login may not see has no row in sys.types: its columns are there all the same.
+_SCHEMAS = """
+SELECT schema_id, name FROM sys.schemas WHERE name NOT IN ('sys', 'information_schema_tsql', 'cdc')
+"""
+
+_TABLES = """
+SELECT object_id, schema_id, name FROM sys.tables WHERE is_ms_shipped = 0
+"""
+
+_VIEWS = """
+SELECT object_id, schema_id, name FROM sys.views WHERE is_ms_shipped = 0
+"""
+
 _COLUMNS = """
-SELECT s.name, o.name, RTRIM(o.type), c.name, c.column_id,
-       COALESCE(t.name, b.name, 'nameless type ' + CAST(c.user_type_id AS VARCHAR(20))), b.name,
-       c.max_length, c.precision, c.scale, c.is_nullable, c.is_identity, c.collation_name, t.is_assembly_type,
-       o.object_id
-FROM sys.columns AS c
-JOIN sys.objects AS o ON o.object_id = c.object_id
-JOIN sys.schemas AS s ON s.schema_id = o.schema_id
-LEFT JOIN sys.types AS t ON t.user_type_id = c.user_type_id
-LEFT JOIN sys.types AS b ON b.user_type_id = c.system_type_id
-WHERE o.type IN ('U', 'V') AND o.is_ms_shipped = 0 AND s.name NOT IN ('sys', 'information_schema_tsql', 'cdc')
-ORDER BY s.name, o.name, c.column_id
+SELECT object_id, column_id, name, user_type_id, system_type_id, max_length, precision, scale, is_nullable,
+       is_identity, collation_name
+FROM sys.columns
+"""
+
+_TYPES = """
+SELECT user_type_id, name, is_assembly_type FROM sys.types
 """
 
 _COMPUTED = """
@@ -47,14 +57,11 @@ JOIN sys.columns AS c ON c.object_id = d.parent_object_id AND c.column_id = d.pa
 """
 
 _KEYS = """
-SELECT s.name, o.name, i.name, i.is_primary_key, i.is_unique, c.name
+SELECT i.object_id, i.name, i.is_primary_key, i.is_unique, x.column_id
 FROM sys.indexes AS i
-JOIN sys.objects AS o ON o.object_id = i.object_id
-JOIN sys.schemas AS s ON s.schema_id = o.schema_id
 JOIN sys.index_columns AS x ON x.object_id = i.object_id AND x.index_id = i.index_id
-JOIN sys.columns AS c ON c.object_id = x.object_id AND c.column_id = x.column_id
-WHERE o.type = 'U' AND o.is_ms_shipped = 0 AND i.index_id > 0 AND x.is_included_column = 0 {filtered}
-ORDER BY s.name, o.name, i.name, x.key_ordinal
+WHERE i.index_id > 0 AND x.is_included_column = 0 {filtered}
+ORDER BY i.object_id, i.name, x.key_ordinal
 """
 
 _FOREIGN_KEYS = """
@@ -79,45 +86,25 @@ ORDER BY s.name, o.name, k.name
 """
 
 _ROWS = """
-SELECT s.name, o.name, SUM(p.rows)
-FROM sys.partitions AS p
-JOIN sys.objects AS o ON o.object_id = p.object_id
-JOIN sys.schemas AS s ON s.schema_id = o.schema_id
-WHERE o.type = 'U' AND o.is_ms_shipped = 0 AND p.index_id IN (0, 1)
-GROUP BY s.name, o.name
+SELECT object_id, SUM(rows) FROM sys.partitions WHERE index_id IN (0, 1) GROUP BY object_id
 """
 
 _BYTES = """
-SELECT s.name, o.name, SUM(p.used_page_count) * 8192
-FROM sys.dm_db_partition_stats AS p
-JOIN sys.objects AS o ON o.object_id = p.object_id
-JOIN sys.schemas AS s ON s.schema_id = o.schema_id
-WHERE o.type = 'U' AND o.is_ms_shipped = 0 AND p.index_id IN (0, 1)
-GROUP BY s.name, o.name
+SELECT object_id, SUM(used_page_count) * 8192 FROM sys.dm_db_partition_stats
+WHERE index_id IN (0, 1) GROUP BY object_id
 """
 
 _COMMENTS = """
-SELECT s.name, o.name, c.name, CAST(e.value AS NVARCHAR(4000))
-FROM sys.extended_properties AS e
-JOIN sys.objects AS o ON o.object_id = e.major_id
-JOIN sys.schemas AS s ON s.schema_id = o.schema_id
-LEFT JOIN sys.columns AS c ON c.object_id = e.major_id AND c.column_id = e.minor_id AND e.minor_id > 0
-WHERE e.class = 1 AND e.name = 'MS_Description'
+SELECT major_id, minor_id, CAST(value AS NVARCHAR(4000)) FROM sys.extended_properties
+WHERE class = 1 AND name = 'MS_Description'
 """
 
 _TRACKED = """
-SELECT s.name, o.name
-FROM sys.change_tracking_tables AS t
-JOIN sys.objects AS o ON o.object_id = t.object_id
-JOIN sys.schemas AS s ON s.schema_id = o.schema_id
+SELECT object_id FROM sys.change_tracking_tables
 """
 
 _CAPTURED = """
-SELECT s.name, o.name, t.capture_instance
-FROM cdc.change_tables AS t
-JOIN sys.objects AS o ON o.object_id = t.source_object_id
-JOIN sys.schemas AS s ON s.schema_id = o.schema_id
-ORDER BY t.start_lsn
+SELECT source_object_id, capture_instance FROM cdc.change_tables ORDER BY start_lsn
 """
 
 _OPTIONS = """
@@ -144,28 +131,29 @@ def read_catalog(fetch: Fetch, schemas: Sequence[str] | None, *, brief: bool = F
     database, version = fetch(Statement("SELECT DB_NAME(), @@VERSION"))[0]
     computed = {(s, o, c): text for s, o, c, text in unless_brief("computed columns", _COMPUTED)}
     defaults = {(s, o, c): text for s, o, c, text in unless_brief("defaults", _DEFAULTS)}
-    comments = {(s, o, c): text for s, o, c, text in optional("comments", _COMMENTS)}
-    columns: dict[Place, list[Column]] = defaultdict(list)
-    kinds: dict[Place, str] = {}
-    object_ids: dict[Place, int] = {}
+    comments = {(table, column): text for table, column, text in optional("comments", _COMMENTS)}
+    places = _places(fetch)
+    types = {id_: (str(name), bool(assembly)) for id_, name, assembly in fetch(Statement(_TYPES))}
+    columns: dict[int, list[Column]] = defaultdict(list)
     for row in fetch(Statement(_COLUMNS)):
-        schema, table, kind, name, position, type_, base, length, precision, scale, *flags = row
-        nullable, identity, collation, assembly, object_id = flags
-        place = (schema, table)
-        if kind == "U":
-            object_ids[place] = object_id
-        kinds[place] = "table" if kind == "U" else "view"
-        columns[place].append(
+        object_id, position, name, type_id, base_id, length, precision, scale, nullable, identity, collation = row
+        if object_id not in places:
+            continue
+        schema, relation, _ = places[object_id]
+        # A type that this login may not see has no row: its columns are there all the same.
+        base = types[base_id][0] if base_id in types else None
+        type_, assembly = types.get(type_id, (base or f"nameless type {type_id}", False))
+        columns[object_id].append(
             Column(
                 name=name,
-                type=source_type(type_, base, length, precision, scale, bool(assembly)),
+                type=source_type(type_, base, length, precision, scale, assembly),
                 nullable=bool(nullable),
                 position=position,
                 identity=bool(identity),
-                computed=computed.get((schema, table, name)),
-                default=defaults.get((schema, table, name)),
+                computed=computed.get((schema, relation, name)),
+                default=defaults.get((schema, relation, name)),
                 collation=collation,
-                comment=comments.get((schema, table, name)),
+                comment=comments.get((object_id, position)),
             )
         )
     keys = _keys(fetch, optional)
@@ -173,33 +161,44 @@ def read_catalog(fetch: Fetch, schemas: Sequence[str] | None, *, brief: bool = F
     checks: dict[Place, list[Check]] = defaultdict(list)
     for schema, table, name, text, disabled, untrusted in unless_brief("checks", _CHECKS):
         checks[schema, table].append(Check(name, text, enforced=not disabled and not untrusted))
-    rows = {(s, o): int(n) for s, o, n in optional("row counts", _ROWS)}
-    sizes = {(s, o): int(n) for s, o, n in optional("sizes", _BYTES)}
-    tracked = {(s, o) for s, o in optional("change tracking", _TRACKED)}
-    captured: dict[Place, list[str]] = defaultdict(list)
+    rows = {table: int(n) for table, n in optional("row counts", _ROWS)}
+    sizes = {table: int(n) for table, n in optional("sizes", _BYTES)}
+    tracked = {table for (table,) in optional("change tracking", _TRACKED)}
+    captured: dict[int, list[str]] = defaultdict(list)
     if fetch(Statement("SELECT 1 FROM sys.schemas WHERE name = 'cdc'")):
-        for schema, table, instance in optional("change data capture", _CAPTURED):
-            captured[schema, table].append(instance)
-    tables = [
-        Table(
-            name=TableName(*place),
+        for source, instance in optional("change data capture", _CAPTURED):
+            captured[source].append(instance)
+
+    def described(object_id: int) -> Table:
+        schema, relation, kind = places[object_id]
+        found = sorted(columns[object_id], key=lambda column: column.position)
+        names = {column.position: column.name for column in found}
+        indexes = [
+            (Key(name, tuple(names[position] for position in positions)), primary, unique)
+            for name, primary, unique, positions in keys[object_id]
+        ]
+        of_table = kind == "table"
+        return Table(
+            name=TableName(schema, relation),
             columns=tuple(found),
-            kind=kinds[place],
-            primary_key=next((key for key, primary, _ in keys[place] if primary), None),
-            uniques=tuple(key for key, primary, unique in keys[place] if unique and not primary),
-            foreign_keys=tuple(foreign[place]),
-            checks=tuple(checks[place]),
-            rows=rows.get(place),
-            bytes=sizes.get(place),
-            comment=comments.get((*place, None)),
-            change_tracking=place in tracked,
-            cdc=tuple(captured[place]),
-            indexes=tuple(key for key, primary, unique in keys[place] if not unique and not primary),
-            object_id=object_ids.get(place),
+            kind=kind,
+            primary_key=next((key for key, primary, _ in indexes if primary), None),
+            uniques=tuple(key for key, primary, unique in indexes if unique and not primary),
+            foreign_keys=tuple(foreign[schema, relation]),
+            checks=tuple(checks[schema, relation]),
+            rows=rows.get(object_id) if of_table else None,
+            bytes=sizes.get(object_id) if of_table else None,
+            comment=comments.get((object_id, 0)),
+            change_tracking=object_id in tracked,
+            cdc=tuple(captured[object_id]),
+            indexes=tuple(key for key, primary, unique in indexes if not unique and not primary),
+            object_id=object_id if of_table else None,
         )
-        for place, found in columns.items()
-        if schemas is None or place[0] in schemas
+
+    wanted = [
+        id_ for id_ in sorted(columns, key=lambda id_: places[id_]) if schemas is None or places[id_][0] in schemas
     ]
+    tables = [described(object_id) for object_id in wanted]
     options = optional("database options", _OPTIONS)
     snapshot, committed = (options[0][0] == 1, bool(options[0][1])) if options else (False, False)
     return Catalog(
@@ -213,6 +212,17 @@ def read_catalog(fetch: Fetch, schemas: Sequence[str] | None, *, brief: bool = F
         incarnation=_recovery_fork(fetch),
         notes=tuple(notes),
     )
+
+
+def _places(fetch: Fetch) -> dict[int, tuple[str, str, str]]:
+    """Object id -> (schema, name, table or view) of all that are this database's own."""
+    schemas = {id_: str(name) for id_, name in fetch(Statement(_SCHEMAS))}
+    return {
+        object_id: (schemas[schema_id], str(name), kind)
+        for kind, sql in (("table", _TABLES), ("view", _VIEWS))
+        for object_id, schema_id, name in fetch(Statement(sql))
+        if schema_id in schemas
+    }
 
 
 def source_type(
@@ -235,18 +245,20 @@ def source_type(
     return SourceType(name, alias=alias)
 
 
-def _keys(fetch: Fetch, optional: Callable[[str, str], list[tuple[Any, ...]]]) -> Any:
-    """Place -> [(key, primary, unique)]; a filtered unique index is no key of the table."""
+def _keys(
+    fetch: Fetch, optional: Callable[[str, str], list[tuple[Any, ...]]]
+) -> dict[int, list[tuple[str, bool, bool, list[int]]]]:
+    """Object id -> its indexes as (name, primary, unique, column ids); one with a filter is no key of the table."""
     try:
         found = fetch(Statement(_KEYS.format(filtered="AND (i.has_filter = 0 OR i.has_filter IS NULL)")))
     except ElError:
         found = optional("keys", _KEYS.format(filtered=""))
-    parts: dict[tuple[Place, str, bool, bool], list[str]] = defaultdict(list)
-    for schema, table, name, primary, unique, column in found:
-        parts[(schema, table), name, bool(primary), bool(unique)].append(column)
-    keys: dict[Place, list[tuple[Key, bool, bool]]] = defaultdict(list)
-    for (place, name, primary, unique), names in parts.items():
-        keys[place].append((Key(name, tuple(names)), primary, unique))
+    keys: dict[int, list[tuple[str, bool, bool, list[int]]]] = defaultdict(list)
+    for object_id, name, primary, unique, column in found:
+        indexes = keys[object_id]
+        if not indexes or indexes[-1][0] != name:
+            indexes.append((name, bool(primary), bool(unique), []))
+        indexes[-1][3].append(column)
     return keys
 
 
