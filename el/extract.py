@@ -18,6 +18,7 @@ from el.connectors.base import OneMomentSource
 from el.connectors.catalog import TableName
 from el.connectors.registry import connector_class, open_connector
 from el.errors import ElError, Paused, RowRefused
+from el.fingerprint import RowHash
 from el.job import Job
 from el.limits import Limits
 from el.pace import Pace
@@ -32,6 +33,7 @@ class Landed:
     """A table after extraction: its files and counts, or the error that stopped it. keys: its key set, if due.
 
     reached: the source's position that the rows go up to, where that differs from the window's upper bound.
+    hashed: of the rows, where it is of use.
     """
 
     files: tuple[LandedFile, ...] = ()
@@ -43,6 +45,7 @@ class Landed:
     error: ElError | None = None
     keys: SliceResult | None = None
     reached: str | None = None
+    hashed: RowHash | None = None
 
     @property
     def seconds(self) -> float:
@@ -205,9 +208,20 @@ def slices(job: Job, table: TablePlan, load_id: str, spool: Path, file_bytes: in
             exact_bytes=exact_bytes,
             clocks=_clocks(table),
             pace=pace,
+            hashed=_compared(table),
         )
         for number, request in enumerate(table.reads)
     ]
+
+
+def _compared(table: TablePlan) -> bool:
+    """Whole snapshots are compared, and what is read again below a bound; others know by it that nothing is new."""
+    window = table.window
+    if window is None:
+        return False
+    if window.kind is Kind.SNAPSHOT:
+        return window.bounded is None
+    return table.last is not None and window.noted is not None and window.noted.text == table.last.upper
 
 
 def key_slice(job: Job, table: TablePlan, load_id: str, spool: Path, file_bytes: int, attempt: int = 0) -> Slice:
@@ -239,6 +253,7 @@ def _clocks(table: TablePlan) -> tuple[tuple[str, ClockColumns], ...]:
 
 def _together(results: Sequence[SliceResult], keys: SliceResult | None = None) -> Landed:
     timed = [*results, keys] if keys is not None else results
+    marks = [result.hashed for result in results if result.hashed is not None]
     return Landed(
         files=tuple(file for result in results for file in result.files),
         rows=sum(result.rows for result in results),
@@ -248,4 +263,5 @@ def _together(results: Sequence[SliceResult], keys: SliceResult | None = None) -
         attempts=max(result.attempts for result in timed),
         keys=keys,
         reached=max((result.reached for result in results if result.reached), default=None),
+        hashed=sum(marks, RowHash()) if len(marks) == len(results) > 0 else None,
     )

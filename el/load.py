@@ -24,7 +24,6 @@ from el.destinations.base import Warehouse
 from el.drift import COLUMNS_SCHEMA, COLUMNS_TABLE, column_rows
 from el.errors import ElError, LoadError, Paused
 from el.extract import Landed, key_slice
-from el.fingerprint import fingerprint
 from el.job import Job
 from el.ledger import LEDGER_SCHEMA, LEDGER_TABLE
 from el.plan import Plan, TablePlan
@@ -106,7 +105,7 @@ def load(
         if found.error is not None:
             reports[table.name] = replace(report, status="failed", error=str(found.error))
             continue
-        mark = _fingerprint(table, found)
+        mark = found.hashed.text(table.landed_schema()) if found.hashed is not None else None
         held = table.last.fingerprint if table.last is not None and table.skip_unchanged else None
         if mark is not None and mark == held and found.keys is None:
             reports[table.name] = replace(report, status="unchanged", rows=0)
@@ -156,20 +155,6 @@ def _gone(job: Job, warehouse: Warehouse, table: TablePlan, keys: SliceResult, l
     finally:
         for file in (*keys.files, *again):
             file.path.unlink(missing_ok=True)
-
-
-def _fingerprint(table: TablePlan, found: Landed) -> str | None:
-    """Compared are whole snapshots, and what is read again below a bound; others know by it that nothing is new."""
-    window = table.window
-    if window is None:
-        return None
-    if window.kind is Kind.SNAPSHOT:
-        again = window.bounded is None
-    else:
-        again = table.last is not None and window.noted is not None and window.noted.text == table.last.upper
-    if not again:
-        return None
-    return fingerprint([file.path for file in found.files], table.landed_schema())
 
 
 def _ledger_row(

@@ -27,6 +27,7 @@ from el.connectors.base import Connector
 from el.connectors.registry import open_connector
 from el.connectors.request import OP_READ, ColumnRead, ReadRequest
 from el.errors import ElError, LoadError, RowRefused
+from el.fingerprint import RowHash, RowHasher
 from el.limits import Limits, maybe_replaced, refuse_misfits, refuse_surrogates
 from el.pace import Pace
 from el.profiles import Output
@@ -83,7 +84,10 @@ class LandedTable:
 
 @dataclass(frozen=True, slots=True)
 class SliceResult:
-    """What a slice brought. `bytes`: of the data as Arrow. Times in UTC. reached: `Buffer.reached`."""
+    """What a slice brought. `bytes`: of the data as Arrow. Times in UTC. reached: `Buffer.reached`.
+
+    hashed: of the rows, where it was asked for.
+    """
 
     files: tuple[LandedFile, ...]
     rows: int
@@ -92,6 +96,7 @@ class SliceResult:
     finished: datetime
     attempts: int
     reached: str | None = None
+    hashed: RowHash | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +108,7 @@ class Slice:
     `schema` has it. pace: how fast, and when not. key, limits: what names a row that is refused, and what refuses it.
     exact_bytes: for text that the driver may have changed, the column in raw and the read that gives its bytes, asked
     for only once U+FFFD was seen in it.
-    clocks: times that are put together from parts.
+    clocks: times that are put together from parts. hashed: whether the rows are hashed too, to tell them from others.
     """
 
     connection: Output
@@ -122,6 +127,7 @@ class Slice:
     exact_bytes: tuple[tuple[str, ColumnRead], ...] = ()
     clocks: tuple[tuple[str, ClockColumns], ...] = ()
     pace: Pace = field(default_factory=Pace)
+    hashed: bool = False
 
     def run(
         self, progress: Progress | None = None, cancelled: Event | None = None, source: Connector | None = None
@@ -202,7 +208,7 @@ class Slice:
         finally:
             writer.shutdown(wait=True)
         reached = buffer.reached.text if buffer.reached else None
-        return SliceResult(files, rows, size, started, _now(), attempt, reached)
+        return SliceResult(files, rows, size, started, _now(), attempt, reached, landing.hashed)
 
     def land(self, batch: pa.RecordBatch, extracted_at: datetime) -> pa.RecordBatch:
         """A batch as raw holds it: columns cast to their landing types, the landing columns behind."""
@@ -272,6 +278,8 @@ class _LandingFiles:
         self._sink: pa.NativeFile | None = None
         self._path: Path | None = None
         self._rows = 0
+        self.hashed = RowHash() if work.hashed else None
+        self._hasher = RowHasher() if work.hashed else None
 
     def write(self, read: pa.RecordBatch, extracted_at: datetime) -> None:
         batch = self._work.land(read, extracted_at)
@@ -285,10 +293,14 @@ class _LandingFiles:
     def close(self) -> tuple[LandedFile, ...]:
         self._flush()
         self._finish()
+        if self._hasher is not None:
+            self._hasher.close()
         return tuple(self._files)
 
     def discard(self) -> None:
         self._waiting.clear()
+        if self._hasher is not None:
+            self._hasher.close()
         if self._writer is not None:
             self._writer.close()
         if self._sink is not None:
@@ -311,6 +323,8 @@ class _LandingFiles:
                 write_statistics=False,
             )
         self._writer.write_table(table, row_group_size=max(1, table.num_rows))
+        if self._hasher is not None and self.hashed is not None:
+            self.hashed += self._hasher.of(table.select(self._work.schema.names))
         self._rows += table.num_rows
         self._waiting.clear()
         self._waiting_bytes = 0
