@@ -18,8 +18,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -97,9 +95,8 @@ def drain(table: str) -> int:
     return sum(batch.num_rows for batch in cursor.arrow_reader(65536))
 
 
-def with_el(table: str) -> int:
-    """`python -m el.run` into DuckDB."""
-    import duckdb
+def configure_el(table: str, folder: Path) -> None:
+    """What `python -m el.run` reads, in `folder`."""
     import yaml
 
     found = settings()
@@ -110,14 +107,15 @@ def with_el(table: str) -> int:
         "bench": {"target": "it", "outputs": {"it": source}},
         "warehouse": {"target": "it", "outputs": {"it": {"type": "duckdb", "path": "warehouse.duckdb"}}},
     }
-    Path("profiles.yml").write_text(yaml.safe_dump(profiles))
+    (folder / "profiles.yml").write_text(yaml.safe_dump(profiles))
     config = {"version": 1, "source": "bench", "destination": "warehouse", "tables": [{"name": f"bench.{table}"}]}
-    Path("el.yml").write_text(yaml.safe_dump(config))
-    from el.cli import main
+    (folder / "el.yml").write_text(yaml.safe_dump(config))
 
-    if main(["run", "--progress", "none"]) != 0:
-        raise SystemExit("el failed")
-    with duckdb.connect("warehouse.duckdb") as connection:
+
+def count_el(table: str, folder: Path) -> int:
+    import duckdb
+
+    with duckdb.connect(str(folder / "warehouse.duckdb"), read_only=True) as connection:
         row = connection.execute(f"SELECT count(*) FROM bench_bench.{table}").fetchone()
     return int(row[0]) if row else 0
 
@@ -145,34 +143,28 @@ def with_dlt(table: str) -> int:
     return int(rows[0][0]) if rows else 0
 
 
-WAYS = {"drain": drain, "el": with_el, "dlt": with_dlt}
-
-
-@contextmanager
-def somewhere() -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="el-bench-") as folder:
-        yield folder
+# `el` is its own command, and needs no function here.
+HERE = {"drain": drain, "dlt": with_dlt}
+WAYS = ("drain", "el", "dlt")
 
 
 def measure(way: str, table: str, rows: int) -> dict[str, Any]:
     """Seconds, rows/s and peak memory (MB) of one way in a process of its own, counts checked."""
     root = str(Path(__file__).resolve().parent.parent)
     environment = {**os.environ, "PYTHONPATH": root}
-    with somewhere() as folder:
+    command = [sys.executable, __file__, "--way", way, "--table", table]
+    with tempfile.TemporaryDirectory(prefix="el-bench-") as folder:
+        if way == "el":
+            configure_el(table, Path(folder))
+            command = [sys.executable, "-m", "el.run", "--progress", "none"]
         begun = time.monotonic()
-        process = subprocess.Popen(
-            [sys.executable, __file__, "--way", way, "--table", table],
-            cwd=folder,
-            env=environment,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True)
         out = process.stdout.read() if process.stdout else ""
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.monotonic() - begun
-    if status != 0:
-        sys.exit(f"{way} failed")
-    brought = json.loads(out.splitlines()[-1])["rows"]
+        if status != 0:
+            sys.exit(f"{way} failed")
+        brought = count_el(table, Path(folder)) if way == "el" else json.loads(out.splitlines()[-1])["rows"]
     if brought != rows:
         sys.exit(f"{way} brought {brought:,} of {rows:,} rows")
     return {"seconds": seconds, "rate": rows / seconds, "mb": usage.ru_maxrss / 1024}
@@ -183,11 +175,11 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=3_000_000)
     parser.add_argument("--repeat", type=int, default=3, help="rounds; the medians are printed")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
-    parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
+    parser.add_argument("--way", choices=HERE, help=argparse.SUPPRESS)
     parser.add_argument("--table", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.way:
-        print(json.dumps({"rows": WAYS[arguments.way](arguments.table)}))
+        print(json.dumps({"rows": HERE[arguments.way](arguments.table)}))
         return
     table = make(arguments.rows)
     rounds = [{way: measure(way, table, arguments.rows) for way in arguments.ways} for _ in range(arguments.repeat)]

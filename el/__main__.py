@@ -1,7 +1,6 @@
 """`python -m el COMMAND`."""
 
-import sys
+from el.cli import leave, main
 
-from el.cli import main
-
-sys.exit(main())
+if __name__ == "__main__":
+    leave(main())

@@ -10,7 +10,9 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
 from el import __version__
 from el.config import load_config
@@ -47,6 +49,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
+
+
+def leave(code: int) -> NoReturn:
+    """End the process at once; to take down some thousand modules first costs a third of a second and gives nothing."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -14,7 +14,6 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
-from importlib import import_module
 
 from el.connectors.base import Connector, PressureSource
 from el.connectors.registry import open_connector
@@ -117,9 +116,10 @@ def plan_places(job: Job) -> dict[str, list[str]]:
 
 def warehouse_of(job: Job) -> Warehouse:
     """The warehouse, not connected. Importing dlt and a driver takes a second or two: done beside the source's work."""
-    import_module("el.destinations.package")
     limits = job.config.limits
-    return open_warehouse(job.destination, job.config.raw.naming, text_mb=limits.text_mb, binary_mb=limits.binary_mb)
+    opened = open_warehouse(job.destination, job.config.raw.naming, text_mb=limits.text_mb, binary_mb=limits.binary_mb)
+    loader(job, opened, "").warm_up()
+    return opened
 
 
 def run(job: Job, reporter: Reporter, executor: Executor | None = None) -> RunReport:

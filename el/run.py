@@ -2,7 +2,7 @@
 
 import sys
 
-from el.cli import main
+from el.cli import leave, main
 
 if __name__ == "__main__":
-    sys.exit(main(["run", *sys.argv[1:]]))
+    leave(main(["run", *sys.argv[1:]]))

@@ -53,6 +53,10 @@ class Loader:
         dlt.config["load.raise_on_max_retries"] = 1
         dlt.config["load.truncate_staging_dataset"] = False
 
+    def warm_up(self) -> None:
+        """Have all imported that dlt imports at first use: a quarter of a second, better spent beside the source's."""
+        self._warehouse.dlt_destination(self._raw_schema, self._run_id)
+
     def _pipeline(self) -> dlt.Pipeline:
         return dlt.pipeline(
             pipeline_name=self._name,
