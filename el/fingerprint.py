@@ -16,7 +16,7 @@ import pyarrow as pa
 
 @dataclass(frozen=True, slots=True)
 class RowHash:
-    """What is known of a set of rows: how many, the sum of their 64-bit hashes, and those of another hash by XOR."""
+    """What is known of a set of rows: how many, the sum of their 64-bit hashes, and these hashed again by XOR."""
 
     rows: int = 0
     total: int = 0
@@ -46,7 +46,8 @@ class RowHasher:
         self._connection.register("landed", pa.table([_told_apart(column) for column in rows.columns], names=names))
         row = ", ".join(names)
         count, total, mixed = self._connection.execute(
-            f"SELECT count(*), coalesce(sum(hash({row})::HUGEINT), 0), coalesce(bit_xor(hash({row}, 1)), 0) FROM landed"
+            "SELECT count(*), coalesce(sum(h::HUGEINT), 0), coalesce(bit_xor(hash(h)), 0) "
+            f"FROM (SELECT hash({row}) AS h FROM landed)"
         ).fetchall()[0]
         self._connection.unregister("landed")
         return RowHash(count, total, mixed)

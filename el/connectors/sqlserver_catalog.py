@@ -56,12 +56,12 @@ JOIN sys.schemas AS s ON s.schema_id = o.schema_id
 JOIN sys.columns AS c ON c.object_id = d.parent_object_id AND c.column_id = d.parent_column_id
 """
 
-_KEYS = """
-SELECT i.object_id, i.name, i.is_primary_key, i.is_unique, x.column_id
-FROM sys.indexes AS i
-JOIN sys.index_columns AS x ON x.object_id = i.object_id AND x.index_id = i.index_id
-WHERE i.index_id > 0 AND x.is_included_column = 0 {filtered}
-ORDER BY i.object_id, i.name, x.key_ordinal
+_INDEXES = """
+SELECT object_id, index_id, name, is_primary_key, is_unique, {filtered} FROM sys.indexes
+"""
+
+_INDEX_COLUMNS = """
+SELECT object_id, index_id, key_ordinal, column_id, is_included_column FROM sys.index_columns
 """
 
 _FOREIGN_KEYS = """
@@ -86,17 +86,15 @@ ORDER BY s.name, o.name, k.name
 """
 
 _ROWS = """
-SELECT object_id, SUM(rows) FROM sys.partitions WHERE index_id IN (0, 1) GROUP BY object_id
+SELECT object_id, index_id, rows FROM sys.partitions
 """
 
 _BYTES = """
-SELECT object_id, SUM(used_page_count) * 8192 FROM sys.dm_db_partition_stats
-WHERE index_id IN (0, 1) GROUP BY object_id
+SELECT object_id, index_id, used_page_count * 8192 FROM sys.dm_db_partition_stats
 """
 
 _COMMENTS = """
-SELECT major_id, minor_id, CAST(value AS NVARCHAR(4000)) FROM sys.extended_properties
-WHERE class = 1 AND name = 'MS_Description'
+SELECT class, name, major_id, minor_id, CAST(value AS NVARCHAR(4000)) FROM sys.extended_properties
 """
 
 _TRACKED = """
@@ -110,6 +108,9 @@ SELECT source_object_id, capture_instance FROM cdc.change_tables ORDER BY start_
 _OPTIONS = """
 SELECT snapshot_isolation_state, is_read_committed_snapshot_on FROM sys.databases WHERE name = DB_NAME()
 """
+
+# sys.extended_properties.class of what a table and its columns are called.
+_OBJECT_OR_COLUMN = 1
 
 Place = tuple[str, str]
 
@@ -131,7 +132,11 @@ def read_catalog(fetch: Fetch, schemas: Sequence[str] | None, *, brief: bool = F
     database, version = fetch(Statement("SELECT DB_NAME(), @@VERSION"))[0]
     computed = {(s, o, c): text for s, o, c, text in unless_brief("computed columns", _COMPUTED)}
     defaults = {(s, o, c): text for s, o, c, text in unless_brief("defaults", _DEFAULTS)}
-    comments = {(table, column): text for table, column, text in optional("comments", _COMMENTS)}
+    comments = {
+        (object_id, column): text
+        for class_, name, object_id, column, text in optional("comments", _COMMENTS)
+        if (class_, name) == (_OBJECT_OR_COLUMN, "MS_Description")
+    }
     places = _places(fetch)
     types = {id_: (str(name), bool(assembly)) for id_, name, assembly in fetch(Statement(_TYPES))}
     columns: dict[int, list[Column]] = defaultdict(list)
@@ -161,8 +166,8 @@ def read_catalog(fetch: Fetch, schemas: Sequence[str] | None, *, brief: bool = F
     checks: dict[Place, list[Check]] = defaultdict(list)
     for schema, table, name, text, disabled, untrusted in unless_brief("checks", _CHECKS):
         checks[schema, table].append(Check(name, text, enforced=not disabled and not untrusted))
-    rows = {table: int(n) for table, n in optional("row counts", _ROWS)}
-    sizes = {table: int(n) for table, n in optional("sizes", _BYTES)}
+    rows = _of_tables(optional("row counts", _ROWS))
+    sizes = _of_tables(optional("sizes", _BYTES))
     tracked = {table for (table,) in optional("change tracking", _TRACKED)}
     captured: dict[int, list[str]] = defaultdict(list)
     if fetch(Statement("SELECT 1 FROM sys.schemas WHERE name = 'cdc'")):
@@ -250,16 +255,29 @@ def _keys(
 ) -> dict[int, list[tuple[str, bool, bool, list[int]]]]:
     """Object id -> its indexes as (name, primary, unique, column ids); one with a filter is no key of the table."""
     try:
-        found = fetch(Statement(_KEYS.format(filtered="AND (i.has_filter = 0 OR i.has_filter IS NULL)")))
+        found = fetch(Statement(_INDEXES.format(filtered="has_filter")))
     except ElError:
-        found = optional("keys", _KEYS.format(filtered=""))
+        found = optional("keys", _INDEXES.format(filtered="0"))
+    columns: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
+    for object_id, index_id, ordinal, column, included in optional("keys", _INDEX_COLUMNS) if found else []:
+        if not included:
+            columns[object_id, index_id].append((ordinal, column))
     keys: dict[int, list[tuple[str, bool, bool, list[int]]]] = defaultdict(list)
-    for object_id, name, primary, unique, column in found:
-        indexes = keys[object_id]
-        if not indexes or indexes[-1][0] != name:
-            indexes.append((name, bool(primary), bool(unique), []))
-        indexes[-1][3].append(column)
+    for object_id, index_id, name, primary, unique, has_filter in sorted(found, key=lambda row: (row[0], str(row[2]))):
+        of_index = [column for _, column in sorted(columns[object_id, index_id])]
+        # 0 is the heap, which has no columns of its own.
+        if index_id > 0 and of_index and not has_filter:
+            keys[object_id].append((name, bool(primary), bool(unique), of_index))
     return keys
+
+
+def _of_tables(partitions: list[tuple[Any, ...]]) -> dict[int, int]:
+    """Object id -> the sum over the partitions of its rows' own storage, heap (0) or clustered index (1)."""
+    found: dict[int, int] = defaultdict(int)
+    for object_id, index_id, number in partitions:
+        if index_id in (0, 1):
+            found[object_id] += int(number)
+    return dict(found)
 
 
 def _foreign_keys(rows: list[tuple[Any, ...]]) -> dict[Place, list[ForeignKey]]:
