@@ -8,7 +8,7 @@
             _dlt_load_id,
             min(case when kind = 'snapshot' then _dlt_load_id end) over (
                 order by _dlt_load_id rows between 1 following and unbounded following
-            ) as next_snapshot
+            ) as _el_next_snapshot
         from el_loads
         where _dlt_load_id >= (select first_load from el_window)
     ),
@@ -16,8 +16,8 @@
     el_events as (
         select
             landed.*,
-            el_next_snapshots.next_snapshot,
-            {{ el_point('landed') }} as el_point
+            el_next_snapshots._el_next_snapshot,
+            {{ el_point('landed') }} as _el_point
         from {{ relation }} as landed
         inner join el_next_snapshots on landed._dlt_load_id = el_next_snapshots._dlt_load_id
         where
@@ -39,10 +39,10 @@
     el_latest as (
         select
             {{ columns | join(', ') }},
-            next_snapshot,
-            el_point,
-            cast(null as varchar) as held_deleted_load,
-            false as is_held
+            _el_next_snapshot,
+            _el_point,
+            cast(null as varchar) as _el_held_deleted_load,
+            false as _el_is_held
         from el_valued
         {%- if is_incremental() %}
         union all
@@ -54,10 +54,10 @@
                 where
                     el_loads.kind = 'snapshot'
                     and el_loads._dlt_load_id >= (select first_load from el_window)
-            ) as next_snapshot,
-            {{ el_point('held') }} as el_point,
-            held._el_deleted_load_id as held_deleted_load,
-            true as is_held
+            ) as _el_next_snapshot,
+            {{ el_point('held') }} as _el_point,
+            held._el_deleted_load_id as _el_held_deleted_load,
+            true as _el_is_held
         from {{ this }} as held
         where
             held._dlt_load_id < (select first_load from el_window)
@@ -72,34 +72,34 @@
     el_deletes as (
         select
             {% for column in key %}el_latest.{{ column }}, {% endfor -%}
-            min(el_events._dlt_load_id) as deleted_load
+            min(el_events._dlt_load_id) as _el_deleted_load
         from el_latest
         inner join el_events
             on {{ el_same_key('el_latest', 'el_events', key) }}
             and el_events._el_op = 'D'
-            and el_latest.el_point < el_events.el_point
+            and el_latest._el_point < el_events._el_point
         group by {% for column in key %}el_latest.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
     ),
 
     el_flagged as (
         select
             {% for column in columns %}el_latest.{{ column }}, {% endfor -%}
-            el_latest.is_held,
-            el_latest.held_deleted_load,
+            el_latest._el_is_held,
+            el_latest._el_held_deleted_load,
             case
-                when el_deletes.deleted_load is null then el_latest.next_snapshot
-                when el_deletes.deleted_load <= coalesce(el_latest.next_snapshot, el_deletes.deleted_load)
-                    then el_deletes.deleted_load
-                else el_latest.next_snapshot
-            end as deleted_load
+                when el_deletes._el_deleted_load is null then el_latest._el_next_snapshot
+                when el_deletes._el_deleted_load <= coalesce(el_latest._el_next_snapshot, el_deletes._el_deleted_load)
+                    then el_deletes._el_deleted_load
+                else el_latest._el_next_snapshot
+            end as _el_deleted_load
         from el_latest
         left join el_deletes on {{ el_same_key('el_latest', 'el_deletes', key) }}
     )
 
     select
         {{ columns | join(', ') }},
-        deleted_load is not null as _el_deleted,
-        deleted_load as _el_deleted_load_id
+        _el_deleted_load is not null as _el_deleted,
+        _el_deleted_load as _el_deleted_load_id
     from el_flagged
-    where not is_held or coalesce(deleted_load, '') <> coalesce(held_deleted_load, '')
+    where not _el_is_held or coalesce(_el_deleted_load, '') <> coalesce(_el_held_deleted_load, '')
 {%- endmacro %}

@@ -10,7 +10,7 @@
             _dlt_load_id,
             min(case when kind = 'snapshot' then _dlt_load_id end) over (
                 order by _dlt_load_id rows between 1 following and unbounded following
-            ) as next_snapshot
+            ) as _el_next_snapshot
         from el_loads
         where _dlt_load_id >= (select first_load from el_window)
     ),
@@ -18,7 +18,7 @@
     el_landed as (
         select
             landed.*,
-            el_next_snapshots.next_snapshot
+            el_next_snapshots._el_next_snapshot
         from {{ relation }} as landed
         inner join el_next_snapshots on landed._dlt_load_id = el_next_snapshots._dlt_load_id
         where
@@ -34,7 +34,7 @@
     el_events as (
         select
             {{ (columns + landing) | join(', ') }},
-            next_snapshot
+            _el_next_snapshot
         from el_landed
         {%- if is_incremental() %}
         union all
@@ -47,7 +47,7 @@
                 where
                     el_loads.kind = 'snapshot'
                     and el_loads._dlt_load_id >= (select first_load from el_window)
-            ) as next_snapshot
+            ) as _el_next_snapshot
         from {{ this }} as held
         where
             held._dlt_load_id < (select first_load from el_window)
@@ -68,21 +68,21 @@
     el_numbered as (
         select
             el_events.*,
-            {{ el_point('el_events') }} as el_point,
+            {{ el_point('el_events') }} as _el_point,
             row_number() over (
                 partition by {{ key | join(', ') }} order by _dlt_load_id, _el_position nulls first
-            ) as el_number,
+            ) as _el_number,
             case
                 when
                     _el_op <> 'D'
-                    and next_snapshot < coalesce(
+                    and _el_next_snapshot < coalesce(
                         lead(_dlt_load_id) over (
                             partition by {{ key | join(', ') }} order by _dlt_load_id, _el_position nulls first
                         ),
                         '~'
                     )
-                    then next_snapshot
-            end as el_gap
+                    then _el_next_snapshot
+            end as _el_gap
         from el_events
     ),
 
@@ -91,45 +91,45 @@
             el_now.*,
             el_now._el_op <> 'D'
             and (
-                el_before.el_number is null
+                el_before._el_number is null
                 or el_before._el_op = 'D'
-                or el_before.el_gap is not null
+                or el_before._el_gap is not null
                 {%- for column in compared %}
                 or el_now.{{ column }} is distinct from el_before.{{ column }}
                 {%- endfor %}
-            ) as el_begins
+            ) as _el_begins
         from el_numbered as el_now
         left join el_numbered as el_before
             on {{ el_same_key('el_now', 'el_before', key) }}
-            and el_now.el_number = el_before.el_number + 1
+            and el_now._el_number = el_before._el_number + 1
     ),
 
     -- Where a version begins or ends: a changed row, a delete, a snapshot that lacks the key.
     el_points as (
         select
             {{ (columns + landing) | join(', ') }},
-            el_begins,
-            el_point,
-            _el_extracted_at as el_moment
+            _el_begins,
+            _el_point,
+            _el_extracted_at as _el_moment
         from el_compared
-        where el_begins or _el_op = 'D'
+        where _el_begins or _el_op = 'D'
         union all
         select
             {% for column in columns + landing %}el_compared.{{ column }}, {% endfor -%}
-            false as el_begins,
-            el_compared.el_gap || '/' as el_point,
-            el_loads.started_at as el_moment
+            false as _el_begins,
+            el_compared._el_gap || '/' as _el_point,
+            el_loads.started_at as _el_moment
         from el_compared
-        inner join el_loads on el_compared.el_gap = el_loads._dlt_load_id
+        inner join el_loads on el_compared._el_gap = el_loads._dlt_load_id
     ),
 
     el_versions as (
         select
             {{ (columns + landing) | join(', ') }},
-            el_begins,
-            el_point as _el_valid_from,
-            lead(el_point) over (partition by {{ key | join(', ') }} order by el_point) as _el_valid_to,
-            lead(el_moment) over (partition by {{ key | join(', ') }} order by el_point) as _el_closed_at
+            _el_begins,
+            _el_point as _el_valid_from,
+            lead(_el_point) over (partition by {{ key | join(', ') }} order by _el_point) as _el_valid_to,
+            lead(_el_moment) over (partition by {{ key | join(', ') }} order by _el_point) as _el_closed_at
         from el_points
     ),
 
@@ -140,7 +140,7 @@
             _el_valid_to,
             _el_closed_at
         from el_versions
-        where el_begins
+        where _el_begins
     )
 
     select el_found.*

@@ -31,10 +31,11 @@ tables:
   - {name: main.history, model: history}
   - {name: main.log, model: log}
 """
-COLUMNS = "(k1 INTEGER NOT NULL, k2 VARCHAR NOT NULL, a INTEGER, b VARCHAR{key})"
+# Two columns are called what a macro once called columns of its own: it must not matter.
+COLUMNS = "(k1 INTEGER NOT NULL, k2 VARCHAR NOT NULL, next_snapshot INTEGER, is_held VARCHAR{key})"
 LANDED = (
-    "(k1 INTEGER, k2 VARCHAR, a INTEGER, b VARCHAR, _dlt_load_id VARCHAR, _el_op VARCHAR, _el_position VARCHAR, "
-    "_el_extracted_at TIMESTAMP)"
+    "(k1 INTEGER, k2 VARCHAR, next_snapshot INTEGER, is_held VARCHAR, _dlt_load_id VARCHAR, _el_op VARCHAR, "
+    "_el_position VARCHAR, _el_extracted_at TIMESTAMP)"
 )
 LEDGER = (
     "(table_name VARCHAR, kind VARCHAR, row_count BIGINT, started_at TIMESTAMP, finished_at TIMESTAMP, "
@@ -164,11 +165,11 @@ _ORACLES: dict[str, Callable[[Sequence[Load]], Iterable[tuple[Any, ...]]]] = {
     "keyless": _keyless,
 }
 SHOWN = {
-    "present": "k1, k2, a, b, _dlt_load_id FROM core.present",
-    "flagged": "k1, k2, a, b, _dlt_load_id, _el_deleted, _el_deleted_load_id FROM core.flagged",
-    "history": "k1, k2, a, b, _el_valid_from, _el_valid_to FROM core.history_history",
-    "log": "k1, k2, a, b, _el_op, _el_position, _dlt_load_id FROM core.log_log",
-    "keyless": "k1, k2, a, b, _dlt_load_id FROM core.keyless",
+    "present": "k1, k2, next_snapshot, is_held, _dlt_load_id FROM core.present",
+    "flagged": "k1, k2, next_snapshot, is_held, _dlt_load_id, _el_deleted, _el_deleted_load_id FROM core.flagged",
+    "history": "k1, k2, next_snapshot, is_held, _el_valid_from, _el_valid_to FROM core.history_history",
+    "log": "k1, k2, next_snapshot, is_held, _el_op, _el_position, _dlt_load_id FROM core.log_log",
+    "keyless": "k1, k2, next_snapshot, is_held, _dlt_load_id FROM core.keyless",
 }
 
 
