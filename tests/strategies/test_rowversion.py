@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -23,12 +22,8 @@ ENTRY = "  - {name: dbo.t, deletes: {by: keys, every: 0s, max_percent: 100}}"
 
 
 @pytest.fixture
-def shop(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], sqlserver: dict[str, Any]
-) -> TsqlShop:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("EL_TARGET", raising=False)
-    return TsqlShop(tmp_path, sqlserver, capsys).create(ENTRY, TABLE)
+def shop(tsql_shop: TsqlShop) -> TsqlShop:
+    return tsql_shop.create(ENTRY, TABLE)
 
 
 def in_source(shop: TsqlShop) -> list[tuple[Any, ...]]:
