@@ -12,7 +12,7 @@ from typing import Any
 
 from el.connectors.catalog import Catalog, Check, Column, ForeignKey, Key, SourceType, Table, TableName
 from el.connectors.query import Statement
-from el.errors import ElError, NotPermitted, ReadError
+from el.errors import NotPermitted, ReadError
 
 Fetch = Callable[[Statement], list[tuple[Any, ...]]]
 
@@ -127,16 +127,28 @@ SELECT snapshot_isolation_state, is_read_committed_snapshot_on FROM sys.database
 Place = tuple[str, str]
 
 
+def where_there(fetch: Fetch, statement: Statement) -> list[tuple[Any, ...]] | None:
+    """The rows; None where this server has nothing of the kind, or does not show it to this login.
+
+    What may succeed when it is tried again is raised: a deadlock does not mean that a table has no keys.
+    """
+    try:
+        return fetch(statement)
+    except (NotPermitted, ReadError) as error:
+        if error.retryable:
+            raise
+        return None
+
+
 def read_catalog(fetch: Fetch, schemas: Sequence[str] | None, *, brief: bool = False) -> Catalog:
     """Describe these schemas of the current database, or all of its own; `brief` as in `Connector.describe`."""
     notes: list[str] = []
 
     def optional(what: str, sql: str) -> list[tuple[Any, ...]]:
-        try:
-            return fetch(Statement(sql))
-        except (NotPermitted, ReadError):
+        found = where_there(fetch, Statement(sql))
+        if found is None:
             notes.append(f"{what} cannot be read here")
-            return []
+        return found or []
 
     def unless_brief(what: str, sql: str) -> list[tuple[Any, ...]]:
         return [] if brief else optional(what, sql)
@@ -237,9 +249,8 @@ def source_type(
 
 def _keys(fetch: Fetch, optional: Callable[[str, str], list[tuple[Any, ...]]]) -> Any:
     """Place -> [(key, primary, unique)]; a filtered unique index is no key of the table."""
-    try:
-        found = fetch(Statement(_KEYS.format(filtered="AND (i.has_filter = 0 OR i.has_filter IS NULL)")))
-    except ElError:
+    found = where_there(fetch, Statement(_KEYS.format(filtered="AND (i.has_filter = 0 OR i.has_filter IS NULL)")))
+    if found is None:
         found = optional("keys", _KEYS.format(filtered=""))
     parts: dict[tuple[Place, str, bool, bool], list[str]] = defaultdict(list)
     for schema, table, name, primary, unique, column in found:
@@ -271,20 +282,15 @@ def _foreign_keys(rows: list[tuple[Any, ...]]) -> dict[Place, list[ForeignKey]]:
 
 def _recovery_fork(fetch: Fetch) -> str | None:
     """Another one after every restore (Microsoft Learn, "sys.database_recovery_status")."""
-    try:
-        rows = fetch(
-            Statement(
-                "SELECT CAST(recovery_fork_guid AS NVARCHAR(36)) FROM sys.database_recovery_status "
-                "WHERE database_id = DB_ID()"
-            )
-        )
-    except ElError:
-        return None
+    rows = where_there(
+        fetch,
+        Statement(
+            "SELECT CAST(recovery_fork_guid AS NVARCHAR(36)) FROM sys.database_recovery_status "
+            "WHERE database_id = DB_ID()"
+        ),
+    )
     return str(rows[0][0]) if rows and rows[0][0] is not None else None
 
 
 def _has_min_active_rowversion(fetch: Fetch) -> bool:
-    try:
-        return bool(fetch(Statement("SELECT CAST(MIN_ACTIVE_ROWVERSION() AS BINARY(8))")))
-    except ElError:
-        return False
+    return bool(where_there(fetch, Statement("SELECT CAST(MIN_ACTIVE_ROWVERSION() AS BINARY(8))")))
