@@ -71,6 +71,8 @@ def extract(
     keys: dict[TableName, SliceResult] = {}
     results: dict[TableName, list[SliceResult]] = {}
     landed: dict[TableName, Landed] = {}
+    together = reads_together(job, plan) if own else []
+    pace = pace_of(job, _at_the_same_time(job, plan, together))
 
     def submit(table: TablePlan, work: Slice, progress: Progress | None) -> Future[SliceResult]:
         # Another process cannot call back, and is not told to stop: it ends with its slice.
@@ -79,13 +81,12 @@ def extract(
         return future
 
     def read(table: TablePlan) -> None:
-        for work in slices(job, table, load_ids[table.raw_schema], spool, file_bytes, limits):
+        for work in slices(job, table, load_ids[table.raw_schema], spool, file_bytes, limits, pace):
             submit(table, work, reporter.progress)
 
-    together = reads_together(job, plan) if own else []
     group: list[tuple[Future[SliceResult], Slice]] = []
     for table in together:
-        for work in slices(job, table, load_ids[table.raw_schema], spool, file_bytes, limits):
+        for work in slices(job, table, load_ids[table.raw_schema], spool, file_bytes, limits, pace):
             future: Future[SliceResult] = Future()
             waiting[future] = table
             group.append((future, work))
@@ -99,7 +100,7 @@ def extract(
             read(table)
         else:
             # Keys first: a row that comes while they are read is then among the rows, and outlives its `D` row.
-            work = key_slice(job, table, load_ids[table.raw_schema], spool, file_bytes)
+            work = key_slice(job, table, load_ids[table.raw_schema], spool, file_bytes, pace)
             reading_keys.add(submit(table, work, None))
     try:
         while waiting:
@@ -176,18 +177,25 @@ def reads_at_once(job: Job) -> int:
     return min(wanted, job.config.source_limits.connections or wanted)
 
 
-def pace_of(job: Job) -> Pace:
-    """The share of each read in what the source may be asked for."""
+def pace_of(job: Job, reads: int = 1) -> Pace:
+    """The share of each of so many reads at once in what the source may be asked for."""
     limits = job.config.source_limits
-    rate = limits.rows_per_second / reads_at_once(job) if limits.rows_per_second else None
-    return Pace(rate, limits.pause)
+    return Pace(limits.rows_per_second / reads if limits.rows_per_second else None, limits.pause)
 
 
-def slices(job: Job, table: TablePlan, load_id: str, spool: Path, file_bytes: int, limits: Limits) -> list[Slice]:
+def _at_the_same_time(job: Job, plan: Plan, together: Sequence[TablePlan]) -> int:
+    """How many reads of this plan can be at work at once: no more than there are, those of one moment being one."""
+    apart = (table for table in plan.tables if table not in together)
+    reads = sum(max(len(table.reads), table.keys is not None) for table in apart) + bool(together)
+    return max(1, min(reads_at_once(job), reads))
+
+
+def slices(
+    job: Job, table: TablePlan, load_id: str, spool: Path, file_bytes: int, limits: Limits, pace: Pace
+) -> list[Slice]:
     directory = spool / table.raw_schema
     directory.mkdir(parents=True, exist_ok=True)
     assert table.window is not None or not table.reads
-    pace = pace_of(job)
     exact_bytes = tuple((column.name, read) for column in table.columns if (read := column.read_bytes()) is not None)
     return [
         Slice(
@@ -224,7 +232,9 @@ def _compared(table: TablePlan) -> bool:
     return table.last is not None and window.noted is not None and window.noted.text == table.last.upper
 
 
-def key_slice(job: Job, table: TablePlan, load_id: str, spool: Path, file_bytes: int, attempt: int = 0) -> Slice:
+def key_slice(
+    job: Job, table: TablePlan, load_id: str, spool: Path, file_bytes: int, pace: Pace, attempt: int = 0
+) -> Slice:
     """The slice that brings the table's key set; `attempt` tells its files from those of another."""
     assert table.keys is not None
     directory = spool / table.raw_schema
@@ -243,7 +253,7 @@ def key_slice(job: Job, table: TablePlan, load_id: str, spool: Path, file_bytes:
         retries=job.config.defaults.retries,
         key=table.key,
         clocks=tuple((name, parts) for name, parts in _clocks(table) if name in table.key),
-        pace=pace_of(job),
+        pace=pace,
     )
 
 

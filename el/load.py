@@ -23,7 +23,7 @@ from el.deletes import Gone, find_gone
 from el.destinations.base import Warehouse
 from el.drift import COLUMNS_SCHEMA, COLUMNS_TABLE, column_rows
 from el.errors import ElError, LoadError, Paused
-from el.extract import Landed, key_slice
+from el.extract import Landed, key_slice, pace_of
 from el.job import Job
 from el.ledger import LEDGER_SCHEMA, LEDGER_TABLE
 from el.plan import Plan, TablePlan
@@ -146,7 +146,7 @@ def _gone(job: Job, warehouse: Warehouse, table: TablePlan, keys: SliceResult, l
     """What is gone from the source by its key set; the keys' files are removed."""
 
     def read_again() -> Sequence[LandedFile]:
-        again.extend(key_slice(job, table, load_id, spool, KEY_FILE_BYTES, attempt=1).run().files)
+        again.extend(key_slice(job, table, load_id, spool, KEY_FILE_BYTES, pace_of(job), attempt=1).run().files)
         return again
 
     again: list[LandedFile] = []

@@ -103,7 +103,9 @@ def _check(job: Job, table: TablePlan, bound: str | None, value: str) -> None:
         where = (Condition(column.name, Op.GE, Value(value, column.type)),)
         try:
             source.max_value(replace(request, where=where), column.name, column.type)
-        except ElError:
+        except ElError as error:
+            if error.retryable:
+                raise
             raise ConfigError(f"{table.name}: {value!r} is no {column.type} as {column.name} has") from None
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.engines import own_database, real_snowflake, real_sqlserver, sqlserver_engine
 from tests.standins.sqlserver.process import StandInProcess
+from tests.tsql_shop import TsqlShop
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -58,6 +60,29 @@ def sqlserver_standin(_standin: StandInProcess) -> Iterator[StandInProcess]:
     """A stand-in, for faults, which no real server has on request; they end with the test."""
     yield _standin
     _standin.faults.clear()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder in which the test runs; no environment of the developer's says where to."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("EL_TARGET", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def tsql_shop(folder: Path, capsys: pytest.CaptureFixture[str], sqlserver: dict[str, Any]) -> TsqlShop:
+    """A workspace on an empty database, to be filled by `create`, of whichever T-SQL server there is."""
+    return TsqlShop(folder, sqlserver, capsys)
+
+
+@pytest.fixture
+def standin_shop(
+    folder: Path, capsys: pytest.CaptureFixture[str], sqlserver_standin: StandInProcess
+) -> Iterator[TsqlShop]:
+    """The same on the stand-in: for what other T-SQL servers lack (change tracking, capture), and for faults."""
+    with own_database(sqlserver_standin.output()) as output:
+        yield TsqlShop(folder, output, capsys)
 
 
 # Files that take longest begin first, so that no core is left alone with one of them at the end.

@@ -71,6 +71,25 @@ def test_rows_a_second_are_kept_over_all_reads_together(shop: Workspace) -> None
     assert time.monotonic() - begun > 2.5, "9,000 rows in a half share of 6,000 a second"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "share"),
+    [
+        (["--workers", "2"], 3000),
+        (["--workers", "8"], 2000),
+        (["--workers", "8", "--select", "sales.lines"], 6000),
+    ],
+    ids=["two of three reads at once", "three reads at once", "one alone"],
+)
+def test_a_read_has_the_share_of_those_that_can_be_at_work_at_once(
+    shop: Workspace, monkeypatch: pytest.MonkeyPatch, arguments: list[str], share: float
+) -> None:
+    limited(shop, "{rows_per_second: 6000}")
+    kept: set[float | None] = set()
+    monkeypatch.setattr(Pace, "keep", lambda pace, *_: kept.add(pace.rows_per_second))
+    assert main(["run", "--progress", "none", *arguments]) == 0
+    assert kept == {share}
+
+
 def test_in_the_pause_nothing_is_read_and_a_run_after_it_takes_all(
     shop: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import yaml
 
 from el.cli import main
 from el.connectors.sqlserver import SqlServer
+from el.slice import STEP
 from tests.engines import connected, statement
 
 
@@ -67,6 +69,18 @@ class TsqlShop:
             {table["table"]: table for table in json.loads(said.out)["tables"]} if said.out else {"": {"e": said.err}}
         )
 
+    def meanwhile(self, *statements: str, step: str = "planned") -> list[bool]:
+        """Run these once, when the next run has come to a step of its own; what is returned holds True from then on."""
+        done: list[bool] = []
+
+        def between(event: str, arguments: tuple[object, ...]) -> None:
+            if event == STEP and arguments[0] == step and not done:
+                done.append(True)
+                self.sql(*statements)
+
+        sys.addaudithook(between)
+        return done
+
     def raw(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.path / "warehouse.duckdb")) as connection:
             return connection.execute(sql).fetchall()
@@ -87,11 +101,16 @@ class TsqlShop:
         return found[0][0], found[0][1]
 
     def state(self, table: str, key: str, columns: str) -> list[tuple[Any, ...]]:
-        """Current state from raw: since the last complete snapshot, the last row of each key, deletes dropped."""
+        """Current state from raw: since the last complete snapshot, the last row of each key, deletes dropped.
+
+        The rule is that of the dbt project's macro `el_current_state`, said once more in one query, which is quick;
+        strategies/test_random_histories.py compares the two.
+        """
         complete, name = "SELECT load_id FROM shop_dbo._dlt_loads WHERE status = 0", table.strip('"')
         return self.raw(
-            f"SELECT {columns} FROM (SELECT * FROM shop_dbo.{table} WHERE _dlt_load_id IN ({complete}) AND "
-            f"_dlt_load_id >= (SELECT max(_dlt_load_id) FROM shop_dbo._el_ledger WHERE table_name = '{name}' AND "
+            f"SELECT {columns} FROM (SELECT * FROM shop_dbo.{table} WHERE _dlt_load_id IN ({complete}) "
+            "AND _el_op <> 'B' AND _dlt_load_id >= "
+            f"(SELECT max(_dlt_load_id) FROM shop_dbo._el_ledger WHERE table_name = '{name}' AND "
             f"kind = 'snapshot' AND _dlt_load_id IN ({complete})) QUALIFY row_number() OVER (PARTITION BY {key} "
             "ORDER BY _dlt_load_id DESC, _el_position DESC NULLS LAST) = 1) WHERE _el_op <> 'D' ORDER BY ALL"
         )

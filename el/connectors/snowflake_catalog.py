@@ -37,7 +37,9 @@ def read_catalog(fetch: Fetch, show: Show, schemas: Sequence[str] | None, *, bri
     def shown(what: str, sql: str) -> list[dict[str, Any]]:
         try:
             return show(sql)
-        except ElError:
+        except ElError as error:
+            if error.retryable:
+                raise
             notes.append(f"{what} cannot be read here")
             return []
 

@@ -32,7 +32,7 @@ from el.connectors.catalog import Catalog, SourceType, TableName
 from el.connectors.query import Dialect, Statement
 from el.connectors.request import Isolation, ReadRequest, Value
 from el.connectors.sql import SqlConnector, Stream, canonical
-from el.connectors.sqlserver_catalog import read_catalog, source_type
+from el.connectors.sqlserver_catalog import read_catalog, source_type, where_there
 from el.connectors.sqlserver_config import SqlServerConfig
 from el.connectors.sqlserver_drivers import DRIVERS, Driver
 from el.connectors.sqlserver_errors import connect_error, statement_error
@@ -201,11 +201,9 @@ class SqlServer(SqlConnector, RowversionSource, ChangeTrackingSource, CaptureSou
         waiting = "SELECT COUNT(*) FROM sys.dm_exec_requests WHERE blocking_session_id > 0 AND database_id = DB_ID()"
         found: list[int | None] = []
         for sql in (store, waiting):
-            try:
-                value = self.fetch(Statement(sql))[0][0]
-            except ElError:  # VIEW SERVER STATE is not granted, or an older server.
-                value = None
-            found.append(None if value is None else int(str(value)))
+            # None: VIEW SERVER STATE is not granted, or an older server.
+            rows = where_there(self.fetch, Statement(sql))
+            found.append(int(str(rows[0][0])) if rows and rows[0][0] is not None else None)
         return Pressure(*found)
 
     def min_active_rowversion(self) -> Value:
@@ -238,10 +236,7 @@ class SqlServer(SqlConnector, RowversionSource, ChangeTrackingSource, CaptureSou
             "LEFT JOIN sys.types AS u ON u.user_type_id = d.user_type_id "
             "WHERE d.is_hidden = 0 OR d.is_hidden IS NULL ORDER BY d.column_ordinal"
         )
-        try:
-            rows = self.fetch(Statement(described, (query,)))
-        except ElError:
-            rows = []
+        rows = where_there(self.fetch, Statement(described, (query,)))
         # A query that cannot be described is one row without a type: running it says what is wrong.
         if rows and rows[0][1] is not None:
             return tuple((str(r[0] or ""), _described(r)) for r in rows)

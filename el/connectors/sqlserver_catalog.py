@@ -15,7 +15,7 @@ from typing import Any
 
 from el.connectors.catalog import Catalog, Check, Column, ForeignKey, Key, SourceType, Table, TableName
 from el.connectors.query import Statement
-from el.errors import ElError, NotPermitted, ReadError
+from el.errors import NotPermitted, ReadError
 
 Fetch = Callable[[Statement], list[tuple[Any, ...]]]
 
@@ -115,16 +115,28 @@ _OBJECT_OR_COLUMN = 1
 Place = tuple[str, str]
 
 
+def where_there(fetch: Fetch, statement: Statement) -> list[tuple[Any, ...]] | None:
+    """The rows; None where this server has nothing of the kind, or does not show it to this login.
+
+    What may succeed when it is tried again is raised: a deadlock does not mean that a table has no keys.
+    """
+    try:
+        return fetch(statement)
+    except (NotPermitted, ReadError) as error:
+        if error.retryable:
+            raise
+        return None
+
+
 def read_catalog(fetch: Fetch, schemas: Sequence[str] | None, *, brief: bool = False) -> Catalog:
     """Describe these schemas of the current database, or all of its own; `brief` as in `Connector.describe`."""
     notes: list[str] = []
 
     def optional(what: str, sql: str) -> list[tuple[Any, ...]]:
-        try:
-            return fetch(Statement(sql))
-        except (NotPermitted, ReadError):
+        found = where_there(fetch, Statement(sql))
+        if found is None:
             notes.append(f"{what} cannot be read here")
-            return []
+        return found or []
 
     def unless_brief(what: str, sql: str) -> list[tuple[Any, ...]]:
         return [] if brief else optional(what, sql)
@@ -254,9 +266,8 @@ def _keys(
     fetch: Fetch, optional: Callable[[str, str], list[tuple[Any, ...]]]
 ) -> dict[int, list[tuple[str, bool, bool, list[int]]]]:
     """Object id -> its indexes as (name, primary, unique, column ids); one with a filter is no key of the table."""
-    try:
-        found = fetch(Statement(_INDEXES.format(filtered="has_filter")))
-    except ElError:
+    found = where_there(fetch, Statement(_INDEXES.format(filtered="has_filter")))
+    if found is None:
         found = optional("keys", _INDEXES.format(filtered="0"))
     columns: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
     for object_id, index_id, ordinal, column, included in optional("keys", _INDEX_COLUMNS) if found else []:
@@ -301,20 +312,15 @@ def _foreign_keys(rows: list[tuple[Any, ...]]) -> dict[Place, list[ForeignKey]]:
 
 def _recovery_fork(fetch: Fetch) -> str | None:
     """Another one after every restore (Microsoft Learn, "sys.database_recovery_status")."""
-    try:
-        rows = fetch(
-            Statement(
-                "SELECT CAST(recovery_fork_guid AS NVARCHAR(36)) FROM sys.database_recovery_status "
-                "WHERE database_id = DB_ID()"
-            )
-        )
-    except ElError:
-        return None
+    rows = where_there(
+        fetch,
+        Statement(
+            "SELECT CAST(recovery_fork_guid AS NVARCHAR(36)) FROM sys.database_recovery_status "
+            "WHERE database_id = DB_ID()"
+        ),
+    )
     return str(rows[0][0]) if rows and rows[0][0] is not None else None
 
 
 def _has_min_active_rowversion(fetch: Fetch) -> bool:
-    try:
-        return bool(fetch(Statement("SELECT CAST(MIN_ACTIVE_ROWVERSION() AS BINARY(8))")))
-    except ElError:
-        return False
+    return bool(where_there(fetch, Statement("SELECT CAST(MIN_ACTIVE_ROWVERSION() AS BINARY(8))")))

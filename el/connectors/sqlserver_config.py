@@ -82,6 +82,9 @@ class SqlServerConfig(ConnectionConfig):
             found["Authentication"] = str(self.authentication)
         found["Encrypt"] = "yes" if self.encrypt else "no"
         found["TrustServerCertificate"] = "yes" if self.trust_cert else "no"
+        # By default ODBC Driver 18 makes a broken connection anew and says nothing: a session that knows nothing of the
+        # one before cannot tell whether a read was whole ("Connection resiliency in the ODBC driver").
+        found["ConnectRetryCount"] = "0"
         if self.application_intent is not None:
             found["ApplicationIntent"] = self.application_intent
         return {**found, **self.odbc}

@@ -99,6 +99,7 @@ class Driver(ABC):
         """`batches`, and then the proof that they were all.
 
         mssql-python takes a line that is cut between two rows for their end: what counts is what the server counted.
+        Where they differ, the read can be tried again.
         """
         read = 0
         for batch in batches:
@@ -106,7 +107,7 @@ class Driver(ABC):
             yield batch
         sent = self.fetch(Statement("SELECT ROWCOUNT_BIG()"))[0][0]
         if sent != read:
-            raise ReadError(f"the server sent {sent} rows and {read} arrived; read again")
+            raise ReadError(f"the server sent {sent} rows and {read} arrived", retryable=True)
 
     def autocommit(self, on: bool) -> None:
         """Turn autocommit on or off."""

@@ -24,6 +24,11 @@ def test_encryption_is_on_and_trust_must_be_asked_for() -> None:
     assert config(trust_cert=True).keywords()["TrustServerCertificate"] == "yes"
 
 
+def test_a_broken_connection_is_not_made_anew_behind_els_back_unless_asked_for() -> None:
+    assert config().keywords()["ConnectRetryCount"] == "0"
+    assert config(odbc={"ConnectRetryCount": "2"}).keywords()["ConnectRetryCount"] == "2"
+
+
 def test_a_password_with_the_connection_strings_own_characters_is_protected() -> None:
     assert "PWD={a;b}}c{ d};" in connection_string(config().keywords())
     assert "a;b" not in repr(config())

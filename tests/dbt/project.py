@@ -21,6 +21,12 @@ TABLES = ("customers", "products", "orders", "order_lines", "payments")
 DBT = Path(sys.executable).parent / "dbt"
 
 
+def copy_project(path: Path, *, generated: bool = True) -> None:
+    """The dbt project into a folder; without what `codegen` wrote for the sample shop where that is not wanted."""
+    ignored = ["target", "logs"] + ([] if generated else ["sales", "staging", "*exposures*"])
+    shutil.copytree(ROOT / "dbt_project", path / "dbt_project", ignore=shutil.ignore_patterns(*ignored))
+
+
 @dataclass(frozen=True)
 class Project:
     """Commands run in `path`, in processes of their own."""
@@ -32,7 +38,7 @@ class Project:
         (path / "local").mkdir(parents=True)
         shutil.copy(ROOT / "el.yml", path / "el.yml")
         shutil.copy(ROOT / "profiles.example.yml", path / "profiles.yml")
-        shutil.copytree(ROOT / "dbt_project", path / "dbt_project", ignore=shutil.ignore_patterns("target", "logs"))
+        copy_project(path)
         sample.create(path / "local" / "shop.duckdb")
         return cls(path)
 

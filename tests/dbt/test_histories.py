@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.dbt.project import ROOT, Project
+from tests.dbt.project import ROOT, Project, copy_project
 
 KINDS = ("present", "flagged", "history", "log", "keyless")
 MODELS = ("present", "flagged", "history_history", "log_log", "keyless")
@@ -181,8 +181,7 @@ class History:
         (folder / "local").mkdir(parents=True)
         (folder / "el.yml").write_text(EL_YML)
         shutil.copy(ROOT / "profiles.example.yml", folder / "profiles.yml")
-        ignored = shutil.ignore_patterns("target", "logs", "sales", "staging", "*exposures*")
-        shutil.copytree(ROOT / "dbt_project", folder / "dbt_project", ignore=ignored)
+        copy_project(folder, generated=False)
         with duckdb.connect(str(folder / "local" / "shop.duckdb")) as source:
             for kind in KINDS:
                 key = "" if kind == "keyless" else ", PRIMARY KEY (k1, k2)"

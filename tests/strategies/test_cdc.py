@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.engines import own_database
-from tests.standins.sqlserver.process import StandInProcess
 from tests.tsql_shop import TsqlShop
 
 TABLE = "CREATE TABLE dbo.t (a INT NOT NULL, b NVARCHAR(10) NOT NULL, v INT NULL, PRIMARY KEY (a, b))"
@@ -19,16 +14,8 @@ CHANGES = "a, b, v, _el_op"
 
 
 @pytest.fixture
-def shop(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    sqlserver_standin: StandInProcess,
-) -> Iterator[TsqlShop]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("EL_TARGET", raising=False)
-    with own_database(sqlserver_standin.output()) as output:
-        yield TsqlShop(tmp_path, output, capsys).create(ENTRY, "EXEC sys.sp_cdc_enable_db", TABLE, CAPTURE, ROWS)
+def shop(standin_shop: TsqlShop) -> TsqlShop:
+    return standin_shop.create(ENTRY, "EXEC sys.sp_cdc_enable_db", TABLE, CAPTURE, ROWS)
 
 
 def in_source(shop: TsqlShop) -> list[tuple[object, ...]]:
@@ -94,18 +81,7 @@ def test_both_images_of_an_update_come_where_asked_for_and_the_later_one_counts(
 
 
 def test_what_changes_while_the_snapshot_is_read_comes_with_the_first_delta(shop: TsqlShop) -> None:
-    import sys
-
-    from el.slice import STEP
-
-    done = []
-
-    def between(event: str, arguments: tuple[object, ...]) -> None:
-        if event == STEP and arguments[0] == "planned" and not done:
-            done.append(True)
-            shop.sql("UPDATE dbo.t SET v = 77 WHERE a = 1", "DELETE FROM dbo.t WHERE a = 2")
-
-    sys.addaudithook(between)
+    done = shop.meanwhile("UPDATE dbo.t SET v = 77 WHERE a = 1", "DELETE FROM dbo.t WHERE a = 2")
     shop.el()
     assert done
     assert shop.el()["dbo.t"]["rows"] == 2

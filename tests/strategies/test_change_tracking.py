@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+import re
 
 import pytest
 
-from tests.engines import own_database
-from tests.standins.sqlserver.process import StandInProcess
 from tests.tsql_shop import TsqlShop
 
 TRACK_DATABASE = "ALTER DATABASE CURRENT SET CHANGE_TRACKING = ON (CHANGE_RETENTION = 2 DAYS, AUTO_CLEANUP = ON)"
@@ -19,17 +16,9 @@ ENTRY = "  - {name: dbo.t}"
 
 
 @pytest.fixture
-def shop(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    sqlserver_standin: StandInProcess,
-) -> Iterator[TsqlShop]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("EL_TARGET", raising=False)
-    with own_database(sqlserver_standin.output()) as output:
-        snapshot = "ALTER DATABASE CURRENT SET ALLOW_SNAPSHOT_ISOLATION ON"
-        yield TsqlShop(tmp_path, output, capsys).create(ENTRY, snapshot, TRACK_DATABASE, TABLE, TRACK, ROWS)
+def shop(standin_shop: TsqlShop) -> TsqlShop:
+    snapshot = "ALTER DATABASE CURRENT SET ALLOW_SNAPSHOT_ISOLATION ON"
+    return standin_shop.create(ENTRY, snapshot, TRACK_DATABASE, TABLE, TRACK, ROWS)
 
 
 def in_source(shop: TsqlShop) -> list[tuple[object, ...]]:
@@ -80,18 +69,7 @@ def test_a_row_deleted_and_inserted_again_is_there(shop: TsqlShop) -> None:
 
 def test_what_changes_while_the_snapshot_is_read_comes_with_the_first_delta(shop: TsqlShop) -> None:
     """The version is fixed in the plan; what is committed between plan and read is in both, with the same result."""
-    import sys
-
-    from el.slice import STEP
-
-    done = []
-
-    def between(event: str, arguments: tuple[object, ...]) -> None:
-        if event == STEP and arguments[0] == "planned" and not done:
-            done.append(True)
-            shop.sql("UPDATE dbo.t SET v = 77 WHERE a = 1", "DELETE FROM dbo.t WHERE a = 2")
-
-    sys.addaudithook(between)
+    done = shop.meanwhile("UPDATE dbo.t SET v = 77 WHERE a = 1", "DELETE FROM dbo.t WHERE a = 2")
     shop.el()
     assert done
     report = shop.el()["dbo.t"]
@@ -101,20 +79,9 @@ def test_what_changes_while_the_snapshot_is_read_comes_with_the_first_delta(shop
 
 def test_what_is_committed_between_plan_and_read_of_a_delta_comes_once(shop: TsqlShop) -> None:
     """The read sees a later version than the plan, and says so: the next delta begins there."""
-    import sys
-
-    from el.slice import STEP
-
     shop.el()
     shop.sql("UPDATE dbo.t SET v = 11 WHERE a = 1")
-    done = []
-
-    def between(event: str, arguments: tuple[object, ...]) -> None:
-        if event == STEP and arguments[0] == "planned" and not done:
-            done.append(True)
-            shop.sql("UPDATE dbo.t SET v = 12 WHERE a = 1", "UPDATE dbo.t SET v = 22 WHERE a = 2")
-
-    sys.addaudithook(between)
+    done = shop.meanwhile("UPDATE dbo.t SET v = 12 WHERE a = 1", "UPDATE dbo.t SET v = 22 WHERE a = 2")
     assert shop.el()["dbo.t"]["rows"] == 2
     assert done
     assert shop.el()["dbo.t"]["status"] == "nothing new"
@@ -157,15 +124,11 @@ def test_what_tracking_cannot_tell_begins_a_new_snapshot_and_says_why(
     shop.sql(*kinds[happened[0]], *happened[1:])
     report = shop.el()["dbo.t"]
     assert report["kind"] == "snapshot"
-    import re
-
     assert any(re.search(f"a new snapshot begins: .*({says})", note) for note in report["notes"]), report["notes"]
     assert in_raw(shop) == in_source(shop)
 
 
-def test_changes_that_retention_has_removed_begin_a_new_snapshot(
-    shop: TsqlShop, sqlserver_standin: StandInProcess
-) -> None:
+def test_changes_that_retention_has_removed_begin_a_new_snapshot(shop: TsqlShop) -> None:
     shop.el()
     shop.sql("DELETE FROM dbo.t WHERE a = 2", "UPDATE dbo.t SET v = 5 WHERE a = 1")
     shop.sql("EXEC sys.sp_flush_CT_internal_table_on_demand 't'")

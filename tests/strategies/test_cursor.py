@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import pytest
 
 from tests.tsql_shop import TsqlShop
 
 
 @pytest.fixture
-def shop(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], sqlserver: dict[str, Any]
-) -> TsqlShop:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("EL_TARGET", raising=False)
-    return TsqlShop(tmp_path, sqlserver, capsys)
+def shop(tsql_shop: TsqlShop) -> TsqlShop:
+    return tsql_shop
 
 
 def table(shop: TsqlShop, type_: str, *rows: str, entry: str = "") -> TsqlShop:

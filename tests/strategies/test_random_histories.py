@@ -1,69 +1,65 @@
-"""Whichever strategy brought it, the state that raw gives is the source's, key by key and value by value, after every
-load of a random history of inserts, updates, changed keys, deletes and rows that come again.
+"""Whichever strategy brought it, the state that raw gives is the source's, key by key and value by value, after the
+loads of a random history of inserts, updates, changed keys, deletes and rows that come again, also while el reads.
 
-The rule by which state is made of raw is that of the dbt project's macro `el_current_state`, which tests/dbt proves.
+State is made of raw by the dbt project's own macros, in a project that `codegen` wrote for the five tables and that is
+built load upon load; and by the same rule in one query (`TsqlShop.state`), after every load.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.engines import own_database
-from tests.standins.sqlserver.process import StandInProcess
+from tests.dbt.project import Project, copy_project
 from tests.tsql_shop import TsqlShop
 
 STRATEGIES = ("full", "cursor", "rowversion", "change_tracking", "cdc")
 TABLES = """\
-  - {name: dbo.full}
+  - {name: "dbo.*", model: [current, history]}
   - {name: dbo.cursor, cursor: changed, deletes: {by: keys, every: 0s, max_percent: 100}}
   - {name: dbo.rowversion, deletes: {by: keys, every: 0s, max_percent: 100}}
-  - {name: dbo.change_tracking}
   - {name: dbo.cdc, strategy: cdc, images: both}
 """
-COLUMNS = "a, b, v, w"
+KEY = "a, b"
+Rows = list[tuple[Any, ...]]
 
 
 @pytest.fixture
-def shop(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    sqlserver_standin: StandInProcess,
-) -> Iterator[TsqlShop]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("EL_TARGET", raising=False)
-    with own_database(sqlserver_standin.output()) as output:
-        yield TsqlShop(tmp_path, output, capsys).create(
-            TABLES,
-            "ALTER DATABASE CURRENT SET ALLOW_SNAPSHOT_ISOLATION ON",
-            "ALTER DATABASE CURRENT SET CHANGE_TRACKING = ON (CHANGE_RETENTION = 2 DAYS)",
-            "EXEC sys.sp_cdc_enable_db",
-            *(
-                f"CREATE TABLE dbo.[{name}] (a INT NOT NULL, b NVARCHAR(10) NOT NULL, v INT NULL, w NVARCHAR(20) NULL, "
-                f"changed BIGINT NOT NULL{', rv ROWVERSION' if name == 'rowversion' else ''}, PRIMARY KEY (a, b))"
-                for name in STRATEGIES
-            ),
-            "ALTER TABLE dbo.change_tracking ENABLE CHANGE_TRACKING",
-            "EXEC sys.sp_cdc_enable_table @source_schema = N'dbo', @source_name = N'cdc', @role_name = NULL",
-        )
+def shop(standin_shop: TsqlShop) -> TsqlShop:
+    return standin_shop.create(
+        TABLES,
+        "ALTER DATABASE CURRENT SET ALLOW_SNAPSHOT_ISOLATION ON",
+        "ALTER DATABASE CURRENT SET CHANGE_TRACKING = ON (CHANGE_RETENTION = 2 DAYS)",
+        "EXEC sys.sp_cdc_enable_db",
+        *(
+            f"CREATE TABLE dbo.[{name}] (a INT NOT NULL, b NVARCHAR(10) NOT NULL, v INT NULL, w NVARCHAR(20) NULL, "
+            f"changed BIGINT NOT NULL{', rv ROWVERSION' if name == 'rowversion' else ''}, PRIMARY KEY (a, b))"
+            for name in STRATEGIES
+        ),
+        "ALTER TABLE dbo.change_tracking ENABLE CHANGE_TRACKING",
+        "EXEC sys.sp_cdc_enable_table @source_schema = N'dbo', @source_name = N'cdc', @role_name = NULL",
+    )
+
+
+def columns(name: str) -> str:
+    return "a, b, v, w, changed" + (", rv" if name == "rowversion" else "")
 
 
 def some_changes(chance: random.Random, clock: Iterator[int]) -> list[str]:
     """Statements on table {}, some of them together in a transaction; every change draws a later `changed`."""
 
     def key() -> str:
-        return f"a = {chance.randint(1, 12)} AND b = N'{chance.choice('xyÄ')}'"
+        return f"a = {chance.randint(1, 4)} AND b = N'{chance.choice('xyÄ')}'"
 
     def value() -> str:
         return chance.choice(("NULL", str(chance.randint(-5, 5))))
 
     def one() -> str:
         now = next(clock)
-        a, b = chance.randint(1, 12), chance.choice("xyÄ")
+        a, b = chance.randint(1, 4), chance.choice("xyÄ")
         text = chance.choice(("NULL", "N''", "N'Ω text'"))
         same = f"a = {a} AND b = N'{b}'"
         insert = (
@@ -84,29 +80,79 @@ def some_changes(chance: random.Random, clock: Iterator[int]) -> list[str]:
     return statements
 
 
-def history(shop: TsqlShop, seed: int, loads: int) -> None:
+def for_each_table(changes: list[str]) -> list[str]:
+    return [change.format(name) for name in STRATEGIES for change in changes]
+
+
+def by_text(rows: Rows) -> Rows:
+    return sorted(rows, key=str)
+
+
+class Built:
+    """The dbt project that `codegen` writes for the five tables, over what el has landed of them."""
+
+    def __init__(self, shop: TsqlShop) -> None:
+        self.shop = shop
+        self.project = Project(shop.path)
+        copy_project(shop.path, generated=False)
+        self.project.el("codegen")
+
+    def state(self, name: str) -> Rows:
+        return by_text(self.shop.raw(f"SELECT {columns(name)} FROM {table(name)}"))
+
+    def open_versions(self, name: str) -> Rows:
+        """What the table of all versions holds as valid now."""
+        return by_text(self.shop.raw(f"SELECT {columns(name)} FROM {table(name)}_history WHERE _el_valid_to IS NULL"))
+
+    def everything(self) -> dict[str, Rows]:
+        tables = [table(name) + suffix for name in STRATEGIES for suffix in ("", "_history")]
+        return {name: self.shop.raw(f"SELECT * FROM {name} ORDER BY ALL") for name in tables}
+
+
+def table(name: str) -> str:
+    """What dbt makes of dbo.{name} on a target that is not production; `full` is reserved."""
+    return "main_dbo.full_" if name == "full" else f"main_dbo.{name}"
+
+
+def history(shop: TsqlShop, seed: int, loads: int, built_each: int) -> None:
+    """So many loads, each but the last perhaps with changes while it reads; a build after every few of them."""
     chance = random.Random(seed)
     clock = iter(range(1, 10**9))
+    built = Built(shop)
     seen = set()
-    for _ in range(loads):
-        changes = some_changes(chance, clock)
+    for number in range(1, loads + 1):
+        last = number == loads
+        shop.sql(*for_each_table(some_changes(chance, clock)))
+        meanwhile = some_changes(chance, clock) if chance.random() < 0.4 and not last else []
+        if meanwhile:
+            shop.meanwhile(*for_each_table(meanwhile), step=chance.choice(("planned", "slice begun")))
+        reports = shop.el(*(["--full-refresh"] if number > 1 and chance.random() < 0.1 else []))
         for name in STRATEGIES:
-            shop.sql(*(change.format(name) for change in changes))
-        reports = shop.el()
-        for name in STRATEGIES:
-            report = reports[f"dbo.{name}"]
-            assert report["strategy"] == name
-            seen.add((name, report["kind"]))
-            there = sorted(shop.rows(f"SELECT {COLUMNS} FROM dbo.[{name}]"), key=str)
-            assert sorted(shop.state(f'"{name}"', "a, b", COLUMNS), key=str) == there, (name, changes)
+            assert reports[f"dbo.{name}"]["strategy"] == name
+            seen.add((name, reports[f"dbo.{name}"]["kind"]))
+        found = {name: by_text(shop.state(f'"{name}"', KEY, columns(name))) for name in STRATEGIES}
+        if not meanwhile:
+            assert found == source(shop), f"load {number}, seed {seed}"
+        if number % built_each == 0 or last:
+            built.project.models()
+            assert {name: built.state(name) for name in STRATEGIES} == found, f"load {number}, seed {seed}"
+            assert {name: built.open_versions(name) for name in STRATEGIES} == found, f"load {number}, seed {seed}"
     assert {(name, "delta") for name in STRATEGIES[1:]} <= seen
+    assert all(source(shop).values()), "there is something to compare"
+    increments = built.everything()
+    built.project.models("--full-refresh")
+    assert built.everything() == increments
 
 
-def test_after_every_load_of_a_random_history_raw_gives_the_source_by_each_strategy(shop: TsqlShop) -> None:
-    history(shop, seed=7, loads=6)
+def source(shop: TsqlShop) -> dict[str, Rows]:
+    return {name: by_text(shop.rows(f"SELECT {columns(name)} FROM dbo.[{name}]")) for name in STRATEGIES}
+
+
+def test_the_models_give_the_source_after_the_loads_of_a_random_history_by_each_strategy(shop: TsqlShop) -> None:
+    history(shop, seed=7, loads=6, built_each=2)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("seed", range(5))
-def test_after_each_of_forty_loads_of_a_random_history_raw_gives_the_source(shop: TsqlShop, seed: int) -> None:
-    history(shop, seed, loads=40)
+def test_the_models_give_the_source_after_each_of_forty_loads_of_a_random_history(shop: TsqlShop, seed: int) -> None:
+    history(shop, seed, loads=40, built_each=1)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -23,12 +23,8 @@ ENTRY = "  - {name: dbo.t, deletes: {by: keys, every: 0s, max_percent: 100}}"
 
 
 @pytest.fixture
-def shop(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], sqlserver: dict[str, Any]
-) -> TsqlShop:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("EL_TARGET", raising=False)
-    return TsqlShop(tmp_path, sqlserver, capsys).create(ENTRY, TABLE)
+def shop(tsql_shop: TsqlShop) -> TsqlShop:
+    return tsql_shop.create(ENTRY, TABLE)
 
 
 def in_source(shop: TsqlShop) -> list[tuple[Any, ...]]:
@@ -73,17 +69,17 @@ def test_the_greatest_value_as_bound_loses_that_row(shop: TsqlShop, monkeypatch:
     assert (2, 2) not in in_raw(shop)
 
 
-def write(output: dict[str, Any], number: int, ended: Event) -> int:
-    """Transactions of random length with inserts, updates, changed keys, deletes and rollbacks; how many committed."""
+def write(output: dict[str, Any], number: int, ended: Event) -> Counter[str]:
+    """Transactions of random length with inserts, updates, changed keys, deletes and rollbacks; how they ended."""
     chance = random.Random(number)
-    committed = 0
+    ends: Counter[str] = Counter()
     key = number * 1_000_000
     with connected(output) as server:
         server.driver.autocommit(False)
         while not ended.is_set():
             try:
                 for _ in range(chance.randint(1, 4)):
-                    some = number * 1_000_000 + chance.randint(1, max(1, key - number * 1_000_000))
+                    some = chance.randint(number * 1_000_000 + 1, max(number * 1_000_000 + 1, key))
                     key += 1
                     server.driver.execute(
                         statement(
@@ -101,34 +97,30 @@ def write(output: dict[str, Any], number: int, ended: Event) -> int:
                     ended.wait(chance.random() * chance.choice((0.01, 0.05, 0.6)))
                 if chance.random() < 0.2:
                     server.driver.connection.rollback()
+                    ends["rolled back"] += 1
                 else:
                     server.driver.connection.commit()
-                    committed += 1
+                    ends["committed"] += 1
             except Exception:
                 # The victim of a deadlock or a conflict, as writers are.
                 server.driver.connection.rollback()
-    return committed
+                ends["refused"] += 1
+    return ends
 
 
-def under_writers(shop: TsqlShop, run: Callable[[], object], runs: int) -> int:
-    """Run el many times while eight writers are at work, and once after; how many transactions they committed."""
+def under_writers(shop: TsqlShop, runs: int) -> Counter[str]:
+    """Run el many times while eight writers are at work, and once after; how their transactions ended."""
     ended = Event()
     with ThreadPoolExecutor(8) as pool:
         writers = [pool.submit(write, shop.output, number, ended) for number in range(1, 9)]
         try:
             for _ in range(runs):
-                run()
+                shop.el()
         finally:
             ended.set()
-        committed = sum(writer.result() for writer in writers)
-    run()
-    return committed
-
-
-def test_eight_writers_with_open_transactions_lose_and_double_no_row(shop: TsqlShop) -> None:
-    assert under_writers(shop, shop.el, 5) > 20
-    assert in_raw(shop) == in_source(shop)
-    assert doubled(shop) == []
+        ends = sum((writer.result() for writer in writers), Counter())
+    shop.el()
+    return ends
 
 
 def doubled(shop: TsqlShop) -> list[tuple[Any, ...]]:
@@ -139,21 +131,35 @@ def doubled(shop: TsqlShop) -> list[tuple[Any, ...]]:
     )
 
 
+def test_eight_writers_with_open_transactions_lose_and_double_no_row(shop: TsqlShop) -> None:
+    assert under_writers(shop, 5)["committed"] > 20
+    assert in_raw(shop) == in_source(shop)
+    assert doubled(shop) == []
+
+
 @pytest.mark.soak
-def test_fifty_runs_among_eight_writers_lose_and_double_no_row(shop: TsqlShop) -> None:
-    assert under_writers(shop, shop.el, 50) > 200
+def test_fifty_runs_among_eight_writers_lose_and_double_no_row(
+    shop: TsqlShop, record_property: Callable[[str, object], None]
+) -> None:
+    ends = under_writers(shop, 50)
+    record_property("writers", dict(ends))
+    record_property("rows", len(in_source(shop)))
+    assert ends["committed"] > 200
+    assert ends["rolled back"] > 20
     assert in_raw(shop) == in_source(shop)
     assert doubled(shop) == []
 
 
 @pytest.mark.soak
 def test_fifty_runs_among_eight_writers_lose_rows_with_the_greatest_value_as_bound(
-    shop: TsqlShop, monkeypatch: pytest.MonkeyPatch
+    shop: TsqlShop, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
 ) -> None:
     shop.sql("INSERT INTO dbo.t (id, v) VALUES (0, 0)")
     naive(monkeypatch)
-    under_writers(shop, shop.el, 50)
-    assert set(in_source(shop)) - set(in_raw(shop))
+    under_writers(shop, 50)
+    lost = set(in_source(shop)) - set(in_raw(shop))
+    record_property("lost", f"{len(lost)} of {len(in_source(shop))}")
+    assert lost
 
 
 def test_a_counter_that_went_back_begins_a_new_snapshot_and_says_so(shop: TsqlShop) -> None:
