@@ -1,14 +1,15 @@
 """Writing into SQL Server: bulk load into a staging table, then one transaction that applies it.
 
 Guarantees: all rows or none; the target is touched by that one transaction only, which also records the run_id, so
-the same run_id twice changes nothing; the staging table is dropped whatever happens. The data waits in a local
-file until the bulk load takes it, so that memory does not grow with it.
+the same run_id twice changes nothing; the staging table is dropped whatever happens. A value that the target's column
+would change is refused before a row is sent. The data waits in a local file until the bulk load takes it, so that
+memory does not grow with it.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ import tenacity
 from el.connectors.base import ArrowStream, WriteMode, WriteResult
 from el.connectors.catalog import TableName
 from el.connectors.query import Statement
+from el.connectors.sqlserver_catalog import source_type
+from el.connectors.sqlserver_fit import Target, refuse_changes
 from el.connectors.writing import WRITES_TABLE, Spool, as_batches, refuse_columns, refuse_keys, spooled
 from el.errors import ElError, WriteError
 
@@ -37,6 +40,7 @@ def write(
     writable = _columns(server, target)
     schema, batches = as_batches(data)
     refuse_columns(target, schema.names, _as_named(schema.names, writable), mode, key)
+    batches = _unchanged(target, batches, [writable[name.lower()] for name in schema.names])
     ledger = server.dialect.quote_table(TableName(target.schema, WRITES_TABLE))
     _make_ledger(server, target, ledger)
     if _written(server, ledger, target, run_id):
@@ -57,7 +61,7 @@ def write(
             _fill(server, staging, spool)
         if mode is WriteMode.MERGE:
             refuse_keys(server.fetch, server.dialect, staging, target, key)
-        identity = any(writable.get(name.lower()) for name in schema.names)
+        identity = any(writable[name.lower()].identity for name in schema.names)
         steps = _apply(server, target, staged, schema.names, mode, key, identity)
         again = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(10),
@@ -96,12 +100,16 @@ def _commit(
     return True
 
 
-def _columns(server: SqlServer, target: TableName) -> dict[str, bool]:
-    """The target's columns that can be written, in lower case -> whether it is the identity column."""
+def _columns(server: SqlServer, target: TableName) -> dict[str, Target]:
+    """The target's columns that can be written, by their names in lower case."""
     rows = server.fetch(
         Statement(
-            "SELECT c.name, c.is_identity FROM sys.columns AS c JOIN sys.objects AS o ON o.object_id = c.object_id "
-            "JOIN sys.schemas AS s ON s.schema_id = o.schema_id JOIN sys.types AS t ON t.user_type_id = c.user_type_id "
+            "SELECT c.name, t.name, b.name, c.max_length, c.precision, c.scale, c.is_identity, "
+            "CAST(COLLATIONPROPERTY(c.collation_name, 'CodePage') AS INT) "
+            "FROM sys.columns AS c JOIN sys.objects AS o ON o.object_id = c.object_id "
+            "JOIN sys.schemas AS s ON s.schema_id = o.schema_id "
+            "JOIN sys.types AS t ON t.user_type_id = c.user_type_id "
+            "LEFT JOIN sys.types AS b ON b.user_type_id = c.system_type_id "
             "WHERE s.name = ? AND o.name = ? AND c.is_computed = 0 AND t.name NOT IN ('timestamp', 'rowversion') "
             "ORDER BY c.column_id",
             (target.schema, target.name),
@@ -109,10 +117,26 @@ def _columns(server: SqlServer, target: TableName) -> dict[str, bool]:
     )
     if not rows:
         raise WriteError(f"there is no table {target}")
-    return {str(name).lower(): bool(identity) for name, identity in rows}
+    found: dict[str, Target] = {}
+    for name, type_, base, *sizes, identity, code_page in rows:
+        length, precision, scale = (int(str(size)) for size in sizes)
+        made = source_type(str(type_), str(base) if base else None, length, precision, scale)
+        page = None if code_page is None else int(str(code_page))
+        found[str(name).lower()] = Target(str(name), made, bool(identity), page)
+    return found
 
 
-def _as_named(names: Sequence[str], writable: Mapping[str, bool]) -> list[str]:
+def _unchanged(
+    target: TableName, batches: Iterator[pa.RecordBatch], columns: Sequence[Target]
+) -> Iterator[pa.RecordBatch]:
+    """The batches, each looked at: no row was sent yet when one is refused."""
+    for batch in batches:
+        for column, data in zip(columns, batch.columns, strict=True):
+            refuse_changes(target, column, data)
+        yield batch
+
+
+def _as_named(names: Sequence[str], writable: Mapping[str, Target]) -> list[str]:
     """The columns as the data spells them: the server's collation decides on case, and its own refusal is clear."""
     spelt = {name.lower(): name for name in names}
     return [spelt.get(name, name) for name in writable]

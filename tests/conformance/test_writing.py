@@ -183,6 +183,14 @@ def test_a_stream_that_breaks_off_leaves_the_table_as_it_was(place: Place) -> No
         assert ids(place, table) == [1]
 
 
+def test_a_value_that_the_column_would_change_is_refused_and_changes_nothing(place: Place) -> None:
+    table = place.plain()
+    place.write(table, numbered(1))
+    with pytest.raises(WriteError, match=r"(?is)id.* cast the data"):
+        place.write(table, pa.table({"id": [2.0, 3.5], "note": ["two", "three and a half"]}))
+    assert ids(place, table) == [1]
+
+
 def test_a_row_that_the_table_refuses_leaves_it_as_it_was(place: Place) -> None:
     table = place.plain()
     place.write(table, numbered(1))

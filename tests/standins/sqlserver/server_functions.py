@@ -148,7 +148,14 @@ def suser_sid(session: Session, *_: Bound) -> Bound:
     return Bound("unhex('01')", SqlType("varbinary", 85))
 
 
-@of_session("SESSION_CONTEXT", "CONNECTIONPROPERTY", "COLLATIONPROPERTY", "DATABASEPROPERTY")
+@of_session("COLLATIONPROPERTY")
+def collationproperty(session: Session, collation: Bound, name: Bound) -> Bound:
+    """Every collation here is Latin1_General, whose code page is 1252."""
+    known = "1252" if str(name.constant).lower() == "codepage" else "CAST(NULL AS INTEGER)"
+    return convert(Bound(f"CASE WHEN {collation.sql} IS NOT NULL THEN {known} END", INT), VARIANT)
+
+
+@of_session("SESSION_CONTEXT", "CONNECTIONPROPERTY", "DATABASEPROPERTY")
 def session_context(session: Session, *_: Bound) -> Bound:
     return convert(Bound("CAST(NULL AS VARCHAR)", SYSNAME), VARIANT)
 

@@ -1,0 +1,152 @@
+"""Whether the values of a write come out of SQL Server's columns as they went in.
+
+SQL Server rounds, cuts off and replaces without a word when a value is converted: 1.7 becomes 1 in an INT, 0.125
+becomes 0.13 in a DECIMAL(9,2), a character that a code page lacks becomes "?" (Microsoft Learn, "CAST and CONVERT",
+"Collation and Unicode support"). Values that are too large or too long it refuses by itself.
+
+Guarantee: a batch in which a value would be changed so is a `WriteError`; works on whole Arrow arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from el.connectors.catalog import SourceType, TableName
+from el.errors import WriteError
+
+_WHOLE = {"tinyint": pa.uint8(), "smallint": pa.int16(), "int": pa.int32(), "bigint": pa.int64()}
+_MONEY = {"money": pa.decimal128(19, 4), "smallmoney": pa.decimal128(10, 4)}
+_DIGITS = {"s": 0, "ms": 3, "us": 6, "ns": 9}
+# datetime has steps of 1/300 s, and shows them as these last digits of a millisecond.
+_DATETIME_DIGITS = [0, 3, 7]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A column that is written to. code_page: of char and varchar, as Windows numbers it; None: not known."""
+
+    name: str
+    type: SourceType
+    identity: bool = False
+    code_page: int | None = None
+
+
+def refuse_changes(table: TableName, column: Target, data: pa.Array) -> None:
+    """Raise `WriteError` if a value of `data` would be another one in `column`."""
+    if pa.types.is_dictionary(data.type):
+        data = data.dictionary_decode()
+    if column.type.name in ("char", "varchar", "text") and _is_text(data.type):
+        _refuse_characters(table, column, data)
+        return
+    if pa.types.is_timestamp(data.type) and data.type.tz is not None and column.type.name in _NAIVE:
+        raise WriteError(f"{table}.{column.name} is {column.type} and the data has a time zone; cast the data")
+    kept = _kept(column.type, data)
+    if kept is None:
+        return
+    changed = pc.and_(pc.invert(pc.fill_null(kept, False)), data.is_valid())
+    number = pc.sum(changed).as_py() or 0
+    if number:
+        first = data.filter(changed)[0]
+        raise WriteError(
+            f"{table}.{column.name} is {column.type}: {number:,} values of the data would be changed, {first} the "
+            "first of them; cast the data"
+        )
+
+
+_NAIVE = ("date", "datetime", "smalldatetime", "datetime2")
+
+
+def _is_text(type_: pa.DataType) -> bool:
+    return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_))
+
+
+def _kept(type_: SourceType, data: pa.Array) -> pa.Array | None:
+    """Which values stay as they are, as booleans; None where they all do, or where nothing is known of the types."""
+    number = pa.types.is_integer(data.type) or pa.types.is_floating(data.type) or pa.types.is_decimal(data.type)
+    temporal = pa.types.is_timestamp(data.type) or pa.types.is_time(data.type)
+    if number and type_.name == "bit":
+        return pc.is_in(data.cast(pa.float64()), pa.array([0.0, 1.0]))
+    if number and type_.name in _WHOLE:
+        return None if pa.types.is_integer(data.type) else _comes_back(data, lambda x: pc.trunc(x))
+    if number and type_.name in ("decimal", "numeric", *_MONEY):
+        exact = _MONEY.get(type_.name) or pa.decimal128(type_.precision or 18, type_.scale or 0)
+        return _as_decimal(data, exact)
+    if number and type_.name in ("real", "float"):
+        binary = pa.float32() if type_.name == "real" else pa.float64()
+        return _comes_back(data, lambda x: x.cast(binary, safe=False))
+    if pa.types.is_floating(data.type) and type_.name in ("char", "varchar", "text", "nchar", "nvarchar", "ntext"):
+        # SQL Server writes six digits of a float.
+        return pa.array(np.zeros(len(data), bool))
+    return _in_time(type_, data) if temporal else None
+
+
+def _comes_back(data: pa.Array, convert: Callable[[pa.Array], pa.Array]) -> pa.Array:
+    back = convert(data).cast(data.type, safe=False)
+    same = pc.equal(back, data)
+    return pc.or_(same, pc.is_nan(data)) if pa.types.is_floating(data.type) else same
+
+
+def _as_decimal(data: pa.Array, type_: pa.DataType) -> pa.Array | None:
+    """Too many digits before the point are SQL Server's to refuse; here it is about those behind it."""
+    if pa.types.is_integer(data.type) or (pa.types.is_decimal(data.type) and data.type.scale <= type_.scale):
+        return None
+    return _comes_back(data, lambda x: pc.round(x, type_.scale))
+
+
+def _in_time(type_: SourceType, data: pa.Array) -> pa.Array | None:
+    digits = _DIGITS[data.type.unit]
+    counted = data.view(pa.int32() if data.type.bit_width == 32 else pa.int64()).cast(pa.int64())
+    if type_.name == "date":
+        return None if pa.types.is_time(data.type) else _multiple(counted, 86_400 * 10**digits)
+    if type_.name == "smalldatetime":
+        return _multiple(counted, 60 * 10**digits)
+    if type_.name == "datetime":
+        if digits < 3:
+            return None
+        milliseconds = pc.divide(counted, 10 ** (digits - 3))
+        last = pc.subtract(milliseconds, pc.multiply(_floor(milliseconds, 10), 10))
+        return pc.and_(_multiple(counted, 10 ** (digits - 3)), pc.is_in(last, pa.array(_DATETIME_DIGITS)))
+    if type_.name in ("datetime2", "datetimeoffset", "time"):
+        held = 7 if type_.scale is None else type_.scale
+        return None if digits <= held else _multiple(counted, 10 ** (digits - held))
+    return None
+
+
+def _multiple(counted: pa.Array, step: int) -> pa.Array:
+    # Integer division cuts off towards zero, which is as good for the question whether anything is left.
+    return pc.equal(pc.multiply(pc.divide(counted, step), step), counted)
+
+
+def _floor(counted: pa.Array, step: int) -> pa.Array:
+    cut = pc.divide(counted, step)
+    return pc.if_else(pc.less(pc.subtract(counted, pc.multiply(cut, step)), 0), pc.subtract(cut, 1), cut)
+
+
+def _refuse_characters(table: TableName, column: Target, data: pa.Array) -> None:
+    """Raise `WriteError` for a character that the column's code page lacks. ASCII is in all of them."""
+    codec = _codec(column.code_page)
+    if codec is None or pc.all(pc.string_is_ascii(data)).as_py() is not False:
+        return
+    foreign = data.filter(pc.invert(pc.fill_null(pc.string_is_ascii(data), True)))
+    # One string for all of them: what is looked for is a character, wherever it is.
+    text = pc.binary_join(pa.ListArray.from_arrays([0, len(foreign)], foreign.cast(pa.string())), "\n")[0]
+    try:
+        text.as_py().encode(codec)
+    except UnicodeEncodeError as error:
+        character = error.object[error.start]
+        raise WriteError(
+            f"{table}.{column.name} is {column.type} in code page {column.code_page}, which lacks {character!r} "
+            f"(U+{ord(character):04X}); make the column nvarchar, or replace the character"
+        ) from None
+
+
+def _codec(code_page: int | None) -> str | None:
+    """Python's name of a Windows code page; None where every character fits (UTF-8), or it is not known."""
+    if code_page in (None, 0, 65001):
+        return None
+    return f"cp{code_page}"

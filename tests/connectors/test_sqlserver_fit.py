@@ -1,0 +1,109 @@
+"""What SQL Server would round, cut off or replace in silence is refused; what comes back as it was is not."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from el.connectors.catalog import SourceType, TableName
+from el.connectors.sqlserver_fit import Target, refuse_changes
+from el.errors import WriteError
+from tests.engines import connected, statement
+
+TABLE = TableName("dbo", "t")
+MOMENT = datetime(2024, 2, 29, 23, 59, 59)
+
+
+def refused(declared: str, data: pa.Array, code_page: int | None = None) -> str:
+    """What is said, or nothing."""
+    try:
+        refuse_changes(TABLE, Target("c", SourceType.parse(declared), code_page=code_page), data)
+    except WriteError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("declared", "kept", "changed"),
+    [
+        ("bit", [0, 1, None], [2]),
+        ("int", [1.0, -3.0, None], [1.7]),
+        ("int", [Decimal("1.00")], [Decimal("1.50")]),
+        ("bigint", [2.0**62], [0.5]),
+        ("decimal(9,2)", [0.1, 0.13, -7.25], [0.125]),
+        ("decimal(9,2)", [Decimal("0.120")], [Decimal("0.125")]),
+        ("decimal(38,0)", [10**18], [0.5]),
+        ("money", [1.2345], [1.23456]),
+        ("real", [0.5, float("nan")], [0.1]),
+        ("float", [2**53], [2**53 + 1]),
+        ("float", [Decimal("0.1")], [Decimal("12345678901234567890.12345")]),
+        ("nvarchar(20)", [1], [1.5]),
+        ("date", [datetime(1924, 1, 1), None], [datetime(1924, 1, 1, 0, 0, 1)]),
+        ("date", [date(1, 1, 1), date(9999, 12, 31)], [MOMENT]),
+        ("smalldatetime", [datetime(2024, 1, 1, 1, 1)], [datetime(2024, 1, 1, 1, 1, 1)]),
+        (
+            "datetime",
+            [MOMENT.replace(microsecond=n * 1000) for n in (0, 3, 7, 997)],
+            [MOMENT.replace(microsecond=1000)],
+        ),
+        ("datetime", [datetime(1753, 1, 1, 0, 0, 0, 3000)], [datetime(1753, 1, 1, 0, 0, 0, 3001)]),
+        ("datetime2(0)", [MOMENT], [MOMENT.replace(microsecond=1)]),
+        ("datetime2(3)", [MOMENT.replace(microsecond=4000)], [MOMENT.replace(microsecond=4100)]),
+        ("datetime2(7)", [MOMENT.replace(microsecond=123456)], [MOMENT.replace(tzinfo=UTC)]),
+        (
+            "datetimeoffset(3)",
+            [MOMENT.replace(microsecond=4000, tzinfo=UTC)],
+            [MOMENT.replace(microsecond=1, tzinfo=UTC)],
+        ),
+        ("time(0)", [time(23, 59, 59)], [time(23, 59, 59, 1)]),
+    ],
+)
+def test_what_comes_back_is_kept_and_what_does_not_is_refused(
+    declared: str, kept: list[Any], changed: list[Any]
+) -> None:
+    assert refused(declared, pa.array(kept)) == ""
+    assert f"dbo.t.c is {SourceType.parse(declared)}" in refused(declared, pa.array([*kept[:0], *changed, None]))
+
+
+def test_nanoseconds_that_are_no_hundreds_are_refused() -> None:
+    assert refused("datetime2(7)", pa.array([123_456_700], pa.timestamp("ns"))) == ""
+    assert "would be changed" in refused("datetime2(7)", pa.array([123_456_789], pa.timestamp("ns")))
+
+
+@pytest.mark.parametrize(
+    ("code_page", "fits", "lacks"),
+    [(1252, "é€", "漢"), (1251, "Жё", "漢"), (932, "漢", "한"), (936, "漢", "한"), (1250, "ř", "и")],
+)
+def test_a_character_that_the_code_page_lacks_is_refused_by_name(code_page: int, fits: str, lacks: str) -> None:
+    assert refused("varchar(10)", pa.array(["plain", fits, None]), code_page) == ""
+    assert f"which lacks {lacks!r}" in refused("varchar(10)", pa.array(["plain", fits, lacks]), code_page)
+    assert f"which lacks {lacks!r}" in refused("char(10)", pa.array([lacks]).dictionary_encode(), code_page)
+    assert refused("nvarchar(10)", pa.array([lacks]), code_page) == ""
+    assert refused("varchar(10)", pa.array([lacks]), 65001) == ""
+
+
+@settings(max_examples=200, deadline=None)
+@given(value=st.floats(-1e6, 1e6, allow_nan=False), scale=st.integers(0, 6))
+def test_a_float_is_refused_in_a_decimal_exactly_where_it_would_not_come_back(value: float, scale: int) -> None:
+    comes_back = float(round(Decimal(value), scale)) == value
+    assert (refused(f"decimal(18,{scale})", pa.array([value])) == "") is comes_back
+
+
+def test_a_write_is_refused_whole_and_says_which_character(sqlserver: dict[str, Any]) -> None:
+    with connected(sqlserver) as server:
+        server.driver.execute(
+            statement("CREATE TABLE dbo.t (id INT NOT NULL, v VARCHAR(10) COLLATE Latin1_General_CI_AS NULL)")
+        )
+        data = pa.table({"id": [1, 2], "v": ["é", "漢"]})
+        with pytest.raises(WriteError, match="lacks '漢'"):
+            server.write_buffer(TABLE, data, run_id=uuid.uuid4().hex)
+        assert server.fetch(statement("SELECT COUNT(*) FROM dbo.t")) == [(0,)]
+        server.write_buffer(TABLE, data.slice(0, 1), run_id=uuid.uuid4().hex)
+        assert server.fetch(statement("SELECT id, v FROM dbo.t")) == [(1, "é")]
