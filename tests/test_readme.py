@@ -7,9 +7,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 from pydantic import BaseModel
 
+import el
 from el import config
 from el.cli import _parser
 from el.connectors.duckdb import DuckDbConfig
@@ -73,3 +75,28 @@ def test_no_path_of_a_machine_stands_in_what_people_read() -> None:
     for name in ("README.md", "DECISIONS.md", "CHANGELOG.md"):
         text = (ROOT / name).read_text(encoding="utf-8")
         assert not re.search(r"/(home|root|work|opt|tmp)/", text), name
+
+
+def test_the_python_of_readme_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "profiles.yml").write_text(
+        "warehouse: {target: it, outputs: {it: {type: duckdb, path: warehouse.duckdb}}}\n"
+    )
+    with duckdb.connect("warehouse.duckdb") as connection:
+        connection.execute(
+            "CREATE SCHEMA shop_main; CREATE SCHEMA analytics;"
+            "CREATE TABLE shop_main.orders (order_id BIGINT, note TEXT);"
+            "INSERT INTO shop_main.orders VALUES (1, 'a'), (2, 'b');"
+            "CREATE TABLE analytics.predictions (order_id BIGINT, score DOUBLE)"
+        )
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    for _ in range(2):
+        exec(compile(code, "README.md", "exec"), {})
+    with duckdb.connect("warehouse.duckdb") as connection:
+        assert connection.execute("FROM analytics.predictions ORDER BY 1").fetchall() == [(1, 0.5), (2, 0.5)]
+
+
+def test_el_has_what_it_says() -> None:
+    assert {name for name in el.__all__ if getattr(el, name) is not None} == set(el.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = el.nothing

@@ -1,0 +1,23 @@
+"""From Python: a connector out of profiles.yml, to read into memory and to write back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from el.connectors.base import Connector, WriteMode
+from el.connectors.catalog import TableName
+from el.connectors.registry import open_connector
+from el.connectors.request import ReadRequest
+from el.profiles import find_profiles, load_output
+
+__all__ = ["ReadRequest", "TableName", "WriteMode", "connect"]
+
+
+def connect(profile: str, target: str | None = None, *, profiles_dir: str | Path | None = None) -> Connector:
+    """The connector of a profile's output, not connected until it is entered by `with`.
+
+    target: the output's name; by default the profile's own. profiles_dir: where profiles.yml is; by default where dbt
+    looks. Raises `ConfigError`; entering it raises a `ConnectError`.
+    """
+    output = load_output(find_profiles(Path(profiles_dir) if profiles_dir is not None else None), profile, target)
+    return open_connector(output.settings, str(output))
