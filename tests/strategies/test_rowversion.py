@@ -39,7 +39,8 @@ def naive(monkeypatch: pytest.MonkeyPatch) -> None:
     """The bound that other tools take: the greatest value that is seen."""
 
     def greatest(source: SqlServer) -> Value:
-        found = source.fetch(statement("SELECT MAX(CAST(rv AS BINARY(8))) FROM dbo.t"))[0][0]
+        # Not MAX(): another T-SQL engine than SQL Server makes a whole number of it.
+        found = source.fetch(statement("SELECT TOP 1 CAST(rv AS BINARY(8)) FROM dbo.t ORDER BY rv DESC"))[0][0]
         return Value(f"0x{int(canonical(found), 16) + 1:016X}", SourceType("rowversion"))
 
     monkeypatch.setattr(SqlServer, "min_active_rowversion", greatest)
@@ -65,8 +66,8 @@ def test_a_row_written_before_and_committed_after_a_run_is_taken_by_the_next_one
 def test_the_greatest_value_as_bound_loses_that_row(shop: TsqlShop, monkeypatch: pytest.MonkeyPatch) -> None:
     naive(monkeypatch)
     row_of_an_open_transaction(shop)
-    assert (2, 2) in in_source(shop)
-    assert (2, 2) not in in_raw(shop)
+    assert in_source(shop) == [(1, 1), (2, 2), (3, 3)]
+    assert in_raw(shop) == [(1, 1), (3, 3)]
 
 
 def write(output: dict[str, Any], number: int, ended: Event) -> Counter[str]:
