@@ -104,8 +104,8 @@ def step_name(event: str, args: tuple[Any, ...]) -> str | None:
     if ".el" not in target.parts or "pipelines" not in target.parts:
         return None
     place = next((part for part in reversed(target.parts) if part in _PLACES), target.parent.name)
-    # A folder that is named after its load, or by chance, has another name in every run.
-    place = "package" if re.fullmatch(r"\d+\.\d+|[0-9a-f]{16}", place) else place
+    # What is named after its load, by chance, or after where source and warehouse are, is named otherwise elsewhere.
+    place = "package" if re.fullmatch(r"\d+\.\d+|[0-9a-f]{16}", place) else re.sub(r"-[0-9a-f]{8}$", "", place)
     return f"{does} {place}"
 
 
