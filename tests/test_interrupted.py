@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.shop import Workspace
+from tests.shop import EL_YML, Workspace
 
 CHANGES = """
 UPDATE sales.orders SET note = 'changed', updated_at = TIMESTAMP '2024-02-01' + INTERVAL (id) SECOND WHERE id < 50;
@@ -94,6 +94,29 @@ def test_a_run_killed_while_it_recovers_is_completed_by_the_third(
     assert shop.run(stop_at=("package ready to load", 1)) == -9
     assert shop.run() == 0
     assert raw_state(shop) == undisturbed
+
+
+def test_a_run_killed_while_it_lets_jobs_of_a_table_wait_again_forgets_none_of_them(
+    shop: Workspace, tmp_path: Path
+) -> None:
+    """Of a table's files some were loaded and one was under way: its rows go, and all of its files wait again."""
+    (tmp_path / "el.yml").write_text(EL_YML.replace("cursor: updated_at", "partition_by: id, partitions: 4"))
+    for loaded in range(2, 8):
+        assert shop.run("--select", "orders", "--full-refresh", stop_at=("file moved to completed_jobs", loaded)) == -9
+        states = {path.parent.name for path in tmp_path.glob(".el/*/pipelines/**/load/normalized/**/orders.*.parquet")}
+        if {"started_jobs", "completed_jobs"} <= states:
+            break
+    else:
+        raise AssertionError("orders was never loaded in part")
+    for number in range(1, 9):
+        copy = Workspace(tmp_path / f"copy {number}")
+        shutil.copytree(tmp_path, copy.path, ignore=lambda *_: [path.name for path in tmp_path.glob("copy*")])
+        ended = copy.run("--select", "orders", stop_at=("file moved to new_jobs", number))
+        if ended == 0:
+            break
+        assert copy.run("--select", "orders") == 0, (copy.path / "output.log").read_text()[-2000:]
+        assert len(copy.complete("orders", "id")) == 6000
+    assert number > 2
 
 
 @pytest.mark.parametrize("step", ["package extracted", "package normalized"])

@@ -55,6 +55,13 @@ def test_another_target_is_not_given_what_a_killed_run_left_for_the_first(killed
     assert len(killed.complete("orders", NOTES)) == 3050
 
 
+def test_a_workspace_that_was_moved_is_loaded_where_it_is_now(killed: Workspace) -> None:
+    moved = Workspace(killed.path.rename(killed.path.with_name("moved")))
+    assert moved.run() == 0
+    assert not killed.path.exists()
+    assert len(moved.complete("orders", NOTES)) == 3050
+
+
 def test_a_bound_that_is_put_elsewhere_by_hand_is_not_moved_again_by_what_a_killed_run_left(killed: Workspace) -> None:
     with inside(killed.path):
         assert main(["state", "reset", "orders", "--yes"]) == 0

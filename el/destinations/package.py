@@ -199,7 +199,8 @@ class Loader:
             self._warehouse.discard(self._raw_schema, load_id, sorted(doubtful))
             sys.audit(STEP, "doubtful rows removed")
         folder = Path(packages.storage.make_full_path(packages.get_package_path(load_id)))
-        for state in ("started_jobs", "failed_jobs", "completed_jobs"):
+        # What makes a table doubtful goes last, so that it stays so if this is cut short.
+        for state in ("completed_jobs", "failed_jobs", "started_jobs"):
             for path in (folder / state).iterdir():
                 if path.suffix == ".parquet" and ParsedLoadJobFileName.parse(path.name).table_name in doubtful:
                     path.rename(folder / "new_jobs" / path.name)
