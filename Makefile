@@ -63,7 +63,7 @@ check: setup system
 	$(BIN)/python -m pytest $(PYTEST)
 
 soak: setup system
-	$(BIN)/python -m pytest --quiet -m soak
+	$(BIN)/python -m pytest --quiet --numprocesses 2 --dist load -m soak
 
 mutants: setup system
 	@$(BIN)/python -m tests.mutation_check

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from el.config import Config
 from el.profiles import Output
+
+# What says in a profile's output which database it is; who signs in, and how, may change.
+_WHERE = ("type", "host", "server", "port", "dsn", "account", "database", "path")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,3 +28,11 @@ class Job:
     confirm_deletes: tuple[str, ...] = ()
     workers: int | None = None
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+
+    @property
+    def work(self) -> Path:
+        """What is under way from this source to this destination: no other pair may ever load it."""
+        outputs = (self.source, self.destination)
+        named = [str(output.settings.get(name)) for output in outputs for name in _WHERE]
+        mark = hashlib.sha256("\n".join(named).encode()).hexdigest()[:8]
+        return self.home / re.sub(r"[^\w.-]", "_", f"{self.source}-{self.destination}-{mark}")

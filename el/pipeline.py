@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -142,6 +142,11 @@ def _run(job: Job, reporter: Reporter, executor: Executor | None, stack: ExitSta
             locks.append(stack.enter_context(warehouse.locked(schemas, holder, job.config.defaults.lock_lease)))
             sys.audit(STEP, "locked")
         for schema in schemas:
+            # Of a run that was killed: whoever has the lock of a raw schema is alone with it.
+            for left in (job.work / "spool").glob("*"):
+                shutil.rmtree(left / schema, ignore_errors=True)
+                with suppress(OSError):
+                    left.rmdir()
             finished.extend(loader(job, warehouse, schema).finish_pending(reporter.say))
 
     with ThreadPoolExecutor(1) as background:
@@ -154,7 +159,7 @@ def _run(job: Job, reporter: Reporter, executor: Executor | None, stack: ExitSta
     reporter.planned(plan)
     for note in plan.notes:
         reporter.say(note)
-    spool = job.home / "spool" / job.run_id
+    spool = job.work / "spool" / job.run_id
     reports: list[TableReport] = []
     try:
         load_ids = load_ids_for(warehouse, plan)

@@ -2,6 +2,7 @@
 
 Guarantees: the ledger is the only state, so what is shown is what the next run begins from; a bound is changed for one
 table at a time, under the lock that keeps runs away, and only in the table's last complete load: raw keeps its rows.
+What a killed run left is loaded first.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from el.connectors.registry import open_connector
 from el.connectors.request import Condition, Op, Value
 from el.errors import ConfigError, ElError
 from el.job import Job
+from el.load import loader
 from el.lock import this_process
 from el.pipeline import show_plan, warehouse_of
 from el.plan import Plan, TablePlan
@@ -69,6 +71,8 @@ def change_state(job: Job, action: str, name: str, value: str | None, confirm: C
     table = plan.tables[0]
     warehouse = warehouse_of(job)
     with warehouse.locked([table.raw_schema], this_process(job.run_id), job.config.defaults.lock_lease):
+        # What a killed run left would be loaded by the next one, with its own bound, over the one that is put here.
+        loader(job, warehouse, table.raw_schema).finish_pending(print)
         with warehouse.connector:
             last = warehouse.ledger(table.raw_schema).get(table.raw_table)
         if last is None:

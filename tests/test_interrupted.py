@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.shop import Workspace
+from tests.shop import EL_YML, Workspace
 
 CHANGES = """
 UPDATE sales.orders SET note = 'changed', updated_at = TIMESTAMP '2024-02-01' + INTERVAL (id) SECOND WHERE id < 50;
@@ -29,6 +29,7 @@ STEPS = [
     ("file moved to load", 1),
     ("file moved to package", 6),
     ("file moved to normalized", 1),
+    ("file removed from extracted", 2),
     ("package normalized", 1),
     ("package ready to load", 1),
     ("file moved to started_jobs", 1),
@@ -55,48 +56,76 @@ def raw_state(shop: Workspace) -> dict[str, list[tuple[object, ...]]]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[object, ...]]]:
-    shop = Workspace(tmp_path_factory.mktemp("undisturbed")).create()
+def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace that was loaded, and whose source has changed since; it stays so, and copies of it are run."""
+    shop = Workspace(tmp_path_factory.mktemp("changed")).create()
     assert shop.run() == 0
     shop.source(CHANGES)
+    return shop.path
+
+
+@pytest.fixture
+def shop(changed: Path, tmp_path: Path) -> Workspace:
+    shutil.copytree(changed, tmp_path, dirs_exist_ok=True)
+    return Workspace(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(changed: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[object, ...]]]:
+    shop = Workspace(tmp_path_factory.mktemp("undisturbed") / "shop")
+    shutil.copytree(changed, shop.path)
     assert shop.run() == 0
     return raw_state(shop)
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: f"{step[0]}, {step[1]}")
 def test_a_killed_run_is_completed_by_the_next(
-    tmp_path: Path, step: tuple[str, int], undisturbed: dict[str, list[tuple[object, ...]]]
+    shop: Workspace, step: tuple[str, int], undisturbed: dict[str, list[tuple[object, ...]]]
 ) -> None:
-    shop = Workspace(tmp_path).create()
-    assert shop.run() == 0
-    shop.source(CHANGES)
     assert shop.run(stop_at=step) == -9, f"the run never came to {step}"
     assert shop.run() == 0
     assert raw_state(shop) == undisturbed
 
 
 def test_a_run_killed_while_it_recovers_is_completed_by_the_third(
-    tmp_path: Path, undisturbed: dict[str, list[tuple[object, ...]]]
+    shop: Workspace, undisturbed: dict[str, list[tuple[object, ...]]]
 ) -> None:
-    shop = Workspace(tmp_path).create()
-    assert shop.run() == 0
-    shop.source(CHANGES)
     assert shop.run(stop_at=("file moved to completed_jobs", 1)) == -9
     assert shop.run(stop_at=("package ready to load", 1)) == -9
     assert shop.run() == 0
     assert raw_state(shop) == undisturbed
 
 
+def test_a_run_killed_while_it_lets_jobs_of_a_table_wait_again_forgets_none_of_them(
+    shop: Workspace, tmp_path: Path
+) -> None:
+    """Of a table's files some were loaded and one was under way: its rows go, and all of its files wait again."""
+    (tmp_path / "el.yml").write_text(EL_YML.replace("cursor: updated_at", "partition_by: id, partitions: 4"))
+    for loaded in range(2, 8):
+        assert shop.run("--select", "orders", "--full-refresh", stop_at=("file moved to completed_jobs", loaded)) == -9
+        states = {path.parent.name for path in tmp_path.glob(".el/*/pipelines/**/load/normalized/**/orders.*.parquet")}
+        if {"started_jobs", "completed_jobs"} <= states:
+            break
+    else:
+        raise AssertionError("orders was never loaded in part")
+    for number in range(1, 9):
+        copy = Workspace(tmp_path / f"copy {number}")
+        shutil.copytree(tmp_path, copy.path, ignore=lambda *_: [path.name for path in tmp_path.glob("copy*")])
+        ended = copy.run("--select", "orders", stop_at=("file moved to new_jobs", number))
+        if ended == 0:
+            break
+        assert copy.run("--select", "orders") == 0, (copy.path / "output.log").read_text()[-2000:]
+        assert len(copy.complete("orders", "id")) == 6000
+    assert number > 2
+
+
 @pytest.mark.parametrize("step", ["package extracted", "package normalized"])
 @pytest.mark.parametrize("name", ["*.parquet", "schema.json", "load_package_state.json", ".version", "state.json"])
 def test_files_that_power_loss_left_empty_are_said_and_their_windows_read_again(
-    tmp_path: Path, step: str, name: str, undisturbed: dict[str, list[tuple[object, ...]]]
+    shop: Workspace, tmp_path: Path, step: str, name: str, undisturbed: dict[str, list[tuple[object, ...]]]
 ) -> None:
-    shop = Workspace(tmp_path).create()
-    assert shop.run() == 0
-    shop.source(CHANGES)
     assert shop.run(stop_at=(step, 1)) == -9
-    damaged = [path for path in (tmp_path / ".el" / "pipelines").rglob(name) if path.is_file()]
+    damaged = [path for path in tmp_path.glob(f".el/*/pipelines/**/{name}") if path.is_file()]
     assert damaged
     for path in damaged:
         path.write_bytes(b"")
@@ -109,12 +138,9 @@ def test_files_that_power_loss_left_empty_are_said_and_their_windows_read_again(
 
 
 def test_a_package_that_another_machine_has_overtaken_is_dropped_with_its_rows(
-    tmp_path: Path, undisturbed: dict[str, list[tuple[object, ...]]]
+    shop: Workspace, tmp_path: Path, undisturbed: dict[str, list[tuple[object, ...]]]
 ) -> None:
     """The other machine has no working folder: it reads the same windows again, and completes them."""
-    shop = Workspace(tmp_path).create()
-    assert shop.run() == 0
-    shop.source(CHANGES)
     assert shop.run(stop_at=("file moved to completed_jobs", 1)) == -9
     (tmp_path / ".el").rename(tmp_path / "this machine's")
     assert shop.run() == 0
@@ -125,11 +151,8 @@ def test_a_package_that_another_machine_has_overtaken_is_dropped_with_its_rows(
 
 
 def test_a_working_folder_that_is_lost_costs_nothing(
-    tmp_path: Path, undisturbed: dict[str, list[tuple[object, ...]]]
+    shop: Workspace, tmp_path: Path, undisturbed: dict[str, list[tuple[object, ...]]]
 ) -> None:
-    shop = Workspace(tmp_path).create()
-    assert shop.run() == 0
-    shop.source(CHANGES)
     assert shop.run(stop_at=("file moved to completed_jobs", 1)) == -9
     shutil.rmtree(tmp_path / ".el")
     assert shop.run() == 0

@@ -37,7 +37,10 @@ class DuckDbWarehouse(Warehouse):
     file_mb = 1024
 
     def dlt_destination(self, raw_schema: str, run_id: str) -> Any:
-        credentials = DuckDbCredentials(self.connector.config.path, global_config=dict(LOAD_SETTINGS))
+        path = self.connector.config.path
+        # dlt takes a relative path from the folder in which the package was begun, and both may have been moved.
+        place = path if path == ":memory:" else str(Path(path).absolute())
+        credentials = DuckDbCredentials(place, global_config=dict(LOAD_SETTINGS))
         return dlt.destinations.duckdb(credentials, naming_convention=self.naming_module)
 
     def locked(self, raw_schemas: Sequence[str], holder: Holder, lease: timedelta) -> AbstractContextManager[StillOurs]:

@@ -2,12 +2,14 @@
 
 Guarantees: every row of a package stands in raw exactly once, whatever is killed and whenever. A load job that may
 have committed without being recorded is not trusted: before its table is loaded again, what this load left in it
-is removed. A package whose load id is recorded as complete is never loaded again.
+is removed. A package whose load id is recorded as complete is never loaded again, and one is loaded only into the raw
+schema that it was planned on. A load whose counts differ from what was sent is hidden from every reader.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -25,8 +27,12 @@ from dlt.pipeline.exceptions import PipelineStepFailed
 
 from el.destinations.base import Warehouse
 from el.errors import LoadError
+from el.ledger import LEDGER_TABLE
 from el.retry import retrying
 from el.slice import STEP, LandedTable
+
+# The name of the file, beside dlt's own, that says which load a package was planned on.
+FOLLOWS = "follows.json"
 
 
 class Loader:
@@ -74,25 +80,29 @@ class Loader:
             return []
         try:
             pipeline = self._pipeline()
-            _examine(pipeline)
+            follows = self._follows() if _examine(pipeline) else None
         except (ValueError, KeyError, TypeError, OSError, DltException) as error:
             say(f"{self._raw_schema}: what an earlier run left behind is damaged, and is read again: {error}")
             self.clean()
             return []
         finished: list[str] = []
-        self._drop_superseded(pipeline)
+        self._drop_superseded(pipeline, follows)
         if pipeline.list_extracted_load_packages() or pipeline.list_normalized_load_packages():
             finished = self._load(pipeline)
+        self._confirm_loaded(pipeline)
         self.clean()
         return finished
 
-    def _drop_superseded(self, pipeline: dlt.Pipeline) -> None:
-        """Remove packages older than a complete load: another machine has read the same windows again meanwhile."""
+    def _drop_superseded(self, pipeline: dlt.Pipeline, follows: str | None) -> None:
+        """Remove packages that follow another load than the last one: its windows begin elsewhere.
+
+        Another machine has read the same windows again meanwhile, or the raw schema was made anew.
+        """
         with self._warehouse.connector:
             last = self._warehouse.last_load(self._raw_schema)
             storage = pipeline._get_load_storage()
             for load_id in pipeline.list_normalized_load_packages():
-                if last is None or load_id >= last:
+                if last in (follows, load_id):
                     continue
                 if not self._warehouse.complete_loads(self._raw_schema, [load_id]):
                     jobs = storage.normalized_packages.get_load_package_jobs(load_id)
@@ -100,12 +110,23 @@ class Loader:
                     self._warehouse.discard(self._raw_schema, load_id, tables)
                 storage.normalized_packages.delete_package(load_id)
         for load_id in pipeline.list_extracted_load_packages():
-            if last is not None and load_id < last:
+            if last != follows:
                 pipeline._get_normalize_storage().extracted_packages.delete_package(load_id)
+
+    def _follows(self) -> str | None:
+        """The load that the package in the working folder was planned on; None for the first one of all."""
+        found: str | None = json.loads((self._home / self._name / FOLLOWS).read_text())
+        return found
+
+    def _note_what_it_follows(self) -> None:
+        with self._warehouse.connector:
+            last = self._warehouse.last_load(self._raw_schema)
+        (self._home / self._name / FOLLOWS).write_text(json.dumps(last))
 
     def load(self, load_id: str, tables: Sequence[LandedTable]) -> None:
         """Load these tables as one package. Raises `LoadError`; what was begun is finished by the next run."""
         pipeline = self._pipeline()
+        self._note_what_it_follows()
         source = _source(dlt.Schema(self._raw_schema), tables)
         with _as_load_error(self._raw_schema), _named(load_id):
             extracted = pipeline.extract(source, loader_file_format="parquet")
@@ -113,7 +134,32 @@ class Loader:
         if extracted.loads_ids != [load_id]:
             raise LoadError(f"dlt named the package {extracted.loads_ids}, its rows say {load_id}")
         self._load(pipeline)
+        self._confirm_loaded(pipeline)
         self.clean()
+
+    def _confirm_loaded(self, pipeline: dlt.Pipeline) -> None:
+        """Compare what raw holds of each load with what its ledger says; one that differs is hidden from every reader.
+
+        The last step before a package is forgotten, so that a run that recovers does not go without it.
+        """
+        packages = pipeline._get_load_storage().loaded_packages
+        for load_id in pipeline.list_completed_load_packages():
+            self._confirm(load_id, Path(packages.storage.make_full_path(packages.get_package_path(load_id))))
+        sys.audit(STEP, "load confirmed")
+
+    def _confirm(self, load_id: str, folder: Path) -> None:
+        sent: dict[str, int] = {}
+        for path in folder.glob(f"completed_jobs/{LEDGER_TABLE}.*.parquet"):
+            rows = pq.read_table(path, columns=["table_name", "row_count"]).to_pylist()
+            sent |= {LEDGER_TABLE: len(rows), **{row["table_name"]: row["row_count"] for row in rows}}
+        with self._warehouse.connector:
+            held = self._warehouse.count(self._raw_schema, load_id, list(sent))
+            wrong = [f"{name} has {held[name]:,} of {rows:,} rows" for name, rows in sent.items() if held[name] != rows]
+            if not wrong:
+                return
+            self._warehouse.hide(self._raw_schema, load_id)
+        self.clean()
+        raise LoadError(f"load {load_id} of {self._raw_schema} is not what was sent and was hidden: {'; '.join(wrong)}")
 
     def clean(self) -> None:
         """Empty the working folder; only ever called when no package waits in it."""
@@ -139,7 +185,7 @@ class Loader:
         """Bring a package to a state from which loading it gives every row once.
 
         A table of which a job was started, or failed, may hold rows of that job: they are removed, and all of the
-        table's jobs wait again. A package that the warehouse knows as complete only needs its folder removed.
+        table's jobs wait again. A package that the warehouse knows as complete only waits to be confirmed.
         """
         packages = pipeline._get_load_storage().normalized_packages
         jobs = packages.get_load_package_jobs(load_id)
@@ -149,12 +195,16 @@ class Loader:
             return
         with self._warehouse.connector:
             if self._warehouse.complete_loads(self._raw_schema, [load_id]):
-                packages.delete_package(load_id)
+                storage = pipeline._get_load_storage()
+                storage.storage.rename_tree(
+                    storage.get_normalized_package_path(load_id), storage.get_loaded_package_path(load_id)
+                )
                 return
             self._warehouse.discard(self._raw_schema, load_id, sorted(doubtful))
             sys.audit(STEP, "doubtful rows removed")
         folder = Path(packages.storage.make_full_path(packages.get_package_path(load_id)))
-        for state in ("started_jobs", "failed_jobs", "completed_jobs"):
+        # What makes a table doubtful goes last, so that it stays so if this is cut short.
+        for state in ("completed_jobs", "failed_jobs", "started_jobs"):
             for path in (folder / state).iterdir():
                 if path.suffix == ".parquet" and ParsedLoadJobFileName.parse(path.name).table_name in doubtful:
                     path.rename(folder / "new_jobs" / path.name)
@@ -162,20 +212,29 @@ class Loader:
                     path.unlink()
 
 
-def _examine(pipeline: dlt.Pipeline) -> None:
+def _examine(pipeline: dlt.Pipeline) -> bool:
     """Open all that an earlier run left behind, as dlt will; raises what opening a damaged file raises.
+
+    Whether there is a package at all.
 
     Opened as their owner, the folders get what a run that was killed while it made them did not come to make.
     """
     extracted = NormalizeStorage(True, pipeline._normalize_storage_config()).extracted_packages
     load_storage = LoadStorage(True, LoadStorage.ALL_SUPPORTED_FILE_FORMATS, pipeline._load_storage_config())
-    for packages in (extracted, load_storage.normalized_packages):
+    normalized = load_storage.normalized_packages
+    # dlt removes an extracted package once it is normalized as a whole: what a kill left of it is no package.
+    for load_id in set(extracted.list_packages()) & set(normalized.list_packages()):
+        extracted.delete_package(load_id)
+    found = False
+    for packages in (extracted, normalized):
         for load_id in packages.list_packages():
+            found = True
             packages.load_schema(load_id)
             packages.get_load_package_state(load_id)
             folder = Path(packages.storage.make_full_path(packages.get_package_path(load_id)))
             for path in folder.glob("*_jobs/*.parquet"):
                 pq.read_metadata(path)
+    return found
 
 
 @contextlib.contextmanager

@@ -1,0 +1,65 @@
+"""Imported by the server that runs are forked from, and by nothing else: all that a run would import, imported once.
+
+It also makes steps of the statements that change a warehouse, of which neither driver tells anyone who listens.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
+from dlt.destinations.impl.snowflake.sql_client import SnowflakeSqlClient
+
+from el.connectors.duckdb import DuckDb
+from el.connectors.snowflake import Snowflake
+from el.slice import STEP
+
+# What is imported late, where it is needed.
+LATE = (
+    *("el.cli", "el.destinations.package", "el.destinations.duckdb", "el.destinations.snowflake", "el.strategies"),
+    *(
+        "el.connectors.sqlserver",
+        "el.destinations.lease",
+        "el.destinations.naming",
+        "mssql_python",
+        "rich._emoji_codes",
+    ),
+    *("dlt.load.load", "dlt.normalize.normalize", "dlt.destinations.impl.duckdb.duck", "dlt.common.libs.pyarrow"),
+    *("dlt.destinations.impl.snowflake.snowflake", "dlt.common.libs.sql_alchemy_compat", "dlt._workspace._plugins"),
+    *("snowflake.connector.file_transfer_agent", "sqlglot.dialects.tsql", "sqlglot.dialects.duckdb"),
+    *("sqlglot.dialects.snowflake", "sqlglot.optimizer.canonicalize", "pyarrow.dataset", "pyarrow.pandas_compat"),
+    *("pendulum.locales.en.locale", "dlt._workspace.cli", "dlt.sources.helpers.requests", "opentelemetry.trace"),
+)
+# These only ask.
+READING = {"SELECT", "SHOW", "DESCRIBE", "WITH", "LIST"}
+
+
+def tell(cls: type, method: str) -> None:
+    """Make a step of each call that changes something, before it is made."""
+    original = getattr(cls, method)
+
+    def told(self: Any, *arguments: Any, **keywords: Any) -> Any:
+        text = str(getattr(arguments[0], "sql", arguments[0])) if arguments else "COMMIT"
+        word = text.split(maxsplit=1)[0].upper()
+        if word not in READING:
+            sys.audit(STEP, f"statement {word}")
+        return original(self, *arguments, **keywords)
+
+    setattr(cls, method, told)
+
+
+# The driver asks each cloud whether it runs there, and waits for the answer at every connection.
+os.environ["SNOWFLAKE_DISABLE_PLATFORM_DETECTION"] = "true"
+for name in LATE:
+    import_module(name)
+for connector in (DuckDb, Snowflake):
+    tell(connector, "execute")
+for client in (DuckDbSqlClient, SnowflakeSqlClient):
+    tell(client, "execute_query")
+    tell(client, "commit_transaction")
+# What was made until here is garbage to none of them, and its memory stays shared.
+gc.freeze()
