@@ -61,7 +61,7 @@ SELECT object_id, index_id, name, is_primary_key, is_unique, {filtered} FROM sys
 """
 
 _INDEX_COLUMNS = """
-SELECT object_id, index_id, key_ordinal, column_id, is_included_column FROM sys.index_columns
+SELECT object_id, index_id, key_ordinal, column_id FROM sys.index_columns
 """
 
 _FOREIGN_KEYS = """
@@ -270,8 +270,9 @@ def _keys(
     if found is None:
         found = optional("keys", _INDEXES.format(filtered="0"))
     columns: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
-    for object_id, index_id, ordinal, column, included in optional("keys", _INDEX_COLUMNS) if found else []:
-        if not included:
+    for object_id, index_id, ordinal, column in optional("keys", _INDEX_COLUMNS) if found else []:
+        # 0: an included column, that of a partition, or of a columnstore index, which has no order.
+        if ordinal > 0:
             columns[object_id, index_id].append((ordinal, column))
     keys: dict[int, list[tuple[str, bool, bool, list[int]]]] = defaultdict(list)
     for object_id, index_id, name, primary, unique, has_filter in sorted(found, key=lambda row: (row[0], str(row[2]))):
