@@ -144,9 +144,10 @@ def _run(job: Job, reporter: Reporter, executor: Executor | None, stack: ExitSta
         for schema in schemas:
             # Of a run that was killed: whoever has the lock of a raw schema is alone with it.
             for left in (job.work / "spool").glob("*"):
-                shutil.rmtree(left / schema, ignore_errors=True)
-                with suppress(OSError):
-                    left.rmdir()
+                if (left / schema).is_dir():
+                    shutil.rmtree(left / schema, ignore_errors=True)
+                    with suppress(OSError):
+                        left.rmdir()
             finished.extend(loader(job, warehouse, schema).finish_pending(reporter.say))
 
     with ThreadPoolExecutor(1) as background:

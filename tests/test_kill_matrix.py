@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.scenes import STRATEGIES, WAREHOUSES, Scene, Scenes
+from tests.scenes import STRATEGIES, WAREHOUSES, NeverCame, Scene, Scenes
+from tests.steps import Step
 
 # Steps of each run that the suite takes: into Snowflake everything takes twice as long.
 IN_SUITE = {"duckdb": 5, "snowflake": 4}
@@ -28,10 +29,19 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenes]:
         yield found
 
 
+def steps_of(scene: Scene) -> list[Step]:
+    """The steps that are visited one by one. What dlt makes and removes in the working folder, before and after what
+    it moves there, is the same whatever the warehouse: that is visited with DuckDB, which takes half the time.
+    """
+    local = ("folder made", "file removed")
+    return [step for step in scene.undisturbed[1] if scene.place.server is None or not step[0].startswith(local)]
+
+
 @strategies
 @warehouses
 def test_a_run_consists_of_at_least_25_steps(scenes: Scenes, strategy: str, warehouse: str) -> None:
-    raw, steps = scenes.scene(strategy, warehouse, "delta").undisturbed
+    scene = scenes.scene(strategy, warehouse, "delta")
+    raw, steps = scene.undisturbed[0], steps_of(scene)
     assert len(set(steps)) == len(steps) >= 25
     assert {row[3] for row in raw["orders"]} == ({"S"} if strategy == "full" else {"S", "U", "D"})
     assert len(raw["_el_ledger"]) == 2
@@ -45,19 +55,25 @@ def test_a_run_consists_of_at_least_25_steps(scenes: Scenes, strategy: str, ware
 def test_a_run_killed_at_a_step_is_made_whole_by_the_next(
     scenes: Scenes, strategy: str, warehouse: str, number: int
 ) -> None:
+    """At steps that are spread over the run, those of each strategy between those of the others."""
     scene = scenes.scene(strategy, warehouse, "delta")
-    kill(scene, at_one_of(scene, strategy, warehouse, number))
-
-
-def at_one_of(scene: Scene, strategy: str, warehouse: str, number: int) -> int:
-    """Where in the run: spread over it, and for each strategy between where the others are."""
-    steps, parts = len(scene.undisturbed[1]), IN_SUITE[warehouse] * len(STRATEGIES)
+    steps, parts = steps_of(scene), IN_SUITE[warehouse] * len(STRATEGIES)
     place = number * len(STRATEGIES) + list(STRATEGIES).index(strategy)
-    return steps * place // parts
+    visit(scene, steps[len(steps) * place // parts])
 
 
-def kill(scene: Scene, number: int) -> None:
-    scene.killed(scene.undisturbed[1][number])
+def visit(scene: Scene, *stops: Step | int) -> int:
+    """Kill it there. Skips what depends on how threads meet, and did not come again."""
+    try:
+        return scene.killed(*stops)
+    except NeverCame as error:
+        pytest.skip(str(error))
+
+
+def every_step(scene: Scene, subtests: pytest.Subtests) -> None:
+    for step in steps_of(scene):
+        with subtests.test(f"{step[0]}, {step[1]}"):
+            visit(scene, step)
 
 
 @pytest.mark.soak
@@ -79,12 +95,6 @@ def test_a_first_load_killed_at_any_of_its_steps_is_made_whole_by_the_next(
     every_step(scenes.scene(strategy, warehouse, "first"), subtests)
 
 
-def every_step(scene: Scene, subtests: pytest.Subtests) -> None:
-    for step in scene.undisturbed[1]:
-        with subtests.test(f"{step[0]}, {step[1]}"):
-            scene.killed(step)
-
-
 @pytest.mark.soak
 @strategies
 @warehouses
@@ -98,5 +108,8 @@ def test_kills_at_random_steps_some_of_them_while_recovering_change_nothing(
         steps = len(scene.undisturbed[1])
         # By number, for the steps of a run that recovers are others.
         stops = [chance.randint(1, steps) for _ in range(chance.choice((1, 1, 2, 3)))]
-        with subtests.test(f"{stops}"):
-            kills += scene.killed(*stops)
+        killed = len(stops)
+        with subtests.test(f"{scene.place.path.name} {stops}"):
+            # Fewer, where a run that recovers comes to its end before.
+            killed = visit(scene, *stops)
+        kills += killed
