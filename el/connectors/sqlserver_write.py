@@ -22,7 +22,7 @@ from el.connectors.catalog import TableName
 from el.connectors.query import Statement
 from el.connectors.sqlserver_catalog import source_type
 from el.connectors.sqlserver_fit import Target, refuse_changes
-from el.connectors.writing import WRITES_TABLE, Spool, as_batches, refuse_columns, refuse_keys, spooled
+from el.connectors.writing import WRITES_TABLE, Spool, as_batches, as_mode, refuse_columns, refuse_keys, spooled
 from el.errors import ElError, WriteError
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def write(
     server: SqlServer, target: TableName, data: ArrowStream, mode: WriteMode, key: tuple[str, ...], run_id: str
 ) -> WriteResult:
     """See `Connector.write_buffer`."""
+    mode = as_mode(mode)
     quote = server.dialect.quote
     writable = _columns(server, target)
     schema, batches = as_batches(data)

@@ -26,6 +26,14 @@ WRITES_TABLE = "_el_writes"
 Fetch = Callable[[Statement], list[tuple[object, ...]]]
 
 
+def as_mode(mode: WriteMode | str) -> WriteMode:
+    """The mode, also where it is given as text. Raises `WriteError` for a text that is none."""
+    try:
+        return WriteMode(mode)
+    except ValueError:
+        raise WriteError(f"there is no write mode {mode!r}; there are: {', '.join(WriteMode)}") from None
+
+
 def as_batches(data: ArrowStream) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     """The schema and the batches of `data`, which is read once. Raises `WriteError` for what is no Arrow stream."""
     if isinstance(data, Buffer):

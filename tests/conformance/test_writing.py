@@ -57,6 +57,17 @@ def test_fewer_columns_in_another_order_are_matched_by_name(place: Place) -> Non
     assert [(int(a), b, c) for a, b, c in place.rows(table)] == [(1, None, "see")]
 
 
+def test_a_mode_given_as_text_is_the_mode_and_no_other_text_is(place: Place) -> None:
+    table = place.plain()
+    place.write(table, numbered(1, 2))
+    place.write(table, numbered(2, note="new"), "merge", key=("id",))  # type: ignore[arg-type]
+    assert [note for _, note in place.rows(table)] == ["note 1", "new 2"]
+    assert place.write(table, numbered(3), "replace").mode is WriteMode.REPLACE  # type: ignore[arg-type]
+    with pytest.raises(WriteError, match=r"no write mode 'upsert'; there are: append, replace, merge$"):
+        place.write(table, numbered(4), "upsert")  # type: ignore[arg-type]
+    assert ids(place, table) == [3]
+
+
 def test_every_mode_is_declared(place: Place) -> None:
     declared = {Capability.APPEND, Capability.REPLACE, Capability.MERGE} & place.connector.capabilities
     assert declared == {Capability.APPEND, Capability.REPLACE, Capability.MERGE} & place.facts.capabilities
