@@ -19,7 +19,7 @@ import pyarrow as pa
 from el.connectors.base import ArrowStream, WriteMode, WriteResult
 from el.connectors.catalog import TableName
 from el.connectors.query import Statement
-from el.connectors.writing import WRITES_TABLE, as_batches, as_mode, refuse_columns, refuse_keys
+from el.connectors.writing import WRITES_TABLE, as_batches, as_mode, refuse_columns, refuse_keys, refuse_run_id
 from el.errors import ElError, WriteError
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def write(
 ) -> WriteResult:
     """See `Connector.write_buffer`."""
     mode = as_mode(mode)
+    refuse_run_id(run_id)
     types = _columns(db, target)
     schema, batches = as_batches(data)
     refuse_columns(target, schema.names, list(types), mode, key)

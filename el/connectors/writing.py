@@ -34,6 +34,13 @@ def as_mode(mode: WriteMode | str) -> WriteMode:
         raise WriteError(f"there is no write mode {mode!r}; there are: {', '.join(WriteMode)}") from None
 
 
+def refuse_run_id(run_id: str) -> None:
+    """Raise `WriteError` for a run_id that is no name: the ledger's empty one is each target's own row."""
+    if not run_id or run_id != run_id.strip():
+        # Databases differ in whether blanks at the end make another text.
+        raise WriteError(f"run_id {run_id!r}: give it at least one character, and none that is blank at either end")
+
+
 def as_batches(data: ArrowStream) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     """The schema and the batches of `data`, which is read once. Raises `WriteError` for what is no Arrow stream."""
     if isinstance(data, Buffer):

@@ -143,6 +143,20 @@ def test_the_same_run_of_another_table_is_another_write(place: Place) -> None:
     assert ids(place, other) == [1]
 
 
+def test_a_run_id_that_differs_in_case_is_another_run(place: Place) -> None:
+    table = place.plain()
+    place.write(table, numbered(1), run_id="Ab")
+    assert not place.write(table, numbered(2), run_id="aB").already_done
+    assert ids(place, table) == [1, 2]
+
+
+@pytest.mark.parametrize("run_id", ["", " ", "ends ", "\tbegins"])
+def test_a_run_id_that_is_blank_or_ends_with_blanks_is_refused(place: Place, run_id: str) -> None:
+    table = place.plain()
+    with pytest.raises(WriteError, match=r"run_id .*: give it at least one character, and none that is blank"):
+        place.write(table, unread(), run_id=run_id)
+
+
 @pytest.mark.parametrize("mode", list(WriteMode))
 def test_a_failure_at_any_statement_leaves_the_table_as_it_was(
     place: Place, mode: WriteMode, monkeypatch: pytest.MonkeyPatch
