@@ -37,9 +37,7 @@ class Target:
 
 
 def refuse_changes(table: TableName, column: Target, data: pa.Array) -> None:
-    """Raise `WriteError` if a value of `data` would be another one in `column`."""
-    if pa.types.is_dictionary(data.type):
-        data = data.dictionary_decode()
+    """Raise `WriteError` if a value of `data`, of a plain type, would be another one in `column`."""
     if column.type.name in ("char", "varchar", "text") and _is_text(data.type):
         _refuse_characters(table, column, data)
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -66,6 +67,28 @@ def test_a_mode_given_as_text_is_the_mode_and_no_other_text_is(place: Place) -> 
     with pytest.raises(WriteError, match=r"no write mode 'upsert'; there are: append, replace, merge$"):
         place.write(table, numbered(4), "upsert")  # type: ignore[arg-type]
     assert ids(place, table) == [3]
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        pa.array(["é", None], pa.string_view()),
+        pa.array(["é", None]).dictionary_encode(),
+        pa.DictionaryArray.from_arrays(pa.array([0, None], pa.uint32()), pa.array(["é"], pa.string_view())),
+    ],
+    ids=["views", "dictionary", "dictionary of views"],
+)
+def test_text_is_taken_in_every_layout_that_frames_have(place: Place, note: pa.Array) -> None:
+    table = place.plain()
+    hundreds = pa.array([Decimal("1E2"), Decimal("2E2")], pa.decimal128(10, -2))
+    place.write(table, pa.table({"id": hundreds, "note": note}))
+    assert [(int(n), text) for n, text in place.rows(table)] == [(100, "é"), (200, None)]
+
+
+def test_half_floats_are_taken_as_what_they_are(place: Place) -> None:
+    table = place.create("halves", {"value": "FLOAT"})
+    place.write(table, pa.table({"value": pa.array([1.5, -0.25], pa.float16())}))
+    assert place.rows(table) == [(-0.25,), (1.5,)]
 
 
 def test_every_mode_is_declared(place: Place) -> None:
