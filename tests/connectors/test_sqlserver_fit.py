@@ -73,6 +73,12 @@ def test_what_comes_back_is_kept_and_what_does_not_is_refused(
     assert f"dbo.t.c is {SourceType.parse(declared)}" in refused(declared, pa.array([*kept[:0], *changed, None]))
 
 
+def test_a_decimal_whose_rounding_has_a_digit_more_is_refused_by_its_value() -> None:
+    assert "would be changed, 9.99" in refused("decimal(9,1)", pa.array([Decimal("9.99")], pa.decimal128(3, 2)))
+    assert "would be changed" in refused("money", pa.array([Decimal("9" * 33 + ".99999")], pa.decimal128(38, 5)))
+    assert refused("decimal(9,1)", pa.array([Decimal("9.90"), None], pa.decimal128(3, 2))) == ""
+
+
 def test_nanoseconds_that_are_no_hundreds_are_refused() -> None:
     assert refused("datetime2(7)", pa.array([123_456_700], pa.timestamp("ns"))) == ""
     assert "would be changed" in refused("datetime2(7)", pa.array([123_456_789], pa.timestamp("ns")))
