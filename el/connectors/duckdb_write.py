@@ -19,7 +19,7 @@ import pyarrow as pa
 from el.connectors.base import ArrowStream, WriteMode, WriteResult
 from el.connectors.catalog import TableName
 from el.connectors.query import Statement
-from el.connectors.writing import WRITES_TABLE, as_batches, refuse_columns, refuse_keys
+from el.connectors.writing import WRITES_TABLE, as_batches, as_mode, refuse_columns, refuse_keys, refuse_run_id
 from el.errors import ElError, WriteError
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ def write(
     db: DuckDb, target: TableName, data: ArrowStream, mode: WriteMode, key: tuple[str, ...], run_id: str
 ) -> WriteResult:
     """See `Connector.write_buffer`."""
+    mode = as_mode(mode)
+    refuse_run_id(run_id)
     types = _columns(db, target)
     schema, batches = as_batches(data)
     refuse_columns(target, schema.names, list(types), mode, key)

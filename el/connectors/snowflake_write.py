@@ -22,7 +22,7 @@ from el.connectors.base import ArrowStream, WriteMode, WriteResult
 from el.connectors.catalog import SourceType, TableName
 from el.connectors.query import Statement
 from el.connectors.snowflake_catalog import source_type
-from el.connectors.writing import WRITES_TABLE, as_batches, refuse_columns, refuse_keys
+from el.connectors.writing import WRITES_TABLE, as_batches, as_mode, refuse_columns, refuse_keys, refuse_run_id
 from el.errors import ElError, WriteError
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ def write(
     server: Snowflake, target: TableName, data: ArrowStream, mode: WriteMode, key: tuple[str, ...], run_id: str
 ) -> WriteResult:
     """See `Connector.write_buffer`."""
+    mode = as_mode(mode)
+    refuse_run_id(run_id)
     columns = _columns(server, target)
     schema, batches = as_batches(data)
     refuse_columns(target, schema.names, list(columns), mode, key)

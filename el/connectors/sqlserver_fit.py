@@ -37,15 +37,17 @@ class Target:
 
 
 def refuse_changes(table: TableName, column: Target, data: pa.Array) -> None:
-    """Raise `WriteError` if a value of `data` would be another one in `column`."""
-    if pa.types.is_dictionary(data.type):
-        data = data.dictionary_decode()
+    """Raise `WriteError` if a value of `data`, of a plain type, would be another one in `column`."""
     if column.type.name in ("char", "varchar", "text") and _is_text(data.type):
         _refuse_characters(table, column, data)
         return
     if pa.types.is_timestamp(data.type) and data.type.tz is not None and column.type.name in _NAIVE:
         raise WriteError(f"{table}.{column.name} is {column.type} and the data has a time zone; cast the data")
-    kept = _kept(column.type, data)
+    try:
+        kept = _kept(column.type, data)
+    except pa.ArrowException as error:
+        why = str(error).splitlines()[0]
+        raise WriteError(f"{table}.{column.name} is {column.type}, and the data {data.type}: {why}; cast it") from None
     if kept is None:
         return
     changed = pc.and_(pc.invert(pc.fill_null(kept, False)), data.is_valid())
@@ -95,6 +97,9 @@ def _as_decimal(data: pa.Array, type_: pa.DataType) -> pa.Array | None:
     """Too many digits before the point are SQL Server's to refuse; here it is about those behind it."""
     if pa.types.is_integer(data.type) or (pa.types.is_decimal(data.type) and data.type.scale <= type_.scale):
         return None
+    if pa.types.is_decimal(data.type):
+        # Wide enough for the carry: 9.99 rounds to 10.0.
+        data = data.cast(pa.decimal256(76, data.type.scale))
     return _comes_back(data, lambda x: pc.round(x, type_.scale))
 
 

@@ -22,7 +22,16 @@ from el.connectors.catalog import TableName
 from el.connectors.query import Statement
 from el.connectors.sqlserver_catalog import source_type
 from el.connectors.sqlserver_fit import Target, refuse_changes
-from el.connectors.writing import WRITES_TABLE, Spool, as_batches, refuse_columns, refuse_keys, spooled
+from el.connectors.writing import (
+    WRITES_TABLE,
+    Spool,
+    as_batches,
+    as_mode,
+    refuse_columns,
+    refuse_keys,
+    refuse_run_id,
+    spooled,
+)
 from el.errors import ElError, WriteError
 
 if TYPE_CHECKING:
@@ -36,6 +45,8 @@ def write(
     server: SqlServer, target: TableName, data: ArrowStream, mode: WriteMode, key: tuple[str, ...], run_id: str
 ) -> WriteResult:
     """See `Connector.write_buffer`."""
+    mode = as_mode(mode)
+    refuse_run_id(run_id)
     quote = server.dialect.quote
     writable = _columns(server, target)
     schema, batches = as_batches(data)
@@ -154,9 +165,9 @@ def _make_ledger(server: SqlServer, target: TableName, ledger: str) -> None:
     if not found:
         server.execute(
             Statement(
-                f"CREATE TABLE {ledger} (run_id NVARCHAR(200) NOT NULL, target NVARCHAR(300) NOT NULL, "
-                "mode NVARCHAR(20) NOT NULL, row_count BIGINT NOT NULL, written_at DATETIME2 NOT NULL, "
-                "PRIMARY KEY (target, run_id))"
+                f"CREATE TABLE {ledger} (run_id NVARCHAR(200) COLLATE Latin1_General_BIN2 NOT NULL, "
+                "target NVARCHAR(300) NOT NULL, mode NVARCHAR(20) NOT NULL, row_count BIGINT NOT NULL, "
+                "written_at DATETIME2 NOT NULL, PRIMARY KEY (target, run_id))"
             )
         )
     if not _written(server, ledger, target, ""):
@@ -171,8 +182,9 @@ def _record(server: SqlServer, ledger: str, target: TableName, run_id: str, mode
 
 
 def _written(server: SqlServer, ledger: str, target: TableName, run_id: str) -> bool:
-    sql = f"SELECT 1 FROM {ledger} WHERE target = ? AND run_id = ?"
-    return bool(server.fetch(Statement(sql, (str(target), run_id))))
+    """Whether this very run_id is there. A target is told as the database tells names, often by any case."""
+    sql = f"SELECT run_id FROM {ledger} WHERE target = ? AND run_id = ?"
+    return (run_id,) in server.fetch(Statement(sql, (str(target), run_id)))
 
 
 def _fill(server: SqlServer, staging: TableName, spool: Spool) -> None:

@@ -26,16 +26,58 @@ WRITES_TABLE = "_el_writes"
 Fetch = Callable[[Statement], list[tuple[object, ...]]]
 
 
+def as_mode(mode: WriteMode | str) -> WriteMode:
+    """The mode, also where it is given as text. Raises `WriteError` for a text that is none."""
+    try:
+        return WriteMode(mode)
+    except ValueError:
+        raise WriteError(f"there is no write mode {mode!r}; there are: {', '.join(WriteMode)}") from None
+
+
+def refuse_run_id(run_id: str) -> None:
+    """Raise `WriteError` for a run_id that is no name: the ledger's empty one is each target's own row."""
+    if not run_id or run_id != run_id.strip():
+        # Databases differ in whether blanks at the end make another text.
+        raise WriteError(f"run_id {run_id!r}: give it at least one character, and none that is blank at either end")
+
+
 def as_batches(data: ArrowStream) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     """The schema and the batches of `data`, which is read once. Raises `WriteError` for what is no Arrow stream."""
     if isinstance(data, Buffer):
         # Its own errors come through as they are; over the C interface they would be texts.
-        return data.schema, iter(data)
+        return _plain(data.schema, iter(data))
     try:
         reader = pa.RecordBatchReader.from_stream(data)
     except (TypeError, pa.ArrowInvalid) as error:
         raise WriteError(f"the data is no Arrow stream: {error}") from None
-    return reader.schema, _read(reader)
+    return _plain(reader.schema, _read(reader))
+
+
+def _plain(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    made = pa.schema([field.with_type(plain_type(field.type)) for field in schema])
+    if made.equals(schema):
+        return schema, batches
+    return made, (pa.RecordBatch.from_arrays([plain(column) for column in b.columns], schema=made) for b in batches)
+
+
+def plain_type(type_: pa.DataType) -> pa.DataType:
+    """The type with the same values that every kernel, driver and file format knows: no dictionary, view or half float,
+    no scale below zero. Polars gives its text as views, and its categories as a dictionary of them."""
+    if pa.types.is_dictionary(type_):
+        return plain_type(type_.value_type)
+    if pa.types.is_decimal(type_) and type_.scale < 0:
+        digits = type_.precision - type_.scale
+        return pa.decimal128(digits, 0) if digits <= 38 else pa.decimal256(min(digits, 76), 0)
+    known = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary(), pa.float16(): pa.float32()}
+    return known.get(type_, type_)
+
+
+def plain(data: pa.Array) -> pa.Array:
+    """The same values as `plain_type` says."""
+    if pa.types.is_dictionary(data.type):
+        return plain(data.dictionary).take(data.indices)
+    type_ = plain_type(data.type)
+    return data if type_ == data.type else data.cast(type_)
 
 
 def _read(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -55,6 +56,39 @@ def test_fewer_columns_in_another_order_are_matched_by_name(place: Place) -> Non
     table = place.create("three", {"a": place.facts.whole, "b": place.facts.text, "c": place.facts.text})
     place.write(table, pa.table({"c": ["see"], "a": pa.array([1], pa.int64())}))
     assert [(int(a), b, c) for a, b, c in place.rows(table)] == [(1, None, "see")]
+
+
+def test_a_mode_given_as_text_is_the_mode_and_no_other_text_is(place: Place) -> None:
+    table = place.plain()
+    place.write(table, numbered(1, 2))
+    place.write(table, numbered(2, note="new"), "merge", key=("id",))  # type: ignore[arg-type]
+    assert [note for _, note in place.rows(table)] == ["note 1", "new 2"]
+    assert place.write(table, numbered(3), "replace").mode is WriteMode.REPLACE  # type: ignore[arg-type]
+    with pytest.raises(WriteError, match=r"no write mode 'upsert'; there are: append, replace, merge$"):
+        place.write(table, numbered(4), "upsert")  # type: ignore[arg-type]
+    assert ids(place, table) == [3]
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        pa.array(["é", None], pa.string_view()),
+        pa.array(["é", None]).dictionary_encode(),
+        pa.DictionaryArray.from_arrays(pa.array([0, None], pa.uint32()), pa.array(["é"], pa.string_view())),
+    ],
+    ids=["views", "dictionary", "dictionary of views"],
+)
+def test_text_is_taken_in_every_layout_that_frames_have(place: Place, note: pa.Array) -> None:
+    table = place.plain()
+    hundreds = pa.array([Decimal("1E2"), Decimal("2E2")], pa.decimal128(10, -2))
+    place.write(table, pa.table({"id": hundreds, "note": note}))
+    assert [(int(n), text) for n, text in place.rows(table)] == [(100, "é"), (200, None)]
+
+
+def test_half_floats_are_taken_as_what_they_are(place: Place) -> None:
+    table = place.create("halves", {"value": "FLOAT"})
+    place.write(table, pa.table({"value": pa.array([1.5, -0.25], pa.float16())}))
+    assert place.rows(table) == [(-0.25,), (1.5,)]
 
 
 def test_every_mode_is_declared(place: Place) -> None:
@@ -130,6 +164,20 @@ def test_the_same_run_of_another_table_is_another_write(place: Place) -> None:
     place.write(one, numbered(1), run_id="same")
     assert not place.write(other, numbered(1), run_id="same").already_done
     assert ids(place, other) == [1]
+
+
+def test_a_run_id_that_differs_in_case_is_another_run(place: Place) -> None:
+    table = place.plain()
+    place.write(table, numbered(1), run_id="Ab")
+    assert not place.write(table, numbered(2), run_id="aB").already_done
+    assert ids(place, table) == [1, 2]
+
+
+@pytest.mark.parametrize("run_id", ["", " ", "ends ", "\tbegins"])
+def test_a_run_id_that_is_blank_or_ends_with_blanks_is_refused(place: Place, run_id: str) -> None:
+    table = place.plain()
+    with pytest.raises(WriteError, match=r"run_id .*: give it at least one character, and none that is blank"):
+        place.write(table, unread(), run_id=run_id)
 
 
 @pytest.mark.parametrize("mode", list(WriteMode))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from el.connectors.catalog import SourceType, TableName
 from el.connectors.sqlserver_fit import Target, refuse_changes
+from el.connectors.writing import plain
 from el.errors import WriteError
 from tests.engines import connected, statement
 
@@ -24,7 +25,7 @@ MOMENT = datetime(2024, 2, 29, 23, 59, 59)
 def refused(declared: str, data: pa.Array, code_page: int | None = None) -> str:
     """What is said, or nothing."""
     try:
-        refuse_changes(TABLE, Target("c", SourceType.parse(declared), code_page=code_page), data)
+        refuse_changes(TABLE, Target("c", SourceType.parse(declared), code_page=code_page), plain(data))
     except WriteError as error:
         return str(error)
     return ""
@@ -72,6 +73,12 @@ def test_what_comes_back_is_kept_and_what_does_not_is_refused(
     assert f"dbo.t.c is {SourceType.parse(declared)}" in refused(declared, pa.array([*kept[:0], *changed, None]))
 
 
+def test_a_decimal_whose_rounding_has_a_digit_more_is_refused_by_its_value() -> None:
+    assert "would be changed, 9.99" in refused("decimal(9,1)", pa.array([Decimal("9.99")], pa.decimal128(3, 2)))
+    assert "would be changed" in refused("money", pa.array([Decimal("9" * 33 + ".99999")], pa.decimal128(38, 5)))
+    assert refused("decimal(9,1)", pa.array([Decimal("9.90"), None], pa.decimal128(3, 2))) == ""
+
+
 def test_nanoseconds_that_are_no_hundreds_are_refused() -> None:
     assert refused("datetime2(7)", pa.array([123_456_700], pa.timestamp("ns"))) == ""
     assert "would be changed" in refused("datetime2(7)", pa.array([123_456_789], pa.timestamp("ns")))
@@ -85,6 +92,7 @@ def test_a_character_that_the_code_page_lacks_is_refused_by_name(code_page: int,
     assert refused("varchar(10)", pa.array(["plain", fits, None]), code_page) == ""
     assert f"which lacks {lacks!r}" in refused("varchar(10)", pa.array(["plain", fits, lacks]), code_page)
     assert f"which lacks {lacks!r}" in refused("char(10)", pa.array([lacks]).dictionary_encode(), code_page)
+    assert f"which lacks {lacks!r}" in refused("varchar(10)", pa.array([lacks], pa.string_view()), code_page)
     assert refused("nvarchar(10)", pa.array([lacks]), code_page) == ""
     assert refused("varchar(10)", pa.array([lacks]), 65001) == ""
 
