@@ -183,6 +183,7 @@ def _ledger_row(
         "partitions": len(table.reads),
         "fingerprint": mark,
         "incarnation": window.incarnation if window else table.last.incarnation if table.last else None,
+        "definition": table.definition,
         "keys_read_at": found.keys.started if found.keys else None,
         "run_id": job.run_id,
         "started_at": found.started,
