@@ -1,8 +1,8 @@
-"""What el.yml makes of a table: the rows and values that raw has of it are those of these settings alone.
+"""What a raw table is made of: which table of which database, by which settings of el.yml.
 
-Guarantees: where query, filters, key or a column's own settings are others than at the last load, that is said in
-words, for a delta over it would leave raw half one and half the other. What the source changes is no part of it: see
-`el.drift`.
+Guarantees: where table, database, query, filters, key or a column's own settings are others than at the last load, that
+is said in words, for a delta over it would leave raw half one and half the other. What the source changes is no part of
+it: see `el.drift`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,32 @@ from collections.abc import Sequence
 
 from el.columns import ColumnPlan
 from el.config import TableSettings
-from el.connectors.catalog import Table
+from el.connectors.base import Connector
+from el.connectors.catalog import Catalog, Table, TableName
 from el.connectors.request import ReadRequest
 from el.drift import HeldTable
+from el.ledger import LedgerEntry
 
 _SHORTER = "lossy or trimmed"
+
+
+# What says in a connection which database it is; who signs in, and how, may change.
+_WHERE = ("host", "account", "port", "dsn", "path")
+
+
+def place_of(source: Connector, catalog: Catalog) -> str:
+    """Which database this is, as text without secrets: "sqlserver db01 1433 shop"."""
+    parts = [str(part) for name in _WHERE if (part := getattr(source.config, name, None)) is not None]
+    return " ".join([source.scheme, *parts, catalog.database])
+
+
+def another_source(last: LedgerEntry, table: TableName, place: str) -> str | None:
+    """Of what the last load was, if it was of another table, or of one in another database."""
+    if last.source_table != str(table):
+        return f"of {last.source_table}"
+    if last.source is not None and last.source != place:
+        return f"from {last.source}, and this is {place}"
+    return None
 
 
 def definition(

@@ -184,6 +184,7 @@ def _ledger_row(
         "fingerprint": mark,
         "incarnation": window.incarnation if window else table.last.incarnation if table.last else None,
         "definition": table.definition,
+        "source": table.source,
         "keys_read_at": found.keys.started if found.keys else None,
         "run_id": job.run_id,
         "started_at": found.started,

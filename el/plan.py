@@ -17,7 +17,7 @@ from el.config import Config, TableSettings
 from el.connectors.base import Connector, CursorSource
 from el.connectors.catalog import Catalog, Table, TableName
 from el.connectors.request import POSITION_READ, ColumnRead, Condition, Isolation, Op, ReadRequest, Value
-from el.definition import definition, what_changed
+from el.definition import another_source, definition, place_of, what_changed
 from el.drift import Drift, HeldTable, find_drift
 from el.errors import ElError, PlanError, PositionLost
 from el.ledger import LedgerEntry
@@ -36,7 +36,7 @@ class TablePlan:
     drift: what changed at the source since raw was loaded; where that stops the table, nothing of it is read.
     position: the buffer's column that orders the rows, None for a strategy without order; where the column itself
     is not taken, it is read besides under a name of el's own. keys: the read of the key set, where one is due. error:
-    why this table cannot go on while others can. definition: see `el.definition`.
+    why this table cannot go on while others can. definition, source: see `el.definition`.
     """
 
     name: TableName
@@ -60,6 +60,7 @@ class TablePlan:
     keys: KeyRead | None = None
     error: ElError | None = None
     definition: str | None = None
+    source: str | None = None
 
     def key_schema(self) -> pa.Schema:
         """The key's columns as they stand in raw, in key order."""
@@ -142,6 +143,10 @@ def _plan_table(
     if settings.cursor is not None and table.column(settings.cursor) is None:
         raise PlanError(f"{table.name} has no column {settings.cursor!r} for the cursor")
     strategy, why = choose(settings.strategy or config.defaults.strategy, subject, source)
+    place = place_of(source, catalog)
+    if last is not None and (other := another_source(last, table.name, place)):
+        notes.append(f"the last load was {other}: a new snapshot begins")
+        last = None
     if last is not None and last.strategy != strategy.name:
         notes.append(f"the last load was {last.strategy}: a new snapshot begins")
         last = None
@@ -207,6 +212,7 @@ def _plan_table(
         keys=None if stopped else key_read(subject, strategy, columns, key, window, last, confirm_deletes),
         error=error,
         definition=defined,
+        source=place,
     )
 
 

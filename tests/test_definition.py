@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from el.cli import main
@@ -99,3 +100,31 @@ def test_a_ledger_that_does_not_know_what_el_yml_said_goes_on(
     assert run(capsys, PLAIN.replace("}", ", types: lossy, key: u}"))["kind"] == "delta"
     shop.source("INSERT INTO sales.o (id, u) VALUES (12, 12)")
     assert run(capsys, PLAIN.replace("}", ", types: lossy}"))["kind"] == "snapshot"
+
+
+# -- another table, another database -----------------------------------------------------------------------------
+
+
+def test_a_table_that_takes_the_place_of_another_in_raw_begins_a_new_snapshot(
+    shop: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.source("CREATE TABLE sales.o2 AS SELECT * REPLACE (u - 100 AS u) FROM sales.o")
+    run(capsys, PLAIN)
+    report = run(capsys, "{name: sales.o2, cursor: u, rename: o}")
+    assert (report["kind"], report["rows"]) == ("snapshot", 10)
+    assert "the last load was of sales.o: a new snapshot begins" in report["notes"]
+
+
+def test_the_same_table_of_another_database_begins_a_new_snapshot(
+    shop: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(capsys, PLAIN)
+    with duckdb.connect("prod.duckdb") as connection:
+        connection.execute(TABLE + "UPDATE sales.o SET u = u - 100")
+    profiles = Path("profiles.yml").read_text()
+    Path("profiles.yml").write_text(profiles.replace("path: shop.duckdb", "path: prod.duckdb"))
+    report = run(capsys, PLAIN)
+    assert (report["kind"], report["rows"]) == ("snapshot", 10)
+    assert "the last load was from duckdb shop.duckdb shop, and this is duckdb prod.duckdb prod" in report["notes"][0]
+    Path("profiles.yml").write_text(profiles.replace("path: shop.duckdb", "path: prod.duckdb, settings: {threads: 1}"))
+    assert run(capsys, PLAIN)["status"] == "nothing new"
