@@ -28,6 +28,8 @@ LEDGER_SCHEMA = pa.schema(
         pa.field("partitions", pa.int64()),
         pa.field("fingerprint", pa.string()),
         pa.field("incarnation", pa.string()),
+        pa.field("definition", pa.string()),
+        pa.field("source", pa.string()),
         pa.field("keys_read_at", pa.timestamp("us")),
         pa.field("run_id", pa.string()),
         pa.field("started_at", pa.timestamp("us")),
@@ -44,7 +46,8 @@ class LedgerEntry:
 
     fingerprint: of the content of a full snapshot, to tell that nothing changed; None otherwise. incarnation: what
     changes when the source's table is made anew or its database is restored. keys_read_at: when the source's whole
-    key set was last compared with raw, by a key read or by a snapshot; UTC.
+    key set was last compared with raw, by a key read or by a snapshot; UTC. definition: what el.yml made of the table,
+    see `el.definition`. source: the database that it came from, see `el.definition`.
     """
 
     load_id: str
@@ -59,3 +62,5 @@ class LedgerEntry:
     finished_at: datetime | None = None
     incarnation: str | None = None
     keys_read_at: datetime | None = None
+    definition: str | None = None
+    source: str | None = None

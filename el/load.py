@@ -72,6 +72,7 @@ def load(
     """Load what came of one raw schema, with its ledger; a report for each of its tables."""
     reports: dict[TableName, TableReport] = {}
     package: list[LandedTable] = []
+    packed: list[TablePlan] = []
     ledger: list[dict[str, object]] = []
     columns: list[dict[str, object]] = []
     for table in tables:
@@ -117,6 +118,7 @@ def load(
             reports[table.name] = replace(report, status="loaded", kind=str(row["kind"]), load_id=load_id)
         landed_schema = pa.schema([*table.landed_schema(), *LANDING])
         package.append(LandedTable(table.raw_table, landed_schema, found.files))
+        packed.append(table)
         ledger.append(row)
         if table.drift.record:
             columns += column_rows(table.raw_table, table.table_id, table.columns, load_id)
@@ -124,16 +126,17 @@ def load(
         reporter.say(f"loading {schema}: {len(package)} tables, {sum(int(str(r['row_count'])) for r in ledger):,} rows")
         with warehouse.connector:
             warehouse.prepare(schema)
-            # Done twice it changes nothing: a run that ends here is followed by one that finds the same drift.
-            for table in tables:
-                if reports[table.name].status == "loaded" and table.drift.widened:
+            # Done twice it changes nothing: a run that ends here is followed by one that finds the same drift. Also
+            # where no row came: `_el_columns` says in this package that it is done.
+            for table in packed:
+                if table.drift.widened:
                     warehouse.widen(schema, table.raw_table, table.drift.widened)
         sys.audit(STEP, "raw schema prepared")
         own = [_own_table(LEDGER_TABLE, LEDGER_SCHEMA, ledger, spool / schema)]
         if columns:
             own.append(_own_table(COLUMNS_TABLE, COLUMNS_SCHEMA, columns, spool / schema))
         loader(job, warehouse, schema).load(load_id, [*package, *own])
-        recorded = [t for t in tables if reports[t.name].status == "loaded" and t.drift.record]
+        recorded = [table for table in packed if table.drift.record]
         if recorded:
             _comment(warehouse, schema, recorded, reporter)
     return [reports[table.name] for table in tables]
@@ -180,6 +183,8 @@ def _ledger_row(
         "partitions": len(table.reads),
         "fingerprint": mark,
         "incarnation": window.incarnation if window else table.last.incarnation if table.last else None,
+        "definition": table.definition,
+        "source": table.source,
         "keys_read_at": found.keys.started if found.keys else None,
         "run_id": job.run_id,
         "started_at": found.started,

@@ -17,6 +17,7 @@ from el.config import Config, TableSettings
 from el.connectors.base import Connector, CursorSource
 from el.connectors.catalog import Catalog, Table, TableName
 from el.connectors.request import POSITION_READ, ColumnRead, Condition, Isolation, Op, ReadRequest, Value
+from el.definition import another_source, definition, place_of, what_changed
 from el.drift import Drift, HeldTable, find_drift
 from el.errors import ElError, PlanError, PositionLost
 from el.ledger import LedgerEntry
@@ -35,7 +36,7 @@ class TablePlan:
     drift: what changed at the source since raw was loaded; where that stops the table, nothing of it is read.
     position: the buffer's column that orders the rows, None for a strategy without order; where the column itself
     is not taken, it is read besides under a name of el's own. keys: the read of the key set, where one is due. error:
-    why this table cannot go on while others can.
+    why this table cannot go on while others can. definition, source: see `el.definition`.
     """
 
     name: TableName
@@ -58,6 +59,8 @@ class TablePlan:
     table_id: int | None = None
     keys: KeyRead | None = None
     error: ElError | None = None
+    definition: str | None = None
+    source: str | None = None
 
     def key_schema(self) -> pa.Schema:
         """The key's columns as they stand in raw, in key order."""
@@ -140,8 +143,17 @@ def _plan_table(
     if settings.cursor is not None and table.column(settings.cursor) is None:
         raise PlanError(f"{table.name} has no column {settings.cursor!r} for the cursor")
     strategy, why = choose(settings.strategy or config.defaults.strategy, subject, source)
+    place = place_of(source, catalog)
+    if last is not None and (other := another_source(last, table.name, place)):
+        notes.append(f"the last load was {other}: a new snapshot begins")
+        last = None
     if last is not None and last.strategy != strategy.name:
         notes.append(f"the last load was {last.strategy}: a new snapshot begins")
+        last = None
+    key = key_of(table, settings, columns)
+    defined = definition(table, settings, base, columns, key)
+    if last is not None and (changed := what_changed(last.definition, defined, table, columns, held)):
+        notes.append(f"el.yml changed what {raw_table} holds ({changed}): a new snapshot begins")
         last = None
     window, error = None, None
     try:
@@ -154,7 +166,6 @@ def _plan_table(
             notes.append(f"a new snapshot begins: {again}")
             last = None
             window = strategy.window(subject, source, None)
-    key = key_of(table, settings, columns)
     stopped = error is not None or drift.stopped is not None
     position_column = strategy.position_column(subject)
     changes = strategy.changes(subject, source, window) if window is not None else None
@@ -200,6 +211,8 @@ def _plan_table(
         table_id=table.object_id,
         keys=None if stopped else key_read(subject, strategy, columns, key, window, last, confirm_deletes),
         error=error,
+        definition=defined,
+        source=place,
     )
 
 

@@ -111,6 +111,25 @@ def test_a_narrowed_decimal_stops_and_its_cast_goes_on(shop: TsqlShop) -> None:
     assert raw(shop, "SELECT DISTINCT CAST(amount AS VARCHAR) FROM shop_dbo.orders WHERE id = 3") == [("3.50",)]
 
 
+def test_a_column_is_widened_though_no_row_of_its_table_came(standin_shop: TsqlShop) -> None:
+    tables = [
+        statement
+        for name in ("t", "other")
+        for statement in (
+            f"CREATE TABLE dbo.{name} (id INT PRIMARY KEY, v DECIMAL(10,2))",
+            f"ALTER TABLE dbo.{name} ENABLE CHANGE_TRACKING",
+        )
+    ]
+    on = "ALTER DATABASE CURRENT SET CHANGE_TRACKING = ON (CHANGE_RETENTION = 2 DAYS, AUTO_CLEANUP = ON)"
+    shop = standin_shop.create("  - {name: 'dbo.*'}", on, *tables, "INSERT INTO dbo.t VALUES (1, 1.25)")
+    shop.el()
+    shop.sql("ALTER TABLE dbo.t ALTER COLUMN v DECIMAL(14,4)", "INSERT INTO dbo.other VALUES (1, 1)")
+    assert shop.el()["dbo.t"]["status"] == "nothing new"
+    shop.sql("INSERT INTO dbo.t VALUES (2, 1.2345)")
+    shop.el()
+    assert shop.complete("t", "id, CAST(v AS VARCHAR)") == [(1, "1.2500"), (2, "1.2345")]
+
+
 # -- the same into Snowflake -------------------------------------------------------------------------------------
 
 

@@ -94,7 +94,7 @@ class Warehouse(ABC):
         held = self.columns_of(raw_schema, LEDGER_TABLE)
         entry = (
             *("_dlt_load_id", "table_name", "source_table", "kind", "strategy", "bound_column", "upper_bound"),
-            *("row_count", "fingerprint", "finished_at", "incarnation"),
+            *("row_count", "fingerprint", "finished_at", "incarnation", "definition", "source"),
         )
         columns = [f"l.{self.column(name)}" if self.fold(name) in held else "NULL" for name in entry]
         keys_read = "CASE WHEN l.{kind} = 'snapshot' THEN l.{started} END"
@@ -237,7 +237,8 @@ def _entry(row: Sequence[object]) -> LedgerEntry:
     def text(value: object) -> str | None:
         return None if value is None else str(value)
 
-    load_id, table, source, kind, strategy, bound_column, upper, rows, fingerprint, finished, incarnation, keys = row
+    load_id, table, source, kind, strategy, bound_column, upper, rows, fingerprint, finished, *further = row
+    incarnation, definition, database, keys = further
     return LedgerEntry(
         load_id=str(load_id),
         table_name=str(table),
@@ -251,4 +252,6 @@ def _entry(row: Sequence[object]) -> LedgerEntry:
         finished_at=finished if isinstance(finished, datetime) else None,
         incarnation=text(incarnation),
         keys_read_at=keys if isinstance(keys, datetime) else None,
+        definition=text(definition),
+        source=text(database),
     )
