@@ -185,6 +185,24 @@ def test_keys_of_several_columns_and_of_every_kind_are_compared(
     assert [row[0] for row in shop.complete("orders2", "a, _el_op") if row[1] == "D"] == ["ä 3", "ä 50", "ä 99"]
 
 
+def test_a_key_column_may_be_called_as_what_the_comparison_calls_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shop = Workspace(tmp_path).create()
+    names = ("el_last", "held", "present", "r", "s", "status")
+    shop.source(f"CREATE TABLE sales.named ({', '.join(f'{name} INTEGER' for name in names)}, u INTEGER)")
+    shop.source(f"INSERT INTO sales.named SELECT {', '.join('i' for _ in names)}, i FROM range(100) AS t (i)")
+    with open(shop.path / "el.yml", "a") as config:
+        config.write(
+            f"  - {{name: sales.named, cursor: u, key: [{', '.join(names)}], deletes: {{by: keys, every: 0s}}}}\n"
+        )
+    assert main(["run", "--select", "named"]) == 0
+    shop.source("DELETE FROM sales.named WHERE u = 3")
+    assert main(["run", "--select", "named"]) == 0
+    assert shop.complete("named", "el_last, status, _el_op")[3:5] == [(3, 3, "D"), (3, 3, "S")]
+
+
 @pytest.mark.parametrize(
     ("entry", "says"),
     [

@@ -168,10 +168,10 @@ class Warehouse(ABC):
         loads = f"SELECT {load} FROM {ledger} WHERE {name} = ? AND {load} IN ({self._complete(raw_schema)})"
         return Statement(
             f"SELECT {keys} FROM (SELECT {keys}, {op}, row_number() OVER "
-            f"(PARTITION BY {keys} ORDER BY {load} DESC, {position} DESC NULLS LAST) AS el_last "
+            f"(PARTITION BY {keys} ORDER BY {load} DESC, {position} DESC NULLS LAST) AS _el_last "
             f"FROM {self.qualified(raw_schema, table)} WHERE {load} IN ({loads}) "
             f"AND {load} >= COALESCE((SELECT MAX({load}) FROM ({loads} AND {kind} = 'snapshot') AS s), '')) AS r "
-            f"WHERE el_last = 1 AND {op} <> 'D'",
+            f"WHERE _el_last = 1 AND {op} <> 'D'",
             (table, table),
         )
 
