@@ -15,7 +15,7 @@ from tests.shop import Workspace
 
 CURRENT = """
 SELECT * FROM shop_sales.orders WHERE _dlt_load_id IN (SELECT load_id FROM shop_sales._dlt_loads WHERE status = 0)
-QUALIFY row_number() OVER (PARTITION BY id ORDER BY _dlt_load_id DESC, _el_position DESC NULLS LAST) = 1
+QUALIFY row_number() OVER (PARTITION BY id ORDER BY _dlt_load_id DESC, _el_position DESC NULLS LAST, _el_op = 'D') = 1
 """
 
 
@@ -107,6 +107,20 @@ def test_a_row_that_comes_again_while_the_keys_are_read_outlives_its_d_row(
         f"'{load}' AS _dlt_load_id, '2024-05-01 00:00:00.000000' AS _el_position"
     )
     assert (7, "again") in [row[:2] for row in current(shop)]
+
+
+def test_a_row_without_position_that_came_again_outlives_its_d_row_too(
+    shop: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its cursor is NULL: neither row of the load has a position, and raw holds the key all the same."""
+    run(capsys)
+    shop.source("DELETE FROM sales.orders WHERE id = 7")
+    run(capsys)
+    load = shop.complete("orders", "max(_dlt_load_id)")[0][0]
+    shop.warehouse(f"INSERT INTO shop_sales.orders BY NAME SELECT 7 AS id, 'U' AS _el_op, '{load}' AS _dlt_load_id")
+    assert 7 in [row[0] for row in current(shop)]
+    assert run(capsys)["deleted"] == 1, "raw held it, and the source has it no more"
+    assert current(shop) == in_source(shop)
 
 
 def test_the_keys_are_read_on_a_schedule_of_their_own(
