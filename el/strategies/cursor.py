@@ -76,7 +76,12 @@ class Cursor(Strategy):
             if upper is None:
                 # An empty table has no bound: what comes later is found by the first bound that there is.
                 return Window(Kind.SNAPSHOT, because=because, incarnation=mine)
-            mark = _before_now(subject, source, column, type_, upper)
+            seen = _before_now(subject, source, column, type_, upper)
+            if seen is None:
+                # No bound either: one at the present would pass over rows that come with a value up to it.
+                because = because or f"every value of {column} lies in the future"
+                return Window(Kind.SNAPSHOT, because=because, incarnation=mine)
+            mark = seen if seen != upper else None
             return Window(Kind.SNAPSHOT, column, None, upper, nulls=True, because=because, incarnation=mine, mark=mark)
         bound = Value(last.upper, type_)
         nulls = has_null(source, subject, column)
@@ -87,7 +92,7 @@ class Cursor(Strategy):
         if upper is None and not (lag or nulls or inclusive):
             return None
         lower = minus(bound, lag) if lag else bound
-        mark = _before_now(subject, source, column, type_, upper, bound) if upper is not None else None
+        seen = upper and (_before_now(subject, source, column, type_, upper, bound) or bound)
         return Window(
             Kind.DELTA,
             column,
@@ -96,7 +101,7 @@ class Cursor(Strategy):
             lower_inclusive=inclusive,
             nulls=nulls,
             incarnation=mine,
-            mark=mark,
+            mark=seen if seen != upper else None,
         )
 
 
@@ -114,17 +119,17 @@ def _greatest(
 def _before_now(
     subject: Subject, source: CursorSource, column: str, type_: SourceType, upper: Value, bound: Value | None = None
 ) -> Value | None:
-    """The greatest value behind `bound` that is not in the future, if `upper` is; None otherwise, and for no time."""
+    """`upper`, or if it is in the future, the greatest value behind `bound` that is not; None if there is none."""
     clock = source.clock() if type_.name in MOMENTS else None
     if clock is None:
-        return None
+        return upper
     now = clock[: len("2024-01-31")] if type_.name == "date" else clock[: max(19, min(len(clock), len(upper.text)))]
     if upper.text <= now:
-        return None
+        return upper
     limits = [Condition(column, Op.LE, Value(now, type_))]
     if bound is not None:
         limits.append(Condition(column, Op.GT, bound))
-    return _greatest(subject, source, column, type_, *limits) or bound or Value(now, type_)
+    return _greatest(subject, source, column, type_, *limits)
 
 
 def minus(value: Value, lag: int | timedelta) -> Value:

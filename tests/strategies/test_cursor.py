@@ -157,6 +157,21 @@ def test_a_value_in_the_future_does_not_carry_the_bound_along(shop: TsqlShop) ->
     assert ids(shop) == [1, 2, 3, 4, 5]
 
 
+def test_where_every_value_lies_in_the_future_there_is_no_bound_that_what_comes_next_falls_behind(
+    shop: TsqlShop,
+) -> None:
+    table(shop, "DATETIME2(3) NOT NULL", "'9999-12-31'")
+    report = shop.el()["dbo.t"]
+    assert (report["kind"], report["rows"]) == ("snapshot", 1)
+    assert "a new snapshot begins: every value of c lies in the future" in report["notes"]
+    assert run(shop) == ("unchanged", 0)
+    shop.sql("INSERT INTO dbo.t VALUES (2, SYSUTCDATETIME())")
+    assert run(shop) == ("snapshot", 2)
+    shop.sql("INSERT INTO dbo.t VALUES (3, DATEADD(SECOND, 1, SYSUTCDATETIME()))")
+    assert run(shop) == ("delta", 2)
+    assert ids(shop) == [1, 2, 3]
+
+
 @pytest.mark.parametrize(
     ("type_", "says"),
     [
