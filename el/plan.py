@@ -23,6 +23,7 @@ from el.errors import ElError, PlanError, PositionLost
 from el.ledger import LedgerEntry
 from el.selection import Chosen, query_text, raw_names
 from el.strategies import Subject, choose
+from el.strategies.cursor import ENDLESS
 from el.strategies.key_set import KeyRead, key_read
 from el.strategies.partition import WHOLE_NUMBERS, divide
 from el.strategies.window import Kind, Window
@@ -178,8 +179,9 @@ def _plan_table(
     if window is not None and window.because is not None:
         notes.append(f"a new snapshot begins: {window.because}")
     if window is not None and window.mark is not None:
+        past = "without end" if str(window.upper) in ENDLESS else "in the future"
         notes.append(
-            f"{window.column} has values in the future, up to {window.upper}: the bound stays at {window.mark}, "
+            f"{window.column} has values {past}, up to {window.upper}: the bound stays at {window.mark}, "
             "and what lies past it is read again each time"
         )
     if window is not None and window.kind is Kind.DELTA and window.nulls:

@@ -15,7 +15,7 @@ from tests.shop import Workspace
 
 CURRENT = """
 SELECT * FROM shop_sales.orders WHERE _dlt_load_id IN (SELECT load_id FROM shop_sales._dlt_loads WHERE status = 0)
-QUALIFY row_number() OVER (PARTITION BY id ORDER BY _dlt_load_id DESC, _el_position DESC NULLS LAST) = 1
+QUALIFY row_number() OVER (PARTITION BY id ORDER BY _dlt_load_id DESC, _el_position DESC NULLS LAST, _el_op = 'D') = 1
 """
 
 
@@ -109,6 +109,20 @@ def test_a_row_that_comes_again_while_the_keys_are_read_outlives_its_d_row(
     assert (7, "again") in [row[:2] for row in current(shop)]
 
 
+def test_a_row_without_position_that_came_again_outlives_its_d_row_too(
+    shop: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its cursor is NULL: neither row of the load has a position, and raw holds the key all the same."""
+    run(capsys)
+    shop.source("DELETE FROM sales.orders WHERE id = 7")
+    run(capsys)
+    load = shop.complete("orders", "max(_dlt_load_id)")[0][0]
+    shop.warehouse(f"INSERT INTO shop_sales.orders BY NAME SELECT 7 AS id, 'U' AS _el_op, '{load}' AS _dlt_load_id")
+    assert 7 in [row[0] for row in current(shop)]
+    assert run(capsys)["deleted"] == 1, "raw held it, and the source has it no more"
+    assert current(shop) == in_source(shop)
+
+
 def test_the_keys_are_read_on_a_schedule_of_their_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -183,6 +197,24 @@ def test_keys_of_several_columns_and_of_every_kind_are_compared(
     assert main(["run", "--json", "--select", "orders2"]) == 0
     assert shop.complete("orders2", "a, v, _el_op")[:0] == []
     assert [row[0] for row in shop.complete("orders2", "a, _el_op") if row[1] == "D"] == ["ä 3", "ä 50", "ä 99"]
+
+
+def test_a_key_column_may_be_called_as_what_the_comparison_calls_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shop = Workspace(tmp_path).create()
+    names = ("el_last", "held", "present", "r", "s", "status")
+    shop.source(f"CREATE TABLE sales.named ({', '.join(f'{name} INTEGER' for name in names)}, u INTEGER)")
+    shop.source(f"INSERT INTO sales.named SELECT {', '.join('i' for _ in names)}, i FROM range(100) AS t (i)")
+    with open(shop.path / "el.yml", "a") as config:
+        config.write(
+            f"  - {{name: sales.named, cursor: u, key: [{', '.join(names)}], deletes: {{by: keys, every: 0s}}}}\n"
+        )
+    assert main(["run", "--select", "named"]) == 0
+    shop.source("DELETE FROM sales.named WHERE u = 3")
+    assert main(["run", "--select", "named"]) == 0
+    assert shop.complete("named", "el_last, status, _el_op")[3:5] == [(3, 3, "D"), (3, 3, "S")]
 
 
 @pytest.mark.parametrize(

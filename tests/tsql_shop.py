@@ -112,7 +112,8 @@ class TsqlShop:
             "AND _el_op <> 'B' AND _dlt_load_id >= "
             f"(SELECT max(_dlt_load_id) FROM shop_dbo._el_ledger WHERE table_name = '{name}' AND "
             f"kind = 'snapshot' AND _dlt_load_id IN ({complete})) QUALIFY row_number() OVER (PARTITION BY {key} "
-            "ORDER BY _dlt_load_id DESC, _el_position DESC NULLS LAST) = 1) WHERE _el_op <> 'D' ORDER BY ALL"
+            "ORDER BY _dlt_load_id DESC, _el_position DESC NULLS LAST, _el_op = 'D') = 1) "
+            "WHERE _el_op <> 'D' ORDER BY ALL"
         )
 
     def ledger(self, columns: str, table: str = "t") -> list[tuple[Any, ...]]:

@@ -47,6 +47,11 @@ DUCKDB = Dialect(
     bind={"varchar": "?", "blob": "unhex(substr(?, 3))"},
     text={
         "timestamp": "strftime({column}, '%Y-%m-%dT%H:%M:%S.%f')",
+        # Over TIMESTAMP: strftime would count them in nanoseconds, which reach to the year 2262 alone.
+        "timestamp_s": "strftime(CAST({column} AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S')",
+        "timestamp_ms": "strftime(CAST({column} AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%f')",
+        "timestamp_ns": "strftime({column}, '%Y-%m-%dT%H:%M:%S.%n')",
+        "timestamp with time zone": "strftime({column} AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ')",
         "blob": "'0x' || hex({column})",
     },
 )

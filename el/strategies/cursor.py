@@ -25,7 +25,15 @@ from el.strategies.window import Kind, Window
 
 # Types of which many rows share a value that can still come: the rows at the bound are read again.
 COARSE = frozenset({"date", "smalldatetime", "datetime2(0)", "datetimeoffset(0)", "timestamp_s"})
-MOMENTS = frozenset({"date", "datetime", "smalldatetime", "datetime2", "datetimeoffset", "timestamp", "timestamp_s"})
+# Whose text is in UTC, with a Z.
+ZONED = frozenset({"datetimeoffset", "timestamp with time zone"})
+MOMENTS = ZONED | {
+    *("date", "datetime", "smalldatetime", "datetime2"),
+    *("timestamp", "timestamp_s", "timestamp_ms", "timestamp_ns"),
+}
+# Of a number: past all values that can still come.
+ENDLESS = frozenset({"nan", "inf"})
+NUMBERS = frozenset({"float", "double"})
 # Why a type does not grow, or has no order that its text keeps.
 REFUSED = {
     **dict.fromkeys(("uniqueidentifier", "uuid"), "is drawn, and does not grow"),
@@ -76,7 +84,12 @@ class Cursor(Strategy):
             if upper is None:
                 # An empty table has no bound: what comes later is found by the first bound that there is.
                 return Window(Kind.SNAPSHOT, because=because, incarnation=mine)
-            mark = _before_now(subject, source, column, type_, upper)
+            seen = _before_now(subject, source, column, type_, upper)
+            if seen is None:
+                # No bound either: one at the present would pass over rows that come with a value up to it.
+                because = because or f"every value of {column} lies in the future"
+                return Window(Kind.SNAPSHOT, because=because, incarnation=mine)
+            mark = seen if seen != upper else None
             return Window(Kind.SNAPSHOT, column, None, upper, nulls=True, because=because, incarnation=mine, mark=mark)
         bound = Value(last.upper, type_)
         nulls = has_null(source, subject, column)
@@ -87,7 +100,7 @@ class Cursor(Strategy):
         if upper is None and not (lag or nulls or inclusive):
             return None
         lower = minus(bound, lag) if lag else bound
-        mark = _before_now(subject, source, column, type_, upper, bound) if upper is not None else None
+        seen = upper and (_before_now(subject, source, column, type_, upper, bound) or bound)
         return Window(
             Kind.DELTA,
             column,
@@ -96,7 +109,7 @@ class Cursor(Strategy):
             lower_inclusive=inclusive,
             nulls=nulls,
             incarnation=mine,
-            mark=mark,
+            mark=seen if seen != upper else None,
         )
 
 
@@ -114,17 +127,34 @@ def _greatest(
 def _before_now(
     subject: Subject, source: CursorSource, column: str, type_: SourceType, upper: Value, bound: Value | None = None
 ) -> Value | None:
-    """The greatest value behind `bound` that is not in the future, if `upper` is; None otherwise, and for no time."""
-    clock = source.clock() if type_.name in MOMENTS else None
+    """`upper`, or if it is in the future, the greatest value behind `bound` that is not; None if there is none.
+
+    Of a number, infinity and NaN are its future.
+    """
+    now = _now(source, type_, upper) if type_.name in MOMENTS else None
+    if now is not None:
+        limit = Condition(column, Op.LE, now)
+    elif upper.text in ENDLESS and type_.name in NUMBERS:
+        limit = Condition(column, Op.LT, Value("inf", type_))
+    else:
+        return upper
+    limits = [limit] if bound is None else [limit, Condition(column, Op.GT, bound)]
+    return _greatest(subject, source, column, type_, *limits)
+
+
+def _now(source: CursorSource, type_: SourceType, upper: Value) -> Value | None:
+    """The present, in the digits of `upper`, which lies behind it; None if it does not."""
+    clock = source.clock()
     if clock is None:
         return None
-    now = clock[: len("2024-01-31")] if type_.name == "date" else clock[: max(19, min(len(clock), len(upper.text)))]
-    if upper.text <= now:
-        return None
-    limits = [Condition(column, Op.LE, Value(now, type_))]
-    if bound is not None:
-        limits.append(Condition(column, Op.GT, bound))
-    return _greatest(subject, source, column, type_, *limits) or bound or Value(now, type_)
+    if type_.name == "date":
+        now = clock[: len("2024-01-31")]
+    else:
+        digits = len(upper.text.removesuffix("Z"))
+        now = clock[: max(19, min(len(clock), digits))].rstrip(".") + ("Z" if type_.name in ZONED else "")
+    # A year of five digits, and infinity, are later than their text is in the order of texts.
+    far = len(upper.text.partition("-")[0]) > len("9999")
+    return Value(now, type_) if far or upper.text > now else None
 
 
 def minus(value: Value, lag: int | timedelta) -> Value:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
+from el.cli import main
+from tests.shop import Workspace
 from tests.tsql_shop import TsqlShop
 
 
@@ -157,6 +162,21 @@ def test_a_value_in_the_future_does_not_carry_the_bound_along(shop: TsqlShop) ->
     assert ids(shop) == [1, 2, 3, 4, 5]
 
 
+def test_where_every_value_lies_in_the_future_there_is_no_bound_that_what_comes_next_falls_behind(
+    shop: TsqlShop,
+) -> None:
+    table(shop, "DATETIME2(3) NOT NULL", "'9999-12-31'")
+    report = shop.el()["dbo.t"]
+    assert (report["kind"], report["rows"]) == ("snapshot", 1)
+    assert "a new snapshot begins: every value of c lies in the future" in report["notes"]
+    assert run(shop) == ("unchanged", 0)
+    shop.sql("INSERT INTO dbo.t VALUES (2, SYSUTCDATETIME())")
+    assert run(shop) == ("snapshot", 2)
+    shop.sql("INSERT INTO dbo.t VALUES (3, DATEADD(SECOND, 1, SYSUTCDATETIME()))")
+    assert run(shop) == ("delta", 2)
+    assert ids(shop) == [1, 2, 3]
+
+
 @pytest.mark.parametrize(
     ("type_", "says"),
     [
@@ -182,3 +202,49 @@ def test_a_table_made_anew_begins_a_new_snapshot_and_says_so(shop: TsqlShop) -> 
     assert (report["kind"], report["rows"]) == ("snapshot", 1)
     assert "a new snapshot begins: the table was made anew" in report["notes"]
     assert ids(shop) == [7]
+
+
+SENTINELS = {
+    "TIMESTAMP": ("'2024-01-01'", "'infinity'", "'2024-01-01T00:00:00.000001'"),
+    "DATE": ("'2024-01-01'", "'infinity'", "'2024-01-02'"),
+    "TIMESTAMPTZ": ("'2024-01-01T00:00:00Z'", "'9999-12-31'", "'2024-01-01T00:00:00.000001Z'"),
+    "TIMESTAMP_NS": ("'2024-01-01'", "'2261-12-31'", "'2024-01-01T00:00:00.000000001'"),
+    "TIMESTAMP_MS": ("'2024-01-01'", "'9999-12-31'", "'2024-01-01T00:00:00.001'"),
+    "TIMESTAMP_S": ("'2024-01-01'", "'20000-12-31'", "'2024-01-01T00:00:01'"),
+    "DOUBLE": ("1.5", "'nan'", "1.5000000000000002"),
+    "FLOAT": ("1.5", "'inf'", "1.75"),
+}
+
+
+def test_no_value_past_all_that_comes_carries_the_bound_of_any_type_of_duckdb_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shop = Workspace(tmp_path).create()
+    with open(tmp_path / "el.yml", "a") as config:
+        config.write("  - {name: 'kinds.*', cursor: c}\n  - {name: 'sales.*', exclude: true}\n")
+
+    def loaded() -> dict[str, tuple[str | None, int, str]]:
+        assert main(["run", "--json"]) == 0
+        tables = json.loads(capsys.readouterr().out)["tables"]
+        return {
+            table["table"].removeprefix("kinds.").upper(): (table["kind"], table["rows"], " ".join(table["notes"]))
+            for table in tables
+            if table["table"].startswith("kinds.")
+        }
+
+    shop.source("CREATE SCHEMA kinds")
+    for type_, (first, sentinel, _) in SENTINELS.items():
+        shop.source(f"CREATE TABLE kinds.{type_} (id INTEGER PRIMARY KEY, c {type_})")
+        shop.source(f"INSERT INTO kinds.{type_} VALUES (1, {first}), (2, {sentinel})")
+    begun = loaded()
+    assert {type_: found[:2] for type_, found in begun.items()} == dict.fromkeys(SENTINELS, ("snapshot", 2))
+    for type_, (*_, note) in begun.items():
+        assert f"c has values {'without end' if type_ in ('DOUBLE', 'FLOAT') else 'in the future'}, up to" in note
+    for type_, (*_, later) in SENTINELS.items():
+        shop.source(f"INSERT INTO kinds.{type_} VALUES (3, {later})")
+    # Where the bound's own rows come again, the first one does.
+    again = {"DATE": 3, "TIMESTAMP_S": 3}
+    assert {type_: found[:2] for type_, found in loaded().items()} == {
+        type_: ("delta", again.get(type_, 2)) for type_ in SENTINELS
+    }
