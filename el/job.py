@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import uuid
 from dataclasses import dataclass, field
@@ -31,8 +32,20 @@ class Job:
 
     @property
     def work(self) -> Path:
-        """What is under way from this source to this destination: no other pair may ever load it."""
+        """What is under way from this source to this destination: no other pair may ever load it.
+
+        A path counts as it lies beside `home`: two projects may share one, and a project may be moved as a whole.
+        """
         outputs = (self.source, self.destination)
-        named = [str(output.settings.get(name)) for output in outputs for name in _WHERE]
+        named = [self._where(name, output.settings.get(name)) for output in outputs for name in _WHERE]
         mark = hashlib.sha256("\n".join(named).encode()).hexdigest()[:8]
         return self.home / re.sub(r"[^\w.-]", "_", f"{self.source}-{self.destination}-{mark}")
+
+    def _where(self, name: str, value: object) -> str:
+        if name != "path" or value is None:
+            return str(value)
+        try:
+            return os.path.relpath(str(value), self.home)
+        except ValueError:
+            # On another drive.
+            return os.path.abspath(str(value))

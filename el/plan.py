@@ -19,7 +19,7 @@ from el.connectors.catalog import Catalog, Table, TableName
 from el.connectors.request import POSITION_READ, ColumnRead, Condition, Isolation, Op, ReadRequest, Value
 from el.definition import another_source, definition, place_of, what_changed
 from el.drift import Drift, HeldTable, find_drift
-from el.errors import ElError, PlanError, PositionLost
+from el.errors import ElError, PlanError, PositionLost, ReadError
 from el.ledger import LedgerEntry
 from el.selection import Chosen, query_text, raw_names
 from el.strategies import Subject, choose
@@ -161,6 +161,13 @@ def _plan_table(
         window = None if drift.stopped else strategy.window(subject, source, last)
     except PositionLost as lost:
         error = lost
+    except (ReadError, ValueError) as unread:
+        if last is None or last.upper is None or getattr(unread, "retryable", False):
+            raise
+        error = PositionLost(
+            f"{table.name}: cannot go on behind {last.bound_column} {last.upper!r}: {unread}; "
+            f"`python -m el state reset {table.name}` begins anew"
+        )
     if last is not None and not drift.stopped and error is None and (window is None or window.kind is Kind.DELTA):
         again = drift.again or _unfilled(source, base, drift)
         if again is not None:

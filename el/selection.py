@@ -27,7 +27,10 @@ class Chosen:
 
 
 def choose_tables(config: Config, source: Connector, catalog: Catalog, select: Sequence[str] = ()) -> list[Chosen]:
-    """The tables that el.yml takes and `select` keeps. Raises `PlanError` for an entry that matches nothing."""
+    """The tables that el.yml takes and `select` keeps.
+
+    Raises `PlanError` for an entry that matches nothing, and where two tables of el.yml would land in one place.
+    """
     entries: dict[TableName, list[TableSettings]] = {}
     tables: dict[TableName, Table] = {table.name: table for table in catalog.tables}
     for index, entry in enumerate(config.tables):
@@ -44,6 +47,8 @@ def choose_tables(config: Config, source: Connector, catalog: Catalog, select: S
             entries.setdefault(name, []).append(entry)
     chosen = [Chosen(tables[name], merge_settings(name, found)) for name, found in entries.items()]
     chosen = [item for item in chosen if not item.settings.exclude]
+    # Of all: what one run takes today, and another one tomorrow, must not meet in raw either.
+    raw_names(config, chosen)
     if select:
         patterns = [TableSettings(name=pattern if "." in pattern else f"*.{pattern}") for pattern in select]
         for pattern in patterns:
@@ -78,11 +83,12 @@ def raw_names(config: Config, chosen: Sequence[Chosen]) -> dict[TableName, tuple
             found[item.table.name] = (raw_schema, names[item.table.name.name])
     taken: dict[tuple[str, str], TableName] = {}
     for name, place in found.items():
-        if place in taken:
+        folded = (place[0].casefold(), place[1].casefold())
+        if folded in taken:
             raise PlanError(
-                f"{taken[place]} and {name} would both land in {place[0]}.{place[1]}; set `rename` for one of them"
+                f"{taken[folded]} and {name} would both land in {place[0]}.{place[1]}; set `rename` for one of them"
             )
-        taken[place] = name
+        taken[folded] = name
     return found
 
 

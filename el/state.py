@@ -10,17 +10,19 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 
 from el.connectors.base import CursorSource
+from el.connectors.catalog import Catalog
 from el.connectors.registry import open_connector
-from el.connectors.request import Condition, Op, Value
+from el.connectors.request import Condition, Isolation, Op, ReadRequest, Value
 from el.errors import ConfigError, ElError
 from el.job import Job
+from el.ledger import LedgerEntry
 from el.load import loader
 from el.lock import this_process
-from el.pipeline import show_plan, warehouse_of
+from el.pipeline import warehouse_of
 from el.plan import Plan, TablePlan
+from el.selection import Chosen, choose_tables, query_text, raw_names
 
 # What a bound looks like, by the name of what it counts.
 _FORMS = {"LSN": r"0x[0-9A-F]{20}", "change tracking version": r"\d{1,19}"}
@@ -65,48 +67,63 @@ def change_state(job: Job, action: str, name: str, value: str | None, confirm: C
 
     Raises `ConfigError` for a table that was never loaded, has no bound, or whose bound has another form.
     """
-    plan = show_plan(replace(job, select=(name,)))
-    if len(plan.tables) != 1:
-        raise ConfigError(f"state {action} takes one table, and {name} names {len(plan.tables)}")
-    table = plan.tables[0]
+    catalog, item, raw_schema, raw_table = _one_table(job, action, name)
+    table = item.table.name
     warehouse = warehouse_of(job)
-    with warehouse.locked([table.raw_schema], this_process(job.run_id), job.config.defaults.lock_lease):
+    with warehouse.locked([raw_schema], this_process(job.run_id), job.config.defaults.lock_lease):
         # What a killed run left would be loaded by the next one, with its own bound, over the one that is put here.
-        loader(job, warehouse, table.raw_schema).finish_pending(print)
+        loader(job, warehouse, raw_schema).finish_pending(print)
         with warehouse.connector:
-            last = warehouse.ledger(table.raw_schema).get(table.raw_table)
+            last = warehouse.ledger(raw_schema).get(raw_table)
         if last is None:
-            raise ConfigError(f"{table.name} was never loaded: there is no state to {action}")
+            raise ConfigError(f"{table} was never loaded: there is no state to {action}")
         if action == "set":
             assert value is not None
-            _check(job, table, last.bound_column, value)
-            what = f"{table.name}: the next run begins behind {last.bound_column} {value} instead of {last.upper}"
+            _check(job, catalog, item, last, value)
+            what = f"{table}: the next run begins behind {last.bound_column} {value} instead of {last.upper}"
         else:
-            what = f"{table.name}: the next run takes a new snapshot"
+            what = f"{table}: the next run takes a new snapshot"
         if not confirm(what):
             return "nothing was changed"
         with warehouse.connector:
-            warehouse.move_bound(table.raw_schema, table.raw_table, last.load_id, value)
+            warehouse.move_bound(raw_schema, raw_table, last.load_id, value)
     return what
 
 
-def _check(job: Job, table: TablePlan, bound: str | None, value: str) -> None:
+def _one_table(job: Job, action: str, name: str) -> tuple[Catalog, Chosen, str, str]:
+    """The table with its raw schema and raw table; found without a plan, which a bound that is wrong would prevent."""
+    with open_connector(job.source.settings, str(job.source)) as source:
+        catalog = source.describe(brief=True)
+        chosen = choose_tables(job.config, source, catalog, (name,))
+    if len(chosen) != 1:
+        raise ConfigError(f"state {action} takes one table, and {name} names {len(chosen)}")
+    return catalog, chosen[0], *raw_names(job.config, chosen)[chosen[0].table.name]
+
+
+def _check(job: Job, catalog: Catalog, item: Chosen, last: LedgerEntry, value: str) -> None:
+    """Raise `ConfigError` unless the next run can begin behind `value`: the database itself is asked."""
+    table, bound, settings = item.table, last.bound_column, item.settings
     if bound is None:
-        raise ConfigError(f"{table.name} has no bound that could be set: {table.strategy} takes whole snapshots")
-    column = next((c.source for c in table.columns if c.source.name == bound), None)
-    form = _FORMS.get(bound) or (_ROWVERSION if table.strategy == "rowversion" else None)
-    if form is not None and not re.fullmatch(form, value):
-        raise ConfigError(f"{table.name}: a {bound} has the form {form}, and {value!r} has not")
-    if form is not None or column is None:
+        raise ConfigError(f"{table.name} has no bound that could be set: {last.strategy} takes whole snapshots")
+    form = _FORMS.get(bound) or (_ROWVERSION if last.strategy == "rowversion" else None)
+    if form is not None:
+        if not re.fullmatch(form, value):
+            raise ConfigError(f"{table.name}: a {bound} has the form {form}, and {value!r} has not")
         return
+    column = table.column(bound)
+    if column is None:
+        raise ConfigError(f"{table.name} has no column {bound} any more: the next run takes a new snapshot")
+    query = settings.query or (query_text(job.config, settings) if settings.query_file else None)
+    request = ReadRequest(
+        table=None if query else table.name,
+        query=query,
+        where=(Condition(column.name, Op.GE, Value(value, column.type)),),
+        isolation=Isolation.SNAPSHOT if catalog.snapshot_isolation else Isolation.DEFAULT,
+    )
     with open_connector(job.source.settings, str(job.source)) as source:
         assert isinstance(source, CursorSource)
-        request = replace(table.reads[0], columns=(), where=()) if table.reads else None
-        if request is None:
-            return
-        where = (Condition(column.name, Op.GE, Value(value, column.type)),)
         try:
-            source.max_value(replace(request, where=where), column.name, column.type)
+            source.max_value(request, column.name, column.type)
         except ElError as error:
             if error.retryable:
                 raise

@@ -62,6 +62,21 @@ def test_a_workspace_that_was_moved_is_loaded_where_it_is_now(killed: Workspace)
     assert len(moved.complete("orders", NOTES)) == 3050
 
 
+def test_a_project_is_not_given_what_a_killed_run_left_for_another_that_keeps_it_in_the_same_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EL_HOME", str(tmp_path / "home"))
+    shops = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        shops.append(Workspace(tmp_path / name).create())
+    shops[1].source("DELETE FROM sales.orders WHERE id >= 10")
+    assert shops[0].run(stop_at=("package extracted", 1)) == -9
+    assert [shop.run() for shop in reversed(shops)] == [0, 0]
+    assert [len(shop.complete("orders", NOTES)) for shop in shops] == [3000, 10]
+    assert "was brought to its end" in (tmp_path / "one" / "output.log").read_text()
+
+
 def test_a_bound_that_is_put_elsewhere_by_hand_is_not_moved_again_by_what_a_killed_run_left(killed: Workspace) -> None:
     with inside(killed.path):
         assert main(["state", "reset", "orders", "--yes"]) == 0

@@ -86,6 +86,29 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(
     assert bounds(shop) == before
 
 
+def test_a_bound_is_checked_also_where_the_source_has_nothing_new(
+    shop: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    el(capsys, "run")
+    before = bounds(shop)
+    assert "'garbage' is no timestamp" in el(capsys, "state", "set", "orders", "garbage", "--yes", code=2)
+    assert bounds(shop) == before
+
+
+def test_a_bound_that_cannot_be_read_stops_its_own_table_until_it_is_reset(
+    shop: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    el(capsys, "run")
+    shop.warehouse("UPDATE shop_sales._el_ledger SET upper_bound = 'garbage' WHERE table_name = 'orders'")
+    shop.source("INSERT INTO sales.nothing VALUES (1, 'x')")
+    said = el(capsys, "run", code=1)
+    assert "sales.orders: cannot go on behind updated_at 'garbage'" in said
+    assert "state reset sales.orders" in said
+    assert "1 rows into 1 tables" in said
+    el(capsys, "state", "reset", "orders", "--yes")
+    assert "3,000 rows into 1 tables" in el(capsys, "run")
+
+
 def test_a_table_that_was_never_loaded_has_no_state(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     assert "was never loaded" in el(capsys, "state", "reset", "orders", "--yes", code=2)
 
