@@ -23,6 +23,8 @@ from el.strategies import Subject, choose
 from .words import RESERVED, free_name
 
 LANDING = ("_dlt_load_id", "_el_op", "_el_position", "_el_extracted_at")
+STAGING = "staging"
+"""The schema of the staging views, as dbt_project.yml has it."""
 _OWN_MODELS = ("el_loads_taken",)
 _ONE_NAME = {("double", "float"): "double", ("blob", "binary"): "binary"}
 
@@ -135,6 +137,7 @@ def design(config: Config, source: Connector, catalog: Catalog, chosen: Sequence
         raise PlanError("; ".join(problems))
     taken = Counter(name for *_, named in parts for _, _, name in named)
     _refuse_doubles(parts)
+    _refuse_raw({schema.lower() for schema, _ in raw.values()}, parts)
     designs = []
     for item, columns, key, named in parts:
         raw_schema, raw_table = raw[item.table.name]
@@ -223,4 +226,19 @@ def _refuse_doubles(parts: Sequence[tuple[Chosen, object, object, list[tuple[Mod
                 raise PlanError(
                     f"{owner} and {item.table.name} would both become {schema}.{name}; "
                     "set `rename` or `model: {schema: ...}` for one of them"
+                )
+
+
+def _refuse_raw(
+    raw: set[str], parts: Sequence[tuple[Chosen, object, object, list[tuple[ModelKind, str, str]]]]
+) -> None:
+    """dbt would put what it builds in the place of what was landed."""
+    if STAGING in raw:
+        raise PlanError(f"raw tables and staging views would both be in schema {STAGING}; set `raw: {{schema: ...}}`")
+    for item, _, _, named in parts:
+        for _, schema, name in named:
+            if schema.lower() in raw:
+                raise PlanError(
+                    f"{item.table.name} would become {schema}.{name}, and {schema} is a raw schema; "
+                    "set `dbt: {schema: ...}`, or `model: {schema: ...}` for this table"
                 )

@@ -111,6 +111,12 @@ def test_two_tables_that_would_become_one_are_refused(tmp_path: Path) -> None:
         generated(tmp_path, '  - {name: "*.customer"}\n', "dbt: {schema: core}\n")
 
 
+@pytest.mark.parametrize("more", ['dbt: {schema: "{source}_{schema}"}\n', "raw: {schema: staging}\n"])
+def test_what_dbt_builds_never_takes_the_place_of_raw(tmp_path: Path, more: str) -> None:
+    with pytest.raises(PlanError, match=r"is a raw schema; set|both be in schema staging; set"):
+        generated(tmp_path, "  - {name: sales.customer}\n", more)
+
+
 def test_an_unknown_kind_is_an_error_that_names_the_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"el\.yml line 5: tables\[0\]\.model"):
         generated(tmp_path, "  - {name: sales.log, model: snapshots}\n")
