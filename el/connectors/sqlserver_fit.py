@@ -89,7 +89,9 @@ def _kept(type_: SourceType, data: pa.Array) -> pa.Array | None:
         return _as_decimal(data, exact)
     if number and type_.name in ("real", "float"):
         binary = pa.float32() if type_.name == "real" else pa.float64()
-        return _comes_back(data, lambda x: x.cast(binary, safe=False))
+        same = _comes_back(data, lambda x: x.cast(binary, safe=False))
+        # SQL Server holds no NaN and no infinity.
+        return pc.and_(same, pc.is_finite(data)) if pa.types.is_floating(data.type) else same
     if pa.types.is_floating(data.type) and type_.name in ("char", "varchar", "text", "nchar", "nvarchar", "ntext"):
         # SQL Server writes six digits of a float.
         return pa.array(np.zeros(len(data), bool))
@@ -126,8 +128,7 @@ def _in_words(type_: SourceType, data: pa.Array) -> pa.Array | None:
 
 def _comes_back(data: pa.Array, convert: Callable[[pa.Array], pa.Array]) -> pa.Array:
     back = convert(data).cast(data.type, safe=False)
-    same = pc.equal(back, data)
-    return pc.or_(same, pc.is_nan(data)) if pa.types.is_floating(data.type) else same
+    return pc.equal(back, data)
 
 
 def _as_decimal(data: pa.Array, type_: pa.DataType) -> pa.Array | None:

@@ -190,7 +190,11 @@ def _written(server: SqlServer, ledger: str, target: TableName, run_id: str) -> 
 def _fill(server: SqlServer, staging: TableName, spool: Spool) -> None:
     if not spool.rows:
         return
-    if server.driver.bulk_load(server.dialect.quote_table(staging), spool.reader(), spool.rows):
+    try:
+        loaded = server.driver.bulk_load(server.dialect.quote_table(staging), spool.reader(), spool.rows)
+    except Exception as error:
+        raise server.translate(error, writing=True) from None
+    if loaded:
         return
     # Servers without bulk load take parameter rows. What a bulk load that broke off may have left goes first.
     server.execute(Statement(f"DELETE FROM {server.dialect.quote_table(staging)}"))

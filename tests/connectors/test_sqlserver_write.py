@@ -1,0 +1,52 @@
+"""Writing into SQL Server: what is only true there. The rest is the conformance suite's."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from el.connectors.catalog import TableName
+from el.connectors.sqlserver import SqlServer
+from el.errors import WriteError
+from tests.engines import connected, statement
+
+
+@pytest.fixture(params=["mssql-python", "pyodbc"])
+def server(sqlserver: dict[str, Any], request: pytest.FixtureRequest) -> Iterator[SqlServer]:
+    with connected({**sqlserver, "reader": request.param}) as connector:
+        yield connector
+
+
+def created(server: SqlServer, columns: str) -> TableName:
+    table = TableName("dbo", f"t_{uuid.uuid4().hex[:12]}")
+    server.driver.execute(statement(f"CREATE TABLE {server.dialect.quote_table(table)} ({columns})"))
+    return table
+
+
+def write(server: SqlServer, table: TableName, data: Any) -> int:
+    return server.write_buffer(table, data, run_id=uuid.uuid4().hex).rows
+
+
+def rows(server: SqlServer, table: TableName) -> list[tuple[object, ...]]:
+    return sorted(server.fetch(statement(f"SELECT * FROM {server.dialect.quote_table(table)}")), key=str)
+
+
+@pytest.mark.parametrize(
+    ("declared", "value"),
+    [
+        ("TINYINT", 300),
+        ("INT", 2**40),
+        ("FLOAT", float("nan")),
+        ("UNIQUEIDENTIFIER", "no uuid"),
+        ("DECIMAL(5,2)", 99_999),
+    ],
+)
+def test_a_value_that_the_column_cannot_hold_is_one_line(server: SqlServer, declared: str, value: Any) -> None:
+    table = created(server, f"a {declared} NULL")
+    with pytest.raises(WriteError, match=r"^data is not in stable state: [^\n]+$"):
+        write(server, table, pa.table({"a": [value]}))
+    assert rows(server, table) == []
