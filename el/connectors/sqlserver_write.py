@@ -59,6 +59,7 @@ def write(
     staging = TableName(target.schema, f"_el_staging_{uuid.uuid4().hex[:16]}")
     staged = server.dialect.quote_table(staging)
     names = ", ".join(quote(name) for name in schema.names)
+    identity = any(writable[name.lower()].identity for name in schema.names)
     try:
         # UNION ALL takes the identity property away, so that the source's own values can be staged.
         server.execute(
@@ -72,7 +73,6 @@ def write(
             _fill(server, staging, spool)
         if mode is WriteMode.MERGE:
             refuse_keys(server.fetch, server.dialect, staging, target, key)
-        identity = any(writable[name.lower()].identity for name in schema.names)
         steps = _apply(server, target, staged, schema.names, mode, key, identity)
         again = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(10),
@@ -90,6 +90,10 @@ def write(
             raise
         raise WriteError(str(error), retryable=error.retryable) from None
     finally:
+        if identity:
+            # The session keeps it through a rollback, and would refuse the next write that leaves the numbers to it.
+            with suppress(ElError):
+                server.execute(Statement(f"SET IDENTITY_INSERT {server.dialect.quote_table(target)} OFF"))
         _drop(server, staged)
     return WriteResult(rows if done else 0, mode, run_id, already_done=not done)
 
@@ -256,9 +260,7 @@ def _apply(
         listed = ", ".join(f"s.{quote(name)}" for name in columns)
         insert = f"INSERT INTO {into} ({names}) SELECT {listed} FROM {staged} AS s WHERE NOT EXISTS ({inner})"
     steps.append(insert)
-    if identity:
-        return [f"SET IDENTITY_INSERT {into} ON", *steps, f"SET IDENTITY_INSERT {into} OFF"]
-    return steps
+    return [f"SET IDENTITY_INSERT {into} ON", *steps] if identity else steps
 
 
 def _drop(server: SqlServer, staged: str) -> None:
