@@ -168,8 +168,10 @@ class DuckDb(SqlConnector):
         run_id: str,
     ) -> WriteResult:
         from el.connectors.duckdb_write import write
+        from el.connectors.writing import released
 
-        return write(self, target, data, mode, tuple(key), run_id)
+        with released(data):
+            return write(self, target, data, mode, tuple(key), run_id)
 
     def translate(self, error: Exception, *, writing: bool = False) -> ElError:
         if isinstance(error, ElError):

@@ -32,7 +32,7 @@ from el.connectors.writing import (
     refuse_run_id,
     spooled,
 )
-from el.errors import ElError, WriteError
+from el.errors import ElError, ReadError, WriteError
 
 if TYPE_CHECKING:
     from el.connectors.sqlserver import SqlServer
@@ -48,7 +48,10 @@ def write(
     mode = as_mode(mode)
     refuse_run_id(run_id)
     quote = server.dialect.quote
-    writable = _columns(server, target)
+    try:
+        writable = _columns(server, target)
+    except ReadError as error:
+        raise WriteError(str(error), retryable=error.retryable) from None
     schema, batches = as_batches(data)
     refuse_columns(target, schema.names, _as_named(schema.names, writable), mode, key)
     batches = _unchanged(target, batches, [writable[name.lower()] for name in schema.names])

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from el.connectors.catalog import TableName
+from el.connectors.request import ReadRequest
 from el.connectors.sqlserver import SqlServer
 from el.errors import WriteError
 from tests.engines import connected, statement
@@ -62,3 +63,12 @@ def test_a_refused_write_of_numbers_leaves_the_numbering_to_the_table(server: Sq
     assert write(server, table, pa.table({"v": [3]})) == 1
     assert (9, 2) in rows(server, table)
     assert sorted(str(v) for _, v in rows(server, table)) == ["1", "2", "3"]
+
+
+def test_a_write_of_what_its_own_connection_reads_says_what_to_do_and_frees_it(server: SqlServer) -> None:
+    table = created(server, "a INT")
+    write(server, table, pa.table({"a": range(3000)}))
+    with pytest.raises(WriteError, match=r"this connection still reads rows: take them into memory first \(to_arrow"):
+        write(server, table, server.read_buffer(ReadRequest(table, batch_rows=64)))
+    assert len(rows(server, table)) == 3000
+    assert write(server, table, server.read_buffer(ReadRequest(table)).to_arrow()) == 3000
