@@ -106,6 +106,7 @@ class _Write:
         self._connection.unregister("el_incoming")
         self._refuse_changed_values(schema.names)
         if mode is WriteMode.MERGE:
+            self._restage(schema.names)
             refuse_keys(self._fetch, self._dialect, TableName("", self._staging), self._target, key)
         rows = int(str(self._fetch(Statement(f'SELECT count(*) FROM "{self._staging}"'))[0][0]))
         done = self._persist(lambda: self._apply(schema.names, mode, key, run_id, rows))
@@ -154,6 +155,14 @@ class _Write:
     def _written(self, run_id: str) -> bool:
         sql = f"SELECT 1 FROM {self._ledger} WHERE target = ? AND run_id = ?"
         return bool(self._fetch(Statement(sql, (str(self._target), run_id))))
+
+    def _restage(self, names: Sequence[str]) -> None:
+        """The staged rows in the target's own types and collations, in which keys are the same or not."""
+        staging, listed = f"{self._staging}_own", ", ".join(self._dialect.quote(name) for name in names)
+        self._execute(f'CREATE TEMP TABLE "{staging}" AS SELECT {listed} FROM {self._into} LIMIT 0')
+        self._execute(f'INSERT INTO "{staging}" ({listed}) SELECT {listed} FROM "{self._staging}"')
+        self._execute(f'DROP TABLE "{self._staging}"')
+        self._staging = staging
 
     def _refuse_changed_values(self, names: Sequence[str]) -> None:
         """Raise `WriteError` where a value would not come back from the target's type as it was."""
