@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 # DuckDB has no locks to wait for: of two transactions that touch the same rows one is refused, and tries again.
 WAIT_SECONDS = 30.0
+_MOMENTS = ("DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE")
 
 
 def write(
@@ -174,6 +175,11 @@ class _Write:
             before, after = staged[name], self._types[name]
             if before == after:
                 continue
+            if before in _MOMENTS and after in _MOMENTS and "ZONE" in before + after:
+                raise WriteError(
+                    f"{self._target}.{name} is {after} and the data {before}: where one has a zone and the other none, "
+                    "the session's own would decide; cast the data"
+                )
             column = self._dialect.quote(name)
             sql = (
                 f'SELECT count(*) FROM "{self._staging}" '

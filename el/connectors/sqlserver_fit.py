@@ -42,6 +42,8 @@ def refuse_changes(table: TableName, column: Target, data: pa.Array) -> None:
         _refuse_characters(table, column, data)
     if pa.types.is_timestamp(data.type) and data.type.tz is not None and column.type.name in _NAIVE:
         raise WriteError(f"{table}.{column.name} is {column.type} and the data has a time zone; cast the data")
+    if pa.types.is_timestamp(data.type) and data.type.tz is None and column.type.name == "datetimeoffset":
+        raise WriteError(f"{table}.{column.name} is {column.type} and the data has no time zone; cast the data")
     try:
         kept = _kept(column.type, data)
     except pa.ArrowException as error:
