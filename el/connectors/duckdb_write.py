@@ -181,9 +181,11 @@ class _Write:
                     "the session's own would decide; cast the data"
                 )
             column = self._dialect.quote(name)
+            # SQL Server tells a UUID in upper case, DuckDB in lower: it is the same one.
+            told = f"lower({column})" if (before, after) == ("VARCHAR", "UUID") else column
             sql = (
                 f'SELECT count(*) FROM "{self._staging}" '
-                f"WHERE CAST(CAST({column} AS {after}) AS {before}) IS DISTINCT FROM {column}"
+                f"WHERE CAST(CAST({column} AS {after}) AS {before}) IS DISTINCT FROM {told}"
             )
             changed = int(str(self._fetch(Statement(sql))[0][0]))
             if changed:

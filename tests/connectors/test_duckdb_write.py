@@ -40,3 +40,11 @@ def test_keys_that_the_targets_collation_takes_for_one_are_one(db: DuckDb) -> No
     assert write(db, pa.table({"k": ["A"], "v": [1]}), WriteMode.MERGE, "k") == [("a", 1)]
     with pytest.raises(WriteError, match=r"key k=.* more than once"):
         write(db, pa.table({"k": ["b", "B"], "v": [1, 2]}), WriteMode.MERGE, "k")
+
+
+def test_a_uuid_is_the_same_in_either_case(db: DuckDb) -> None:
+    db.connection.execute("CREATE TABLE t (u UUID)")
+    told = "6F9619FF-8B86-D011-B42D-00C04FC964FF"
+    assert [str(u) for (u,) in write(db, pa.table({"u": [told]}))] == [told.lower()]
+    with pytest.raises(WriteError, match="would be changed"):
+        write(db, pa.table({"u": ["{" + told + "}"]}))
