@@ -123,6 +123,8 @@ def _in_words(type_: SourceType, data: pa.Array) -> pa.Array | None:
         "date": day,
         "time": time,
         "datetime2": f"{day}[T ]{time}",
+        # What follows the 36 characters would be cut off.
+        "uniqueidentifier": "[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}",
         "datetimeoffset": f"{day}[T ]{time} ?(Z|[+-][0-9]{{2}}:[0-9]{{2}})",
     }
     return pc.match_substring_regex(data, f"^({forms[name]})$") if name in forms else None

@@ -81,6 +81,7 @@ def refused(declared: str, data: pa.Array, code_page: int | None = None) -> str:
         ("datetime2(0)", ["2024-02-29 23:59:59"], ["2024-02-29 23:59:59.999"]),
         ("datetimeoffset(7)", ["2024-02-29 23:59:59.1234567 +05:30"], ["2024-02-29 23:59:59"]),
         ("time(3)", ["12:34:56.789"], ["12:34:56.7891"]),
+        ("uniqueidentifier", ["6f9619ff-8b86-d011-b42d-00c04fc964FF"], ["6f9619ff-8b86-d011-b42d-00c04fc964ffxyz"]),
         ("varchar(3)", ["ab ", ""], ["ab    "]),
         ("nvarchar(4)", ["\N{SNOWMAN} \N{GRINNING FACE}"], ["\N{GRINNING FACE}\N{GRINNING FACE} "]),
         ("char(5)", ["ab", "ab   "], ["ab    "]),
