@@ -30,11 +30,23 @@ _HELD = re.compile(r"Conflicting lock is held in (?P<name>.+?)\s*\(PID (?P<pid>\
 
 
 class DuckDbConfig(ConnectionConfig):
-    """`path`: the file, or ":memory:". `read_only`: open without the right to write."""
+    """`path`: the file, or ":memory:". `read_only`: open without the right to write.
 
-    path: str = ":memory:"
+    settings, and what follows a "?" in the path, may hold a token: no repr shows them.
+    """
+
+    path: str = Field(default=":memory:", repr=False)
     read_only: bool = False
-    settings: dict[str, Any] = Field(default_factory=dict)
+    settings: dict[str, Any] = Field(default_factory=dict, repr=False)
+
+    @property
+    def place(self) -> str:
+        """The file for people."""
+        return self.path.split("?", 1)[0]
+
+    def __repr_args__(self) -> Any:
+        yield "path", self.place
+        yield from super().__repr_args__()
 
 
 DUCKDB = Dialect(
@@ -79,26 +91,30 @@ class DuckDb(SqlConnector):
         self._connection: duckdb.DuckDBPyConnection | None = None
 
     def connect(self) -> None:
-        path = self.config.path
-        if self.config.read_only and path != ":memory:" and not Path(path).exists():
+        config, path = self.config, self.config.place
+        if config.read_only and path != ":memory:" and not Path(config.path).exists():
             raise DatabaseMissing(f"DuckDB file {path} does not exist")
-        settings = dict(self.config.settings)
         patience = time.monotonic() + PATIENCE
-        while True:
+        refused: ElError | None = None
+        while refused is None:
             try:
-                self._connection = duckdb.connect(path, read_only=self.config.read_only, config=settings)
+                self._connection = duckdb.connect(config.path, read_only=config.read_only, config=dict(config.settings))
                 return
             except duckdb.Error as error:
                 held = _HELD.search(str(error))
                 if held is None:
-                    raise ConnectError(f"DuckDB file {path} cannot be opened: {_first_line(error)}") from None
-                if time.monotonic() > patience:
+                    why = _first_line(error).replace(config.path, path)
+                    refused = ConnectError(f"DuckDB file {path} cannot be opened: {why}")
+                elif time.monotonic() > patience:
                     who = f"pid {held['pid']} ({Path(held['name']).name})"
-                    raise RunLocked(
+                    refused = RunLocked(
                         f"DuckDB file {path} is open in another process, {who}, "
                         "and DuckDB lets only one process write: wait until it has ended, or end it"
-                    ) from None
-            time.sleep(0.1)
+                    )
+                else:
+                    time.sleep(0.1)
+        # Raised out here, the driver's error, which names the path with its token, does not hang on it.
+        raise refused
 
     def close(self) -> None:
         if self._connection is not None:
@@ -173,8 +189,10 @@ class DuckDb(SqlConnector):
         run_id: str,
     ) -> WriteResult:
         from el.connectors.duckdb_write import write
+        from el.connectors.writing import released
 
-        return write(self, target, data, mode, tuple(key), run_id)
+        with released(data):
+            return write(self, target, data, mode, tuple(key), run_id)
 
     def translate(self, error: Exception, *, writing: bool = False) -> ElError:
         if isinstance(error, ElError):

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 # DuckDB has no locks to wait for: of two transactions that touch the same rows one is refused, and tries again.
 WAIT_SECONDS = 30.0
+_MOMENTS = ("DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE")
 
 
 def write(
@@ -106,6 +107,7 @@ class _Write:
         self._connection.unregister("el_incoming")
         self._refuse_changed_values(schema.names)
         if mode is WriteMode.MERGE:
+            self._restage(schema.names)
             refuse_keys(self._fetch, self._dialect, TableName("", self._staging), self._target, key)
         rows = int(str(self._fetch(Statement(f'SELECT count(*) FROM "{self._staging}"'))[0][0]))
         done = self._persist(lambda: self._apply(schema.names, mode, key, run_id, rows))
@@ -155,6 +157,14 @@ class _Write:
         sql = f"SELECT 1 FROM {self._ledger} WHERE target = ? AND run_id = ?"
         return bool(self._fetch(Statement(sql, (str(self._target), run_id))))
 
+    def _restage(self, names: Sequence[str]) -> None:
+        """The staged rows in the target's own types and collations, in which keys are the same or not."""
+        staging, listed = f"{self._staging}_own", ", ".join(self._dialect.quote(name) for name in names)
+        self._execute(f'CREATE TEMP TABLE "{staging}" AS SELECT {listed} FROM {self._into} LIMIT 0')
+        self._execute(f'INSERT INTO "{staging}" ({listed}) SELECT {listed} FROM "{self._staging}"')
+        self._execute(f'DROP TABLE "{self._staging}"')
+        self._staging = staging
+
     def _refuse_changed_values(self, names: Sequence[str]) -> None:
         """Raise `WriteError` where a value would not come back from the target's type as it was."""
         staged = {
@@ -165,10 +175,17 @@ class _Write:
             before, after = staged[name], self._types[name]
             if before == after:
                 continue
+            if before in _MOMENTS and after in _MOMENTS and "ZONE" in before + after:
+                raise WriteError(
+                    f"{self._target}.{name} is {after} and the data {before}: where one has a zone and the other none, "
+                    "the session's own would decide; cast the data"
+                )
             column = self._dialect.quote(name)
+            # SQL Server tells a UUID in upper case, DuckDB in lower: it is the same one.
+            told = f"lower({column})" if (before, after) == ("VARCHAR", "UUID") else column
             sql = (
                 f'SELECT count(*) FROM "{self._staging}" '
-                f"WHERE CAST(CAST({column} AS {after}) AS {before}) IS DISTINCT FROM {column}"
+                f"WHERE CAST(CAST({column} AS {after}) AS {before}) IS DISTINCT FROM {told}"
             )
             changed = int(str(self._fetch(Statement(sql))[0][0]))
             if changed:

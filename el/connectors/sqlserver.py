@@ -256,8 +256,10 @@ class SqlServer(SqlConnector, RowversionSource, ChangeTrackingSource, CaptureSou
         run_id: str,
     ) -> WriteResult:
         from el.connectors.sqlserver_write import write
+        from el.connectors.writing import released
 
-        return write(self, target, data, mode, tuple(key), run_id)
+        with released(data):
+            return write(self, target, data, mode, tuple(key), run_id)
 
     def translate(self, error: Exception, *, writing: bool = False) -> ElError:
         return statement_error(error, writing=writing)

@@ -37,7 +37,7 @@ class SqlServerConfig(ConnectionConfig):
     driver: str = "ODBC Driver 18 for SQL Server"
     reader: Literal["mssql-python", "pyodbc"] = "mssql-python"
     dsn: str | None = None
-    odbc: dict[str, str] = Field(default_factory=dict)
+    odbc: dict[str, str] = Field(default_factory=dict, repr=False)
     application_intent: Literal["ReadOnly", "ReadWrite"] | None = None
     login_timeout: int = Field(default=15, ge=0)
     query_timeout: int = Field(default=0, ge=0)

@@ -87,6 +87,8 @@ def statement_error(error: Exception, *, writing: bool) -> ElError:
         return NotPermitted(f"SQL Server: {text}")
     if "snapshot isolation transaction failed" in low and "not allowed" in low:
         return ReadError(f"{text} (ALTER DATABASE ... SET ALLOW_SNAPSHOT_ISOLATION ON)")
+    if "connection is busy" in low:
+        text = "this connection still reads rows: take them into memory first (to_arrow()), or open a second connection"
     retryable = any(word in low for word in _RETRYABLE)
     if "timeout expired" in low:
         text, retryable = f"{text}; raise `query_timeout` or read less at once", False

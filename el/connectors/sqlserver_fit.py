@@ -2,7 +2,7 @@
 
 SQL Server rounds, cuts off and replaces without a word when a value is converted: 1.7 becomes 1 in an INT, 0.125
 becomes 0.13 in a DECIMAL(9,2), a character that a code page lacks becomes "?" (Microsoft Learn, "CAST and CONVERT",
-"Collation and Unicode support"). Values that are too large or too long it refuses by itself.
+"Collation and Unicode support"). Values that are too large it refuses by itself.
 
 Guarantee: a batch in which a value would be changed so is a `WriteError`; works on whole Arrow arrays.
 """
@@ -40,9 +40,10 @@ def refuse_changes(table: TableName, column: Target, data: pa.Array) -> None:
     """Raise `WriteError` if a value of `data`, of a plain type, would be another one in `column`."""
     if column.type.name in ("char", "varchar", "text") and _is_text(data.type):
         _refuse_characters(table, column, data)
-        return
     if pa.types.is_timestamp(data.type) and data.type.tz is not None and column.type.name in _NAIVE:
         raise WriteError(f"{table}.{column.name} is {column.type} and the data has a time zone; cast the data")
+    if pa.types.is_timestamp(data.type) and data.type.tz is None and column.type.name == "datetimeoffset":
+        raise WriteError(f"{table}.{column.name} is {column.type} and the data has no time zone; cast the data")
     try:
         kept = _kept(column.type, data)
     except pa.ArrowException as error:
@@ -53,7 +54,7 @@ def refuse_changes(table: TableName, column: Target, data: pa.Array) -> None:
     changed = pc.and_(pc.invert(pc.fill_null(kept, False)), data.is_valid())
     number = pc.sum(changed).as_py() or 0
     if number:
-        first = data.filter(changed)[0]
+        first = str(data.filter(changed)[0])[:60]
         raise WriteError(
             f"{table}.{column.name} is {column.type}: {number:,} values of the data would be changed, {first} the "
             "first of them; cast the data"
@@ -67,9 +68,19 @@ def _is_text(type_: pa.DataType) -> bool:
     return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_))
 
 
+def _is_binary(type_: pa.DataType) -> bool:
+    return bool(pa.types.is_binary(type_) or pa.types.is_large_binary(type_) or pa.types.is_fixed_size_binary(type_))
+
+
 def _kept(type_: SourceType, data: pa.Array) -> pa.Array | None:
     """Which values stay as they are, as booleans; None where they all do, or where nothing is known of the types."""
     number = pa.types.is_integer(data.type) or pa.types.is_floating(data.type) or pa.types.is_decimal(data.type)
+    if _is_text(data.type):
+        return _in_words(type_, data)
+    if type_.name in ("binary", "varbinary") and type_.length not in (None, -1) and _is_binary(data.type):
+        # A shorter value would get zeros behind it, and zeros that are too much are cut off.
+        fits = pc.equal if type_.name == "binary" else pc.less_equal
+        return fits(pc.binary_length(data), type_.length)
     temporal = pa.types.is_timestamp(data.type) or pa.types.is_time(data.type)
     if number and type_.name == "bit":
         return pc.is_in(data.cast(pa.float64()), pa.array([0.0, 1.0]))
@@ -80,17 +91,48 @@ def _kept(type_: SourceType, data: pa.Array) -> pa.Array | None:
         return _as_decimal(data, exact)
     if number and type_.name in ("real", "float"):
         binary = pa.float32() if type_.name == "real" else pa.float64()
-        return _comes_back(data, lambda x: x.cast(binary, safe=False))
+        same = _comes_back(data, lambda x: x.cast(binary, safe=False))
+        # SQL Server holds no NaN and no infinity.
+        return pc.and_(same, pc.is_finite(data)) if pa.types.is_floating(data.type) else same
     if pa.types.is_floating(data.type) and type_.name in ("char", "varchar", "text", "nchar", "nvarchar", "ntext"):
         # SQL Server writes six digits of a float.
         return pa.array(np.zeros(len(data), bool))
     return _in_time(type_, data) if temporal else None
 
 
+def _in_words(type_: SourceType, data: pa.Array) -> pa.Array | None:
+    """Text of the column's length, or another type's value in a form that says no more than the column holds and means
+    the same in every language of a login. CHAR fills up with blanks, which is its own way."""
+    name, digits = type_.name, 7 if type_.scale is None else type_.scale
+    if name in ("char", "varchar", "nchar", "nvarchar") and type_.length not in (None, -1):
+        length = pc.utf8_length(data)
+        if name.startswith("n"):
+            length = pc.add(length, pc.count_substring_regex(data, r"[\x{10000}-\x{10FFFF}]"))
+        return pc.less_equal(length, type_.length)
+    if name in ("float", "real", "datetime", "smalldatetime"):
+        return pa.array(np.zeros(len(data), bool))
+    if name in _MONEY or name in ("decimal", "numeric"):
+        digits = 4 if name in _MONEY else type_.scale or 0
+    fraction = rf"(\.[0-9]{{1,{digits}}})?" if digits else ""
+    whole = "-?(0|[1-9][0-9]*)"
+    day, time = "[0-9]{4}-[0-9]{2}-[0-9]{2}", f"[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}{fraction}"
+    forms = {
+        **dict.fromkeys(_WHOLE, whole),
+        **dict.fromkeys(("decimal", "numeric", *_MONEY), f"{whole}{fraction}"),
+        "bit": "[01]",
+        "date": day,
+        "time": time,
+        "datetime2": f"{day}[T ]{time}",
+        # What follows the 36 characters would be cut off.
+        "uniqueidentifier": "[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}",
+        "datetimeoffset": f"{day}[T ]{time} ?(Z|[+-][0-9]{{2}}:[0-9]{{2}})",
+    }
+    return pc.match_substring_regex(data, f"^({forms[name]})$") if name in forms else None
+
+
 def _comes_back(data: pa.Array, convert: Callable[[pa.Array], pa.Array]) -> pa.Array:
     back = convert(data).cast(data.type, safe=False)
-    same = pc.equal(back, data)
-    return pc.or_(same, pc.is_nan(data)) if pa.types.is_floating(data.type) else same
+    return pc.equal(back, data)
 
 
 def _as_decimal(data: pa.Array, type_: pa.DataType) -> pa.Array | None:
@@ -104,10 +146,13 @@ def _as_decimal(data: pa.Array, type_: pa.DataType) -> pa.Array | None:
 
 
 def _in_time(type_: SourceType, data: pa.Array) -> pa.Array | None:
+    if type_.name in (*_NAIVE, "datetimeoffset", "time") and (type_.name == "time") is not pa.types.is_time(data.type):
+        # The day would be lost, or made up.
+        return pa.array(np.zeros(len(data), bool))
     digits = _DIGITS[data.type.unit]
     counted = data.view(pa.int32() if data.type.bit_width == 32 else pa.int64()).cast(pa.int64())
     if type_.name == "date":
-        return None if pa.types.is_time(data.type) else _multiple(counted, 86_400 * 10**digits)
+        return _multiple(counted, 86_400 * 10**digits)
     if type_.name == "smalldatetime":
         return _multiple(counted, 60 * 10**digits)
     if type_.name == "datetime":

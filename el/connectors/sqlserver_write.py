@@ -32,7 +32,7 @@ from el.connectors.writing import (
     refuse_run_id,
     spooled,
 )
-from el.errors import ElError, WriteError
+from el.errors import ElError, ReadError, WriteError
 
 if TYPE_CHECKING:
     from el.connectors.sqlserver import SqlServer
@@ -48,7 +48,10 @@ def write(
     mode = as_mode(mode)
     refuse_run_id(run_id)
     quote = server.dialect.quote
-    writable = _columns(server, target)
+    try:
+        writable = _columns(server, target)
+    except ReadError as error:
+        raise WriteError(str(error), retryable=error.retryable) from None
     schema, batches = as_batches(data)
     refuse_columns(target, schema.names, _as_named(schema.names, writable), mode, key)
     batches = _unchanged(target, batches, [writable[name.lower()] for name in schema.names])
@@ -59,6 +62,7 @@ def write(
     staging = TableName(target.schema, f"_el_staging_{uuid.uuid4().hex[:16]}")
     staged = server.dialect.quote_table(staging)
     names = ", ".join(quote(name) for name in schema.names)
+    identity = any(writable[name.lower()].identity for name in schema.names)
     try:
         # UNION ALL takes the identity property away, so that the source's own values can be staged.
         server.execute(
@@ -72,7 +76,6 @@ def write(
             _fill(server, staging, spool)
         if mode is WriteMode.MERGE:
             refuse_keys(server.fetch, server.dialect, staging, target, key)
-        identity = any(writable[name.lower()].identity for name in schema.names)
         steps = _apply(server, target, staged, schema.names, mode, key, identity)
         again = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(10),
@@ -90,6 +93,10 @@ def write(
             raise
         raise WriteError(str(error), retryable=error.retryable) from None
     finally:
+        if identity:
+            # The session keeps it through a rollback, and would refuse the next write that leaves the numbers to it.
+            with suppress(ElError):
+                server.execute(Statement(f"SET IDENTITY_INSERT {server.dialect.quote_table(target)} OFF"))
         _drop(server, staged)
     return WriteResult(rows if done else 0, mode, run_id, already_done=not done)
 
@@ -190,7 +197,11 @@ def _written(server: SqlServer, ledger: str, target: TableName, run_id: str) -> 
 def _fill(server: SqlServer, staging: TableName, spool: Spool) -> None:
     if not spool.rows:
         return
-    if server.driver.bulk_load(server.dialect.quote_table(staging), spool.reader(), spool.rows):
+    try:
+        loaded = server.driver.bulk_load(server.dialect.quote_table(staging), spool.reader(), spool.rows)
+    except Exception as error:
+        raise server.translate(error, writing=True) from None
+    if loaded:
         return
     # Servers without bulk load take parameter rows. What a bulk load that broke off may have left goes first.
     server.execute(Statement(f"DELETE FROM {server.dialect.quote_table(staging)}"))
@@ -252,9 +263,7 @@ def _apply(
         listed = ", ".join(f"s.{quote(name)}" for name in columns)
         insert = f"INSERT INTO {into} ({names}) SELECT {listed} FROM {staged} AS s WHERE NOT EXISTS ({inner})"
     steps.append(insert)
-    if identity:
-        return [f"SET IDENTITY_INSERT {into} ON", *steps, f"SET IDENTITY_INSERT {into} OFF"]
-    return steps
+    return [f"SET IDENTITY_INSERT {into} ON", *steps] if identity else steps
 
 
 def _drop(server: SqlServer, staged: str) -> None:

@@ -41,6 +41,16 @@ def refuse_run_id(run_id: str) -> None:
         raise WriteError(f"run_id {run_id!r}: give it at least one character, and none that is blank at either end")
 
 
+@contextmanager
+def released(data: ArrowStream) -> Iterator[None]:
+    """At the end the data's source is free again, also where not every row was taken."""
+    try:
+        yield
+    finally:
+        if isinstance(data, Buffer):
+            data.close()
+
+
 def as_batches(data: ArrowStream) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     """The schema and the batches of `data`, which is read once. Raises `WriteError` for what is no Arrow stream."""
     if isinstance(data, Buffer):

@@ -72,6 +72,17 @@ def test_no_secret_is_in_repr_log_error_or_traceback(
     assert secret not in caplog.text
 
 
+def test_no_token_of_a_duckdb_path_or_setting_is_in_repr_error_or_traceback() -> None:
+    secret = "Gehe1m"
+    for path, settings in (("/no/such/x.duckdb?motherduck_token=" + secret, {}), ("/no/such/x", {"s3_secret": secret})):
+        connector = open_connector({"type": "duckdb", "path": path, "settings": settings})
+        with pytest.raises(ElError, match=r"DuckDB file /no/such/x[^?]* cannot be opened") as failed, connector:
+            pass
+        for said in (repr(connector), str(connector.config), everything_said(failed.value)):
+            assert secret not in said
+    assert "path='/no/such/x'" in repr(connector)
+
+
 def test_a_statement_that_fails_shows_no_secret(place: Place, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG), pytest.raises(ElError) as failed:
         place.connector.fetch(Statement("SELECT no_such_column FROM no_such_table"))

@@ -239,6 +239,17 @@ def test_a_value_that_the_column_would_change_is_refused_and_changes_nothing(pla
     assert ids(place, table) == [1]
 
 
+@pytest.mark.parametrize("of", ["wall clock", "point in time"])
+def test_a_moment_without_a_zone_is_no_point_in_time_nor_the_other_way(place: Place, of: str) -> None:
+    zones = {"wall clock": None, "point in time": "UTC"}
+    types = {held.arrow: held.declared for held in reversed(place.facts.held)}
+    table = place.create("moments", {"at": types[pa.timestamp("us", zones.pop(of))]})
+    (other,) = zones.values()
+    with pytest.raises(WriteError, match=r"at is .* cast the data"):
+        place.write(table, pa.table({"at": pa.array([0], pa.timestamp("us", other))}))
+    assert place.rows(table) == []
+
+
 def test_a_row_that_the_table_refuses_leaves_it_as_it_was(place: Place) -> None:
     table = place.plain()
     place.write(table, numbered(1))

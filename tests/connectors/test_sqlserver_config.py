@@ -34,6 +34,10 @@ def test_a_password_with_the_connection_strings_own_characters_is_protected() ->
     assert "a;b" not in repr(config())
 
 
+def test_no_keyword_of_ones_own_is_shown_for_it_may_be_a_secret() -> None:
+    assert "Gehe1m" not in repr(open_connector({**PLAIN, "odbc": {"PWD": "Gehe1m"}}))
+
+
 def test_freetds_gets_its_own_keywords() -> None:
     found = freetds_keywords(config(trust_cert=True))
     assert (found["Server"], found["Port"], found["TDS_Version"]) == ("db01", "1444", "7.4")
