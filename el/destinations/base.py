@@ -136,6 +136,22 @@ class Warehouse(ABC):
         named = {name.lower() for name in there}
         return held_tables([row for row in rows if self.fold(str(row[1])).lower() in named])
 
+    def drop_unseen(self, raw_schema: str, tables: Sequence[str]) -> None:
+        """Drop those of el's tables of which no load is complete: made by a run that came to nothing, with the types of
+        its time. Nobody has seen a row of them; what el did not make stays.
+        """
+        there, known = {name.lower() for name in self.tables(raw_schema)}, self.ledger(raw_schema)
+        load, loads = self.column("_dlt_load_id"), self.fold(LOADS_TABLE).lower()
+        for table in tables:
+            if table in known or self.fold(table).lower() not in there:
+                continue
+            if not {self.fold(name) for name in ("_dlt_load_id", "_el_op")} <= self.columns_of(raw_schema, table):
+                continue
+            place = self.qualified(raw_schema, table)
+            seen = f"{load} IS NULL" + (f" OR {load} IN ({self._complete(raw_schema)})" if loads in there else "")
+            if not self.connector.fetch(Statement(f"SELECT 1 FROM {place} WHERE {seen} LIMIT 1")):
+                self.connector.execute(Statement(f"DROP TABLE {place}"))
+
     def look_again(self, raw_schema: str, tables: Sequence[str]) -> None:
         """Where one of these tables is not there, have dlt look: it takes a schema that it made once for there."""
         there = self.tables(raw_schema)
