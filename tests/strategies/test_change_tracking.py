@@ -128,6 +128,23 @@ def test_what_tracking_cannot_tell_begins_a_new_snapshot_and_says_why(
     assert in_raw(shop) == in_source(shop)
 
 
+def test_a_restored_database_begins_a_new_snapshot_though_its_version_has_passed_the_bound(shop: TsqlShop) -> None:
+    """The server gives a database another recovery fork with every restore; here the ledger remembers the former."""
+    shop.el()
+    with shop.server() as server:
+        fork = server.describe(brief=True).incarnation
+    begun = shop.ledger("incarnation")[0][0].partition("@")[0]
+    shop.sql("INSERT INTO dbo.t VALUES (5, 'v', 5)")
+    shop.raw(f"UPDATE shop_dbo._el_ledger SET incarnation = '{begun}'")
+    assert shop.el()["dbo.t"]["kind"] == "delta", "a ledger that does not know the fork goes on"
+    shop.sql("INSERT INTO dbo.t VALUES (6, 'v', 6)")
+    shop.raw(f"UPDATE shop_dbo._el_ledger SET incarnation = '{begun}@FORMER'")
+    report = shop.el()["dbo.t"]
+    assert (report["kind"] == "snapshot") == (fork is not None)
+    assert ("a new snapshot begins: the database was restored" in report["notes"]) == (fork is not None)
+    assert in_raw(shop) == in_source(shop)
+
+
 def test_changes_that_retention_has_removed_begin_a_new_snapshot(shop: TsqlShop) -> None:
     shop.el()
     shop.sql("DELETE FROM dbo.t WHERE a = 2", "UPDATE dbo.t SET v = 5 WHERE a = 1")
