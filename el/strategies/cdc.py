@@ -39,13 +39,6 @@ class Cdc(Strategy):
             return "change data capture is not on for this table (sys.sp_cdc_enable_table)"
         if subject.settings.filters:
             return "of a row that leaves the `filters`, a capture table does not tell"
-        newest = source.capture_instances(subject.table.name)[-1]
-        missing = [name for name, _ in _missing(subject, newest)]
-        if missing:
-            return (
-                f"capture instance {newest.name} does not capture {', '.join(missing)}: exclude what is not captured, "
-                "or enable a second instance (sys.sp_cdc_enable_table with @capture_instance)"
-            )
         return None
 
     def reason(self, subject: Subject) -> str:
@@ -54,6 +47,13 @@ class Cdc(Strategy):
     def window(self, subject: Subject, source: Connector, last: LedgerEntry | None) -> Window | None:
         assert isinstance(source, CaptureSource)
         name = subject.table.name
+        # A column that is new at the source is no reason to stop the other tables.
+        newest = source.capture_instances(name)[-1]
+        if missing := [column for column, _ in _missing(subject, newest)]:
+            raise PositionLost(
+                f"{name}: capture instance {newest.name} does not capture {', '.join(missing)}: exclude what is not "
+                "captured, or enable a second instance (sys.sp_cdc_enable_table with @capture_instance)"
+            )
         upper = source.captured_up_to()
         if upper is None:
             raise PositionLost(f"{name}: nothing was captured yet: is the capture job running (SQL Server Agent)?")
