@@ -32,12 +32,14 @@ def place_of(source: Connector, catalog: Catalog) -> str:
     return " ".join([source.scheme, *parts, catalog.database])
 
 
-def another_source(last: LedgerEntry, table: TableName, place: str) -> str | None:
-    """Of what the last load was, if it was of another table, or of one in another database."""
+def no_bound_of(last: LedgerEntry, table: TableName, place: str) -> str | None:
+    """Why the last load's bound is none for this table: it was of another one, or raw's table is gone; in words."""
+    if last.gone:
+        return f"{last.table_name} is no longer in raw"
     if last.source_table != str(table):
-        return f"of {last.source_table}"
+        return f"the last load was of {last.source_table}"
     if last.source is not None and last.source != place:
-        return f"from {last.source}, and this is {place}"
+        return f"the last load was from {last.source}, and this is {place}"
     return None
 
 

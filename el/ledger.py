@@ -47,7 +47,7 @@ class LedgerEntry:
     fingerprint: of the content of a full snapshot, to tell that nothing changed; None otherwise. incarnation: what
     changes when the source's table is made anew or its database is restored. keys_read_at: when the source's whole
     key set was last compared with raw, by a key read or by a snapshot; UTC. definition: what el.yml made of the table,
-    see `el.definition`. source: the database that it came from, see `el.definition`.
+    and source, the database that it came from: see `el.definition`. gone: raw's table is not there any longer.
     """
 
     load_id: str
@@ -64,3 +64,4 @@ class LedgerEntry:
     keys_read_at: datetime | None = None
     definition: str | None = None
     source: str | None = None
+    gone: bool = False

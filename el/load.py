@@ -126,6 +126,9 @@ def load(
         reporter.say(f"loading {schema}: {len(package)} tables, {sum(int(str(r['row_count'])) for r in ledger):,} rows")
         with warehouse.connector:
             warehouse.prepare(schema)
+            if fresh := [table.raw_table for table in packed if table.last is None]:
+                warehouse.drop_unseen(schema, fresh)
+            warehouse.look_again(schema, [LEDGER_TABLE, COLUMNS_TABLE, *(table.raw_table for table in packed)])
             # Done twice it changes nothing: a run that ends here is followed by one that finds the same drift. Also
             # where no row came: `_el_columns` says in this package that it is done.
             for table in packed:

@@ -17,7 +17,7 @@ from el.config import Config, TableSettings
 from el.connectors.base import Connector, CursorSource
 from el.connectors.catalog import Catalog, Table, TableName
 from el.connectors.request import POSITION_READ, ColumnRead, Condition, Isolation, Op, ReadRequest, Value
-from el.definition import another_source, definition, place_of, what_changed
+from el.definition import definition, no_bound_of, place_of, what_changed
 from el.drift import Drift, HeldTable, find_drift
 from el.errors import ElError, PlanError, PositionLost, ReadError
 from el.ledger import LedgerEntry
@@ -145,8 +145,8 @@ def _plan_table(
         raise PlanError(f"{table.name} has no column {settings.cursor!r} for the cursor")
     strategy, why = choose(settings.strategy or config.defaults.strategy, subject, source)
     place = place_of(source, catalog)
-    if last is not None and (other := another_source(last, table.name, place)):
-        notes.append(f"the last load was {other}: a new snapshot begins")
+    if last is not None and (other := no_bound_of(last, table.name, place)):
+        notes.append(f"{other}: a new snapshot begins")
         last = None
     if last is not None and last.strategy != strategy.name:
         notes.append(f"the last load was {last.strategy}: a new snapshot begins")

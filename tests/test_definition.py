@@ -128,3 +128,16 @@ def test_the_same_table_of_another_database_begins_a_new_snapshot(
     assert "the last load was from duckdb shop.duckdb shop, and this is duckdb prod.duckdb prod" in report["notes"][0]
     Path("profiles.yml").write_text(profiles.replace("path: shop.duckdb", "path: prod.duckdb, settings: {threads: 1}"))
     assert run(capsys, PLAIN)["status"] == "nothing new"
+
+
+def test_a_raw_table_that_was_dropped_by_hand_begins_a_new_snapshot(
+    shop: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for change in ("SELECT 1", "ALTER TABLE sales.o ALTER u TYPE BIGINT", "SELECT 1"):
+        run(capsys, PLAIN)
+        shop.warehouse("DROP TABLE shop_sales.o")
+        shop.source(change)
+        report = run(capsys, PLAIN)
+        assert (report["kind"], report["rows"]) == ("snapshot", 10)
+        assert "o is no longer in raw: a new snapshot begins" in report["notes"]
+        assert len(shop.complete("o")) == 10

@@ -111,6 +111,21 @@ def test_a_narrowed_decimal_stops_and_its_cast_goes_on(shop: TsqlShop) -> None:
     assert raw(shop, "SELECT DISTINCT CAST(amount AS VARCHAR) FROM shop_dbo.orders WHERE id = 3") == [("3.50",)]
 
 
+def test_a_date_that_becomes_a_time_keeps_its_days(shop: TsqlShop) -> None:
+    shop.sql("ALTER TABLE dbo.orders ADD due DATE", "UPDATE dbo.orders SET due = '0001-01-01'")
+    run(shop)
+    shop.sql(
+        "ALTER TABLE dbo.orders ALTER COLUMN due DATETIME2",
+        "INSERT INTO dbo.orders VALUES (3, 3, 'three', '2024-02-01', '2024-01-02 10:00:00.1234567')",
+    )
+    assert run(shop)["kind"] == "delta"
+    assert raw(shop, "SELECT id, due FROM shop_dbo.orders ORDER BY id") == [
+        (1, "0001-01-01 00:00:00.0000000"),
+        (2, "0001-01-01 00:00:00.0000000"),
+        (3, "2024-01-02 10:00:00.1234567"),
+    ]
+
+
 def test_a_column_is_widened_though_no_row_of_its_table_came(standin_shop: TsqlShop) -> None:
     tables = [
         statement
@@ -167,30 +182,39 @@ def test_raw_columns_are_widened_in_snowflake_and_keep_their_values_and_comments
 ) -> None:
     source(
         "CREATE TABLE t (id INTEGER PRIMARY KEY, whole INTEGER, same DECIMAL(10,2), finer DECIMAL(10,2), day DATE, "
-        "moment TIMESTAMP, changed_at TIMESTAMP);"
+        "moment TIMESTAMP, dawn DATE, changed_at TIMESTAMP);"
         "INSERT INTO t VALUES (1, 2147483647, 1.25, -99999999.99, '0001-01-01', '2024-02-29 12:00:00.000001', "
-        "'2024-01-01')"
+        "'2024-02-29', '2024-01-01')"
     )
     assert main(["run", "--json"]) == 0
     source(
         "ALTER TABLE t ALTER same TYPE DECIMAL(18,2); ALTER TABLE t ALTER finer TYPE DECIMAL(18,4);"
         "ALTER TABLE t ALTER whole TYPE BIGINT; ALTER TABLE t ALTER day TYPE TIMESTAMP;"
-        "ALTER TABLE t ALTER moment TYPE TIMESTAMP_NS;"
+        "ALTER TABLE t ALTER moment TYPE TIMESTAMP_NS; ALTER TABLE t ALTER dawn TYPE TIMESTAMP_NS;"
         "INSERT INTO t VALUES (2, 9223372036854775807, 1234567890123456.78, 12345678901234.5678, "
-        "'9999-12-31 23:59:59.999999', '2024-02-29 12:00:00.123456789', '2024-02-01')"
+        "'9999-12-31 23:59:59.999999', '2024-02-29 12:00:00.123456789', '2024-02-29 06:00:00', '2024-02-01')"
     )
     capsys.readouterr()
     assert main(["run", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["tables"][0]["kind"] == "delta"
-    source("INSERT INTO t VALUES (3, 1, 1, 1, NULL, NULL, '2024-03-01')")
+    source("INSERT INTO t VALUES (3, 1, 1, 1, NULL, NULL, NULL, '2024-03-01')")
     assert main(["run", "--json"]) == 0
     assert " changed from " not in capsys.readouterr().out
     rows = asked(
         into_snowflake,
-        "SELECT id, whole, TO_VARCHAR(same), TO_VARCHAR(finer), day, RTRIM(moment, '0') FROM shop_main.t ORDER BY id",
+        "SELECT id, whole, TO_VARCHAR(same), TO_VARCHAR(finer), day, RTRIM(moment, '0'), LEFT(dawn, 19) "
+        "FROM shop_main.t ORDER BY id",
     )
     assert rows == [
-        (1, 2147483647, "1.25", "-99999999.9900", datetime(1, 1, 1), "2024-02-29 12:00:00.000001"),
+        (
+            1,
+            2147483647,
+            "1.25",
+            "-99999999.9900",
+            datetime(1, 1, 1),
+            "2024-02-29 12:00:00.000001",
+            "2024-02-29 00:00:00",
+        ),
         (
             2,
             9223372036854775807,
@@ -198,8 +222,9 @@ def test_raw_columns_are_widened_in_snowflake_and_keep_their_values_and_comments
             "12345678901234.5678",
             datetime(9999, 12, 31, 23, 59, 59, 999999),
             "2024-02-29 12:00:00.123456789",
+            "2024-02-29 06:00:00",
         ),
-        (3, 1, "1.00", "1.0000", None, None),
+        (3, 1, "1.00", "1.0000", None, None, None),
     ]
     types = asked(
         into_snowflake,
@@ -219,4 +244,4 @@ def test_raw_columns_are_widened_in_snowflake_and_keep_their_values_and_comments
     )
     assert comments == [("FINER", "finer decimal(18,4)")]
     kept = asked(into_snowflake, "SELECT COUNT(*) FROM shop_main._el_columns WHERE table_name = 't'")
-    assert kept == [(14,)]
+    assert kept == [(16,)]

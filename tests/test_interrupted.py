@@ -159,3 +159,20 @@ def test_a_working_folder_that_is_lost_costs_nothing(
     found = raw_state(shop)
     # What the lost package had loaded belongs to no complete load: no reader sees it, and `purge` removes it.
     assert {**found, "orphans": []} == {**undisturbed, "orphans": []}
+
+
+def test_a_table_of_which_no_load_is_complete_takes_the_columns_of_its_first_one(tmp_path: Path) -> None:
+    """A first load came to nothing and its folder is lost: what it made has the types of its time."""
+    shop = Workspace(tmp_path).create()
+    shop.warehouse("CREATE SCHEMA shop_sales; CREATE TABLE shop_sales.nothing AS SELECT 1 AS mine")
+    assert shop.run(stop_at=("package loaded", 1)) == -9
+    shop.warehouse("UPDATE shop_sales._dlt_loads SET status = 1")
+    shutil.rmtree(tmp_path / ".el")
+    shop.source("ALTER TABLE sales.lines ALTER price TYPE DECIMAL(12, 4)")
+    for _ in range(2):
+        assert shop.run() == 0
+        types = "SELECT data_type FROM duckdb_columns() WHERE table_name = 'lines' AND column_name = 'price'"
+        assert shop.warehouse(types) == [("DECIMAL(12,4)",)]
+        assert len(shop.complete("lines")) == 9000
+        assert shop.warehouse("SELECT count(*) FROM shop_sales.lines") == [(9000,)]
+        assert "mine" in {row[0] for row in shop.warehouse("DESCRIBE shop_sales.nothing")}

@@ -23,6 +23,7 @@ from el.limits import Limits
 from el.lock import Holder, StillOurs
 
 LOADS_TABLE = "_dlt_loads"
+VERSION_TABLE = "_dlt_version"
 
 
 class Warehouse(ABC):
@@ -111,11 +112,13 @@ class Warehouse(ABC):
                 f"ORDER BY l.{self.column('_dlt_load_id')} DESC) = 1"
             )
         )
-        return {str(row[1]): _entry(row) for row in rows}
+        named = {name.lower() for name in there}
+        return {str(row[1]): _entry(row, gone=self.fold(str(row[1])).lower() not in named) for row in rows}
 
     def held_tables(self, raw_schema: str) -> dict[str, HeldTable]:
-        """What each raw table was last loaded with, by complete loads, by the table's name."""
-        if not {self.fold(COLUMNS_TABLE), self.fold(LOADS_TABLE)} <= self.tables(raw_schema):
+        """What each raw table that is there was last loaded with, by complete loads, by the table's name."""
+        there = self.tables(raw_schema)
+        if not {self.fold(COLUMNS_TABLE), self.fold(LOADS_TABLE)} <= there:
             return {}
         entry = (
             *("_dlt_load_id", "table_name", "column_name", "source_column", "source_type", "nullable"),
@@ -130,7 +133,30 @@ class Warehouse(ABC):
                 f"QUALIFY row_number() OVER (PARTITION BY {by} ORDER BY c.{self.column('_dlt_load_id')} DESC) = 1"
             )
         )
-        return held_tables(rows)
+        named = {name.lower() for name in there}
+        return held_tables([row for row in rows if self.fold(str(row[1])).lower() in named])
+
+    def drop_unseen(self, raw_schema: str, tables: Sequence[str]) -> None:
+        """Drop those of el's tables of which no load is complete: made by a run that came to nothing, with the types of
+        its time. Nobody has seen a row of them; what el did not make stays.
+        """
+        there, known = {name.lower() for name in self.tables(raw_schema)}, self.ledger(raw_schema)
+        load, loads = self.column("_dlt_load_id"), self.fold(LOADS_TABLE).lower()
+        for table in tables:
+            if table in known or self.fold(table).lower() not in there:
+                continue
+            if not {self.fold(name) for name in ("_dlt_load_id", "_el_op")} <= self.columns_of(raw_schema, table):
+                continue
+            place = self.qualified(raw_schema, table)
+            seen = f"{load} IS NULL" + (f" OR {load} IN ({self._complete(raw_schema)})" if loads in there else "")
+            if not self.connector.fetch(Statement(f"SELECT 1 FROM {place} WHERE {seen} LIMIT 1")):
+                self.connector.execute(Statement(f"DROP TABLE {place}"))
+
+    def look_again(self, raw_schema: str, tables: Sequence[str]) -> None:
+        """Where one of these tables is not there, have dlt look: it takes a schema that it made once for there."""
+        there = self.tables(raw_schema)
+        if self.fold(VERSION_TABLE) in there and not {self.fold(table) for table in tables} <= there:
+            self.connector.execute(Statement(f"DELETE FROM {self.qualified(raw_schema, VERSION_TABLE)}"))
 
     @abstractmethod
     def widen(self, raw_schema: str, table: str, columns: Sequence[Widened]) -> None:
@@ -234,7 +260,7 @@ class Warehouse(ABC):
         )
 
 
-def _entry(row: Sequence[object]) -> LedgerEntry:
+def _entry(row: Sequence[object], *, gone: bool) -> LedgerEntry:
     def text(value: object) -> str | None:
         return None if value is None else str(value)
 
@@ -255,4 +281,5 @@ def _entry(row: Sequence[object]) -> LedgerEntry:
         keys_read_at=keys if isinstance(keys, datetime) else None,
         definition=text(definition),
         source=text(database),
+        gone=gone,
     )

@@ -21,6 +21,7 @@ LOAD_SETTINGS = {"memory_limit": "192MB", "preserve_insertion_order": "false"}
 
 # Landing type -> the text in which SQL Server writes the same time with seven digits.
 _AS_TEXT = {
+    "date32[day]": "strftime({column}, '%Y-%m-%d') || ' 00:00:00.0000000'",
     "timestamp[us]": "strftime({column}, '%Y-%m-%d %H:%M:%S.%f') || '0'",
     "time64[us]": "strftime(DATE '2000-01-01' + {column}, '%H:%M:%S.%f') || '0'",
     "timestamp[us, tz=UTC]": "strftime({column} AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M:%S.%f') || '0 +00:00'",

@@ -29,6 +29,7 @@ STAGE = "_el_stage"
 _DEFAULT_LENGTHS = {"VARCHAR": SNOWFLAKE_TEXT_BYTES, "BINARY": SNOWFLAKE_BINARY_BYTES}
 # Landing type -> the text in which SQL Server writes the same time with seven digits.
 _AS_TEXT = {
+    "date32[day]": "TO_VARCHAR({column}, 'YYYY-MM-DD') || ' 00:00:00.0000000'",
     "timestamp[us]": "TO_VARCHAR({column}, 'YYYY-MM-DD HH24:MI:SS.FF7')",
     "time64[us]": "TO_VARCHAR({column}, 'HH24:MI:SS.FF7')",
     "timestamp[us, tz=UTC]": "TO_VARCHAR(CONVERT_TIMEZONE('UTC', {column}), 'YYYY-MM-DD HH24:MI:SS.FF7 TZH:TZM')",

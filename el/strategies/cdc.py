@@ -17,6 +17,7 @@ from el.connectors.request import CapturedChanges, TrackedChanges, Value
 from el.errors import PositionLost
 from el.ledger import LedgerEntry
 from el.strategies.base import Strategy, Subject
+from el.strategies.incarnation import another, incarnation
 from el.strategies.window import Kind, Window
 
 LSN = SourceType("binary", length=10)
@@ -38,13 +39,6 @@ class Cdc(Strategy):
             return "change data capture is not on for this table (sys.sp_cdc_enable_table)"
         if subject.settings.filters:
             return "of a row that leaves the `filters`, a capture table does not tell"
-        newest = source.capture_instances(subject.table.name)[-1]
-        missing = [name for name, _ in _missing(subject, newest)]
-        if missing:
-            return (
-                f"capture instance {newest.name} does not capture {', '.join(missing)}: exclude what is not captured, "
-                "or enable a second instance (sys.sp_cdc_enable_table with @capture_instance)"
-            )
         return None
 
     def reason(self, subject: Subject) -> str:
@@ -53,12 +47,23 @@ class Cdc(Strategy):
     def window(self, subject: Subject, source: Connector, last: LedgerEntry | None) -> Window | None:
         assert isinstance(source, CaptureSource)
         name = subject.table.name
+        # A column that is new at the source is no reason to stop the other tables.
+        newest = source.capture_instances(name)[-1]
+        if missing := [column for column, _ in _missing(subject, newest)]:
+            raise PositionLost(
+                f"{name}: capture instance {newest.name} does not capture {', '.join(missing)}: exclude what is not "
+                "captured, or enable a second instance (sys.sp_cdc_enable_table with @capture_instance)"
+            )
         upper = source.captured_up_to()
         if upper is None:
             raise PositionLost(f"{name}: nothing was captured yet: is the capture job running (SQL Server Agent)?")
+        mine = incarnation(subject)
         if last is None or last.upper is None or last.bound_column != BOUND:
-            return Window(Kind.SNAPSHOT, upper=upper, bound=BOUND)
+            return Window(Kind.SNAPSHOT, upper=upper, bound=BOUND, incarnation=mine)
         anew = f"run --full-refresh --select {name} begins anew with a snapshot"
+        # Its log is another one, even where it has passed raw's position.
+        if because := another(subject, last):
+            raise PositionLost(f"{name}: {because}, and raw's {last.upper} is of the former one; {anew}")
         if last.upper > upper.text:
             raise PositionLost(f"{name}: the log is at {upper}, before raw's {last.upper}: it was restored; {anew}")
         if last.upper == upper.text:
@@ -70,7 +75,7 @@ class Cdc(Strategy):
                 f"{name}: the changes since {lower} are gone from the capture tables: they were cleaned up, or the "
                 f"capture instance was made anew; {anew}"
             )
-        return Window(Kind.DELTA, None, lower, upper, bound=BOUND, forgets=True)
+        return Window(Kind.DELTA, None, lower, upper, bound=BOUND, incarnation=mine, forgets=True)
 
     def changes(
         self, subject: Subject, source: Connector, window: Window

@@ -57,24 +57,28 @@ class ChangeTracking(Strategy):
                 "TRACKING on the table"
             )
         upper = Value(str(state.current), VERSION)
-        again = Window(Kind.SNAPSHOT, upper=upper, bound=BOUND, incarnation=state.begun)
+        # Versions of another past of the database say nothing of this one, even where they were passed again.
+        fork = subject.catalog.incarnation
+        mine = state.begun if fork is None else f"{state.begun}@{fork}"
+        again = Window(Kind.SNAPSHOT, upper=upper, bound=BOUND, incarnation=mine)
         if last is None or last.upper is None or last.bound_column != BOUND:
             return again
         lower = int(last.upper)
+        begun, _, former = (last.incarnation or "").partition("@")
         because = None
         if lower > state.current:
             because = f"the database is at version {state.current}, before {lower}: it was restored, or tracking reset"
-        elif last.incarnation != state.begun:
+        elif begun != state.begun:
             because = "change tracking was turned on anew, or the table was truncated or made anew"
+        elif fork is not None and former and former != fork:
+            because = "the database was restored"
         elif lower < state.least:
             because = f"changes before {state.least} are gone, and raw is at {lower}: raise CHANGE_RETENTION"
         if because is not None:
-            return Window(Kind.SNAPSHOT, upper=upper, bound=BOUND, incarnation=state.begun, because=because)
+            return Window(Kind.SNAPSHOT, upper=upper, bound=BOUND, incarnation=mine, because=because)
         if lower == state.current:
             return None
-        return Window(
-            Kind.DELTA, None, Value(last.upper, VERSION), upper, bound=BOUND, incarnation=state.begun, forgets=True
-        )
+        return Window(Kind.DELTA, None, Value(last.upper, VERSION), upper, bound=BOUND, incarnation=mine, forgets=True)
 
     def changes(
         self, subject: Subject, source: Connector, window: Window

@@ -103,9 +103,13 @@ def test_a_second_capture_instance_goes_on_where_the_first_one_ends(shop: TsqlSh
 
 
 def test_a_column_that_the_old_instance_lacks_is_taken_with_a_new_snapshot_when_it_has_values(shop: TsqlShop) -> None:
+    shop.sql("CREATE TABLE dbo.other (id INT NOT NULL PRIMARY KEY)")
+    shop.tables(ENTRY + "\n  - {name: dbo.other}")
     shop.el()
-    shop.sql("ALTER TABLE dbo.t ADD w INT NULL")
-    assert "dbo_t does not capture w" in shop.el(code=2)[""]["e"]
+    shop.sql("ALTER TABLE dbo.t ADD w INT NULL", "INSERT INTO dbo.other VALUES (1)")
+    reports = shop.el(code=1)
+    assert "dbo.t: capture instance dbo_t does not capture w" in reports["dbo.t"]["error"]
+    assert reports["dbo.other"]["status"] == "loaded", "the other tables go on"
     shop.sql("UPDATE dbo.t SET w = 7, v = 8 WHERE a = 2", SECOND, "UPDATE dbo.t SET w = 9 WHERE a = 3")
     report = shop.el()["dbo.t"]
     assert report["kind"] == "snapshot"
@@ -137,6 +141,21 @@ def test_a_lost_position_fails_with_what_to_do_and_a_full_refresh_begins_anew(sh
     assert in_raw(shop) == in_source(shop)
     shop.sql("INSERT INTO dbo.t VALUES (6, 'n', 1)")
     assert shop.el()["dbo.t"]["rows"] == 1
+
+
+def test_a_restored_database_fails_though_its_log_has_passed_the_position(
+    shop: TsqlShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server gives a database another recovery fork with every restore; here its answers are the test's."""
+    for number, (fork, code) in enumerate(((None, 0), ("ONE", 0), ("ONE", 0), ("TWO", 1)), 5):
+        monkeypatch.setattr("el.connectors.sqlserver_catalog._recovery_fork", lambda _, fork=fork: fork)
+        report = shop.el(code=code)["dbo.t"]
+        shop.sql(f"INSERT INTO dbo.t VALUES ({number}, 'v', 5)")
+    assert "dbo.t: the database was restored" in report["error"]
+    assert shop.el("--full-refresh")["dbo.t"]["kind"] == "snapshot"
+    shop.sql("DELETE FROM dbo.t WHERE a = 5")
+    assert shop.el()["dbo.t"]["kind"] == "delta"
+    assert in_raw(shop) == in_source(shop)
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,21 @@ def test_what_tracking_cannot_tell_begins_a_new_snapshot_and_says_why(
     assert in_raw(shop) == in_source(shop)
 
 
+def test_a_restored_database_begins_a_new_snapshot_though_its_version_has_passed_the_bound(
+    shop: TsqlShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server gives a database another recovery fork with every restore; here its answers are the test's."""
+    said: list[tuple[str, list[str]]] = []
+    for number, fork in enumerate((None, "ONE", "ONE", "TWO", "TWO"), 5):
+        monkeypatch.setattr("el.connectors.sqlserver_catalog._recovery_fork", lambda _, fork=fork: fork)
+        report = shop.el()["dbo.t"]
+        said.append((report["kind"], report["notes"]))
+        assert in_raw(shop) == in_source(shop)
+        shop.sql(f"INSERT INTO dbo.t VALUES ({number}, 'v', 5)")
+    assert [kind for kind, _ in said] == ["snapshot", "delta", "delta", "snapshot", "delta"], "unknown goes on"
+    assert "a new snapshot begins: the database was restored" in said[3][1]
+
+
 def test_changes_that_retention_has_removed_begin_a_new_snapshot(shop: TsqlShop) -> None:
     shop.el()
     shop.sql("DELETE FROM dbo.t WHERE a = 2", "UPDATE dbo.t SET v = 5 WHERE a = 1")
