@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from el.config import StrategyName
 from el.connectors.base import Connector, CursorSource
@@ -77,6 +77,8 @@ class Cursor(Strategy):
         assert isinstance(source, CursorSource)
         type_ = subject.column_type(column)
         assert type_ is not None
+        if isinstance(subject.settings.lag, timedelta) and type_.name not in MOMENTS:
+            raise PlanError(f"{subject.table.name}: a lag of time needs a date or time as cursor, not {column} {type_}")
         mine = incarnation(subject)
         because = another(subject, last) if last is not None else None
         if last is None or last.upper is None or last.bound_column != column or because is not None:
@@ -172,6 +174,9 @@ def minus(value: Value, lag: int | timedelta) -> Value:
         except (ValueError, OverflowError):
             raise PlanError(f"a lag of {lag} needs a date or time cursor, not {value.type}") from None
     try:
-        return Value(str(Decimal(value.text) - lag), value.type)
+        # Every digit: rounded up, the lower bound would pass over rows. The text of a float alone has an exponent.
+        with localcontext(prec=max(80, len(value.text) + len(str(lag)))):
+            less = Decimal(value.text) - lag
+        return Value(str(less) if "e" in value.text.lower() else format(less, "f"), value.type)
     except ArithmeticError:
         raise PlanError(f"a lag of {lag} needs a number as cursor, not {value.type}; give it as 5m or 1h") from None
