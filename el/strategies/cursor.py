@@ -1,10 +1,10 @@
 """cursor: rows whose growing column went past the last bound: (last upper, greatest value at the start].
 
 Guarantees: the upper bound is fixed before the first row is read, and never goes back; at least once within the lag;
-rows without a cursor value come again whenever one of them changed. Every comparison is the database's own, in the
-column's own type: no digit is lost, and no other order used. A value far in the future does not carry the bound along:
-rows past it are read again until their time has come. What the column does not show (deletes, rows committed later
-than the lag below the bound) is not seen, and the plan says so.
+rows without a cursor value come again with whatever else is new, and whenever one of them changed. Every comparison is
+the database's own, in the column's own type: no digit is lost, and no other order used. A value far in the future does
+not carry the bound along: rows past it are read again until their time has come. What the column does not show
+(deletes, rows committed later than the lag below the bound) is not seen, and the plan says so.
 """
 
 from __future__ import annotations
@@ -70,6 +70,11 @@ class Cursor(Strategy):
     def position_column(self, subject: Subject) -> str | None:
         column = subject.table.column(subject.settings.cursor or "")
         return column.name if column else None
+
+    def reads_again(self, subject: Subject, window: Window | None) -> bool:
+        if window is None or window.kind is Kind.SNAPSHOT:
+            return False
+        return window.nulls or window.lower_inclusive or window.mark is not None or bool(subject.settings.lag)
 
     def window(self, subject: Subject, source: Connector, last: LedgerEntry | None) -> Window | None:
         column = self.position_column(subject)

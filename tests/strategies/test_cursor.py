@@ -123,6 +123,18 @@ def test_rows_without_a_value_come_with_the_next_delta_and_once_only(shop: TsqlS
     assert ids(shop) == [1, 2, 3, 4]
 
 
+def test_rows_that_come_again_and_have_no_key_stay_double_and_the_plan_says_so(shop: TsqlShop) -> None:
+    shop.create(
+        "  - {name: dbo.t, cursor: c}", "CREATE TABLE dbo.t (c INT NULL)", "INSERT INTO dbo.t VALUES (1), (NULL)"
+    )
+    run(shop)
+    shop.sql("INSERT INTO dbo.t VALUES (2)")
+    notes = " ".join(shop.el()["dbo.t"]["notes"])
+    assert "rows without c are read each time, and loaded with what else is new or when one changed" in notes
+    assert "there is no key to tell the rows that are read again by" in notes
+    assert sorted(shop.complete("t", "c"), key=str) == [(1,), (2,), (None,), (None,)]
+
+
 def test_a_table_that_was_empty_is_taken_when_it_fills(shop: TsqlShop) -> None:
     table(shop, "INT NULL")
     assert run(shop) == ("snapshot", 0)
