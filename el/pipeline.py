@@ -71,15 +71,23 @@ def plan_job(
 
 def _consistency(job: Job, plan: Plan) -> str:
     """How the tables of a run agree with each other, in words."""
-    together = len(reads_together(job, plan))
+    tables = reads_together(job, plan)
+    together = len(tables)
     reading = sum(1 for table in plan.tables if table.reads)
     if not plan.catalog.snapshot_isolation:
         own = "each statement" if plan.catalog.read_committed_snapshot else "no table"
         return f"consistency: SNAPSHOT isolation is not allowed here; {own} sees one moment"
+    # Each range is a read, and a transaction, of its own.
+    divided = [
+        str(table.name)
+        for table in plan.tables
+        if len(table.reads) > 1 and table.reads[0].changes is None and table not in tables
+    ]
+    but = f", but each partition of {', '.join(divided)}: a row that moves between them may come twice or not at all"
     if together:
         rest = "" if together == reading else f", {reading - together} each at its own"
-        return f"consistency: {together} tables are read from one point in time{rest}"
-    return "consistency: each table is read from one point in time of its own"
+        return f"consistency: {together} tables are read from one point in time{rest}{but if divided else ''}"
+    return f"consistency: each table is read from one point in time of its own{but if divided else ''}"
 
 
 def _pressure(job: Job, source: Connector, plan: Plan) -> list[str]:

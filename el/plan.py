@@ -192,7 +192,13 @@ def _plan_table(
             "and what lies past it is read again each time"
         )
     if window is not None and window.kind is Kind.DELTA and window.nulls:
-        notes.append(f"rows without {window.column} are read each time, and loaded when one of them changed")
+        notes.append(
+            f"rows without {window.column} are read each time, and loaded with what else is new or when one changed"
+        )
+    if not key and strategy.reads_again(subject, window):
+        notes.append(
+            "there is no key to tell the rows that are read again by: they stay more than once in raw; set `key`"
+        )
     if not catalog.snapshot_isolation and len(reads) > 1:
         notes.append(
             f"{len(reads)} partitions are read at slightly different moments: SNAPSHOT isolation is not allowed"

@@ -177,6 +177,19 @@ def test_with_several_workers_each_table_is_of_a_moment_of_its_own_and_the_plan_
     assert "consistency: each table is read from one point in time of its own" in said
 
 
+def test_partitions_are_each_of_a_moment_of_their_own_and_the_plan_names_their_table(tsql: TsqlShop) -> None:
+    entries = '  - {name: "dbo.*"}\n  - {name: dbo.t, partition_by: id, partitions: 2}'
+    tsql.sql("INSERT INTO dbo.t VALUES (9)")
+    for defaults, names_it in (
+        ("{workers: 2}", True),
+        ("{workers: 2, consistent: run}", False),
+        ("{workers: 1}", False),
+    ):
+        tsql.tables(entries, defaults)
+        assert main(["plan"]) == 0
+        assert ("but each partition of dbo.t" in tsql.capsys.readouterr().out) is names_it
+
+
 def test_a_version_store_beyond_the_limit_stops_the_run_before_it_reads(
     tsql: TsqlShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,11 +14,15 @@ _DECIMAL = re.compile(r"^DECIMAL\((\d+),\s*(\d+)\)$")
 
 
 def source_type(declared: str) -> SourceType:
-    """DuckDB's type text as a `SourceType`: "DECIMAL(10,2)" -> decimal, precision 10, scale 2."""
+    """DuckDB's type text as a `SourceType`: "DECIMAL(10,2)" -> decimal, precision 10, scale 2.
+
+    What stands in parentheses stays as it was declared: an enumeration's labels have a case.
+    """
     decimal = _DECIMAL.match(declared)
     if decimal:
         return SourceType("decimal", precision=int(decimal[1]), scale=int(decimal[2]))
-    return SourceType(declared.lower())
+    name, parenthesis, arguments = declared.partition("(")
+    return SourceType(name.lower() + parenthesis + arguments)
 
 
 def read_catalog(connection: duckdb.DuckDBPyConnection, schemas: Sequence[str] | None) -> Catalog:

@@ -14,6 +14,15 @@ from el.errors import PlanError
 
 _OPENING = frozenset({TokenType.L_PAREN})
 _CLOSING = frozenset({TokenType.R_PAREN})
+# What a SELECT may begin behind, where it is no statement of its own.
+_SET_OPERATIONS = frozenset({"UNION", "ALL", "EXCEPT", "INTERSECT"})
+# In T-SQL the next statement needs no semicolon. These words begin one, or write, and are reserved: no name is one.
+_WRITES = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE"})
+_STATEMENTS = _WRITES | {
+    *("INTO", "EXEC", "EXECUTE", "DROP", "ALTER", "CREATE", "TRUNCATE", "GRANT", "REVOKE", "DENY", "USE", "DECLARE"),
+    *("SET", "BEGIN", "COMMIT", "ROLLBACK", "SAVE", "IF", "WHILE", "GOTO", "RETURN", "WAITFOR", "PRINT", "RAISERROR"),
+    *("KILL", "BACKUP", "RESTORE", "BULK", "DBCC", "CHECKPOINT", "RECONFIGURE", "SHUTDOWN", "DEALLOCATE"),
+}
 
 
 def split_query(query: str, dialect: str) -> tuple[str, str]:
@@ -33,17 +42,50 @@ def split_query(query: str, dialect: str) -> tuple[str, str]:
         raise PlanError("a stream's query must be one SELECT")
     if any(token.token_type is TokenType.SEMICOLON for token in tokens):
         raise PlanError("a stream's query must be one SELECT, and this one has a second statement after its semicolon")
+    # As they stand in the query: a quoted name or a text has its quotes, and is no keyword.
+    words = [query[token.start : token.end + 1].upper() for token in tokens]
+    begin = 0 if tokens[0].token_type is TokenType.SELECT else _select_after_with(tokens, words)
+    _refuse_writes_of_with(words)
+    if dialect == "tsql":
+        _refuse_statements(tokens[begin:], words[begin:])
     end = tokens[-1].end + 1
-    if tokens[0].token_type is TokenType.SELECT:
-        return "", query[tokens[0].start : end]
-    select = _select_after_with(tokens)
-    return query[tokens[0].start : select.start].rstrip(), query[select.start : end]
+    return query[tokens[0].start : tokens[begin].start].rstrip(), query[tokens[begin].start : end]
 
 
-def _select_after_with(tokens: list[Token]) -> Token:
+def _select_after_with(tokens: list[Token], words: list[str]) -> int:
+    """Where the SELECT begins: right behind the last of the WITH's own SELECTs, or it is another statement."""
     depth = 0
-    for token in tokens:
-        depth += (token.token_type in _OPENING) - (token.token_type in _CLOSING)
-        if depth == 0 and token.token_type is TokenType.SELECT:
-            return token
+    of_with = False
+    for number, token in enumerate(tokens):
+        if token.token_type in _OPENING:
+            if depth == 0:
+                of_with = words[number - 1] in ("AS", "MATERIALIZED")
+            depth += 1
+        elif token.token_type in _CLOSING:
+            depth -= 1
+            following = words[number + 1] if number + 1 < len(words) else ""
+            if depth == 0 and of_with and following == "SELECT":
+                return number + 1
+            if depth == 0 and of_with and following != ",":
+                break
     raise PlanError("a stream's query must be one SELECT, and no SELECT follows this WITH")
+
+
+def _refuse_writes_of_with(words: list[str]) -> None:
+    """DuckDB lets a WITH write, wherever it stands: `WITH a AS (INSERT INTO t ... RETURNING x) SELECT`."""
+    for number, word in enumerate(words):
+        before = words[max(0, number - 2) : number]
+        if word in _WRITES and (before[-1:] == [")"] or before in (["AS", "("], ["MATERIALIZED", "("])):
+            raise PlanError(f"a stream's query must be one SELECT, and this one has {word} in its WITH")
+
+
+def _refuse_statements(tokens: list[Token], words: list[str]) -> None:
+    depth = 0
+    for number, (token, word) in enumerate(zip(tokens, words, strict=True)):
+        depth += (token.token_type in _OPENING) - (token.token_type in _CLOSING)
+        if depth or number == 0:
+            continue
+        hint = word == "MERGE" and words[number + 1 : number + 2] == ["JOIN"]
+        another = word == "SELECT" and words[number - 1] not in _SET_OPERATIONS
+        if another or (word in _STATEMENTS and not hint):
+            raise PlanError(f"a stream's query must be one SELECT, and in this one {word} stands behind it")

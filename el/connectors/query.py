@@ -51,7 +51,10 @@ class Dialect:
 
     def bound(self, value: Value) -> str:
         """The SQL in which `?` stands for `value`."""
-        return self.bind.get(value.type.name, "CAST(? AS {type})").replace("{type}", str(value.type).upper())
+        declared = str(value.type)
+        # The labels of an enumeration are what they are.
+        shown = declared if "'" in declared else declared.upper()
+        return self.bind.get(value.type.name, "CAST(? AS {type})").replace("{type}", shown)
 
     def as_text(self, column: str, type_: SourceType) -> str:
         """The SQL that gives `column` (an expression) in canonical text."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 from el.connectors import sqlserver_changes as changes
@@ -30,7 +31,7 @@ from el.connectors.base import (
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import Catalog, SourceType, TableName
 from el.connectors.query import Dialect, Statement
-from el.connectors.request import Isolation, ReadRequest, Value
+from el.connectors.request import ColumnRead, Isolation, ReadRequest, Value
 from el.connectors.sql import SqlConnector, Stream, canonical
 from el.connectors.sqlserver_catalog import read_catalog, source_type, where_there
 from el.connectors.sqlserver_config import SqlServerConfig
@@ -226,7 +227,24 @@ class SqlServer(SqlConnector, RowversionSource, ChangeTrackingSource, CaptureSou
         return changes.statement(self, request) if request.changes else super().statement(request)
 
     def read_buffer(self, request: ReadRequest) -> Buffer:
-        return changes.read(self, request) if request.changes else super().read_buffer(request)
+        return changes.read(self, request) if request.changes else super().read_buffer(self._in_all_digits(request))
+
+    def _in_all_digits(self, request: ReadRequest) -> ReadRequest:
+        """All columns of a table, where nobody chose some: a time of which the driver would lose a part comes as text.
+
+        The driver gives microseconds without an offset; the text is that which raw holds.
+        """
+        if request.table is None or request.columns:
+            return request
+        from el.types import find_rule
+
+        columns, cut = [], False
+        for name, type_ in self.query_columns(f"SELECT * FROM {self.dialect.quote_table(request.table)}"):
+            rule = find_rule(self.scheme, type_)
+            parts = rule is not None and rule.exact is not None and rule.exact.clock is not None
+            columns.append(ColumnRead(name, name, "CONVERT(VARCHAR(34), {column}, 121)" if parts else None))
+            cut = cut or parts
+        return replace(request, columns=tuple(columns)) if cut else request
 
     def query_columns(self, query: str) -> tuple[tuple[str, SourceType], ...]:
         described = (

@@ -77,6 +77,10 @@ class Strategy(ABC):
         """What a delta reads instead of the table's rows, one read each; None: rows within the window's bounds."""
         return None
 
+    def reads_again(self, subject: Subject, window: Window | None) -> bool:
+        """Whether this read takes rows again that did not change, so that only a key tells which are new."""
+        return False
+
     def position_column(self, subject: Subject) -> str | None:
         """The source column whose value orders the rows, or None."""
         return None

@@ -1,17 +1,17 @@
 """cursor: rows whose growing column went past the last bound: (last upper, greatest value at the start].
 
 Guarantees: the upper bound is fixed before the first row is read, and never goes back; at least once within the lag;
-rows without a cursor value come again whenever one of them changed. Every comparison is the database's own, in the
-column's own type: no digit is lost, and no other order used. A value far in the future does not carry the bound along:
-rows past it are read again until their time has come. What the column does not show (deletes, rows committed later
-than the lag below the bound) is not seen, and the plan says so.
+rows without a cursor value come again with whatever else is new, and whenever one of them changed. Every comparison is
+the database's own, in the column's own type: no digit is lost, and no other order used. A value far in the future does
+not carry the bound along: rows past it are read again until their time has come. What the column does not show
+(deletes, rows committed later than the lag below the bound) is not seen, and the plan says so.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from el.config import StrategyName
 from el.connectors.base import Connector, CursorSource
@@ -71,12 +71,19 @@ class Cursor(Strategy):
         column = subject.table.column(subject.settings.cursor or "")
         return column.name if column else None
 
+    def reads_again(self, subject: Subject, window: Window | None) -> bool:
+        if window is None or window.kind is Kind.SNAPSHOT:
+            return False
+        return window.nulls or window.lower_inclusive or window.mark is not None or bool(subject.settings.lag)
+
     def window(self, subject: Subject, source: Connector, last: LedgerEntry | None) -> Window | None:
         column = self.position_column(subject)
         assert column is not None
         assert isinstance(source, CursorSource)
         type_ = subject.column_type(column)
         assert type_ is not None
+        if isinstance(subject.settings.lag, timedelta) and type_.name not in MOMENTS:
+            raise PlanError(f"{subject.table.name}: a lag of time needs a date or time as cursor, not {column} {type_}")
         mine = incarnation(subject)
         because = another(subject, last) if last is not None else None
         if last is None or last.upper is None or last.bound_column != column or because is not None:
@@ -172,6 +179,9 @@ def minus(value: Value, lag: int | timedelta) -> Value:
         except (ValueError, OverflowError):
             raise PlanError(f"a lag of {lag} needs a date or time cursor, not {value.type}") from None
     try:
-        return Value(str(Decimal(value.text) - lag), value.type)
+        # Every digit: rounded up, the lower bound would pass over rows. The text of a float alone has an exponent.
+        with localcontext(prec=max(80, len(value.text) + len(str(lag)))):
+            less = Decimal(value.text) - lag
+        return Value(str(less) if "e" in value.text.lower() else format(less, "f"), value.type)
     except ArithmeticError:
         raise PlanError(f"a lag of {lag} needs a number as cursor, not {value.type}; give it as 5m or 1h") from None

@@ -1,7 +1,8 @@
 """A snapshot divided by ranges of one whole-number column, so that several connections can read it.
 
 Guarantee: whatever the least and the greatest value were, the ranges cover every row exactly once: the first has no
-lower end and takes NULL, the last has no upper end.
+lower end and takes NULL, the last has no upper end. They are reads of their own: a row that moves from one to another
+between them comes twice or not at all, so the column had better not change.
 """
 
 from __future__ import annotations

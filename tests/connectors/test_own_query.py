@@ -47,8 +47,44 @@ def test_with_moves_before_the_outer_select_as_it_was_written() -> None:
         "EXEC sp_who",
         "WITH a AS (SELECT 1) DELETE FROM a",
         "SELECT 'unclosed",
+        "select a from dbo.t delete from dbo.t where a = 1",
+        "select a into dbo.u from dbo.t",
+        "select a from dbo.t select b from dbo.t",
+        "select a from dbo.t exec sp_who",
+        "select (select 1) as a drop table dbo.t",
+        "with x as (select 7 as a) insert into dbo.t select a from x",
+        "with x as (select 7 as a) insert into dbo.t (a) output inserted.a select a from x",
+        "with x (a) as (select 7), y as (select 8 as b) update x set a = 1",
+        "with x as (select 7 as a)",
     ],
 )
 def test_what_is_not_one_select_is_refused(query: str) -> None:
     with pytest.raises(PlanError):
         split_query(query, "tsql")
+
+
+@pytest.mark.parametrize(
+    ("query", "dialect"),
+    [
+        ("SELECT [delete], 'drop' AS x, \"into\" -- insert\nFROM t WHERE EXISTS (SELECT 1 FROM u)", "tsql"),
+        ("SELECT a FROM t INNER MERGE JOIN u ON t.a = u.a UNION ALL SELECT b FROM v OPTION (MERGE JOIN)", "tsql"),
+        ("SELECT a FROM t EXCEPT (SELECT b FROM u) ORDER BY a OFFSET 0 ROWS FETCH NEXT 1 ROWS ONLY", "tsql"),
+        ("SELECT update, merge FROM t", "duckdb"),
+    ],
+)
+def test_a_keyword_that_is_a_name_a_text_a_hint_or_deeper_refuses_nothing(query: str, dialect: str) -> None:
+    assert split_query(query, dialect) == ("", query)
+
+
+def test_the_select_follows_the_last_of_the_withs_own() -> None:
+    with_ = "WITH x (a) AS MATERIALIZED (SELECT (1)), y AS (WITH z AS (SELECT 1) SELECT * FROM z)"
+    assert split_query(f"{with_} SELECT * FROM y", "duckdb") == (with_, "SELECT * FROM y")
+    with pytest.raises(PlanError):
+        split_query(f"{with_} INSERT INTO t (a) SELECT * FROM y", "duckdb")
+
+
+@pytest.mark.parametrize("body", ["INSERT INTO t VALUES (1) RETURNING a", "WITH y AS (SELECT 1) DELETE FROM t"])
+@pytest.mark.parametrize("query", ["WITH x AS ({body}) SELECT * FROM x", "SELECT (WITH x AS ({body}) SELECT a FROM x)"])
+def test_a_with_that_writes_is_refused_wherever_it_stands(query: str, body: str) -> None:
+    with pytest.raises(PlanError, match="one SELECT"):
+        split_query(query.format(body=body), "duckdb")

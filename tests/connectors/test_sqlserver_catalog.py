@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from el.connectors.query import Statement
 from el.connectors.sqlserver import SqlServer
-from el.errors import ElError
+from el.connectors.sqlserver_catalog import _keys
+from el.errors import ElError, ReadError
 from tests.engines import connected, own_database, statement
 from tests.standins.sqlserver.process import StandInProcess
 
@@ -34,3 +36,26 @@ def test_a_deadlock_at_any_statement_of_the_catalog_is_raised_and_hides_nothing(
                     look()
                 assert caught.value.retryable, sql.sql
                 sqlserver_standin.faults.clear()
+
+
+# Of one table: its primary key, and an index with a filter, a disabled one, one that tuning left behind.
+INDEXES = {1: (1, 0, 0, 0), 2: (0, 1, 0, 0), 3: (0, 0, 1, 0), 4: (0, 0, 0, 1)}
+
+
+@pytest.mark.parametrize(
+    ("lacks", "keys"), [("no column", [1]), ("is_hypothetical", [1, 3, 4]), ("has_filter", [1, 2, 3, 4])]
+)
+def test_an_index_that_does_not_hold_for_every_row_is_no_key(lacks: str, keys: list[int]) -> None:
+    def fetch(asked: Statement) -> list[tuple[Any, ...]]:
+        if lacks in asked.sql:
+            raise ReadError(f"there is no column {lacks}")
+        if "sys.index_columns" in asked.sql:
+            return [(7, number, 1, 5) for number in INDEXES]
+        shown = [name.strip() != "0" for name in asked.sql.partition("is_unique,")[2].partition("FROM")[0].split(",")]
+        return [
+            (7, number, f"i{number}", primary, 1, *(flag * there for flag, there in zip(flags, shown, strict=True)))
+            for number, (primary, *flags) in INDEXES.items()
+        ]
+
+    found = _keys(fetch, lambda what, sql: fetch(Statement(sql)))
+    assert [int(name.removeprefix("i")) for name, *_ in found[7]] == keys

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from el.cli import main
+from el.connectors.catalog import SourceType
+from el.connectors.request import Value
+from el.strategies.cursor import minus
 from tests.shop import Workspace
 from tests.tsql_shop import TsqlShop
 
@@ -120,6 +123,18 @@ def test_rows_without_a_value_come_with_the_next_delta_and_once_only(shop: TsqlS
     assert ids(shop) == [1, 2, 3, 4]
 
 
+def test_rows_that_come_again_and_have_no_key_stay_double_and_the_plan_says_so(shop: TsqlShop) -> None:
+    shop.create(
+        "  - {name: dbo.t, cursor: c}", "CREATE TABLE dbo.t (c INT NULL)", "INSERT INTO dbo.t VALUES (1), (NULL)"
+    )
+    run(shop)
+    shop.sql("INSERT INTO dbo.t VALUES (2)")
+    notes = " ".join(shop.el()["dbo.t"]["notes"])
+    assert "rows without c are read each time, and loaded with what else is new or when one changed" in notes
+    assert "there is no key to tell the rows that are read again by" in notes
+    assert sorted(shop.complete("t", "c"), key=str) == [(1,), (2,), (None,), (None,)]
+
+
 def test_a_table_that_was_empty_is_taken_when_it_fills(shop: TsqlShop) -> None:
     table(shop, "INT NULL")
     assert run(shop) == ("snapshot", 0)
@@ -175,6 +190,26 @@ def test_where_every_value_lies_in_the_future_there_is_no_bound_that_what_comes_
     shop.sql("INSERT INTO dbo.t VALUES (3, DATEADD(SECOND, 1, SYSUTCDATETIME()))")
     assert run(shop) == ("delta", 2)
     assert ids(shop) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("text", "lag", "less"),
+    [
+        ("12345678901234567890123456789012345678", 5, "12345678901234567890123456789012345673"),
+        ("0.0000000000000000000000000000000000001", 0, "0.0000000000000000000000000000000000001"),
+        ("-5", 10**40, "-10000000000000000000000000000000000000005"),
+        ("1.5e300", 5, None),
+    ],
+)
+def test_a_lag_is_taken_from_a_number_to_the_last_digit(text: str, lag: int, less: str | None) -> None:
+    found = minus(Value(text, SourceType("decimal", precision=38, scale=0)), lag).text
+    assert found == less if less is not None else float(found) == float(text)
+
+
+@pytest.mark.parametrize("type_", ["INT NOT NULL", "VARCHAR(20) NOT NULL"])
+def test_a_lag_of_time_behind_what_is_no_time_is_refused_before_anything_moves(shop: TsqlShop, type_: str) -> None:
+    table(shop, type_, "'20240131'", entry=", lag: 5m")
+    assert "a lag of time needs a date or time as cursor, not c" in shop.el(code=2)[""]["e"]
 
 
 @pytest.mark.parametrize(
