@@ -68,9 +68,9 @@ def load(
     landed: Mapping[TableName, Landed],
     spool: Path,
     reporter: Reporter,
-) -> list[TableReport]:
-    """Load what came of one raw schema, with its ledger; a report for each of its tables."""
-    reports: dict[TableName, TableReport] = {}
+    reports: dict[TableName, TableReport],
+) -> None:
+    """Load what came of one raw schema, with its ledger; `reports` gets one for each of its tables, before it loads."""
     package: list[LandedTable] = []
     ledger: list[dict[str, object]] = []
     columns: list[dict[str, object]] = []
@@ -136,7 +136,6 @@ def load(
         recorded = [t for t in tables if reports[t.name].status == "loaded" and t.drift.record]
         if recorded:
             _comment(warehouse, schema, recorded, reporter)
-    return [reports[table.name] for table in tables]
 
 
 def _gone(job: Job, warehouse: Warehouse, table: TablePlan, keys: SliceResult, load_id: str, spool: Path) -> Gone:

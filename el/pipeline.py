@@ -1,7 +1,7 @@
 """A run: plan, extract in slices, load as one package a raw schema, report.
 
-Guarantees: a table is loaded whole or not at all; one that fails leaves the others to be loaded; its ledger row
-travels in the same package as its rows. What an earlier run left unfinished is finished first.
+Guarantees: a table is loaded whole or not at all; one that fails leaves the others to be loaded, and so does a raw
+schema; its ledger row travels in the same package as its rows. What an earlier run left unfinished is finished first.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from el.connectors.base import Connector, PressureSource
+from el.connectors.catalog import TableName
 from el.connectors.registry import open_connector
 from el.destinations import open_warehouse
 from el.destinations.base import Warehouse
 from el.drift import HeldTable
-from el.errors import SourceBusy
+from el.errors import DatabaseError, ElError, LoadError, SourceBusy
 from el.extract import extract, reads_together
 from el.job import Job
 from el.ledger import LedgerEntry
@@ -34,6 +35,10 @@ from el.slice import STEP
 from el.strategies.window import Kind
 
 __all__ = ["Job", "plan_job", "run", "show_plan"]
+
+
+# What goes wrong with one raw schema and leaves the others to be loaded.
+_OF_ONE_SCHEMA = (LoadError, DatabaseError)
 
 
 def plan_job(
@@ -134,6 +139,7 @@ def run(job: Job, reporter: Reporter, executor: Executor | None = None) -> RunRe
 def _run(job: Job, reporter: Reporter, executor: Executor | None, stack: ExitStack) -> RunReport:
     started, clock = datetime.now(UTC), time.monotonic()
     finished: list[str] = []
+    stuck: dict[str, ElError] = {}
     locks: list[StillOurs] = []
 
     def finish(warehouse: Warehouse, schemas: list[str]) -> None:
@@ -148,7 +154,11 @@ def _run(job: Job, reporter: Reporter, executor: Executor | None, stack: ExitSta
                     shutil.rmtree(left / schema, ignore_errors=True)
                     with suppress(OSError):
                         left.rmdir()
-            finished.extend(loader(job, warehouse, schema).finish_pending(reporter.say))
+            stuck.pop(schema, None)
+            try:
+                finished.extend(loader(job, warehouse, schema).finish_pending(reporter.say))
+            except _OF_ONE_SCHEMA as error:
+                stuck[schema] = error
 
     with ThreadPoolExecutor(1) as background:
         opening = background.submit(warehouse_of, job)
@@ -157,11 +167,19 @@ def _run(job: Job, reporter: Reporter, executor: Executor | None, stack: ExitSta
                 plan = plan_job(job, opening, finish)
     warehouse = opening.result()
     sys.audit(STEP, "planned")
+    reports = [
+        TableReport(
+            str(t.name), f"{t.raw_schema}.{t.raw_table}", t.strategy, "failed", error=f"{t.name}: {stuck[t.raw_schema]}"
+        )
+        for t in plan.tables
+        if t.raw_schema in stuck
+    ]
+    # What was planned there rests on a raw schema that is not what it will be.
+    plan = replace(plan, tables=tuple(table for table in plan.tables if table.raw_schema not in stuck))
     reporter.planned(plan)
     for note in plan.notes:
         reporter.say(note)
     spool = job.work / "spool" / job.run_id
-    reports: list[TableReport] = []
     try:
         load_ids = load_ids_for(warehouse, plan)
         file_bytes = (job.config.defaults.file_mb or warehouse.file_mb) * 1024 * 1024
@@ -171,7 +189,14 @@ def _run(job: Job, reporter: Reporter, executor: Executor | None, stack: ExitSta
             # A machine that slept may have lost its lock to another run, which then reads the same windows.
             for still_ours in locks:
                 still_ours()
-            reports += load(job, warehouse, schema, load_ids[schema], tables, landed, spool, reporter)
+            found: dict[TableName, TableReport] = {}
+            try:
+                load(job, warehouse, schema, load_ids[schema], tables, landed, spool, reporter, found)
+            except _OF_ONE_SCHEMA as error:
+                for name, report in found.items():
+                    if report.status == "loaded":
+                        found[name] = replace(report, status="failed", load_id=None, error=f"{name}: {error}")
+            reports += found.values()
     finally:
         shutil.rmtree(spool, ignore_errors=True)
     codes = [1 for report in reports if report.status == "failed"]
