@@ -25,6 +25,9 @@ RESERVED = frozenset(
 )
 LANDING_PREFIXES = ("_dlt_", "_el_")
 
+# What no file may be called everywhere: dlt names files after tables, with dots between the parts.
+_NO_FILE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]|[. ]$|^ |^(con|prn|aux|nul|clock\$|com\d|lpt\d)$', re.IGNORECASE)
+
 _PLURAL_ACRONYM = re.compile(r"([A-Z]{2,})s(?![a-z])")
 _ACRONYM_THEN_WORD = re.compile(r"([A-Z]+)([A-Z][a-z])")
 _LOWER_THEN_UPPER = re.compile(r"([a-z0-9])([A-Z])")
@@ -103,6 +106,13 @@ def _refusals(original: str, name: str) -> list[str]:
             f"{original!r} would be named {name!r}, and {' and '.join(LANDING_PREFIXES)} begin el's own names: {hint}"
         ]
     return []
+
+
+def file_refusal(name: str, *, dots: bool) -> str | None:
+    """Why files cannot be named after `name`, a raw schema's or a raw table's; dots: whether it may have them."""
+    if _NO_FILE.search(name) or ("." in name and not dots):
+        return f"{name!r} cannot be a file's name, and the files that are loaded are named so"
+    return None
 
 
 def _other_name(name: str) -> str:

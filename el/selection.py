@@ -15,7 +15,7 @@ from el.connectors.base import Connector
 from el.connectors.catalog import Catalog, Column, Key, Table, TableName
 from el.connectors.sql import SqlConnector
 from el.errors import ConfigError, PlanError
-from el.naming import name_map
+from el.naming import file_refusal, name_map
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def merge_settings(name: TableName, entries: Sequence[TableSettings]) -> TableSe
 
 
 def raw_names(config: Config, chosen: Sequence[Chosen]) -> dict[TableName, tuple[str, str]]:
-    """Each table's raw schema and raw table, collisions refused."""
+    """Each table's raw schema and raw table; collisions, and what cannot be called so, are refused."""
     mode = config.raw.naming
     schemas = sorted({item.table.name.schema for item in chosen})
     parts = name_map(schemas, mode, {}, "schema")
@@ -83,6 +83,10 @@ def raw_names(config: Config, chosen: Sequence[Chosen]) -> dict[TableName, tuple
             found[item.table.name] = (raw_schema, names[item.table.name.name])
     taken: dict[tuple[str, str], TableName] = {}
     for name, place in found.items():
+        if refused := file_refusal(place[0], dots=True):
+            raise PlanError(f"{name}: the raw schema {refused}: set `raw: {{schema: ...}}` or `naming: snake_case`")
+        if refused := file_refusal(place[1], dots=False):
+            raise PlanError(f"{name}: the raw table {refused}: set `rename` for it")
         folded = (place[0].casefold(), place[1].casefold())
         if folded in taken:
             raise PlanError(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from el.cli import main
-from tests.shop import Workspace
+from tests.shop import PROFILES, Workspace
 
 
 @pytest.fixture
@@ -43,3 +43,28 @@ def test_two_tables_of_el_yml_that_meet_in_raw_are_refused_also_where_a_run_take
     configure(shop, settings)
     for arguments in ([], ["--select", "web.*"]):
         assert "sales.orders and web." in refused(capsys, "plan", *arguments)
+
+
+def test_a_source_and_a_schema_may_be_called_what_no_identifier_is(shop: Workspace) -> None:
+    (shop.path / "profiles.yml").write_text(PROFILES.replace("shop:", "2 My-Shop:", 1))
+    shop.source('CREATE SCHEMA "Größe.v2"; CREATE TABLE "Größe.v2"."Order Details" AS SELECT 1 AS id')
+    configure(shop, "raw: {naming: preserve}", source="2 My-Shop", tables='[{name: "Gr*.*"}]')
+    for _ in range(2):
+        assert main(["run", "--progress", "none"]) == 0
+    assert shop.warehouse('SELECT id FROM "2 My-Shop_Größe.v2"."Order Details"') == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("schema", "table", "says"),
+    [
+        ("a/b", "t", "web: the raw schema 'shop_a/b' cannot be a file's name"),
+        ("a", "t.x", "web: the raw table 't.x' cannot be a file's name"),
+        ("a", "con", "web: the raw table 'con' cannot be a file's name"),
+    ],
+)
+def test_what_files_cannot_be_named_after_is_refused_before_anything_is_read(
+    shop: Workspace, capsys: pytest.CaptureFixture[str], schema: str, table: str, says: str
+) -> None:
+    shop.source(f'CREATE SCHEMA "{schema}"; CREATE TABLE "{schema}"."{table}" AS SELECT 1 AS id')
+    configure(shop, "raw: {naming: preserve}")
+    assert says.replace("web", f"{schema}.{table}") in refused(capsys, "run")

@@ -9,7 +9,9 @@ schema that it was planned on. A load whose counts differ from what was sent is 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -42,7 +44,7 @@ class Loader:
         self._warehouse = warehouse
         self._raw_schema = raw_schema
         self._home = home / "pipelines"
-        self._name = f"el_{raw_schema}"
+        self._name = f"el_{_safe(raw_schema)}"
         self._run_id = run_id
         self._retries = retries
         self._configure()
@@ -127,7 +129,7 @@ class Loader:
         """Load these tables as one package. Raises `LoadError`; what was begun is finished by the next run."""
         pipeline = self._pipeline()
         self._note_what_it_follows()
-        source = _source(dlt.Schema(self._raw_schema), tables)
+        source = _source(dlt.Schema(_safe(self._raw_schema)), tables)
         with _as_load_error(self._raw_schema), _named(load_id):
             extracted = pipeline.extract(source, loader_file_format="parquet")
         sys.audit(STEP, "package extracted")
@@ -210,6 +212,14 @@ class Loader:
                     path.rename(folder / "new_jobs" / path.name)
                 elif state != "completed_jobs":
                     path.unlink()
+
+
+def _safe(raw_schema: str) -> str:
+    """What dlt calls a raw schema in its own files: it takes fewer names than a database does, and shorter ones."""
+    if re.fullmatch(r"[A-Za-z_]\w{0,63}", raw_schema, re.ASCII):
+        return raw_schema
+    digest = hashlib.sha256(raw_schema.encode()).hexdigest()[:8]
+    return f"s_{re.sub('[^a-z0-9]+', '_', raw_schema.lower())[:30]}_{digest}"
 
 
 def _examine(pipeline: dlt.Pipeline) -> bool:
