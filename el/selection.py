@@ -77,7 +77,7 @@ def raw_names(config: Config, chosen: Sequence[Chosen]) -> dict[TableName, tuple
     for schema in schemas:
         inside = [item for item in chosen if item.table.name.schema == schema]
         renames = {item.table.name.name: item.settings.rename for item in inside if item.settings.rename}
-        names = name_map([item.table.name.name for item in inside], mode, renames, f"table of {schema}")
+        names = name_map([item.table.name.name for item in inside], mode, renames, f"table of {schema}", tables=True)
         raw_schema = config.raw.schema_.format(source=config.source, schema=parts[schema])
         for item in inside:
             found[item.table.name] = (raw_schema, names[item.table.name.name])

@@ -68,3 +68,17 @@ def test_what_files_cannot_be_named_after_is_refused_before_anything_is_read(
     shop.source(f'CREATE SCHEMA "{schema}"; CREATE TABLE "{schema}"."{table}" AS SELECT 1 AS id')
     configure(shop, "raw: {naming: preserve}")
     assert says.replace("web", f"{schema}.{table}") in refused(capsys, "run")
+
+
+def test_a_table_is_named_so_short_that_files_can_be_named_after_it(
+    shop: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    longest, longer = "t" * 190, "表" * 72
+    shop.source(f'CREATE SCHEMA web; CREATE TABLE web."{longest}" AS SELECT 1 AS id')
+    shop.source(f'CREATE TABLE web."{longer}" AS SELECT 2 AS id')
+    configure(shop, "", tables='[{name: "web.*"}]')
+    assert main(["run", "--progress", "none"]) == 0
+    tables = shop.warehouse("SELECT table_name FROM duckdb_tables() WHERE schema_name = 'shop_web' AND NOT internal")
+    assert {len(name) for (name,) in tables if not name.startswith("_")} == {190}
+    configure(shop, "raw: {naming: preserve}", tables='[{name: "web.*"}]')
+    assert "has 216 bytes, and a raw table's name has 190 at most" in refused(capsys, "run")
