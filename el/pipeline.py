@@ -21,7 +21,7 @@ from el.connectors.registry import open_connector
 from el.destinations import open_warehouse
 from el.destinations.base import Warehouse
 from el.drift import HeldTable
-from el.errors import DatabaseError, ElError, LoadError, SourceBusy
+from el.errors import DatabaseError, ElError, LoadError, PlanError, SourceBusy
 from el.extract import extract, reads_together
 from el.job import Job
 from el.ledger import LedgerEntry
@@ -51,6 +51,8 @@ def plan_job(
         places = raw_names(job.config, chosen)
         schemas = sorted({schema for schema, _ in places.values()})
         opened = warehouse.result()
+        if taken := [schema for schema in schemas if schema.lower() in opened.taken_schemas()]:
+            raise PlanError(f"raw schema {taken[0]}: the warehouse has something else of this name; set `raw.schema`")
         if before is not None:
             before(opened, schemas)
         ledger: dict[tuple[str, str], LedgerEntry] = {}

@@ -82,3 +82,11 @@ def test_a_table_is_named_so_short_that_files_can_be_named_after_it(
     assert {len(name) for (name,) in tables if not name.startswith("_")} == {190}
     configure(shop, "raw: {naming: preserve}", tables='[{name: "web.*"}]')
     assert "has 216 bytes, and a raw table's name has 190 at most" in refused(capsys, "run")
+
+
+@pytest.mark.parametrize("name", ["Warehouse", "temp", "information_schema"])
+def test_a_raw_schema_is_not_called_as_the_warehouse_itself_is(
+    shop: Workspace, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    configure(shop, f"raw: {{schema: {name}}}")
+    assert f"raw schema {name}: the warehouse has something else of this name" in refused(capsys, "run")

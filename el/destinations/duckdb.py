@@ -50,6 +50,11 @@ class DuckDbWarehouse(Warehouse):
             return nullcontext(lambda: None)
         return file_lock(Path(f"{path}.lock"), holder)
 
+    def taken_schemas(self) -> frozenset[str]:
+        """With a database's own name, DuckDB does not know which of the two is meant."""
+        own = Path(self.connector.config.path).stem.lower()
+        return super().taken_schemas() | {own, "temp", "system", "pg_catalog"}
+
     def prepare(self, raw_schema: str) -> None:
         self.connector.execute(Statement(f"CREATE SCHEMA IF NOT EXISTS {self.connector.dialect.quote(raw_schema)}"))
 
