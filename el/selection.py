@@ -50,12 +50,19 @@ def choose_tables(config: Config, source: Connector, catalog: Catalog, select: S
     # Of all: what one run takes today, and another one tomorrow, must not meet in raw either.
     raw_names(config, chosen)
     if select:
-        patterns = [TableSettings(name=pattern if "." in pattern else f"*.{pattern}") for pattern in select]
+        patterns = [_pattern(pattern) for pattern in select]
         for pattern in patterns:
             if not any(pattern.matches(str(item.table.name)) for item in chosen):
                 raise ConfigError(f"--select {pattern.name}: no table of {config.path} matches")
         chosen = [item for item in chosen if any(pattern.matches(str(item.table.name)) for pattern in patterns)]
     return sorted(chosen, key=lambda item: item.table.name)
+
+
+def _pattern(text: str) -> TableSettings:
+    name = text if "." in text else f"*.{text}"
+    if name.count(".") != 1 or not all(name.split(".")):
+        raise ConfigError(f"--select {text!r}: a table is named as orders, sales.orders or sales.*")
+    return TableSettings(name=name)
 
 
 def merge_settings(name: TableName, entries: Sequence[TableSettings]) -> TableSettings:

@@ -90,3 +90,15 @@ def test_a_raw_schema_is_not_called_as_the_warehouse_itself_is(
 ) -> None:
     configure(shop, f"raw: {{schema: {name}}}")
     assert f"raw schema {name}: the warehouse has something else of this name" in refused(capsys, "run")
+
+
+@pytest.mark.parametrize("select", ["a.b.c", "", "s."])
+def test_a_selection_that_names_no_table_says_how_one_is_named(
+    shop: Workspace, capsys: pytest.CaptureFixture[str], select: str
+) -> None:
+    assert f"--select {select!r}: a table is named as" in refused(capsys, "run", "--select", select)
+
+
+def test_raw_needs_a_file_to_lie_in(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    (shop.path / "profiles.yml").write_text(PROFILES.replace(", path: warehouse.duckdb", ""))
+    assert "warehouse.local: a DuckDB file that holds raw needs `path: FILE`" in refused(capsys, "run")
