@@ -27,7 +27,7 @@ from el.job import Job
 from el.ledger import LedgerEntry
 from el.load import load, load_ids_for, loader
 from el.lock import StillOurs, this_process
-from el.plan import Plan, make_plan
+from el.plan import Plan, TablePlan, make_plan
 from el.report import Reporter, RunReport, TableReport
 from el.retry import retrying
 from el.selection import choose_tables, raw_names
@@ -73,7 +73,29 @@ def plan_job(
             confirm_deletes=job.confirm_deletes,
             held=held,
         )
+        plan = _without_clashes(opened, plan)
         return replace(plan, notes=(_consistency(job, plan), *_pressure(job, source, plan)))
+
+
+def _without_clashes(warehouse: Warehouse, plan: Plan) -> Plan:
+    """The plan in which a table is stopped whose name, or a column's, raw holds in other letters' case."""
+    clashes: dict[tuple[str, str], str] = {}
+    with warehouse.connector:
+        for schema, tables in plan.by_schema().items():
+            found = warehouse.clashes(schema, {table.raw_table: [c.name for c in table.columns] for table in tables})
+            clashes |= {(schema, table): held for table, held in found.items()}
+
+    def stopped(table: TablePlan) -> TablePlan:
+        held = clashes.get((table.raw_schema, table.raw_table))
+        if held is None:
+            return table
+        error = PlanError(
+            f"{table.name}: raw holds {held}, which differs from what el.yml gives it only by case: write it so by "
+            "`raw.schema`, `raw.naming` or `rename`, or rename it in raw"
+        )
+        return replace(table, window=None, reads=(), keys=None, error=error)
+
+    return replace(plan, tables=tuple(stopped(table) for table in plan.tables)) if clashes else plan
 
 
 def _consistency(job: Job, plan: Plan) -> str:

@@ -102,3 +102,29 @@ def test_a_selection_that_names_no_table_says_how_one_is_named(
 def test_raw_needs_a_file_to_lie_in(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     (shop.path / "profiles.yml").write_text(PROFILES.replace(", path: warehouse.duckdb", ""))
     assert "warehouse.local: a DuckDB file that holds raw needs `path: FILE`" in refused(capsys, "run")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "held"),
+    [
+        ("raw: {schema: raw}", "raw: {schema: RAW}", "the schema raw"),
+        ("raw: {schema: raw}", "raw: {schema: raw, naming: preserve}", "the table orders"),
+        ("raw: {schema: raw}", "raw: {schema: raw, naming: preserve}", "the column id"),
+    ],
+)
+def test_a_name_that_raw_holds_in_another_case_stops_the_table_and_not_what_comes_after(
+    shop: Workspace, capsys: pytest.CaptureFixture[str], before: str, after: str, held: str
+) -> None:
+    table = "orders" if "column" in held else "Orders"
+    shop.source(f'CREATE SCHEMA web; CREATE TABLE web."{table}" AS SELECT 1 AS "Id", 5 AS u; DROP SCHEMA sales CASCADE')
+    tables = '[{name: "web.*", cursor: u}]'
+    configure(shop, before, tables=tables)
+    assert main(["run", "--progress", "none"]) == 0
+    configure(shop, after, tables=tables)
+    for _ in range(2):
+        assert main(["run", "--progress", "none"]) == 1
+        assert f"raw holds {held}, which differs" in capsys.readouterr().out
+    configure(shop, before, tables=tables)
+    shop.source(f'INSERT INTO web."{table}" VALUES (2, 6)')
+    assert main(["run", "--progress", "none"]) == 0
+    assert shop.warehouse("SELECT id FROM raw.orders ORDER BY id") == [(1,), (2,)]
