@@ -30,7 +30,7 @@ from el.lock import StillOurs, this_process
 from el.plan import Plan, TablePlan, make_plan
 from el.report import Reporter, RunReport, TableReport
 from el.retry import retrying
-from el.selection import choose_tables, raw_names
+from el.selection import choose_tables, keep_selected, raw_names
 from el.slice import STEP
 from el.strategies.window import Kind
 
@@ -42,19 +42,20 @@ _OF_ONE_SCHEMA = (LoadError, DatabaseError)
 
 
 def plan_job(
-    job: Job, warehouse: Future[Warehouse], before: Callable[[Warehouse, list[str]], None] | None = None
+    job: Job, warehouse: Future[Warehouse], before: Callable[[Warehouse, list[str], set[str]], None] | None = None
 ) -> Plan:
-    """The plan of a job. `before` is called with the raw schemas once they are known, before the ledger is read."""
+    """The plan of a job. `before` is called before the ledger is read, with its raw schemas and all of el.yml's tables."""
     with open_connector(job.source.settings, str(job.source)) as source:
         catalog = source.describe(brief=True)
-        chosen = choose_tables(job.config, source, catalog, job.select)
+        every = choose_tables(job.config, source, catalog)
+        chosen = keep_selected(job.config, every, job.select)
         places = raw_names(job.config, chosen)
         schemas = sorted({schema for schema, _ in places.values()})
         opened = warehouse.result()
         if taken := [schema for schema in schemas if schema.lower() in opened.taken_schemas()]:
             raise PlanError(f"raw schema {taken[0]}: the warehouse has something else of this name; set `raw.schema`")
         if before is not None:
-            before(opened, schemas)
+            before(opened, schemas, {table for _, table in raw_names(job.config, every).values()})
         ledger: dict[tuple[str, str], LedgerEntry] = {}
         held: dict[tuple[str, str], HeldTable] = {}
         with opened.connector:
@@ -166,7 +167,7 @@ def _run(job: Job, reporter: Reporter, executor: Executor | None, stack: ExitSta
     stuck: dict[str, ElError] = {}
     locks: list[StillOurs] = []
 
-    def finish(warehouse: Warehouse, schemas: list[str]) -> None:
+    def finish(warehouse: Warehouse, schemas: list[str], known: set[str]) -> None:
         if not locks:
             holder = this_process(job.run_id)
             locks.append(stack.enter_context(warehouse.locked(schemas, holder, job.config.defaults.lock_lease)))
@@ -180,7 +181,7 @@ def _run(job: Job, reporter: Reporter, executor: Executor | None, stack: ExitSta
                         left.rmdir()
             stuck.pop(schema, None)
             try:
-                finished.extend(loader(job, warehouse, schema).finish_pending(reporter.say))
+                finished.extend(loader(job, warehouse, schema).finish_pending(reporter.say, known))
             except _OF_ONE_SCHEMA as error:
                 stuck[schema] = error
 

@@ -49,13 +49,19 @@ def choose_tables(config: Config, source: Connector, catalog: Catalog, select: S
     chosen = [item for item in chosen if not item.settings.exclude]
     # Of all: what one run takes today, and another one tomorrow, must not meet in raw either.
     raw_names(config, chosen)
-    if select:
-        patterns = [_pattern(pattern) for pattern in select]
-        for pattern in patterns:
-            if not any(pattern.matches(str(item.table.name)) for item in chosen):
-                raise ConfigError(f"--select {pattern.name}: no table of {config.path} matches")
-        chosen = [item for item in chosen if any(pattern.matches(str(item.table.name)) for pattern in patterns)]
+    chosen = keep_selected(config, chosen, select)
     return sorted(chosen, key=lambda item: item.table.name)
+
+
+def keep_selected(config: Config, chosen: Sequence[Chosen], select: Sequence[str]) -> list[Chosen]:
+    """Those that `select` names; all where it is empty."""
+    if not select:
+        return list(chosen)
+    patterns = [_pattern(pattern) for pattern in select]
+    for pattern in patterns:
+        if not any(pattern.matches(str(item.table.name)) for item in chosen):
+            raise ConfigError(f"--select {pattern.name}: no table of {config.path} matches")
+    return [item for item in chosen if any(pattern.matches(str(item.table.name)) for pattern in patterns)]
 
 
 def _pattern(text: str) -> TableSettings:

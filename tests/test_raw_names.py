@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from el.cli import main
+from el.destinations.duckdb import DuckDbWarehouse
 from tests.shop import PROFILES, Workspace
 
 
@@ -128,3 +129,22 @@ def test_a_name_that_raw_holds_in_another_case_stops_the_table_and_not_what_come
     shop.source(f'INSERT INTO web."{table}" VALUES (2, 6)')
     assert main(["run", "--progress", "none"]) == 0
     assert shop.warehouse("SELECT id FROM raw.orders ORDER BY id") == [(1,), (2,)]
+
+
+def test_a_package_that_cannot_be_loaded_is_read_again_where_el_yml_no_longer_names_its_tables(
+    shop: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.source('CREATE SCHEMA web; CREATE TABLE web."Orders" AS SELECT 1 AS "Id", 5 AS u')
+    tables = '[{name: "web.*", cursor: u}]'
+    configure(shop, "", tables=tables)
+    assert main(["run", "--progress", "none"]) == 0
+    configure(shop, "raw: {naming: preserve}", tables=tables)
+    with monkeypatch.context() as patched:
+        patched.setattr(DuckDbWarehouse, "clashes", lambda *_: {})
+        for _ in range(2):
+            assert main(["run", "--progress", "none"]) == 1
+    configure(shop, "", tables=tables)
+    shop.source('INSERT INTO web."Orders" VALUES (2, 6)')
+    assert main(["run", "--progress", "log"]) == 0
+    assert "is of tables that el.yml no longer has" in capsys.readouterr().err
+    assert shop.warehouse("SELECT id FROM shop_web.orders ORDER BY id") == [(1,), (2,)]
