@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -21,7 +21,7 @@ from el.connectors.registry import open_connector
 from el.destinations import open_warehouse
 from el.destinations.base import Warehouse
 from el.drift import HeldTable
-from el.errors import DatabaseError, ElError, LoadError, PlanError, SourceBusy
+from el.errors import DatabaseError, ElError, LoadError, Paused, PlanError, SourceBusy
 from el.extract import extract, reads_together
 from el.job import Job
 from el.ledger import LedgerEntry
@@ -37,14 +37,20 @@ from el.strategies.window import Kind
 __all__ = ["Job", "plan_job", "run", "show_plan"]
 
 
+Places = Mapping[TableName, tuple[str, str]]
+"""Raw schema and raw table of each table."""
+
 # What goes wrong with one raw schema and leaves the others to be loaded.
 _OF_ONE_SCHEMA = (LoadError, DatabaseError)
 
 
 def plan_job(
-    job: Job, warehouse: Future[Warehouse], before: Callable[[Warehouse, list[str], set[str]], None] | None = None
+    job: Job, warehouse: Future[Warehouse], before: Callable[[Warehouse, Places, set[str]], None] | None = None
 ) -> Plan:
-    """The plan of a job. `before` is called before the ledger is read, with its raw schemas and all of el.yml's tables."""
+    """The plan of a job. `before` is called with its places and the names of all raw tables of el.yml.
+
+    That is before the ledger, or any table, is read.
+    """
     with open_connector(job.source.settings, str(job.source)) as source:
         catalog = source.describe(brief=True)
         every = choose_tables(job.config, source, catalog)
@@ -55,7 +61,7 @@ def plan_job(
         if taken := [schema for schema in schemas if schema.lower() in opened.taken_schemas()]:
             raise PlanError(f"raw schema {taken[0]}: the warehouse has something else of this name; set `raw.schema`")
         if before is not None:
-            before(opened, schemas, {table for _, table in raw_names(job.config, every).values()})
+            before(opened, places, {table for _, table in raw_names(job.config, every).values()})
         ledger: dict[tuple[str, str], LedgerEntry] = {}
         held: dict[tuple[str, str], HeldTable] = {}
         with opened.connector:
@@ -166,8 +172,10 @@ def _run(job: Job, reporter: Reporter, executor: Executor | None, stack: ExitSta
     finished: list[str] = []
     stuck: dict[str, ElError] = {}
     locks: list[StillOurs] = []
+    reports: list[TableReport] = []
 
-    def finish(warehouse: Warehouse, schemas: list[str], known: set[str]) -> None:
+    def finish(warehouse: Warehouse, places: Places, known: set[str]) -> None:
+        schemas = sorted({schema for schema, _ in places.values()})
         if not locks:
             holder = this_process(job.run_id)
             locks.append(stack.enter_context(warehouse.locked(schemas, holder, job.config.defaults.lock_lease)))
@@ -184,22 +192,29 @@ def _run(job: Job, reporter: Reporter, executor: Executor | None, stack: ExitSta
                 finished.extend(loader(job, warehouse, schema).finish_pending(reporter.say, known))
             except _OF_ONE_SCHEMA as error:
                 stuck[schema] = error
+        pause = job.config.source_limits.pause
+        resting = pause is not None and pause.holds(datetime.now().time())
+        reports.clear()
+        for name, (schema, table) in sorted(places.items()):
+            report = TableReport(str(name), f"{schema}.{table}", "", "failed")
+            if schema in stuck:
+                reports.append(replace(report, error=f"{name}: {stuck[schema]}"))
+            elif resting and pause is not None:
+                reports.append(replace(report, status="paused", error=str(pause.refusal(str(name)))))
+        if resting:
+            raise Paused("nothing is read now")
 
     with ThreadPoolExecutor(1) as background:
         opening = background.submit(warehouse_of, job)
-        for attempt in retrying(job.config.defaults.retries):
-            with attempt:
-                plan = plan_job(job, opening, finish)
+        try:
+            for attempt in retrying(job.config.defaults.retries):
+                with attempt:
+                    plan = plan_job(job, opening, finish)
+        except Paused:
+            return _run_report(job, started, clock, reports, finished)
     warehouse = opening.result()
     sys.audit(STEP, "planned")
-    reports = [
-        TableReport(
-            str(t.name), f"{t.raw_schema}.{t.raw_table}", t.strategy, "failed", error=f"{t.name}: {stuck[t.raw_schema]}"
-        )
-        for t in plan.tables
-        if t.raw_schema in stuck
-    ]
-    # What was planned there rests on a raw schema that is not what it will be.
+    # What was planned for a raw schema that could not be finished rests on what it no longer is.
     plan = replace(plan, tables=tuple(table for table in plan.tables if table.raw_schema not in stuck))
     reporter.planned(plan)
     for note in plan.notes:
@@ -224,7 +239,11 @@ def _run(job: Job, reporter: Reporter, executor: Executor | None, stack: ExitSta
             reports += found.values()
     finally:
         shutil.rmtree(spool, ignore_errors=True)
-    codes = [1 for report in reports if report.status == "failed"]
-    return RunReport(
-        job.run_id, started, time.monotonic() - clock, tuple(reports), tuple(finished), max(codes, default=0)
-    )
+    return _run_report(job, started, clock, reports, finished)
+
+
+def _run_report(
+    job: Job, started: datetime, clock: float, reports: Sequence[TableReport], finished: Sequence[str]
+) -> RunReport:
+    code = max((1 for report in reports if report.status == "failed"), default=0)
+    return RunReport(job.run_id, started, time.monotonic() - clock, tuple(reports), tuple(finished), code)
