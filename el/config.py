@@ -42,6 +42,19 @@ def _lag(value: Any) -> Any:
 Lag = Annotated[int | timedelta, BeforeValidator(_lag)]
 
 
+def _template(value: Any) -> Any:
+    try:
+        made = value.format(source="s", schema="s") if isinstance(value, str) else value
+    except (LookupError, ValueError, AttributeError, TypeError):
+        raise ValueError(f"{value!r}: {{source}} and {{schema}} are all that can stand in braces") from None
+    if made == "":
+        raise ValueError("a schema needs a name")
+    return value
+
+
+Template = Annotated[str, BeforeValidator(_template)]
+
+
 class Strict(BaseModel):
     """Frozen; a key that is not known is an error."""
 
@@ -65,7 +78,7 @@ class RawSettings(Strict):
     keep: how long loads that a later snapshot supersedes stay, until `purge` removes them; without it, for ever.
     """
 
-    schema_: str = Field(default="{source}_{schema}", alias="schema")
+    schema_: Template = Field(default="{source}_{schema}", alias="schema")
     naming: Literal["snake_case", "preserve"] = "snake_case"
     keep: Duration | None = None
 
@@ -254,7 +267,7 @@ class DbtSettings(Strict):
     keys on Snowflake.
     """
 
-    schema_: str = Field(default="{schema}", alias="schema")
+    schema_: Template = Field(default="{schema}", alias="schema")
     warn_after: Duration = timedelta(days=7)
     error_after: Duration | None = None
     owner: str = "data team"

@@ -68,9 +68,9 @@ def load(
     landed: Mapping[TableName, Landed],
     spool: Path,
     reporter: Reporter,
-) -> list[TableReport]:
-    """Load what came of one raw schema, with its ledger; a report for each of its tables."""
-    reports: dict[TableName, TableReport] = {}
+    reports: dict[TableName, TableReport],
+) -> None:
+    """Load what came of one raw schema, with its ledger; `reports` gets one for each of its tables, before it loads."""
     package: list[LandedTable] = []
     packed: list[TablePlan] = []
     ledger: list[dict[str, object]] = []
@@ -142,7 +142,6 @@ def load(
         recorded = [table for table in packed if table.drift.record]
         if recorded:
             _comment(warehouse, schema, recorded, reporter)
-    return [reports[table.name] for table in tables]
 
 
 def _gone(job: Job, warehouse: Warehouse, table: TablePlan, keys: SliceResult, load_id: str, spool: Path) -> Gone:

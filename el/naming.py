@@ -18,6 +18,8 @@ from el.errors import PlanError
 Mode = Literal["snake_case", "preserve"]
 
 MAX_LENGTH = 255
+# Of a raw table's name in UTF-8: dlt's files are named after it, and 255 bytes are all that a file's name may have.
+MAX_TABLE_BYTES = 190
 # Snowflake documentation, "Reserved & limited keywords": "cannot be used as column name (reserved by ANSI)",
 # and quoting does not help.
 RESERVED = frozenset(
@@ -25,14 +27,17 @@ RESERVED = frozenset(
 )
 LANDING_PREFIXES = ("_dlt_", "_el_")
 
+# What no file may be called everywhere: dlt names files after tables, with dots between the parts.
+_NO_FILE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]|[. ]$|^ |^(con|prn|aux|nul|clock\$|com\d|lpt\d)$', re.IGNORECASE)
+
 _PLURAL_ACRONYM = re.compile(r"([A-Z]{2,})s(?![a-z])")
 _ACRONYM_THEN_WORD = re.compile(r"([A-Z]+)([A-Z][a-z])")
 _LOWER_THEN_UPPER = re.compile(r"([a-z0-9])([A-Z])")
 _OTHER = re.compile(r"[^A-Za-z0-9]+")
 
 
-def normalise(name: str, mode: Mode = "snake_case") -> str:
-    """`name` as it is called in raw: itself for "preserve", else snake_case; never empty, at most 255 characters.
+def normalise(name: str, mode: Mode = "snake_case", most: int = MAX_LENGTH) -> str:
+    """`name` as it is called in raw: itself for "preserve", else snake_case; never empty, at most `most` characters.
 
     OrderID, `Order ID` and order-id are order_id; HTTPServer2 is http_server2; URLs is urls; Größe is grosse;
     2019 is _2019. A name without any letter or digit, such as %, is x and the code points in hex: x25.
@@ -49,16 +54,19 @@ def normalise(name: str, mode: Mode = "snake_case") -> str:
         snake = "x" + "".join(f"{ord(character):x}" for character in name)
     elif snake[0].isdigit() or ascii_name.startswith("_"):
         snake = f"_{snake}"
-    if len(snake) > MAX_LENGTH:
+    if len(snake) > most:
         digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
-        snake = f"{snake[: MAX_LENGTH - 9].rstrip('_')}_{digest}"
+        snake = f"{snake[: most - 9].rstrip('_')}_{digest}"
     return snake
 
 
-def name_map(originals: Sequence[str], mode: Mode, renames: Mapping[str, str], what: str) -> dict[str, str]:
+def name_map(
+    originals: Sequence[str], mode: Mode, renames: Mapping[str, str], what: str, *, tables: bool = False
+) -> dict[str, str]:
     """Original name -> name in raw, in the order of `originals`.
 
     renames: original -> the user's own name for it. what: said first in messages, such as "columns of sales.orders".
+    tables: whether they are tables, whose names have fewer bytes.
     Raises `PlanError` with every problem at once: two names that become one (capitals do not tell names apart, as
     DuckDB does not), names that Snowflake refuses or that landing columns bear, names over 255 characters, and
     renames that rename nothing or that are not in snake_case themselves.
@@ -68,17 +76,21 @@ def name_map(originals: Sequence[str], mode: Mode, renames: Mapping[str, str], w
         for unknown in renames
         if unknown not in originals
     ]
+    most = MAX_TABLE_BYTES if tables else MAX_LENGTH
     names: dict[str, str] = {}
     owners: dict[str, str] = {}
     for original in originals:
         given = renames.get(original)
-        name = normalise(original, mode) if given is None else given
+        name = normalise(original, mode, most) if given is None else given
         names[original] = name
-        if given is not None and normalise(given, mode) != given:
-            problems.append(
-                f"the rename of {original!r} to {given!r} is not in {mode}: write {normalise(given, mode)!r}"
-            )
+        if given is not None and (wanted := normalise(given, mode, most)) != given:
+            problems.append(f"the rename of {original!r} to {given!r} is not in {mode}: write {wanted!r}")
         problems.extend(_refusals(original, name))
+        if tables and (size := len(name.encode("utf-8", "surrogatepass"))) > most:
+            problems.append(
+                f"{original!r} has {size} bytes, and a raw table's name has {most} at most: give it another name, as "
+                f"in rename: {{{original!r}: short_name}}"
+            )
         owner = owners.setdefault(name.casefold(), original)
         if owner != original:
             problems.append(
@@ -103,6 +115,14 @@ def _refusals(original: str, name: str) -> list[str]:
             f"{original!r} would be named {name!r}, and {' and '.join(LANDING_PREFIXES)} begin el's own names: {hint}"
         ]
     return []
+
+
+def file_refusal(name: str, *, dots: bool) -> str | None:
+    """Why files cannot be named after `name`, a raw schema's or a raw table's; dots: whether it may have them."""
+    too_long = len(name.encode("utf-8", "surrogatepass")) > MAX_LENGTH
+    if too_long or _NO_FILE.search(name) or ("." in name and not dots):
+        return f"{name!r} cannot be a file's name, and the files that are loaded are named so"
+    return None
 
 
 def _other_name(name: str) -> str:

@@ -1,8 +1,9 @@
 """How gently a source is read: rows a second, and hours in which nothing is begun.
 
 Guarantees: a read is never faster than its share of the limit, counted from its beginning; no read begins within the
-pause; one that is at work when the pause begins goes on to its end, for what it has read would be lost otherwise. While
-a read waits, no statement is open that holds a lock: the server has sent what was asked for, or waits in SNAPSHOT.
+pause, and no plan that reads tables; one that is at work when the pause begins goes on to its end, for what it has read
+would be lost otherwise. While a read waits, no statement is open that holds a lock: the server has sent what was asked
+for, or waits in SNAPSHOT.
 """
 
 from __future__ import annotations
@@ -44,6 +45,10 @@ class Pause:
             return self.begin <= now < self.end
         return now >= self.begin or now < self.end
 
+    def refusal(self, table: str) -> Paused:
+        """The error of a table that is not read now."""
+        return Paused(f"{table}: nothing is read between {self}; a run after that takes it")
+
     def __str__(self) -> str:
         return f"{self.begin:%H:%M}-{self.end:%H:%M}"
 
@@ -58,7 +63,7 @@ class Pace:
     def begin(self, table: str) -> None:
         """Raise `Paused` within the pause."""
         if self.pause is not None and self.pause.holds(datetime.now().time()):
-            raise Paused(f"{table}: nothing is read between {self.pause}; a run after that takes it")
+            raise self.pause.refusal(table)
 
     def keep(self, rows: int, seconds: float, sleep: Callable[[float], object] = time.sleep) -> None:
         """Wait until `rows` are allowed to have been read, `seconds` after the beginning."""

@@ -1,7 +1,7 @@
 """A run: plan, extract in slices, load as one package a raw schema, report.
 
-Guarantees: a table is loaded whole or not at all; one that fails leaves the others to be loaded; its ledger row
-travels in the same package as its rows. What an earlier run left unfinished is finished first.
+Guarantees: a table is loaded whole or not at all; one that fails leaves the others to be loaded, and so does a raw
+schema; its ledger row travels in the same package as its rows. What an earlier run left unfinished is finished first.
 """
 
 from __future__ import annotations
@@ -9,45 +9,59 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from el.connectors.base import Connector, PressureSource
+from el.connectors.catalog import TableName
 from el.connectors.registry import open_connector
 from el.destinations import open_warehouse
 from el.destinations.base import Warehouse
 from el.drift import HeldTable
-from el.errors import SourceBusy
+from el.errors import DatabaseError, ElError, LoadError, Paused, PlanError, SourceBusy
 from el.extract import extract, reads_together
 from el.job import Job
 from el.ledger import LedgerEntry
 from el.load import load, load_ids_for, loader
 from el.lock import StillOurs, this_process
-from el.plan import Plan, make_plan
+from el.plan import Plan, TablePlan, make_plan
 from el.report import Reporter, RunReport, TableReport
 from el.retry import retrying
-from el.selection import choose_tables, raw_names
+from el.selection import choose_tables, keep_selected, raw_names
 from el.slice import STEP
 from el.strategies.window import Kind
 
 __all__ = ["Job", "plan_job", "run", "show_plan"]
 
 
+Places = Mapping[TableName, tuple[str, str]]
+"""Raw schema and raw table of each table."""
+
+# What goes wrong with one raw schema and leaves the others to be loaded.
+_OF_ONE_SCHEMA = (LoadError, DatabaseError)
+
+
 def plan_job(
-    job: Job, warehouse: Future[Warehouse], before: Callable[[Warehouse, list[str]], None] | None = None
+    job: Job, warehouse: Future[Warehouse], before: Callable[[Warehouse, Places, set[str]], None] | None = None
 ) -> Plan:
-    """The plan of a job. `before` is called with the raw schemas once they are known, before the ledger is read."""
+    """The plan of a job. `before` is called with its places and the names of all raw tables of el.yml.
+
+    That is before the ledger, or any table, is read.
+    """
     with open_connector(job.source.settings, str(job.source)) as source:
         catalog = source.describe(brief=True)
-        chosen = choose_tables(job.config, source, catalog, job.select)
+        every = choose_tables(job.config, source, catalog)
+        chosen = keep_selected(job.config, every, job.select)
         places = raw_names(job.config, chosen)
         schemas = sorted({schema for schema, _ in places.values()})
         opened = warehouse.result()
+        if taken := [schema for schema in schemas if schema.lower() in opened.taken_schemas()]:
+            raise PlanError(f"raw schema {taken[0]}: the warehouse has something else of this name; set `raw.schema`")
         if before is not None:
-            before(opened, schemas)
+            before(opened, places, {table for _, table in raw_names(job.config, every).values()})
         ledger: dict[tuple[str, str], LedgerEntry] = {}
         held: dict[tuple[str, str], HeldTable] = {}
         with opened.connector:
@@ -66,7 +80,29 @@ def plan_job(
             confirm_deletes=job.confirm_deletes,
             held=held,
         )
+        plan = _without_clashes(opened, plan)
         return replace(plan, notes=(_consistency(job, plan), *_pressure(job, source, plan)))
+
+
+def _without_clashes(warehouse: Warehouse, plan: Plan) -> Plan:
+    """The plan in which a table is stopped whose name, or a column's, raw holds in other letters' case."""
+    clashes: dict[tuple[str, str], str] = {}
+    with warehouse.connector:
+        for schema, tables in plan.by_schema().items():
+            found = warehouse.clashes(schema, {table.raw_table: [c.name for c in table.columns] for table in tables})
+            clashes |= {(schema, table): held for table, held in found.items()}
+
+    def stopped(table: TablePlan) -> TablePlan:
+        held = clashes.get((table.raw_schema, table.raw_table))
+        if held is None:
+            return table
+        error = PlanError(
+            f"{table.name}: raw holds {held}, which differs from what el.yml gives it only by case: write it so by "
+            "`raw.schema`, `raw.naming` or `rename`, or rename it in raw"
+        )
+        return replace(table, window=None, reads=(), keys=None, error=error)
+
+    return replace(plan, tables=tuple(stopped(table) for table in plan.tables)) if clashes else plan
 
 
 def _consistency(job: Job, plan: Plan) -> str:
@@ -142,9 +178,12 @@ def run(job: Job, reporter: Reporter, executor: Executor | None = None) -> RunRe
 def _run(job: Job, reporter: Reporter, executor: Executor | None, stack: ExitStack) -> RunReport:
     started, clock = datetime.now(UTC), time.monotonic()
     finished: list[str] = []
+    stuck: dict[str, ElError] = {}
     locks: list[StillOurs] = []
+    reports: list[TableReport] = []
 
-    def finish(warehouse: Warehouse, schemas: list[str]) -> None:
+    def finish(warehouse: Warehouse, places: Places, known: set[str]) -> None:
+        schemas = sorted({schema for schema, _ in places.values()})
         if not locks:
             holder = this_process(job.run_id)
             locks.append(stack.enter_context(warehouse.locked(schemas, holder, job.config.defaults.lock_lease)))
@@ -156,20 +195,39 @@ def _run(job: Job, reporter: Reporter, executor: Executor | None, stack: ExitSta
                     shutil.rmtree(left / schema, ignore_errors=True)
                     with suppress(OSError):
                         left.rmdir()
-            finished.extend(loader(job, warehouse, schema).finish_pending(reporter.say))
+            stuck.pop(schema, None)
+            try:
+                finished.extend(loader(job, warehouse, schema).finish_pending(reporter.say, known))
+            except _OF_ONE_SCHEMA as error:
+                stuck[schema] = error
+        pause = job.config.source_limits.pause
+        resting = pause is not None and pause.holds(datetime.now().time())
+        reports.clear()
+        for name, (schema, table) in sorted(places.items()):
+            report = TableReport(str(name), f"{schema}.{table}", "", "failed")
+            if schema in stuck:
+                reports.append(replace(report, error=f"{name}: {stuck[schema]}"))
+            elif resting and pause is not None:
+                reports.append(replace(report, status="paused", error=str(pause.refusal(str(name)))))
+        if resting:
+            raise Paused("nothing is read now")
 
     with ThreadPoolExecutor(1) as background:
         opening = background.submit(warehouse_of, job)
-        for attempt in retrying(job.config.defaults.retries):
-            with attempt:
-                plan = plan_job(job, opening, finish)
+        try:
+            for attempt in retrying(job.config.defaults.retries):
+                with attempt:
+                    plan = plan_job(job, opening, finish)
+        except Paused:
+            return _run_report(job, started, clock, reports, finished)
     warehouse = opening.result()
     sys.audit(STEP, "planned")
+    # What was planned for a raw schema that could not be finished rests on what it no longer is.
+    plan = replace(plan, tables=tuple(table for table in plan.tables if table.raw_schema not in stuck))
     reporter.planned(plan)
     for note in plan.notes:
         reporter.say(note)
     spool = job.work / "spool" / job.run_id
-    reports: list[TableReport] = []
     try:
         load_ids = load_ids_for(warehouse, plan)
         file_bytes = (job.config.defaults.file_mb or warehouse.file_mb) * 1024 * 1024
@@ -179,10 +237,21 @@ def _run(job: Job, reporter: Reporter, executor: Executor | None, stack: ExitSta
             # A machine that slept may have lost its lock to another run, which then reads the same windows.
             for still_ours in locks:
                 still_ours()
-            reports += load(job, warehouse, schema, load_ids[schema], tables, landed, spool, reporter)
+            found: dict[TableName, TableReport] = {}
+            try:
+                load(job, warehouse, schema, load_ids[schema], tables, landed, spool, reporter, found)
+            except _OF_ONE_SCHEMA as error:
+                for name, report in found.items():
+                    if report.status == "loaded":
+                        found[name] = replace(report, status="failed", load_id=None, error=f"{name}: {error}")
+            reports += found.values()
     finally:
         shutil.rmtree(spool, ignore_errors=True)
-    codes = [1 for report in reports if report.status == "failed"]
-    return RunReport(
-        job.run_id, started, time.monotonic() - clock, tuple(reports), tuple(finished), max(codes, default=0)
-    )
+    return _run_report(job, started, clock, reports, finished)
+
+
+def _run_report(
+    job: Job, started: datetime, clock: float, reports: Sequence[TableReport], finished: Sequence[str]
+) -> RunReport:
+    code = max((1 for report in reports if report.status == "failed"), default=0)
+    return RunReport(job.run_id, started, time.monotonic() - clock, tuple(reports), tuple(finished), code)

@@ -15,7 +15,7 @@ from el.connectors.base import Connector
 from el.connectors.catalog import Catalog, Column, Key, Table, TableName
 from el.connectors.sql import SqlConnector
 from el.errors import ConfigError, PlanError
-from el.naming import name_map
+from el.naming import file_refusal, name_map
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +49,26 @@ def choose_tables(config: Config, source: Connector, catalog: Catalog, select: S
     chosen = [item for item in chosen if not item.settings.exclude]
     # Of all: what one run takes today, and another one tomorrow, must not meet in raw either.
     raw_names(config, chosen)
-    if select:
-        patterns = [TableSettings(name=pattern if "." in pattern else f"*.{pattern}") for pattern in select]
-        for pattern in patterns:
-            if not any(pattern.matches(str(item.table.name)) for item in chosen):
-                raise ConfigError(f"--select {pattern.name}: no table of {config.path} matches")
-        chosen = [item for item in chosen if any(pattern.matches(str(item.table.name)) for pattern in patterns)]
+    chosen = keep_selected(config, chosen, select)
     return sorted(chosen, key=lambda item: item.table.name)
+
+
+def keep_selected(config: Config, chosen: Sequence[Chosen], select: Sequence[str]) -> list[Chosen]:
+    """Those that `select` names; all where it is empty."""
+    if not select:
+        return list(chosen)
+    patterns = [_pattern(pattern) for pattern in select]
+    for pattern in patterns:
+        if not any(pattern.matches(str(item.table.name)) for item in chosen):
+            raise ConfigError(f"--select {pattern.name}: no table of {config.path} matches")
+    return [item for item in chosen if any(pattern.matches(str(item.table.name)) for pattern in patterns)]
+
+
+def _pattern(text: str) -> TableSettings:
+    name = text if "." in text else f"*.{text}"
+    if name.count(".") != 1 or not all(name.split(".")):
+        raise ConfigError(f"--select {text!r}: a table is named as orders, sales.orders or sales.*")
+    return TableSettings(name=name)
 
 
 def merge_settings(name: TableName, entries: Sequence[TableSettings]) -> TableSettings:
@@ -69,7 +82,7 @@ def merge_settings(name: TableName, entries: Sequence[TableSettings]) -> TableSe
 
 
 def raw_names(config: Config, chosen: Sequence[Chosen]) -> dict[TableName, tuple[str, str]]:
-    """Each table's raw schema and raw table, collisions refused."""
+    """Each table's raw schema and raw table; collisions, and what cannot be called so, are refused."""
     mode = config.raw.naming
     schemas = sorted({item.table.name.schema for item in chosen})
     parts = name_map(schemas, mode, {}, "schema")
@@ -77,12 +90,16 @@ def raw_names(config: Config, chosen: Sequence[Chosen]) -> dict[TableName, tuple
     for schema in schemas:
         inside = [item for item in chosen if item.table.name.schema == schema]
         renames = {item.table.name.name: item.settings.rename for item in inside if item.settings.rename}
-        names = name_map([item.table.name.name for item in inside], mode, renames, f"table of {schema}")
+        names = name_map([item.table.name.name for item in inside], mode, renames, f"table of {schema}", tables=True)
         raw_schema = config.raw.schema_.format(source=config.source, schema=parts[schema])
         for item in inside:
             found[item.table.name] = (raw_schema, names[item.table.name.name])
     taken: dict[tuple[str, str], TableName] = {}
     for name, place in found.items():
+        if refused := file_refusal(place[0], dots=True):
+            raise PlanError(f"{name}: the raw schema {refused}: set `raw: {{schema: ...}}` or `naming: snake_case`")
+        if refused := file_refusal(place[1], dots=False):
+            raise PlanError(f"{name}: the raw table {refused}: set `rename` for it")
         folded = (place[0].casefold(), place[1].casefold())
         if folded in taken:
             raise PlanError(

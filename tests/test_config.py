@@ -74,6 +74,14 @@ def test_a_bad_table_entry_is_refused_with_its_line(tmp_path: Path, entry: str, 
     assert says in message
 
 
+@pytest.mark.parametrize("section", ["raw", "dbt"])
+@pytest.mark.parametrize("template", ["{database}_{schema}", "{", "{0}", "{schema.x}", ""])
+def test_a_schema_of_which_no_name_can_be_made_is_refused_with_its_line(
+    tmp_path: Path, section: str, template: str
+) -> None:
+    assert f"line 6: {section}.schema: " in refused(tmp_path, GOOD + f"{section}: {{schema: '{template}'}}\n")
+
+
 def test_no_yaml_no_file_and_an_empty_file_each_say_so(tmp_path: Path) -> None:
     assert "not valid YAML" in refused(tmp_path, "version: [1\n")
     assert "expected settings" in refused(tmp_path, "")

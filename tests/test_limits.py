@@ -83,7 +83,7 @@ def test_a_duckdb_warehouse_takes_any_length(shop: Workspace, capsys: pytest.Cap
 
 
 def test_snowflake_has_its_limits_unless_the_account_has_larger_ones(tmp_path: Path) -> None:
-    output = Output("w", "t", {"type": "duckdb", "path": ":memory:"})
+    output = Output("w", "t", {"type": "duckdb", "path": str(tmp_path / "w.duckdb")})
     assert open_warehouse(output, "snake_case").limits == Limits()
     assert SNOWFLAKE.but(None, None) == Limits(16 * MB, 8 * MB, calendar=True)
     assert SNOWFLAKE.but(128, 64) == Limits(128 * MB, 64 * MB, calendar=True)

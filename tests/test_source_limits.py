@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from el.cli import main
 from el.connectors.base import Pressure
+from el.connectors.duckdb import DuckDb
 from el.connectors.sqlserver import SqlServer
 from el.pace import Pace, Pause
 from el.slice import STEP
@@ -91,11 +92,13 @@ def test_a_read_has_the_share_of_those_that_can_be_at_work_at_once(
 
 
 def test_in_the_pause_nothing_is_read_and_a_run_after_it_takes_all(
-    shop: Workspace, capsys: pytest.CaptureFixture[str]
+    shop: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begin, end = (datetime.now() + timedelta(minutes=minutes) for minutes in (-60, 60))
     limited(shop, f'{{pause: "{begin:%H:%M}-{end:%H:%M}"}}')
-    assert main(["run", "--progress", "none"]) == 0
+    with monkeypatch.context() as patched:
+        patched.setattr(DuckDb, "max_value", lambda *_: pytest.fail("a plan reads too"))
+        assert main(["run", "--progress", "none"]) == 0
     said = capsys.readouterr().out
     assert said.count("paused") >= 3
     assert "nothing new, 0 failed" in said

@@ -60,6 +60,14 @@ class Warehouse(ABC):
     def locked(self, raw_schemas: Sequence[str], holder: Holder, lease: timedelta) -> AbstractContextManager[StillOurs]:
         """Keep other runs away from these raw schemas while inside. Raises `RunLocked` where another one is at work."""
 
+    def taken_schemas(self) -> frozenset[str]:
+        """Names in lower case that no raw schema can have here."""
+        return frozenset({"information_schema"})
+
+    def clashes(self, raw_schema: str, tables: Mapping[str, Sequence[str]]) -> dict[str, str]:
+        """Raw table -> what raw holds already that this warehouse cannot tell from it, or from one of its columns."""
+        return {}
+
     def fold(self, name: str) -> str:
         """A name as this warehouse stores it."""
         return name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from pathlib import Path
@@ -50,6 +50,35 @@ class DuckDbWarehouse(Warehouse):
         if path == ":memory:":
             return nullcontext(lambda: None)
         return file_lock(Path(f"{path}.lock"), holder)
+
+    def taken_schemas(self) -> frozenset[str]:
+        """With a database's own name, DuckDB does not know which of the two is meant."""
+        own = Path(self.connector.config.path).stem.lower()
+        return super().taken_schemas() | {own, "temp", "system", "pg_catalog"}
+
+    def clashes(self, raw_schema: str, tables: Mapping[str, Sequence[str]]) -> dict[str, str]:
+        """DuckDB keeps the case of names, and does not tell two by it."""
+        rows = self.connector.fetch(
+            Statement(
+                "SELECT table_schema, table_name, column_name FROM information_schema.columns "
+                "WHERE table_catalog = current_database() AND lower(table_schema) = lower(?)",
+                (raw_schema,),
+            )
+        )
+        held: dict[str, dict[str, str]] = {}
+        for schema, table, column in rows:
+            if schema != raw_schema:
+                return dict.fromkeys(tables, f"the schema {schema}")
+            columns = held.setdefault(str(table).lower(), {"": str(table)})
+            columns[str(column).lower()] = str(column)
+        found = {}
+        for table, names in tables.items():
+            columns = held.get(table.lower(), {"": table})
+            if columns[""] != table:
+                found[table] = f"the table {columns['']}"
+            elif other := [f"the column {columns[n.lower()]}" for n in names if columns.get(n.lower(), n) != n]:
+                found[table] = other[0]
+        return found
 
     def prepare(self, raw_schema: str) -> None:
         self.connector.execute(Statement(f"CREATE SCHEMA IF NOT EXISTS {self.connector.dialect.quote(raw_schema)}"))

@@ -9,10 +9,12 @@ schema that it was planned on. A load whose counts differ from what was sent is 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
+import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from dlt.extract import storage as extract_storage
 from dlt.pipeline.exceptions import PipelineStepFailed
 
 from el.destinations.base import Warehouse
+from el.drift import COLUMNS_TABLE
 from el.errors import LoadError
 from el.ledger import LEDGER_TABLE
 from el.retry import retrying
@@ -42,7 +45,7 @@ class Loader:
         self._warehouse = warehouse
         self._raw_schema = raw_schema
         self._home = home / "pipelines"
-        self._name = f"el_{raw_schema}"
+        self._name = f"el_{_safe(raw_schema)}"
         self._run_id = run_id
         self._retries = retries
         self._configure()
@@ -71,10 +74,11 @@ class Loader:
             dataset_name=self._raw_schema,
         )
 
-    def finish_pending(self, say: Callable[[str], None]) -> list[str]:
+    def finish_pending(self, say: Callable[[str], None], known: Collection[str] | None = None) -> list[str]:
         """Load what an earlier run left behind; the load ids that became complete. Then empty the working folder.
 
         A folder that power loss left damaged is as good as a lost one: `say` is told, and its windows are read again.
+        So is a package that cannot be loaded and has tables that are not in `known`, el.yml's of today.
         """
         if not (self._home / self._name).exists():
             return []
@@ -88,12 +92,25 @@ class Loader:
         finished: list[str] = []
         self._drop_superseded(pipeline, follows)
         if pipeline.list_extracted_load_packages() or pipeline.list_normalized_load_packages():
-            finished = self._load(pipeline)
+            try:
+                finished = self._load(pipeline)
+            except LoadError as error:
+                if known is None or self._waiting(pipeline) <= {*known, LEDGER_TABLE, COLUMNS_TABLE}:
+                    raise
+                say(f"{self._raw_schema}: what was left is of tables that el.yml no longer has; read again: {error}")
+                self._drop_superseded(pipeline, follows, all_of_them=True)
         self._confirm_loaded(pipeline)
         self.clean()
         return finished
 
-    def _drop_superseded(self, pipeline: dlt.Pipeline, follows: str | None) -> None:
+    def _waiting(self, pipeline: dlt.Pipeline) -> set[str]:
+        """The tables of what waits to be loaded."""
+        packages = pipeline._get_load_storage().normalized_packages
+        ids = pipeline.list_normalized_load_packages()
+        found = [jobs for load_id in ids for jobs in packages.get_load_package_jobs(load_id).values()]
+        return {job.table_name for jobs in found for job in jobs if not job.table_name.startswith("_dlt")}
+
+    def _drop_superseded(self, pipeline: dlt.Pipeline, follows: str | None, *, all_of_them: bool = False) -> None:
         """Remove packages that follow another load than the last one: its windows begin elsewhere.
 
         Another machine has read the same windows again meanwhile, or the raw schema was made anew.
@@ -102,7 +119,7 @@ class Loader:
             last = self._warehouse.last_load(self._raw_schema)
             storage = pipeline._get_load_storage()
             for load_id in pipeline.list_normalized_load_packages():
-                if last in (follows, load_id):
+                if last in (follows, load_id) and not all_of_them:
                     continue
                 if not self._warehouse.complete_loads(self._raw_schema, [load_id]):
                     jobs = storage.normalized_packages.get_load_package_jobs(load_id)
@@ -110,7 +127,7 @@ class Loader:
                     self._warehouse.discard(self._raw_schema, load_id, tables)
                 storage.normalized_packages.delete_package(load_id)
         for load_id in pipeline.list_extracted_load_packages():
-            if last != follows:
+            if last != follows or all_of_them:
                 pipeline._get_normalize_storage().extracted_packages.delete_package(load_id)
 
     def _follows(self) -> str | None:
@@ -127,7 +144,7 @@ class Loader:
         """Load these tables as one package. Raises `LoadError`; what was begun is finished by the next run."""
         pipeline = self._pipeline()
         self._note_what_it_follows()
-        source = _source(dlt.Schema(self._raw_schema), tables)
+        source = _source(dlt.Schema(_safe(self._raw_schema)), tables)
         with _as_load_error(self._raw_schema), _named(load_id):
             extracted = pipeline.extract(source, loader_file_format="parquet")
         sys.audit(STEP, "package extracted")
@@ -210,6 +227,14 @@ class Loader:
                     path.rename(folder / "new_jobs" / path.name)
                 elif state != "completed_jobs":
                     path.unlink()
+
+
+def _safe(raw_schema: str) -> str:
+    """What dlt calls a raw schema in its own files: it takes fewer names than a database does, and shorter ones."""
+    if re.fullmatch(r"[A-Za-z_]\w{0,63}", raw_schema, re.ASCII):
+        return raw_schema
+    digest = hashlib.sha256(raw_schema.encode()).hexdigest()[:8]
+    return f"s_{re.sub('[^a-z0-9]+', '_', raw_schema.lower())[:30]}_{digest}"
 
 
 def _examine(pipeline: dlt.Pipeline) -> bool:
