@@ -53,7 +53,8 @@ def model_tests(
     now = {"where": "_el_valid_to is null"} if model.kind is ModelKind.HISTORY else {}
     now = {"where": "not _el_deleted"} if model.flagged else now
     tests = [
-        DbtTest("not_null", _name("not_null", where, column.name), column=column.name)
+        # What is no longer so at the source may be from before it was enforced.
+        DbtTest("not_null", _name("not_null", where, column.name), config=now, column=column.name)
         for column in table.columns
         if column.required
     ]
@@ -74,8 +75,8 @@ def model_tests(
         if translated.expression is None:
             untested.append(Untested(table.table.name, f"check {name}", translated.why or ""))
         else:
-            arguments = {"expression": translated.expression}
-            tests.append(DbtTest("check_holds", _name("check", where, name), arguments, _severity(table, name)))
+            arguments, config = {"expression": translated.expression}, {**now, **_severity(table, name)}
+            tests.append(DbtTest("check_holds", _name("check", where, name), arguments, config))
     return _once(tests), untested
 
 
