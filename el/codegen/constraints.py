@@ -17,6 +17,7 @@ from el.naming import normalise
 
 from .checks import Translated, translate
 from .design import ColumnDesign, ModelDesign, TableDesign
+from .yaml_text import literal
 
 MAX_NAME = 120
 AT_SOURCE = "{{ target.name == 'source' }}"
@@ -75,7 +76,7 @@ def model_tests(
         if translated.expression is None:
             untested.append(Untested(table.table.name, f"check {name}", translated.why or ""))
         else:
-            arguments, config = {"expression": translated.expression}, {**now, **_severity(table, name)}
+            arguments, config = {"expression": literal(translated.expression)}, {**now, **_severity(table, name)}
             tests.append(DbtTest("check_holds", _name("check", where, name), arguments, config))
     return _once(tests), untested
 
@@ -120,10 +121,10 @@ def source_tests(table: TableDesign, others: Mapping[TableName, TableDesign], sc
         name = _name("source_relationships", where, *(column.raw for column in own), parent.raw_table)
         tests.append(DbtTest("source_relationships", name, arguments, _foreign_severity(foreign)))
     for name, original, translated in _checks(table, scheme):
-        raw = translated.expression
+        raw = literal(translated.expression) if translated.expression else None
         if any(column.raw != column.name for column in translated.columns):
             raw = None
-        arguments = {**base, **({"expression": raw} if raw else {}), "at_source": original}
+        arguments = {**base, **({"expression": raw} if raw else {}), "at_source": literal(original)}
         config = {**({} if raw else {"enabled": AT_SOURCE}), **_severity(table, name)}
         tests.append(DbtTest("source_check", _name("source_check", where, name), arguments, config))
     if table.table.kind == "query":
@@ -134,7 +135,7 @@ def source_tests(table: TableDesign, others: Mapping[TableName, TableDesign], sc
 
 def _names(columns: Sequence[ColumnDesign], raw: str = "columns", source: str = "at_source") -> dict[str, list[str]]:
     found = {raw: [column.raw for column in columns]}
-    originals = [column.source.name for column in columns]
+    originals = [literal(column.source.name) for column in columns]
     return found if originals == found[raw] else {**found, source: originals}
 
 

@@ -78,7 +78,7 @@ def model_yaml(
         settings["alias"] = model.alias
     settings |= {"group": _group(table), "access": "public", "contract": Inline(enforced=True)}
     if untested:
-        settings["meta"] = {"not_tested": [f"{item.constraint}: {item.why}" for item in untested]}
+        settings["meta"] = {"not_tested": [plain(f"{item.constraint}: {item.why}") for item in untested]}
     comment = table.table.comment or f"{table.table.name}"
     entry: dict[str, Any] = {
         "name": model.name,

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import yaml
+from jinja2 import Template
 
 from el.codegen import Generated, generate
 from el.config import load_config
@@ -72,6 +74,23 @@ def test_reserved_words_are_renamed_in_staging_and_quoted_nowhere_after(tmp_path
 def test_a_comment_that_looks_like_a_template_stays_text(tmp_path: Path) -> None:
     body = text(generated(tmp_path, '  - {name: "sales.*"}\n'), "customer.yml")
     assert "{% raw %}Who buys {{ not a template }}; as the source has it now.{% endraw %}" in body
+
+
+def test_a_condition_and_names_that_look_like_a_template_stay_text(tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "shop.duckdb")) as source:
+        source.execute(
+            """CREATE SCHEMA sales; CREATE TABLE sales."we#}ird" """
+            """(id INTEGER PRIMARY KEY, "v{{x" VARCHAR NOT NULL CHECK ("v{{x" LIKE '{%'))"""
+        )
+    found = generated(tmp_path, '  - {name: "sales.*"}\n')
+    sources = text(found, "_shop__sources.yml")
+    tested = [test for table in yaml.safe_load(sources)["sources"][0]["tables"] for test in table.get("data_tests", [])]
+    (names,) = [t["source_not_null"]["arguments"] for t in tested if "v_x" in str(t.get("source_not_null"))]
+    (check,) = [t["source_check"]["arguments"] for t in tested if "source_check" in t]
+    assert [Template(name).render() for name in names["at_source"]] == ["v{{x"]
+    assert Template(check["at_source"]).render().count("'{%'") == 1
+    assert Template(check["expression"]).render() == "v_x like '{%'"
+    assert "from sales.we# }ird;" in next(file.text for file in found.files if file.path.name == "we_ird.sql")
 
 
 def test_what_the_source_enforces_and_no_test_says_is_named_with_the_reason(tmp_path: Path) -> None:
