@@ -26,6 +26,7 @@ LANDING = ("_dlt_load_id", "_el_op", "_el_position", "_el_extracted_at")
 STAGING = "staging"
 """The schema of the staging views, as dbt_project.yml has it."""
 _OWN_MODELS = ("el_loads_taken",)
+_TEXTS = ("char", "varchar", "nchar", "nvarchar", "text", "ntext")
 _ONE_NAME = {("double", "float"): "double", ("blob", "binary"): "binary"}
 
 
@@ -62,6 +63,11 @@ class ColumnDesign:
     def required(self) -> bool:
         """Whether NULL cannot be."""
         return not self.source.nullable and not self.masked
+
+    @property
+    def as_text(self) -> bool:
+        """Whether text stands for what is none, in one of the warehouses at least: it compares in another way."""
+        return "varchar" in (self.type.duckdb, self.type.snowflake) and self.source.type.name not in _TEXTS
 
     @property
     def ignores_case(self) -> bool:
