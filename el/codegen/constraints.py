@@ -119,7 +119,8 @@ def source_tests(table: TableDesign, others: Mapping[TableName, TableDesign], sc
             **({"ignore_case": True} if any(column.ignores_case for column in own) else {}),
         }
         name = _name("source_relationships", where, *(column.raw for column in own), parent.raw_table)
-        tests.append(DbtTest("source_relationships", name, arguments, _foreign_severity(foreign)))
+        config = {**({"enabled": AT_SOURCE} if parent.filtered else {}), **_foreign_severity(foreign)}
+        tests.append(DbtTest("source_relationships", name, arguments, config))
     for name, original, translated in _checks(table, scheme):
         raw = literal(translated.expression) if translated.expression else None
         if any(column.raw != column.name for column in translated.columns):
@@ -185,6 +186,9 @@ def _relationship(
         return None
     if not _whole((*own, *theirs)):
         not_tested("a column of it is masked or cast")
+        return None
+    if parent.filtered:
+        not_tested(f"not all rows of {key.references} are taken")
         return None
     name = _name("relationships", where, *(column.name for column in own), model.name)
     config = {**now, **_foreign_severity(key)}

@@ -88,7 +88,10 @@ class ModelDesign:
 
 @dataclass(frozen=True, slots=True)
 class TableDesign:
-    """A table and all that is made of it. source_name: dbt's, the raw schema's name. key: names in staging."""
+    """A table and all that is made of it. source_name: dbt's, the raw schema's name. key: names in staging.
+
+    filtered: not all of its rows are taken.
+    """
 
     table: Table
     source_name: str
@@ -99,6 +102,7 @@ class TableDesign:
     models: tuple[ModelDesign, ...]
     frozen: bool
     cluster_by: tuple[str, ...]
+    filtered: bool = False
     notes: list[str] = field(default_factory=list)
 
     def named(self, names: Sequence[str]) -> tuple[ColumnDesign, ...] | None:
@@ -172,6 +176,7 @@ def design(config: Config, source: Connector, catalog: Catalog, chosen: Sequence
                 models=models,
                 frozen=(item.settings.contract or config.defaults.contract) == "freeze",
                 cluster_by=settings.cluster_by or (key if large else ()),
+                filtered=bool(item.settings.filters),
             )
         )
     return designs

@@ -101,6 +101,16 @@ def test_what_the_source_enforces_and_no_test_says_is_named_with_the_reason(tmp_
     assert "not_tested" in text(found, "order_.yml")
 
 
+def test_a_reference_to_a_table_of_which_not_all_rows_are_taken_is_tested_at_the_source_alone(tmp_path: Path) -> None:
+    entry = '  - {name: "sales.*"}\n  - {name: sales.customer, filters: [{column: id, op: ">", value: 9}]}\n'
+    found = generated(tmp_path, entry)
+    assert [item.why for item in found.untested] == ["not all rows of sales.customer are taken"]
+    (schema,) = yaml.safe_load(text(found, "_shop__sources.yml"))["sources"]
+    tables = {table["name"]: table for table in schema["tables"]}
+    (test,) = [t["source_relationships"] for t in tables["order"]["data_tests"] if "source_relationships" in t]
+    assert test["config"] == {"enabled": "{{ target.name == 'source' }}"}
+
+
 def test_settings_choose_schema_kinds_and_how_deletes_are_kept(tmp_path: Path) -> None:
     entry = "  - {name: sales.customer, model: {kind: [current, history, log], deleted: flag, schema: core}}\n"
     found = generated(tmp_path, entry)
