@@ -7,14 +7,15 @@ models of one name would be made of is a `PlanError` that says which setting hel
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from el.columns import key_of, plan_columns
+from el.columns import ColumnPlan, key_of, plan_columns
 from el.config import Config, ModelKind, ModelSettings
 from el.connectors.base import Connector
 from el.connectors.catalog import Catalog, Column, Table, TableName
 from el.connectors.request import ReadRequest
+from el.drift import HeldTable, find_drift
 from el.errors import PlanError
 from el.naming import normalise
 from el.selection import Chosen, raw_names
@@ -120,19 +121,33 @@ class TableDesign:
         return None
 
 
-def design(config: Config, source: Connector, catalog: Catalog, chosen: Sequence[Chosen]) -> list[TableDesign]:
+Held = Callable[[Iterable[str]], Mapping[tuple[str, str], HeldTable]]
+"""Raw schemas -> (raw schema, raw table) -> what it was last loaded with: a renamed column keeps its raw name."""
+
+
+def nothing_held(_: Iterable[str]) -> Mapping[tuple[str, str], HeldTable]:
+    """For a warehouse that was not asked."""
+    return {}
+
+
+def design(
+    config: Config, source: Connector, catalog: Catalog, chosen: Sequence[Chosen], held: Held = nothing_held
+) -> list[TableDesign]:
     """All tables. Raises `PlanError` with one line for each problem."""
     if config.raw.naming != "snake_case":
         raise PlanError("codegen needs `raw: {naming: snake_case}`: with names preserved every model would quote them")
     raw = raw_names(config, chosen)
     often = Counter(raw[item.table.name][1] for item in chosen)
+    before = held(sorted({schema for schema, _ in raw.values()}))
     problems: list[str] = []
     parts: list[tuple[Chosen, tuple[ColumnDesign, ...], tuple[str, ...], list[tuple[ModelKind, str, str]]]] = []
     for item in chosen:
         try:
-            columns = _columns(config, source, item)
+            plans = plan_columns(config, source, item.table, item.settings)
+            plans = find_drift(before.get(raw[item.table.name]), item.table, plans, config.raw.naming).columns
+            columns = _columns(plans, item)
             renamed = {column.raw: column.name for column in columns}
-            raw_key = key_of(item.table, item.settings, plan_columns(config, source, item.table, item.settings))
+            raw_key = key_of(item.table, item.settings, plans)
             key = tuple(renamed[name] for name in raw_key)
             kinds = _kinds(config, source, catalog, item, key)
         except PlanError as error:
@@ -182,8 +197,7 @@ def design(config: Config, source: Connector, catalog: Catalog, chosen: Sequence
     return designs
 
 
-def _columns(config: Config, source: Connector, item: Chosen) -> tuple[ColumnDesign, ...]:
-    plans = plan_columns(config, source, item.table, item.settings)
+def _columns(plans: Sequence[ColumnPlan], item: Chosen) -> tuple[ColumnDesign, ...]:
     taken = {plan.name for plan in plans if plan.name not in RESERVED}
     found = []
     for plan in plans:

@@ -12,6 +12,7 @@ from jinja2 import Template
 from el.codegen import Generated, generate
 from el.config import load_config
 from el.connectors.duckdb import DuckDb, DuckDbConfig
+from el.drift import HeldColumn, HeldTable
 from el.errors import ConfigError, PlanError
 
 SOURCE = """
@@ -118,6 +119,16 @@ def test_settings_choose_schema_kinds_and_how_deletes_are_kept(tmp_path: Path) -
     assert "el_flagged_state(" in text(found, "customer.sql")
     assert "where: not _el_deleted" in text(found, "customer.yml")
     assert "schema: core" in text(found, "customer_history.yml")
+
+
+def test_a_column_that_was_renamed_at_the_source_goes_on_under_its_name_in_raw(tmp_path: Path) -> None:
+    generated(tmp_path, "  - {name: sales.customer}\n")
+    mail = HeldColumn("mail", "email", "varchar", True, 3, "string", "VARCHAR")
+    with DuckDb(DuckDbConfig(path=str(tmp_path / "shop.duckdb"), read_only=True)) as source:
+        held = {("shop_sales", "customer"): HeldTable({"mail": mail})}
+        found = generate(load_config(tmp_path / "el.yml"), source, lambda _: held)
+    assert "cast(mail as varchar) as mail" in text(found, "stg_shop__customer.sql")
+    assert "columns: [mail], at_source: [email]" in text(found, "_shop__sources.yml")
 
 
 def test_a_frozen_table_fails_when_its_columns_change(tmp_path: Path) -> None:
