@@ -8,6 +8,11 @@
         where
             landed._el_op in ({{ kinds }})
             and landed._dlt_load_id in ({{ el_tested_loads(source_name, table) }})
+            and landed._dlt_load_id >= (
+                select coalesce(max(snapshots._dlt_load_id), '')
+                from ({{ el_loads(source_name, table) }}) as snapshots
+                where snapshots.kind = 'snapshot'
+            )
     )
     {%- endif -%}
 {%- endmacro %}

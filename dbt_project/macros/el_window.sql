@@ -1,4 +1,5 @@
 {% macro el_window(source_name, table) -%}
+    {%- do el_refuse_narrow_types(source_name, table) -%}
     el_loads as (
         {{ el_loads(source_name, table) }}
     ),

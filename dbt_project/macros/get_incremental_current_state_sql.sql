@@ -1,4 +1,5 @@
 {% macro get_incremental_current_state_sql(arg_dict) -%}
+    {%- do el_widen_columns(arg_dict['target_relation'], arg_dict['temp_relation']) -%}
     {%- set key = arg_dict['unique_key'] -%}
     {%- set key = [key] if key is string else key -%}
     {%- set columns = arg_dict['dest_columns'] | map(attribute='quoted') | list -%}

@@ -28,6 +28,10 @@ _SAME = (
 _NUMBERS = re.compile(r"(small|big|)int(eger)?|decimal.*|double")
 _TIMES = re.compile(r"date|timestamp")
 _COMPARED = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
+_COMPARISONS = (*_COMPARED, exp.In, exp.Between, exp.Like)
+_ORDERED = (exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between)
+_SINGLE = ("real", "float4")
+_MOMENT = re.compile(r"\d{8}|\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,32 +106,65 @@ def _shown(node: exp.Expr) -> str:
 
 def _typed(tree: exp.Expr, columns: Mapping[str, ColumnDesign], scheme: str) -> exp.Expr:
     """Comparisons with the literals that the columns' types need; text without case where the source has none."""
+    _comparable(tree, columns, scheme)
     for node in list(tree.walk()):
         if isinstance(node, exp.Add | exp.Sub | exp.Mul | exp.Neg | exp.Abs):
             for column in node.find_all(exp.Column):
                 if not _NUMBERS.fullmatch(columns[column.name.lower()].type.duckdb):
                     raise _Refused("it calculates with what is no number")
         if isinstance(node, exp.Literal) and node.is_string:
-            _fit(node, columns)
+            _fit(node, columns, scheme)
         if isinstance(node, exp.Literal) and not node.is_string and isinstance(node.parent, (*_COMPARED, exp.Paren)):
-            _fit(node, columns)
+            _fit(node, columns, scheme)
         if isinstance(node, exp.Length) and scheme == "sqlserver":
             # LEN leaves trailing blanks out (Microsoft Learn, "LEN").
             node.set("this", exp.Anonymous(this="rtrim", expressions=[node.this.copy()]))
     for node in list(tree.find_all(exp.Column)):
-        found = columns[node.name.lower()]
-        if found.ignores_case and _compares(node) and not node.find_ancestor(exp.Length):
-            trimmed = exp.Anonymous(this="rtrim", expressions=[node.copy()])
-            node.replace(exp.Lower(this=trimmed))
+        found, comparison = columns[node.name.lower()], node.find_ancestor(*_COMPARISONS)
+        if not found.text or comparison is None or node.find_ancestor(exp.Length):
+            continue
+        put: exp.Expr = node.copy()
+        # Trailing blanks do not count in SQL Server's comparisons; in its LIKE they may.
+        if not isinstance(comparison, exp.Like) and (scheme == "sqlserver" or found.ignores_case):
+            put = exp.Anonymous(this="rtrim", expressions=[put])
+        node.replace(exp.Lower(this=put) if found.ignores_case else put)
     return tree
 
 
-def _compares(node: exp.Expr) -> bool:
-    return node.find_ancestor(*_COMPARED, exp.In, exp.Between, exp.Like) is not None
+def _comparable(tree: exp.Expr, columns: Mapping[str, ColumnDesign], scheme: str) -> None:
+    """Refuse comparisons that another type, or another order of text, would decide otherwise."""
+    for node in tree.find_all(exp.Column):
+        comparison, column = node.find_ancestor(*_COMPARISONS), columns[node.name.lower()]
+        if comparison is None or node.find_ancestor(exp.Length):
+            continue
+        if column.as_text:
+            raise _Refused(f"{column.source.name} arrives as text, and is none")
+        if column.text and isinstance(comparison, _ORDERED):
+            raise _Refused("the order of text is another one there")
+        if column.ignores_case and node.find_ancestor(exp.Upper, exp.Lower):
+            raise _Refused("upper and lower are the same without case")
+        if isinstance(comparison, exp.Like) and scheme == "sqlserver" and not comparison.expression.name.endswith("%"):
+            raise _Refused("a LIKE that does not end in % may count trailing blanks")
+        beside = [columns[other.name.lower()] for other in comparison.find_all(exp.Column)]
+        if len({_class(other) for other in beside}) > 1 and not comparison.find(exp.Length):
+            raise _Refused("it compares columns of several types")
+        if _single(column, scheme):
+            fraction = any(not found.is_int for found in comparison.find_all(exp.Literal))
+            if fraction or node.find_ancestor(exp.Add, exp.Sub, exp.Mul) or not all(_single(o, scheme) for o in beside):
+                raise _Refused("a 32-bit fraction is another number there")
 
 
-def _fit(literal: exp.Literal, columns: Mapping[str, ColumnDesign]) -> None:
-    comparison = literal.find_ancestor(*_COMPARED, exp.In, exp.Between, exp.Like)
+def _single(column: ColumnDesign, scheme: str) -> bool:
+    return column.source.type.name in (*_SINGLE, *(("float",) if scheme == "duckdb" else ()))
+
+
+def _class(column: ColumnDesign) -> str:
+    type_ = column.type.duckdb
+    return "number" if _NUMBERS.fullmatch(type_) else "time" if _TIMES.fullmatch(type_) else type_
+
+
+def _fit(literal: exp.Literal, columns: Mapping[str, ColumnDesign], scheme: str) -> None:
+    comparison = literal.find_ancestor(*_COMPARISONS)
     if comparison is None or literal.find_ancestor(exp.Length):
         return
     inside = [columns[column.name.lower()] for column in comparison.find_all(exp.Column)]
@@ -145,20 +182,23 @@ def _fit(literal: exp.Literal, columns: Mapping[str, ColumnDesign]) -> None:
         literal.replace(exp.cast(exp.Literal.string(_moment(literal.name)), "timestamp"))
     elif any(not column.text for column in inside):
         raise _Refused("it compares text with what is none")
-    elif any(column.ignores_case for column in inside):
-        literal.replace(exp.Literal.string(literal.name.lower().rstrip(" ")))
+    else:
+        without_case = any(column.ignores_case for column in inside)
+        text = literal.name.lower() if without_case else literal.name
+        if not isinstance(comparison, exp.Like) and (scheme == "sqlserver" or without_case):
+            text = text.rstrip(" ")
+        literal.replace(exp.Literal.string(text))
 
 
 def _moment(text: str) -> str:
-    for form in ("%Y%m%d", "%Y-%m-%d"):
-        try:
-            return datetime.strptime(text, form).date().isoformat()
-        except ValueError:
-            continue
+    if not _MOMENT.fullmatch(text):
+        raise _Refused(f"{text!r} is a date in a form of its own")
     try:
-        return datetime.fromisoformat(text).isoformat(sep=" ")
+        if len(text) == 8:
+            return datetime.strptime(text, "%Y%m%d").date().isoformat()
+        return text if len(text) == 10 else datetime.fromisoformat(text).isoformat(sep=" ")
     except ValueError:
-        raise _Refused(f"{text!r} is a date in a form of its own") from None
+        raise _Refused(f"{text!r} is no date") from None
 
 
 def _renamed(node: exp.Expr, columns: Mapping[str, ColumnDesign]) -> exp.Expr:

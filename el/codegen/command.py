@@ -6,20 +6,22 @@ source's constraints is said.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from el.config import Config
 from el.connectors.base import Connector
 from el.connectors.registry import open_connector
-from el.errors import ConfigError
+from el.destinations import open_warehouse
+from el.drift import HeldTable
+from el.errors import ConfigError, ConnectError
 from el.job import Job
 from el.selection import choose_tables
 
 from .constraints import Untested
-from .design import TableDesign, design
+from .design import Held, TableDesign, design, nothing_held
 from .files import Finding, GeneratedFile, State, compare, write
 from .sql_files import model_file, staging_file
 from .yaml_files import groups_file, model_yaml, sources_file, staging_yaml
@@ -34,10 +36,10 @@ class Generated:
     untested: tuple[Untested, ...]
 
 
-def generate(config: Config, source: Connector) -> Generated:
+def generate(config: Config, source: Connector, held: Held = nothing_held) -> Generated:
     """Everything that belongs into the dbt project. Raises `PlanError` for what cannot be taken or named."""
     catalog = source.describe()
-    tables = design(config, source, catalog, choose_tables(config, source, catalog))
+    tables = design(config, source, catalog, choose_tables(config, source, catalog), held)
     others = {table.table.name: table for table in tables}
     files = [sources_file(config, tables, source.scheme)]
     files += [groups_file(config, schema) for schema in sorted({m.schema for t in tables for m in t.models})]
@@ -56,12 +58,30 @@ def codegen(job: Job, project: Path, *, check: bool = False) -> int:
     if not (project / "dbt_project.yml").is_file():
         raise ConfigError(f"{project} is no dbt project: it has no dbt_project.yml; name another with --project-dir")
     with open_connector(job.source.settings, str(job.source)) as source:
-        generated = generate(job.config, source)
+        generated = generate(job.config, source, lambda schemas: _held(job, schemas))
     files = _selected(generated.files, job.select)
     findings = compare(project, files, whole=not job.select)
     if not check:
         write(project, files, findings)
     return _report(generated, findings, check=check)
+
+
+def _held(job: Job, schemas: Iterable[str]) -> dict[tuple[str, str], HeldTable]:
+    """What raw says that it was loaded with; nothing, and said, where it cannot be asked."""
+    output = job.destination
+    if output.type == "duckdb":
+        output = replace(output, settings={**output.settings, "read_only": True})
+    try:
+        warehouse = open_warehouse(output, job.config.raw.naming)
+        with warehouse.connector:
+            return {
+                (schema, table): columns
+                for schema in schemas
+                for table, columns in warehouse.held_tables(schema).items()
+            }
+    except ConnectError as error:
+        print(f"raw was not asked whether a column had another name before: {error}")
+        return {}
 
 
 def _selected(files: Sequence[GeneratedFile], select: Sequence[str]) -> list[GeneratedFile]:

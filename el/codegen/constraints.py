@@ -17,6 +17,7 @@ from el.naming import normalise
 
 from .checks import Translated, translate
 from .design import ColumnDesign, ModelDesign, TableDesign
+from .yaml_text import literal
 
 MAX_NAME = 120
 AT_SOURCE = "{{ target.name == 'source' }}"
@@ -53,7 +54,8 @@ def model_tests(
     now = {"where": "_el_valid_to is null"} if model.kind is ModelKind.HISTORY else {}
     now = {"where": "not _el_deleted"} if model.flagged else now
     tests = [
-        DbtTest("not_null", _name("not_null", where, column.name), column=column.name)
+        # What is no longer so at the source may be from before it was enforced.
+        DbtTest("not_null", _name("not_null", where, column.name), config=now, column=column.name)
         for column in table.columns
         if column.required
     ]
@@ -74,8 +76,8 @@ def model_tests(
         if translated.expression is None:
             untested.append(Untested(table.table.name, f"check {name}", translated.why or ""))
         else:
-            arguments = {"expression": translated.expression}
-            tests.append(DbtTest("check_holds", _name("check", where, name), arguments, _severity(table, name)))
+            arguments, config = {"expression": literal(translated.expression)}, {**now, **_severity(table, name)}
+            tests.append(DbtTest("check_holds", _name("check", where, name), arguments, config))
     return _once(tests), untested
 
 
@@ -117,12 +119,13 @@ def source_tests(table: TableDesign, others: Mapping[TableName, TableDesign], sc
             **({"ignore_case": True} if any(column.ignores_case for column in own) else {}),
         }
         name = _name("source_relationships", where, *(column.raw for column in own), parent.raw_table)
-        tests.append(DbtTest("source_relationships", name, arguments, _foreign_severity(foreign)))
+        config = {**({"enabled": AT_SOURCE} if parent.filtered else {}), **_foreign_severity(foreign)}
+        tests.append(DbtTest("source_relationships", name, arguments, config))
     for name, original, translated in _checks(table, scheme):
-        raw = translated.expression
+        raw = literal(translated.expression) if translated.expression else None
         if any(column.raw != column.name for column in translated.columns):
             raw = None
-        arguments = {**base, **({"expression": raw} if raw else {}), "at_source": original}
+        arguments = {**base, **({"expression": raw} if raw else {}), "at_source": literal(original)}
         config = {**({} if raw else {"enabled": AT_SOURCE}), **_severity(table, name)}
         tests.append(DbtTest("source_check", _name("source_check", where, name), arguments, config))
     if table.table.kind == "query":
@@ -133,7 +136,7 @@ def source_tests(table: TableDesign, others: Mapping[TableName, TableDesign], sc
 
 def _names(columns: Sequence[ColumnDesign], raw: str = "columns", source: str = "at_source") -> dict[str, list[str]]:
     found = {raw: [column.raw for column in columns]}
-    originals = [column.source.name for column in columns]
+    originals = [literal(column.source.name) for column in columns]
     return found if originals == found[raw] else {**found, source: originals}
 
 
@@ -183,6 +186,9 @@ def _relationship(
         return None
     if not _whole((*own, *theirs)):
         not_tested("a column of it is masked or cast")
+        return None
+    if parent.filtered:
+        not_tested(f"not all rows of {key.references} are taken")
         return None
     name = _name("relationships", where, *(column.name for column in own), model.name)
     config = {**now, **_foreign_severity(key)}

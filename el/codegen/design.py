@@ -7,14 +7,15 @@ models of one name would be made of is a `PlanError` that says which setting hel
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from el.columns import key_of, plan_columns
+from el.columns import ColumnPlan, key_of, plan_columns
 from el.config import Config, ModelKind, ModelSettings
 from el.connectors.base import Connector
 from el.connectors.catalog import Catalog, Column, Table, TableName
 from el.connectors.request import ReadRequest
+from el.drift import HeldTable, find_drift
 from el.errors import PlanError
 from el.naming import normalise
 from el.selection import Chosen, raw_names
@@ -26,6 +27,7 @@ LANDING = ("_dlt_load_id", "_el_op", "_el_position", "_el_extracted_at")
 STAGING = "staging"
 """The schema of the staging views, as dbt_project.yml has it."""
 _OWN_MODELS = ("el_loads_taken",)
+_TEXTS = ("char", "varchar", "nchar", "nvarchar", "text", "ntext")
 _ONE_NAME = {("double", "float"): "double", ("blob", "binary"): "binary"}
 
 
@@ -64,6 +66,11 @@ class ColumnDesign:
         return not self.source.nullable and not self.masked
 
     @property
+    def as_text(self) -> bool:
+        """Whether text stands for what is none, in one of the warehouses at least: it compares in another way."""
+        return "varchar" in (self.type.duckdb, self.type.snowflake) and self.source.type.name not in _TEXTS
+
+    @property
     def ignores_case(self) -> bool:
         """Whether the source compares its text without case: "Latin1_General_CI_AS"."""
         return self.text and "_CI" in (self.source.collation or "")
@@ -82,7 +89,10 @@ class ModelDesign:
 
 @dataclass(frozen=True, slots=True)
 class TableDesign:
-    """A table and all that is made of it. source_name: dbt's, the raw schema's name. key: names in staging."""
+    """A table and all that is made of it. source_name: dbt's, the raw schema's name. key: names in staging.
+
+    filtered: not all of its rows are taken.
+    """
 
     table: Table
     source_name: str
@@ -93,6 +103,7 @@ class TableDesign:
     models: tuple[ModelDesign, ...]
     frozen: bool
     cluster_by: tuple[str, ...]
+    filtered: bool = False
     notes: list[str] = field(default_factory=list)
 
     def named(self, names: Sequence[str]) -> tuple[ColumnDesign, ...] | None:
@@ -110,19 +121,33 @@ class TableDesign:
         return None
 
 
-def design(config: Config, source: Connector, catalog: Catalog, chosen: Sequence[Chosen]) -> list[TableDesign]:
+Held = Callable[[Iterable[str]], Mapping[tuple[str, str], HeldTable]]
+"""Raw schemas -> (raw schema, raw table) -> what it was last loaded with: a renamed column keeps its raw name."""
+
+
+def nothing_held(_: Iterable[str]) -> Mapping[tuple[str, str], HeldTable]:
+    """For a warehouse that was not asked."""
+    return {}
+
+
+def design(
+    config: Config, source: Connector, catalog: Catalog, chosen: Sequence[Chosen], held: Held = nothing_held
+) -> list[TableDesign]:
     """All tables. Raises `PlanError` with one line for each problem."""
     if config.raw.naming != "snake_case":
         raise PlanError("codegen needs `raw: {naming: snake_case}`: with names preserved every model would quote them")
     raw = raw_names(config, chosen)
     often = Counter(raw[item.table.name][1] for item in chosen)
+    before = held(sorted({schema for schema, _ in raw.values()}))
     problems: list[str] = []
     parts: list[tuple[Chosen, tuple[ColumnDesign, ...], tuple[str, ...], list[tuple[ModelKind, str, str]]]] = []
     for item in chosen:
         try:
-            columns = _columns(config, source, item)
+            plans = plan_columns(config, source, item.table, item.settings)
+            plans = find_drift(before.get(raw[item.table.name]), item.table, plans, config.raw.naming).columns
+            columns = _columns(plans, item)
             renamed = {column.raw: column.name for column in columns}
-            raw_key = key_of(item.table, item.settings, plan_columns(config, source, item.table, item.settings))
+            raw_key = key_of(item.table, item.settings, plans)
             key = tuple(renamed[name] for name in raw_key)
             kinds = _kinds(config, source, catalog, item, key)
         except PlanError as error:
@@ -166,13 +191,13 @@ def design(config: Config, source: Connector, catalog: Catalog, chosen: Sequence
                 models=models,
                 frozen=(item.settings.contract or config.defaults.contract) == "freeze",
                 cluster_by=settings.cluster_by or (key if large else ()),
+                filtered=bool(item.settings.filters),
             )
         )
     return designs
 
 
-def _columns(config: Config, source: Connector, item: Chosen) -> tuple[ColumnDesign, ...]:
-    plans = plan_columns(config, source, item.table, item.settings)
+def _columns(plans: Sequence[ColumnPlan], item: Chosen) -> tuple[ColumnDesign, ...]:
     taken = {plan.name for plan in plans if plan.name not in RESERVED}
     found = []
     for plan in plans:

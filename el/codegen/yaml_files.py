@@ -78,7 +78,7 @@ def model_yaml(
         settings["alias"] = model.alias
     settings |= {"group": _group(table), "access": "public", "contract": Inline(enforced=True)}
     if untested:
-        settings["meta"] = {"not_tested": [f"{item.constraint}: {item.why}" for item in untested]}
+        settings["meta"] = {"not_tested": [plain(f"{item.constraint}: {item.why}") for item in untested]}
     comment = table.table.comment or f"{table.table.name}"
     entry: dict[str, Any] = {
         "name": model.name,
@@ -149,7 +149,10 @@ def _source_column(column: ColumnDesign) -> dict[str, Any]:
     entry: dict[str, Any] = {"name": column.raw}
     if column.source.comment:
         entry["description"] = plain(column.source.comment)
-    entry["config"] = Inline(meta=Inline(source_name=plain(column.source.name), source_type=str(column.source.type)))
+    meta = Inline(source_name=plain(column.source.name), source_type=str(column.source.type))
+    # What `_el_columns` says too: el_refuse_narrow_types compares both.
+    meta["stands_for"] = column.type.snowflake
+    entry["config"] = Inline(meta=meta)
     return Inline(entry)
 
 

@@ -46,6 +46,13 @@ def to_yaml(content: Any) -> str:
     return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100_000)
 
 
+def literal(text: str) -> str:
+    """A text from the source for a test's argument, which dbt renders: it comes out to the last character as it is."""
+    if not any(mark in text for mark in ("{{", "{%", "{#")):
+        return text
+    return "{{ '" + text.replace("\\", "\\\\").replace("'", "\\'") + "' }}"
+
+
 def plain(text: str) -> str:
     """A text from the source for a field that dbt renders: what looks like a template is left as it is."""
     text = " ".join(text.split())

@@ -19,19 +19,26 @@ TYPES = {
     "Exactly": (TypeName("varchar", "timestamp_ntz(7)"), None),
     "Email": (TypeName("varchar", "varchar"), "Latin1_General_BIN2"),
     "Order": (TypeName("integer", "number(10,0)"), None),
+    "Guid": (TypeName("varchar", "varchar"), None),
+    "Tiny": (TypeName("decimal(38,38)", "varchar"), None),
+    "Paid": (TypeName("double", "float"), None),
 }
+SOURCE_TYPES = {"Guid": "uniqueidentifier", "Tiny": "decimal", "Paid": "real", "Exactly": "datetime2"}
 NAMES = {"Amount": "amount", "Status": "status", "Code": "code", "IsOpen": "is_open", "StartedOn": "started_on"} | {
     "EndedAt": "ended_at",
     "Exactly": "exactly",
     "Email": "email",
     "Order": "order_",
+    "Guid": "guid",
+    "Tiny": "tiny",
+    "Paid": "paid",
 }
 
 
 def columns() -> dict[str, ColumnDesign]:
     return {
         name.lower(): ColumnDesign(
-            source=Column(name, SourceType("x"), collation=collation),
+            source=Column(name, SourceType(SOURCE_TYPES.get(name, type_.duckdb)), collation=collation),
             raw=NAMES[name].rstrip("_"),
             name=NAMES[name],
             type=type_,
@@ -53,8 +60,11 @@ def translated(expression: str, scheme: str = "sqlserver") -> Translated:
         ("([Amount]>(0))", "amount > 0"),
         ("([Amount]>=(0) AND [Amount]<=(100.5))", "amount >= 0 and amount <= 100.5"),
         ("([Status]='Paid' OR [Status]='open ')", "lower(rtrim(status)) = 'paid' or lower(rtrim(status)) = 'open'"),
-        ("([Code]=N'Ünïcode' OR [Code] IS NULL)", "code = 'Ünïcode' or code is null"),
-        ("([Code]<>(N'X'))", "code <> 'X'"),
+        ("([Code]=N'Ünïcode' OR [Code] IS NULL)", "rtrim(code) = 'Ünïcode' or code is null"),
+        ("([Code]<>(N'X'))", "rtrim(code) <> 'X'"),
+        ("([Code] IN ('A','B '))", "rtrim(code) in ('A', 'B')"),
+        ("([Status] like 'A %')", "lower(status) like 'a %'"),
+        ("([Paid]>=(0))", "paid >= 0"),
         ("([IsOpen]=(1))", "is_open = true"),
         ("([StartedOn]>='19000101')", "started_on >= cast('1900-01-01' as timestamp)"),
         ("([EndedAt]>[StartedOn])", "ended_at > started_on"),
@@ -79,7 +89,19 @@ def test_a_condition_is_said_in_the_names_and_types_of_the_schema_table(expressi
         ("([Missing]>(0))", "not taken"),
         ("([Email] like '%@%')", "does not arrive as it is"),
         ("([StartedOn]>='1.2.2000')", "form of its own"),
-        ("([Exactly]>='2000-01-01')", "text with what is none"),
+        ("([Exactly]>='2000-01-01')", "arrives as text, and is none"),
+        ("([Exactly]<=[Exactly])", "arrives as text, and is none"),
+        ("([Guid]='0a')", "arrives as text, and is none"),
+        ("([Tiny]>=(0))", "arrives as text, and is none"),
+        ("(upper([Status])='A' OR upper([Status])='B')", "upper and lower"),
+        ("([Code]>='A' AND [Code]<='Z')", "the order of text"),
+        ("([Status] between 'a' and 'z')", "the order of text"),
+        ("([Code] like 'A_')", "trailing blanks"),
+        ("([Paid]<=(0.1))", "32-bit"),
+        ("([Paid]<=[Amount])", "32-bit"),
+        ("([IsOpen]=[Order])", "several types"),
+        ("([StartedOn]>='991231')", "form of its own"),
+        ("([StartedOn]>='2024-W01-1')", "form of its own"),
         ("([Code]+[Status]<>'ab')", "calculates"),
         ("([Amount]/(2)>(1))", "may mean something else"),
         ("(this is no condition", "cannot be parsed"),

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import yaml
+from jinja2 import Template
 
 from el.codegen import Generated, generate
 from el.config import load_config
 from el.connectors.duckdb import DuckDb, DuckDbConfig
+from el.drift import HeldColumn, HeldTable
 from el.errors import ConfigError, PlanError
 
 SOURCE = """
@@ -74,12 +77,39 @@ def test_a_comment_that_looks_like_a_template_stays_text(tmp_path: Path) -> None
     assert "{% raw %}Who buys {{ not a template }}; as the source has it now.{% endraw %}" in body
 
 
+def test_a_condition_and_names_that_look_like_a_template_stay_text(tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "shop.duckdb")) as source:
+        source.execute(
+            """CREATE SCHEMA sales; CREATE TABLE sales."we#}ird" """
+            """(id INTEGER PRIMARY KEY, "v{{x" VARCHAR NOT NULL CHECK ("v{{x" LIKE '{%'))"""
+        )
+    found = generated(tmp_path, '  - {name: "sales.*"}\n')
+    sources = text(found, "_shop__sources.yml")
+    tested = [test for table in yaml.safe_load(sources)["sources"][0]["tables"] for test in table.get("data_tests", [])]
+    (names,) = [t["source_not_null"]["arguments"] for t in tested if "v_x" in str(t.get("source_not_null"))]
+    (check,) = [t["source_check"]["arguments"] for t in tested if "source_check" in t]
+    assert [Template(name).render() for name in names["at_source"]] == ["v{{x"]
+    assert Template(check["at_source"]).render().count("'{%'") == 1
+    assert Template(check["expression"]).render() == "v_x like '{%'"
+    assert "from sales.we# }ird;" in next(file.text for file in found.files if file.path.name == "we_ird.sql")
+
+
 def test_what_the_source_enforces_and_no_test_says_is_named_with_the_reason(tmp_path: Path) -> None:
     found = generated(tmp_path, "  - {name: sales.order}\n  - {name: archive.customer}\n")
     reasons = {str(item.table): item.why for item in found.untested}
     assert reasons["sales.order"] == "sales.customer is not taken"
     assert "SIN may mean something else there" in reasons["archive.customer"]
     assert "not_tested" in text(found, "order_.yml")
+
+
+def test_a_reference_to_a_table_of_which_not_all_rows_are_taken_is_tested_at_the_source_alone(tmp_path: Path) -> None:
+    entry = '  - {name: "sales.*"}\n  - {name: sales.customer, filters: [{column: id, op: ">", value: 9}]}\n'
+    found = generated(tmp_path, entry)
+    assert [item.why for item in found.untested] == ["not all rows of sales.customer are taken"]
+    (schema,) = yaml.safe_load(text(found, "_shop__sources.yml"))["sources"]
+    tables = {table["name"]: table for table in schema["tables"]}
+    (test,) = [t["source_relationships"] for t in tables["order"]["data_tests"] if "source_relationships" in t]
+    assert test["config"] == {"enabled": "{{ target.name == 'source' }}"}
 
 
 def test_settings_choose_schema_kinds_and_how_deletes_are_kept(tmp_path: Path) -> None:
@@ -89,6 +119,16 @@ def test_settings_choose_schema_kinds_and_how_deletes_are_kept(tmp_path: Path) -
     assert "el_flagged_state(" in text(found, "customer.sql")
     assert "where: not _el_deleted" in text(found, "customer.yml")
     assert "schema: core" in text(found, "customer_history.yml")
+
+
+def test_a_column_that_was_renamed_at_the_source_goes_on_under_its_name_in_raw(tmp_path: Path) -> None:
+    generated(tmp_path, "  - {name: sales.customer}\n")
+    mail = HeldColumn("mail", "email", "varchar", True, 3, "string", "VARCHAR")
+    with DuckDb(DuckDbConfig(path=str(tmp_path / "shop.duckdb"), read_only=True)) as source:
+        held = {("shop_sales", "customer"): HeldTable({"mail": mail})}
+        found = generate(load_config(tmp_path / "el.yml"), source, lambda _: held)
+    assert "cast(mail as varchar) as mail" in text(found, "stg_shop__customer.sql")
+    assert "columns: [mail], at_source: [email]" in text(found, "_shop__sources.yml")
 
 
 def test_a_frozen_table_fails_when_its_columns_change(tmp_path: Path) -> None:

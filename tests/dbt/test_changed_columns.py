@@ -1,0 +1,79 @@
+"""What changes at the source after the schema tables were built reaches them as it is, or stops them."""
+
+from __future__ import annotations
+
+import shutil
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+
+from tests.dbt.project import ROOT, Project, copy_project
+
+SHOP = """
+CREATE SCHEMA sales;
+CREATE TABLE sales.prices (id INTEGER PRIMARY KEY, amount DECIMAL(9, 2), n INTEGER, day DATE);
+CREATE TABLE sales.tight (id INTEGER PRIMARY KEY, a VARCHAR, seen INTEGER);
+INSERT INTO sales.prices VALUES (1, 1.25, 1, '2024-01-01');
+INSERT INTO sales.tight VALUES (1, NULL, 1);
+"""
+EL_YML = 'version: 1\nsource: shop\ndestination: warehouse\ntables:\n  - {name: "sales.*"}\n'
+
+
+def built(path: Path, *, model: str = "") -> Project:
+    """The first load of a shop of its own, its project generated and built."""
+    (path / "local").mkdir(parents=True)
+    (path / "el.yml").write_text(EL_YML + model)
+    shutil.copy(ROOT / "profiles.example.yml", path / "profiles.yml")
+    copy_project(path, generated=False)
+    project = Project(path)
+    change(project, SHOP)
+    project.load()
+    project.el("codegen")
+    project.dbt("build")
+    return project
+
+
+def change(project: Project, statements: str) -> None:
+    with duckdb.connect(str(project.path / "local" / "shop.duckdb")) as shop:
+        shop.execute(statements)
+
+
+def test_a_widened_column_is_never_rounded_or_cut_on_its_way_into_a_table_that_is_there(tmp_path: Path) -> None:
+    project = built(tmp_path, model="  - {name: sales.prices, model: [current, log]}\n")
+    change(
+        project,
+        "ALTER TABLE sales.prices ALTER amount TYPE DECIMAL(11, 4); ALTER TABLE sales.prices ALTER n TYPE DOUBLE; "
+        "ALTER TABLE sales.prices ALTER day TYPE TIMESTAMP; "
+        "UPDATE sales.prices SET amount = 1.2345, n = 1.75, day = '2024-01-01 12:34:56'",
+    )
+    project.load()
+    states = project.dbt("run", code=1)
+    assert {states["prices"], states["prices_log"]} == {"error"}
+    project.el("codegen")
+    project.dbt("build")
+    now = (Decimal("1.2345"), 1.75, "2024-01-01 12:34:56")
+    assert project.warehouse("SELECT amount, n, day::VARCHAR FROM sales.prices") == [now]
+    log = project.warehouse("SELECT amount, n, day::VARCHAR FROM sales.prices_log ORDER BY _dlt_load_id")
+    assert log == [(Decimal("1.25"), 1.0, "2024-01-01 00:00:00"), now]
+
+
+def test_a_column_that_holds_no_null_from_now_on_does_not_stop_its_table_for_what_was_loaded_before(
+    tmp_path: Path,
+) -> None:
+    """A new column of a snapshot; a column that was cleaned, of a delta and a history."""
+    entry = "  - {name: sales.tight, strategy: cursor, cursor: seen, model: [current, history]}\n"
+    project = built(tmp_path, model=entry)
+    change(
+        project,
+        "ALTER TABLE sales.prices ADD COLUMN b INTEGER DEFAULT 7; ALTER TABLE sales.prices ALTER b SET NOT NULL; "
+        "UPDATE sales.tight SET a = 'x', seen = 2; ALTER TABLE sales.tight ALTER a SET NOT NULL",
+    )
+    project.load()
+    project.el("codegen")
+    project.dbt("build")
+    assert project.warehouse("SELECT b FROM sales.prices") == [(7,)]
+    assert project.warehouse("SELECT a FROM sales.tight") == [("x",)]
+    project.warehouse("UPDATE shop_sales.tight SET a = NULL")
+    states = project.dbt("test", "--select", "source:*", code=1)
+    assert [name for name, state in states.items() if state == "fail"] == ["source_not_null__shop_sales_tight__a"]
