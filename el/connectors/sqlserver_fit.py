@@ -105,6 +105,9 @@ def _in_words(type_: SourceType, data: pa.Array) -> pa.Array | None:
     the same in every language of a login. CHAR fills up with blanks, which is its own way."""
     name, digits = type_.name, 7 if type_.scale is None else type_.scale
     if name in ("char", "varchar", "nchar", "nvarchar") and type_.length not in (None, -1):
+        # UTF-8 has at least as many bytes as there are characters or UTF-16 units: mostly that is all to look at.
+        if (pc.max(pc.binary_length(data)).as_py() or 0) <= type_.length:
+            return None
         length = pc.utf8_length(data)
         if name.startswith("n"):
             length = pc.add(length, pc.count_substring_regex(data, r"[\x{10000}-\x{10FFFF}]"))
