@@ -104,11 +104,15 @@ def _in_words(type_: SourceType, data: pa.Array) -> pa.Array | None:
     """Text of the column's length, or another type's value in a form that says no more than the column holds and means
     the same in every language of a login. CHAR fills up with blanks, which is its own way."""
     name, digits = type_.name, 7 if type_.scale is None else type_.scale
-    if name in ("char", "varchar", "nchar", "nvarchar") and type_.length not in (None, -1):
+    most = type_.length
+    if name in ("char", "varchar", "nchar", "nvarchar") and most is not None and most != -1:
+        # UTF-8 has at least as many bytes as there are characters or UTF-16 units: mostly that is all to look at.
+        if (pc.max(pc.binary_length(data)).as_py() or 0) <= most:
+            return None
         length = pc.utf8_length(data)
         if name.startswith("n"):
             length = pc.add(length, pc.count_substring_regex(data, r"[\x{10000}-\x{10FFFF}]"))
-        return pc.less_equal(length, type_.length)
+        return pc.less_equal(length, most)
     if name in ("float", "real", "datetime", "smalldatetime"):
         return pa.array(np.zeros(len(data), bool))
     if name in _MONEY or name in ("decimal", "numeric"):
