@@ -112,8 +112,8 @@ class Warehouse(ABC):
                 f"ORDER BY l.{self.column('_dlt_load_id')} DESC) = 1"
             )
         )
-        named = {name.lower() for name in there}
-        return {str(row[1]): _entry(row, gone=self.fold(str(row[1])).lower() not in named) for row in rows}
+        tables = {name.lower() for name in there}
+        return {str(row[1]): _entry(row, gone=self.fold(str(row[1])).lower() not in tables) for row in rows}
 
     def held_tables(self, raw_schema: str) -> dict[str, HeldTable]:
         """What each raw table that is there was last loaded with, by complete loads, by the table's name."""
