@@ -59,8 +59,8 @@ def definition(
             kept[column.name] = f"mask {chosen.mask}"
         elif column.carried.loses:
             kept[column.name] = _SHORTER
-    told = {"query": query, "filters": filters, "key": list(key), "own_key": settings.key is not None, "columns": kept}
-    return json.dumps(told, ensure_ascii=False, sort_keys=True)
+    made = {"query": query, "filters": filters, "key": list(key), "own_key": settings.key is not None, "columns": kept}
+    return json.dumps(made, ensure_ascii=False, sort_keys=True)
 
 
 def what_changed(
