@@ -17,7 +17,7 @@
                     _dlt_load_id desc,
                     _el_position desc nulls last,
                     -- A delete found by keys has no position, and came before a row without one.
-                    case when _el_op = 'D' then 1 else 0 end
+                    case when _el_op = 'D' then 1 else 0 end asc
             ) = 1
     )
     {%- if not is_incremental() %}
