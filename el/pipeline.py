@@ -119,15 +119,17 @@ def _consistency(job: Job, plan: Plan) -> str:
 
 
 def _pressure(job: Job, source: Connector, plan: Plan) -> list[str]:
-    """What is worth knowing before long reads under SNAPSHOT. Raises `SourceBusy` beyond el.yml's limit."""
+    """What is worth knowing before long reads under SNAPSHOT. Raises `SourceBusy` beyond the limit, for any read."""
+    limit = job.config.source_limits.version_store_mb
+    limited = limit is not None and any(table.reads or table.keys for table in plan.tables)
     long = any(table.window is not None and table.window.kind is Kind.SNAPSHOT for table in plan.tables)
-    if not long or not plan.catalog.snapshot_isolation or not isinstance(source, PressureSource):
+    if not isinstance(source, PressureSource) or not (limited or (long and plan.catalog.snapshot_isolation)):
         return []
-    found, limit = source.pressure(), job.config.source_limits.version_store_mb
+    found = source.pressure()
     if limit is not None and found.version_store_mb is not None and found.version_store_mb > limit:
         raise SourceBusy(
             f"the version store of the source is {found.version_store_mb:,} MB, and source_limits.version_store_mb is "
-            f"{limit:,}: a long read would let it grow; nothing was read"
+            f"{limit:,}: a read could let it grow; nothing was read"
         )
     blocked = f"{found.blocked:,} sessions of the source wait for a lock of another one" if found.blocked else None
     return [blocked] if blocked else []
