@@ -30,7 +30,7 @@ from el.lock import StillOurs, this_process
 from el.plan import Plan, TablePlan, make_plan
 from el.report import Reporter, RunReport, TableReport
 from el.retry import retrying
-from el.selection import choose_tables, keep_selected, raw_names
+from el.selection import Chosen, choose_tables, keep_selected, raw_names
 from el.slice import STEP
 from el.strategies.window import Kind
 
@@ -141,15 +141,11 @@ def show_plan(job: Job) -> Plan:
         return plan_job(job, background.submit(warehouse_of, job))
 
 
-def plan_places(job: Job) -> dict[str, list[str]]:
-    """The raw schemas of a job, each with its raw tables."""
+def plan_places(job: Job) -> tuple[Places, list[Chosen]]:
+    """Where the tables of a job lie in raw; and all tables of el.yml."""
     with open_connector(job.source.settings, str(job.source)) as source:
-        catalog = source.describe(brief=True)
-        places = raw_names(job.config, choose_tables(job.config, source, catalog, job.select))
-    found: dict[str, list[str]] = {}
-    for schema, table in sorted(places.values()):
-        found.setdefault(schema, []).append(table)
-    return found
+        every = choose_tables(job.config, source, source.describe(brief=True))
+    return raw_names(job.config, keep_selected(job.config, every, job.select)), every
 
 
 def warehouse_of(job: Job) -> Warehouse:
