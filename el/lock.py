@@ -2,7 +2,7 @@
 
 Guarantees: of two runs on the same raw schema one works, and the other says who does and leaves (`RunLocked`, exit code
 3). The lock of a run that died on this machine is broken at once, for its process is gone; that of a machine that is
-no more, when its lease has run out.
+no more or was started anew, or of another container, when its lease has run out.
 """
 
 from __future__ import annotations
@@ -26,7 +26,11 @@ StillOurs = Callable[[], None]
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A run, as others see it. process: what tells two processes apart that had the same pid; since: UTC, ISO 8601."""
+    """A run, as others see it.
+
+    host: the machine's name, and behind "#" what tells from where its pids are seen; process: what tells two processes
+    apart that had the same pid; since: UTC, ISO 8601.
+    """
 
     run_id: str
     host: str
@@ -35,17 +39,27 @@ class Holder:
     since: str
 
     def __str__(self) -> str:
-        return f"run {self.run_id} on {self.host}, pid {self.pid}, since {self.since} UTC"
+        return f"run {self.run_id} on {self.host.partition('#')[0]}, pid {self.pid}, since {self.since} UTC"
 
     def is_gone(self) -> bool:
         """Whether this run is known to be dead: it was on this machine, and its process is not there any more."""
-        return self.host == socket.gethostname() and self.process != process_mark(self.pid)
+        here = this_host() if "#" in self.host else socket.gethostname()
+        return self.host == here and self.process != process_mark(self.pid)
 
 
 def this_process(run_id: str) -> Holder:
     """This process as a holder."""
     now = datetime.now(UTC).replace(tzinfo=None).isoformat(" ", timespec="seconds")
-    return Holder(run_id, socket.gethostname(), os.getpid(), process_mark(os.getpid()), now)
+    return Holder(run_id, this_host(), os.getpid(), process_mark(os.getpid()), now)
+
+
+def this_host() -> str:
+    """This machine, its start and its pid namespace: containers may share the name of a host, and not its processes."""
+    try:
+        namespace, boot = os.readlink("/proc/self/ns/pid"), Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return socket.gethostname()
+    return f"{socket.gethostname()}#{namespace} {boot}"
 
 
 def process_mark(pid: int) -> str:

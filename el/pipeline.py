@@ -30,7 +30,7 @@ from el.lock import StillOurs, this_process
 from el.plan import Plan, TablePlan, make_plan
 from el.report import Reporter, RunReport, TableReport
 from el.retry import retrying
-from el.selection import choose_tables, keep_selected, raw_names
+from el.selection import Chosen, choose_tables, keep_selected, raw_names
 from el.slice import STEP
 from el.strategies.window import Kind
 
@@ -127,15 +127,17 @@ def _consistency(job: Job, plan: Plan) -> str:
 
 
 def _pressure(job: Job, source: Connector, plan: Plan) -> list[str]:
-    """What is worth knowing before long reads under SNAPSHOT. Raises `SourceBusy` beyond el.yml's limit."""
+    """What is worth knowing before long reads under SNAPSHOT. Raises `SourceBusy` beyond the limit, for any read."""
+    limit = job.config.source_limits.version_store_mb
+    limited = limit is not None and any(table.reads or table.keys for table in plan.tables)
     long = any(table.window is not None and table.window.kind is Kind.SNAPSHOT for table in plan.tables)
-    if not long or not plan.catalog.snapshot_isolation or not isinstance(source, PressureSource):
+    if not isinstance(source, PressureSource) or not (limited or (long and plan.catalog.snapshot_isolation)):
         return []
-    found, limit = source.pressure(), job.config.source_limits.version_store_mb
+    found = source.pressure()
     if limit is not None and found.version_store_mb is not None and found.version_store_mb > limit:
         raise SourceBusy(
             f"the version store of the source is {found.version_store_mb:,} MB, and source_limits.version_store_mb is "
-            f"{limit:,}: a long read would let it grow; nothing was read"
+            f"{limit:,}: a read could let it grow; nothing was read"
         )
     blocked = f"{found.blocked:,} sessions of the source wait for a lock of another one" if found.blocked else None
     return [blocked] if blocked else []
@@ -147,15 +149,11 @@ def show_plan(job: Job) -> Plan:
         return plan_job(job, background.submit(warehouse_of, job))
 
 
-def plan_places(job: Job) -> dict[str, list[str]]:
-    """The raw schemas of a job, each with its raw tables."""
+def plan_places(job: Job) -> tuple[Places, list[Chosen]]:
+    """Where the tables of a job lie in raw; and all tables of el.yml."""
     with open_connector(job.source.settings, str(job.source)) as source:
-        catalog = source.describe(brief=True)
-        places = raw_names(job.config, choose_tables(job.config, source, catalog, job.select))
-    found: dict[str, list[str]] = {}
-    for schema, table in sorted(places.values()):
-        found.setdefault(schema, []).append(table)
-    return found
+        every = choose_tables(job.config, source, source.describe(brief=True))
+    return raw_names(job.config, keep_selected(job.config, every, job.select)), every
 
 
 def warehouse_of(job: Job) -> Warehouse:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from el.codegen.design import target_schema
 from el.connectors.query import Statement
 from el.destinations.base import LOADS_TABLE, Warehouse
 from el.errors import ConfigError
@@ -21,8 +22,12 @@ from el.job import Job
 from el.ledger import LEDGER_TABLE
 from el.lock import this_process
 from el.pipeline import plan_places, warehouse_of
+from el.selection import raw_names
 
 TAKEN_TABLE = "el_loads_taken"
+
+Targets = Mapping[tuple[str, str], str]
+"""Raw schema and raw table -> the target schema of what codegen makes of it, for all tables of el.yml."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +51,16 @@ def purge(job: Job, confirm: Callable[[str], bool], say: Callable[[str], None]) 
     if keep is None:
         raise ConfigError(f"{job.config.path}: purge needs `raw: {{keep: 30d}}`: how long superseded loads stay")
     warehouse = warehouse_of(job)
-    schemas = plan_places(job)
+    places, every = plan_places(job)
+    schemas: dict[str, list[str]] = defaultdict(list)
+    for schema, table in sorted(places.values()):
+        schemas[schema].append(table)
+    models = {item.table.name: item.settings.model for item in every}
+    everywhere = raw_names(job.config, every).items()
+    targets = {place: target_schema(job.config, name, models[name]) for name, place in everywhere}
     with warehouse.locked(list(schemas), this_process(job.run_id), job.config.defaults.lock_lease):
         with warehouse.connector:
-            found = [r for schema, tables in schemas.items() for r in find(warehouse, schema, tables, keep)]
+            found = [r for schema, tables in schemas.items() for r in find(warehouse, schema, tables, keep, targets)]
         for removal in found:
             say(str(removal))
         rows = sum(removal.rows for removal in found)
@@ -61,7 +72,9 @@ def purge(job: Job, confirm: Callable[[str], bool], say: Callable[[str], None]) 
     return found
 
 
-def find(warehouse: Warehouse, raw_schema: str, tables: Sequence[str], keep: timedelta) -> list[Removal]:
+def find(
+    warehouse: Warehouse, raw_schema: str, tables: Sequence[str], keep: timedelta, targets: Targets
+) -> list[Removal]:
     """What can go of these tables of one raw schema, over an open connection."""
     there = warehouse.tables(raw_schema)
     if not {warehouse.fold(LEDGER_TABLE), warehouse.fold(LOADS_TABLE)} <= there:
@@ -80,7 +93,7 @@ def find(warehouse: Warehouse, raw_schema: str, tables: Sequence[str], keep: tim
         old = tuple(
             load
             for load in sorted(finished)
-            if load < last and load < oldest and _was_taken(load, table, finished, taken)
+            if load < last and load < oldest and _was_taken(load, (raw_schema, table), finished, taken, targets)
         )
         counted = _counts(warehouse, raw_schema, table)
         orphans = tuple(load for load in sorted(counted) if load not in complete and load < max(complete, default=""))
@@ -91,16 +104,39 @@ def find(warehouse: Warehouse, raw_schema: str, tables: Sequence[str], keep: tim
     return found
 
 
-def _was_taken(load: str, table: str, loads: Mapping[str, str], taken: Mapping[str, set[str]]) -> bool:
+def _was_taken(
+    load: str, place: tuple[str, str], loads: Mapping[str, str], taken: Mapping[str, set[str]], targets: Targets
+) -> bool:
     """Whether every schema table that is made of this raw table took the load; also where there are none at all.
 
-    A model belongs to a table by its name; where no name fits, one that took this load speaks for the table.
+    A model belongs to a table by its schema and its name; by its name alone where no table of el.yml has its schema,
+    and it took loads of this table, or none has a model in its own schema. Where no name fits, one that took this load
+    speaks for the table.
     """
-    mine = [m for m in taken if m.rpartition(".")[2] == table or m.rpartition(".")[2].startswith(f"{table}_")]
+    owners = {model: _owners(model, targets) for model in taken}
+    told = [model for model in taken if owners[model] == ([place], True)]
+    mine = [*told]
+    for model, (places, by_schema) in owners.items():
+        if place in places and not by_schema and (not told or taken[model] & set(loads)):
+            mine.append(model)
     if mine:
         return all(load in taken[model] for model in mine)
-    others = [model for model in taken if taken[model] & set(loads)]
+    others = [model for model in taken if not owners[model][0] and taken[model] & set(loads)]
     return not others or any(load in taken[model] for model in others)
+
+
+def _owners(model: str, targets: Targets) -> tuple[list[tuple[str, str]], bool]:
+    """The raw tables of which a model "schema.name" can be made; whether its schema tells that it is this one.
+
+    dbt may set a prefix of its own before the schema; a name may have more behind the table's.
+    """
+    schema, _, name = model.rpartition(".")
+    fits = [place for place in targets if f"{name}_".startswith(f"{place[1].lower()}_")]
+    told = [place for place in fits if f"_{schema}".endswith(f"_{targets[place].lower()}")]
+    if told:
+        return [max(told, key=lambda place: (len(targets[place]), len(place[1])))], True
+    longest = max((len(place[1]) for place in fits), default=0)
+    return [place for place in fits if len(place[1]) == longest], False
 
 
 def _complete(warehouse: Warehouse, raw_schema: str) -> set[str]:

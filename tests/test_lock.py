@@ -87,6 +87,17 @@ def test_a_process_is_told_from_a_later_one_of_the_same_pid() -> None:
     assert process_mark(os.getpid()).startswith("ticks ")
 
 
+def test_a_process_that_another_container_of_the_same_name_cannot_see_is_not_taken_for_dead(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dead = replace(this_process("a"), process="ticks 1")
+    assert dead.is_gone()
+    assert replace(dead, host=socket.gethostname()).is_gone(), "of an older lock the name is all that is known"
+    monkeypatch.setattr("os.readlink", lambda path: "pid:[1]")
+    assert not dead.is_gone()
+    assert str(dead).startswith(f"run a on {socket.gethostname()}, pid ")
+
+
 @pytest.fixture(params=["duckdb", "snowflake"], scope="module")
 def warehouse(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     """A warehouse of each kind: the lease is SQL that both must take."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from el.cli import main
+from el.purge import _was_taken
 from tests.shop import Workspace
 
 
@@ -83,6 +84,30 @@ def test_a_load_that_a_schema_table_has_not_taken_stays(shop: Workspace, capsys:
     assert "nothing was removed" in el(capsys, "purge", "--yes"), "the log has not taken it"
     shop.warehouse(f"INSERT INTO staging.el_loads_taken VALUES ('sales.lines_log', '{first}', 'taken')")
     assert "9,000 rows removed" in el(capsys, "purge", "--yes")
+
+
+@pytest.mark.parametrize(
+    ("taken", "gone"),
+    [
+        ({"sales.orders": {"1", "2"}, "web.orders": {"9"}}, True),
+        ({"dev_sales.orders": {"1", "2"}, "dev_web.orders": set()}, True),
+        ({"sales.orders": {"1", "2"}, "sales.orders_archive": {"2"}}, True),
+        ({"sales.orders": {"1", "2"}, "elsewhere.orders": {"7"}}, True),
+        ({"sales.orders": {"2"}, "web.orders": {"1"}}, False),
+        ({"sales.orders": {"1"}, "sales.orders_history": {"2"}}, False),
+        ({"sales.orders": {"1", "2"}, "reports.orders": {"2"}}, False),
+        ({"reports.orders": {"2"}}, False),
+        ({"by_hand": {"1"}}, True),
+        ({"by_hand": {"2"}}, False),
+    ],
+)
+def test_a_model_of_the_same_name_in_another_schema_speaks_for_its_own_table(
+    taken: dict[str, set[str]], gone: bool
+) -> None:
+    tables = [("raw_sales", "orders"), ("raw_sales", "orders_archive"), ("raw_web", "orders")]
+    targets = {place: place[0].removeprefix("raw_") for place in tables}
+    loads = {"1": "snapshot", "2": "snapshot"}
+    assert _was_taken("1", ("raw_sales", "orders"), loads, taken, targets) == gone
 
 
 def test_rows_of_loads_that_never_completed_go(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:

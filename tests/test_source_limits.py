@@ -193,14 +193,21 @@ def test_partitions_are_each_of_a_moment_of_their_own_and_the_plan_names_their_t
         assert ("but each partition of dbo.t" in tsql.capsys.readouterr().out) is names_it
 
 
+@pytest.mark.parametrize("store", [2000, 900])
 def test_a_version_store_beyond_the_limit_stops_the_run_before_it_reads(
-    tsql: TsqlShop, monkeypatch: pytest.MonkeyPatch
+    tsql: TsqlShop, monkeypatch: pytest.MonkeyPatch, store: int
 ) -> None:
+    tsql.tables('  - {name: "dbo.*", cursor: id, strategy: cursor}', "{retries: 0}")
+    tsql.el()
     with open(tsql.path / "el.yml", "a") as config:
         config.write("source_limits: {version_store_mb: 1000}\n")
-    monkeypatch.setattr(SqlServer, "pressure", lambda source: Pressure(version_store_mb=2000, blocked=3))
-    assert "version store of the source is 2,000 MB" in tsql.el(code=1)[""]["e"]
-    monkeypatch.setattr(SqlServer, "pressure", lambda source: Pressure(version_store_mb=900, blocked=3))
+    tsql.sql("INSERT INTO dbo.t VALUES (2)")
+    monkeypatch.setattr(SqlServer, "pressure", lambda source: Pressure(version_store_mb=store, blocked=3))
+    if store > 1000:
+        # A delta is a read too.
+        assert "version store of the source is 2,000 MB" in tsql.el(code=1)[""]["e"]
+        assert tsql.complete("t", "id") == [(1,)]
+        return
     assert main(["plan"]) == 0
     assert "3 sessions of the source wait for a lock of another one" in tsql.capsys.readouterr().out
 

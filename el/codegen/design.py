@@ -153,7 +153,7 @@ def design(
         except PlanError as error:
             problems.append(str(error))
             continue
-        schema = _schema(config, item.table.name, item.settings.model)
+        schema = target_schema(config, item.table.name, item.settings.model)
         base = free_name(raw[item.table.name][1], set(_OWN_MODELS))
         suffixes = {ModelKind.HISTORY: "_history", ModelKind.LOG: "_log"}
         named = [(kind, schema, base + suffixes.get(kind, "")) for kind in kinds]
@@ -235,7 +235,8 @@ def _kinds(
     return (ModelKind.SNAPSHOT if strategy.name == "full" else ModelKind.LOG,)
 
 
-def _schema(config: Config, name: TableName, settings: ModelSettings) -> str:
+def target_schema(config: Config, name: TableName, settings: ModelSettings) -> str:
+    """The target schema of the models of a table."""
     schema = settings.schema_ or config.dbt.schema_.format(
         source=normalise(config.source), schema=normalise(name.schema)
     )

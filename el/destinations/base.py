@@ -60,6 +60,14 @@ class Warehouse(ABC):
     def locked(self, raw_schemas: Sequence[str], holder: Holder, lease: timedelta) -> AbstractContextManager[StillOurs]:
         """Keep other runs away from these raw schemas while inside. Raises `RunLocked` where another one is at work."""
 
+    def taken_schemas(self) -> frozenset[str]:
+        """Names in lower case that no raw schema can have here."""
+        return frozenset({"information_schema"})
+
+    def clashes(self, raw_schema: str, tables: Mapping[str, Sequence[str]]) -> dict[str, str]:
+        """Raw table -> what raw holds already that this warehouse cannot tell from it, or from one of its columns."""
+        return {}
+
     def fold(self, name: str) -> str:
         """A name as this warehouse stores it."""
         return name
@@ -112,8 +120,8 @@ class Warehouse(ABC):
                 f"ORDER BY l.{self.column('_dlt_load_id')} DESC) = 1"
             )
         )
-        tables = {name.lower() for name in there}
-        return {str(row[1]): _entry(row, gone=self.fold(str(row[1])).lower() not in tables) for row in rows}
+        stored = {name.lower() for name in there}
+        return {str(row[1]): _entry(row, gone=self.fold(str(row[1])).lower() not in stored) for row in rows}
 
     def held_tables(self, raw_schema: str) -> dict[str, HeldTable]:
         """What each raw table that is there was last loaded with, by complete loads, by the table's name."""
@@ -186,7 +194,7 @@ class Warehouse(ABC):
     def held_keys(self, raw_schema: str, table: str, key: Sequence[str]) -> Statement:
         """The keys that a raw table holds now: since its last complete snapshot, the last row of each not deleted.
 
-        The same rule as the dbt project's macro `el_current_state`.
+        The same rule as the dbt project's macro `el_current_state`: of rows without a position a `D` row is the first.
         """
         load, op, position = (self.column(name) for name in ("_dlt_load_id", "_el_op", "_el_position"))
         keys = ", ".join(self.column(name) for name in key)
@@ -194,10 +202,11 @@ class Warehouse(ABC):
         loads = f"SELECT {load} FROM {ledger} WHERE {name} = ? AND {load} IN ({self._complete(raw_schema)})"
         return Statement(
             f"SELECT {keys} FROM (SELECT {keys}, {op}, row_number() OVER "
-            f"(PARTITION BY {keys} ORDER BY {load} DESC, {position} DESC NULLS LAST) AS el_last "
+            f"(PARTITION BY {keys} ORDER BY {load} DESC, {position} DESC NULLS LAST, "
+            f"CASE WHEN {op} = 'D' THEN 1 ELSE 0 END) AS _el_last "
             f"FROM {self.qualified(raw_schema, table)} WHERE {load} IN ({loads}) "
             f"AND {load} >= COALESCE((SELECT MAX({load}) FROM ({loads} AND {kind} = 'snapshot') AS s), '')) AS r "
-            f"WHERE el_last = 1 AND {op} <> 'D'",
+            f"WHERE _el_last = 1 AND {op} <> 'D'",
             (table, table),
         )
 
