@@ -65,6 +65,17 @@ def test_tables_of_one_name_in_two_schemas_have_models_of_their_own_and_keep_the
     assert "{{ source('shop_archive', 'customer') }}" in text(found, "stg_shop__archive__customer.sql")
 
 
+def test_schemas_that_land_in_one_raw_schema_are_tested_each_in_its_own_at_the_source(tmp_path: Path) -> None:
+    entries = '  - {name: "*.*"}\n  - {name: archive.customer, rename: old}\n'
+    found = generated(tmp_path, entries, "raw: {schema: landed}\n")
+    sources = yaml.safe_load(text(found, "_shop__sources.yml"))["sources"]
+    assert {source["name"]: source["schema"] for source in sources} == {
+        "landed__archive": "{{ 'archive' if target.name == 'source' else 'landed' }}",
+        "landed__sales": "{{ 'sales' if target.name == 'source' else 'landed' }}",
+    }
+    assert "{{ source('landed__archive', 'old') }}" in text(found, "stg_shop__old.sql")
+
+
 def test_reserved_words_are_renamed_in_staging_and_quoted_nowhere_after(tmp_path: Path) -> None:
     found = generated(tmp_path, '  - {name: "sales.*"}\n')
     assert models(found)["sales.order"] == [("current", "order_")]
