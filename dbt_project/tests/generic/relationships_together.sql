@@ -1,4 +1,4 @@
-{% test relationships_together(model, columns, to, fields, ignore_case=false) %}
+{% test relationships_together(model, columns, to, fields, ignore_case=false, ignore_blanks=false) %}
 
 select tested.*
 from {{ model }} as tested
@@ -7,7 +7,7 @@ where
     and not exists (
         select 1
         from {{ to }} as parent
-        where {{ el_same_columns('parent', fields, 'tested', columns, ignore_case) }}
+        where {{ el_same_columns('parent', fields, 'tested', columns, ignore_case, ignore_blanks) }}
     )
 
 {% endtest %}
