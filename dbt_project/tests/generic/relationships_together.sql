@@ -1,7 +1,11 @@
 {% test relationships_together(model, columns, to, fields, ignore_case=false, ignore_blanks=false) %}
 
+with tested as (
+    select * from {{ model }}
+)
+
 select tested.*
-from {{ model }} as tested
+from tested
 where
     {% for column in columns %}tested.{{ column }} is not null{{ ' and ' if not loop.last }}{% endfor %}
     and not exists (
