@@ -10,7 +10,8 @@
             {%- set (kind, _, scale) = el_digits(held) -%}
             {%- set (new_kind, _, new_scale) = el_digits(type) -%}
             {#- Snowflake can give a number more digits before the point, and widen nothing else in place. -#}
-            {%- if target.type == 'duckdb' or (kind == new_kind == 'number' and scale == new_scale) -%}
+            {%- set possible = target.type == 'duckdb' or (kind == new_kind == 'number' and scale == new_scale) -%}
+            {%- if possible and el_holds(type, held) -%}
                 {%- do run_query('alter table ' ~ table ~ ' alter column ' ~ column.quoted ~ ' set data type ' ~ type) -%}
             {%- else -%}
                 {%- do exceptions.raise_compiler_error(

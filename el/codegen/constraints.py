@@ -69,7 +69,7 @@ def model_tests(
             names = tuple(column.name for column in columns) if not isinstance(columns[0], str) else columns
             tests.append(_unique(where, tuple(str(n) for n in names), now, name))
     for key in table.table.foreign_keys:
-        found = _relationship(table, where, key, others, now, untested)
+        found = _relationship(table, where, key, others, now, untested, scheme)
         if found is not None:
             tests.append(found)
     for name, _, translated in _checks(table, scheme):
@@ -116,7 +116,7 @@ def source_tests(table: TableDesign, others: Mapping[TableName, TableDesign], sc
             **_names(own),
             "to": f"source('{parent.source_name}', '{parent.raw_table}')",
             **_names(theirs, "fields", "fields_at_source"),
-            **({"ignore_case": True} if any(column.ignores_case for column in own) else {}),
+            **_loosely(own, scheme),
         }
         name = _name("source_relationships", where, *(column.raw for column in own), parent.raw_table)
         config = {**({"enabled": AT_SOURCE} if parent.filtered else {}), **_foreign_severity(foreign)}
@@ -169,6 +169,7 @@ def _relationship(
     others: Mapping[TableName, TableDesign],
     now: Mapping[str, Any],
     untested: list[Untested],
+    scheme: str,
 ) -> DbtTest | None:
     def not_tested(why: str) -> None:
         untested.append(Untested(table.table.name, f"foreign key {key.name}", why))
@@ -193,16 +194,22 @@ def _relationship(
     name = _name("relationships", where, *(column.name for column in own), model.name)
     config = {**now, **_foreign_severity(key)}
     to = f"ref('{model.name}')"
-    if len(own) == 1 and not own[0].ignores_case:
+    loosely = _loosely(own, scheme)
+    if len(own) == 1 and not loosely:
         return DbtTest("relationships", name, {"to": to, "field": theirs[0].name}, config, own[0].name)
     arguments: dict[str, Any] = {
         "columns": [column.name for column in own],
         "to": to,
         "fields": [column.name for column in theirs],
     }
-    if any(column.ignores_case for column in own):
-        arguments["ignore_case"] = True
-    return DbtTest("relationships_together", name, arguments, config)
+    return DbtTest("relationships_together", name, {**arguments, **loosely}, config)
+
+
+def _loosely(columns: Sequence[ColumnDesign], scheme: str) -> dict[str, bool]:
+    """What does not count at the source where these columns are compared."""
+    if any(column.ignores_case for column in columns):
+        return {"ignore_case": True}
+    return {"ignore_blanks": True} if scheme == "sqlserver" and any(column.text for column in columns) else {}
 
 
 def _foreign_severity(key: ForeignKey) -> dict[str, str]:

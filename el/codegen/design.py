@@ -89,13 +89,14 @@ class ModelDesign:
 
 @dataclass(frozen=True, slots=True)
 class TableDesign:
-    """A table and all that is made of it. source_name: dbt's, the raw schema's name. key: names in staging.
+    """A table and all that is made of it. source_name: dbt's. key: names in staging.
 
     filtered: not all of its rows are taken.
     """
 
     table: Table
     source_name: str
+    raw_schema: str
     raw_table: str
     staging: str
     columns: tuple[ColumnDesign, ...]
@@ -163,6 +164,9 @@ def design(
     taken = Counter(name for *_, named in parts for _, _, name in named)
     _refuse_doubles(parts)
     _refuse_raw({schema.lower() for schema, _ in raw.values()}, parts)
+    origins: dict[str, set[str]] = {}
+    for item in chosen:
+        origins.setdefault(raw[item.table.name][0], set()).add(item.table.name.schema)
     designs = []
     for item, columns, key, named in parts:
         raw_schema, raw_table = raw[item.table.name]
@@ -183,7 +187,9 @@ def design(
         designs.append(
             TableDesign(
                 table=item.table,
-                source_name=raw_schema,
+                # The source's tests run in one schema of the source.
+                source_name=raw_schema if len(origins[raw_schema]) == 1 else f"{raw_schema}__{part}",
+                raw_schema=raw_schema,
                 raw_table=raw_table,
                 staging=f"stg_{normalise(config.source)}__{staging}",
                 columns=columns,

@@ -31,7 +31,7 @@ _SHOWN = {
 
 
 def sources_file(config: Config, tables: Sequence[TableDesign], scheme: str) -> GeneratedFile:
-    """`_<source>__sources.yml`: a dbt source for each raw schema."""
+    """`_<source>__sources.yml`: a dbt source for each schema of the source, and the raw schema that it lands in."""
     others = {table.table.name: table for table in tables}
     sources = []
     for name in sorted({table.source_name for table in tables}):
@@ -43,7 +43,7 @@ def sources_file(config: Config, tables: Sequence[TableDesign], scheme: str) -> 
                 "description": plain(
                     f"Schema {original} of {config.source}, as el landed it: every load, append-only."
                 ),
-                "schema": _per_target(original, name),
+                "schema": _per_target(original, inside[0].raw_schema),
                 "config": {
                     "loaded_at_field": "_el_extracted_at",
                     "freshness": _freshness(config.dbt.warn_after, config.dbt.error_after),

@@ -10,7 +10,9 @@ import yaml
 from jinja2 import Template
 
 from el.codegen import Generated, generate
+from el.codegen.constraints import model_tests, source_tests
 from el.config import load_config
+from el.connectors.catalog import TableName
 from el.connectors.duckdb import DuckDb, DuckDbConfig
 from el.drift import HeldColumn, HeldTable
 from el.errors import ConfigError, PlanError
@@ -65,6 +67,17 @@ def test_tables_of_one_name_in_two_schemas_have_models_of_their_own_and_keep_the
     assert "{{ source('shop_archive', 'customer') }}" in text(found, "stg_shop__archive__customer.sql")
 
 
+def test_schemas_that_land_in_one_raw_schema_are_tested_each_in_its_own_at_the_source(tmp_path: Path) -> None:
+    entries = '  - {name: "*.*"}\n  - {name: archive.customer, rename: old}\n'
+    found = generated(tmp_path, entries, "raw: {schema: landed}\n")
+    sources = yaml.safe_load(text(found, "_shop__sources.yml"))["sources"]
+    assert {source["name"]: source["schema"] for source in sources} == {
+        "landed__archive": "{{ 'archive' if target.name == 'source' else 'landed' }}",
+        "landed__sales": "{{ 'sales' if target.name == 'source' else 'landed' }}",
+    }
+    assert "{{ source('landed__archive', 'old') }}" in text(found, "stg_shop__old.sql")
+
+
 def test_reserved_words_are_renamed_in_staging_and_quoted_nowhere_after(tmp_path: Path) -> None:
     found = generated(tmp_path, '  - {name: "sales.*"}\n')
     assert models(found)["sales.order"] == [("current", "order_")]
@@ -110,6 +123,21 @@ def test_a_reference_to_a_table_of_which_not_all_rows_are_taken_is_tested_at_the
     tables = {table["name"]: table for table in schema["tables"]}
     (test,) = [t["source_relationships"] for t in tables["order"]["data_tests"] if "source_relationships" in t]
     assert test["config"] == {"enabled": "{{ target.name == 'source' }}"}
+
+
+def test_a_reference_of_text_leaves_out_the_blanks_that_sql_server_leaves_out(tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "shop.duckdb")) as source:
+        source.execute(
+            "CREATE SCHEMA sales; CREATE TABLE sales.unit (code VARCHAR PRIMARY KEY); "
+            "CREATE TABLE sales.item (id INTEGER PRIMARY KEY, unit VARCHAR REFERENCES sales.unit (code))"
+        )
+    tables = {table.table.name: table for table in generated(tmp_path, '  - {name: "sales.*"}\n').tables}
+    item = tables[TableName("sales", "item")]
+    found = [*model_tests(item, item.models[0], tables, "sqlserver")[0], *source_tests(item, tables, "sqlserver")]
+    loosely = {test.generic: test.arguments.get("ignore_blanks") for test in found if "relationships" in test.generic}
+    assert loosely == {"relationships_together": True, "source_relationships": True}
+    exact, _ = model_tests(item, item.models[0], tables, "duckdb")
+    assert "relationships" in {test.generic for test in exact}
 
 
 def test_settings_choose_schema_kinds_and_how_deletes_are_kept(tmp_path: Path) -> None:

@@ -13,9 +13,12 @@ from tests.dbt.project import ROOT, Project, copy_project
 SHOP = """
 CREATE SCHEMA sales;
 CREATE TABLE sales.prices (id INTEGER PRIMARY KEY, amount DECIMAL(9, 2), n INTEGER, day DATE);
-CREATE TABLE sales.tight (id INTEGER PRIMARY KEY, a VARCHAR, seen INTEGER);
+CREATE TABLE sales.pairs (a INTEGER, b INTEGER, PRIMARY KEY (a, b));
+CREATE TABLE sales.tight (id INTEGER PRIMARY KEY, a VARCHAR, seen INTEGER CHECK (seen > 0), b INTEGER,
+    FOREIGN KEY (seen, b) REFERENCES sales.pairs (a, b));
 INSERT INTO sales.prices VALUES (1, 1.25, 1, '2024-01-01');
-INSERT INTO sales.tight VALUES (1, NULL, 1);
+INSERT INTO sales.pairs VALUES (1, 1), (2, 1);
+INSERT INTO sales.tight VALUES (1, NULL, 1, 1);
 """
 EL_YML = 'version: 1\nsource: shop\ndestination: warehouse\ntables:\n  - {name: "sales.*"}\n'
 
@@ -71,9 +74,10 @@ def test_a_column_that_holds_no_null_from_now_on_does_not_stop_its_table_for_wha
     )
     project.load()
     project.el("codegen")
-    project.dbt("build")
+    states = project.dbt("build")
     assert project.warehouse("SELECT b FROM sales.prices") == [(7,)]
     assert project.warehouse("SELECT a FROM sales.tight") == [("x",)]
+    assert {"check", "relationships"} <= {name.split("__sales_tight_history__")[0] for name in states}
     project.warehouse("UPDATE shop_sales.tight SET a = NULL")
     states = project.dbt("test", "--select", "source:*", code=1)
     assert [name for name, state in states.items() if state == "fail"] == ["source_not_null__shop_sales_tight__a"]

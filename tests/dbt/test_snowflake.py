@@ -82,3 +82,16 @@ def test_freshness_passes_and_the_documentation_can_be_made(built: tuple[Project
     project.dbt("source", "freshness")
     project.dbt("docs", "generate")
     assert '"model.el.customers"' in (project.path / "target" / "catalog.json").read_text()
+
+
+def test_a_number_gets_more_digits_in_place_and_what_cannot_be_widened_stops_its_table(
+    built: tuple[Project, dict[str, str]], standin: SnowflakeStandIn
+) -> None:
+    project, _ = built
+    narrower = "CREATE OR REPLACE TABLE sales.payments AS SELECT * REPLACE (amount::{} AS amount) FROM sales.payments"
+    rows(standin, narrower.format("NUMBER(9, 2)"))
+    project.models("--select", "payments")
+    assert {row[0]: row[1] for row in rows(standin, "DESCRIBE TABLE sales.payments")}["AMOUNT"] == "NUMBER(14,2)"
+    rows(standin, narrower.format("NUMBER(9, 1)"))
+    assert project.dbt("run", "--select", "payments", code=1) == {"payments": "error"}
+    project.models("--full-refresh", "--select", "payments")

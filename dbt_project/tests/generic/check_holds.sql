@@ -1,7 +1,7 @@
 {% test check_holds(model, expression) %}
 
-select tested.*
-from {{ model }} as tested
+select *
+from {{ model }}
 where not ({{ expression }})
 
 {% endtest %}

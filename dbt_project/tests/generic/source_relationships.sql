@@ -1,4 +1,4 @@
-{% test source_relationships(model, source_name, table, columns, to, fields, at_source=none, fields_at_source=none, ignore_case=false) %}
+{% test source_relationships(model, source_name, table, columns, to, fields, at_source=none, fields_at_source=none, ignore_case=false, ignore_blanks=false) %}
 
 {%- set names = el_tested_names(columns, at_source) %}
 {%- set theirs = el_tested_names(fields, fields_at_source) %}
@@ -10,7 +10,14 @@ where
     and not exists (
         select 1
         from {{ to }} as parent
-        where {{ el_same_columns('parent', theirs, 'tested', names, ignore_case and target.name != 'source') }}
+        where
+            {{
+                el_same_columns(
+                    'parent', theirs, 'tested', names,
+                    ignore_case and target.name != 'source',
+                    ignore_blanks and target.name != 'source'
+                )
+            }}
     )
 
 {% endtest %}
