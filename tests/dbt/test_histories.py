@@ -37,6 +37,11 @@ LANDED = (
     "(k1 INTEGER, k2 VARCHAR, next_snapshot INTEGER, is_held VARCHAR, _dlt_load_id VARCHAR, _el_op VARCHAR, "
     "_el_position VARCHAR, _el_extracted_at TIMESTAMP)"
 )
+NOTED = (
+    "(table_name VARCHAR, column_name VARCHAR, source_column VARCHAR, source_type VARCHAR, nullable BOOLEAN, "
+    "ordinal BIGINT, column_id BIGINT, table_id BIGINT, landed_as VARCHAR, stands_for VARCHAR, loses VARCHAR, "
+    "_dlt_load_id VARCHAR)"
+)
 LEDGER = (
     "(table_name VARCHAR, kind VARCHAR, row_count BIGINT, started_at TIMESTAMP, finished_at TIMESTAMP, "
     "_dlt_load_id VARCHAR)"
@@ -191,6 +196,7 @@ class History:
             "CREATE SCHEMA shop_main",
             "CREATE TABLE shop_main._dlt_loads (load_id VARCHAR, status BIGINT, inserted_at TIMESTAMPTZ)",
             f"CREATE TABLE shop_main._el_ledger {LEDGER}",
+            f"CREATE TABLE shop_main._el_columns {NOTED}",
             *(f"CREATE TABLE shop_main.{kind} {LANDED}" for kind in KINDS),
         )
 
