@@ -61,6 +61,29 @@ class Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+# What a user who knows better lets a table do, and what it means: without the word, the plan refuses such a table.
+ACCEPTED = {
+    "encrypted": "columns under Always Encrypted land as ciphertext",
+    "masked": "columns under dynamic data masking land as the login sees them, masked",
+    "partition_switch": "rows that ALTER TABLE ... SWITCH moves in or out are not seen",
+    "read_committed": "read under locking READ COMMITTED, where a row that moves may be missed or come twice",
+    "row_security": "rows that a security policy hides from the login are not taken, or count as deleted",
+    "secondary": "a strategy that a readable secondary may not answer exactly is used there",
+    "text_cursor": "a cursor of text, ordered by the column's collation",
+}
+
+
+def _accepted(value: Any) -> Any:
+    words = [value] if isinstance(value, str) else value
+    for word in words if isinstance(words, list | tuple) else ():
+        if word not in ACCEPTED:
+            raise ValueError(f"{word!r} is nothing that can be accepted; known are: {', '.join(ACCEPTED)}")
+    return words
+
+
+Accepted = Annotated[tuple[str, ...], BeforeValidator(_accepted)]
+
+
 class StrategyName(StrEnum):
     """How a table's changes are found; `auto` picks the strongest that the table allows."""
 
@@ -203,7 +226,8 @@ class TableSettings(Strict):
     filters: conditions that limit what is taken. deletes: `keys`, or {by: keys, every: 1d, max_percent: 20}.
     images: whether cdc brings the row before an update too (`_el_op` B). partition_by: a whole-number column by
     whose ranges a snapshot is divided. skip_unchanged: a full snapshot whose content is what raw holds already is not
-    loaded again. model: the tables that codegen makes of it.
+    loaded again. model: the tables that codegen makes of it. accept: words of `ACCEPTED`, for what the plan would
+    refuse otherwise.
     """
 
     name: str
@@ -225,6 +249,7 @@ class TableSettings(Strict):
     exclude: bool = False
     skip_unchanged: bool = True
     contract: Literal["evolve", "freeze"] | None = None
+    accept: Accepted = ()
     model: ModelSettings = ModelSettings()
     columns: dict[str, ColumnSettings] = Field(default_factory=dict)
 

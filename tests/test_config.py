@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from el.config import StrategyName, load_config
+from el.config import ACCEPTED, StrategyName, load_config
 from el.errors import ConfigError
 
 GOOD = """\
@@ -53,6 +53,18 @@ def test_an_unknown_key_at_the_top_names_its_line(tmp_path: Path) -> None:
 
 def test_a_missing_key_is_named(tmp_path: Path) -> None:
     assert "destination: this key is required" in refused(tmp_path, "version: 1\nsource: a\ntables: [{name: a.b}]\n")
+
+
+def test_what_a_table_may_accept_is_one_word_or_a_list_and_an_unknown_word_is_told_the_known_ones(
+    tmp_path: Path,
+) -> None:
+    config = load_config(write(tmp_path, GOOD + "  - {name: sales.a, accept: [masked, row_security]}\n"))
+    assert config.tables[1].accept == ("masked", "row_security")
+    assert load_config(write(tmp_path, GOOD + "  - {name: sales.a, accept: masked}\n")).tables[1].accept == ("masked",)
+    message = refused(tmp_path, GOOD + "  - {name: sales.a, accept: [maskd]}\n")
+    assert "line 6" in message
+    assert "'maskd'" in message
+    assert "known are: " + ", ".join(ACCEPTED) in message
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,13 @@ class SourceType:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. `position` is the database's own lasting id (SQL Server's column_id), which survives a rename."""
+    """One column. `position` is the database's own lasting id (SQL Server's column_id), which survives a rename.
+
+    computed: the expression, where it was read; `is_computed` is known without it.
+    masked: under dynamic data masking, and this login gets the mask instead of the value.
+    hidden: SELECT * leaves it out. encrypted: under Always Encrypted. generated: GENERATED ALWAYS, as the period of a
+        temporal table: it can be read, not written.
+    """
 
     name: str
     type: SourceType
@@ -79,6 +85,11 @@ class Column:
     default: str | None = None
     collation: str | None = None
     comment: str | None = None
+    is_computed: bool = False
+    masked: bool = False
+    hidden: bool = False
+    encrypted: bool = False
+    generated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +121,27 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class MissingRight:
+    """A right that a login lacks. needed_for: a strategy, or in words; grant: the statement that gives it."""
+
+    needed_for: str
+    grant: str
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """One table or view with all that its catalog knows. `rows`, `bytes`: the catalog's estimate, None if unknown.
 
     object_id: the database's own lasting id of the table, within which a column's `position` is lasting too; None
         where there is none, as for a view.
+    memory_optimized: it cannot be read in a SNAPSHOT transaction.
+    temporal: "system_versioned", "history" (where the past of another table is kept), or None. ledger: "updatable",
+        "append_only", "history", or None. graph: "node", "edge", or None.
+    external: its rows are elsewhere, and this database only knows where.
+    row_security: the security policies that may hide rows of it from this login.
+    partitions: of a partitioned table, text that is another one after a partition was switched in or out, split or
+        merged; None where the table is not partitioned, or that is not known.
+    missing: rights on this table that the login lacks, by what they are needed for.
     """
 
     name: TableName
@@ -131,6 +158,14 @@ class Table:
     cdc: tuple[str, ...] = ()
     indexes: tuple[Key, ...] = ()
     object_id: int | None = None
+    memory_optimized: bool = False
+    temporal: str | None = None
+    ledger: str | None = None
+    graph: str | None = None
+    external: bool = False
+    row_security: tuple[str, ...] = ()
+    partitions: str | None = None
+    missing: tuple[MissingRight, ...] = ()
 
     def column(self, name: str) -> Column | None:
         """The column of this name; case decides only where two names differ in case alone."""
@@ -152,6 +187,12 @@ class Catalog:
     read_committed_snapshot: a single statement is consistent without taking locks.
     min_active_rowversion: the engine has MIN_ACTIVE_ROWVERSION().
     incarnation: differs after the database was restored; None where the server does not tell.
+    identity: the same for this database under whatever name of the server it is reached, and for no other; None where
+        the server does not tell.
+    read_only: it takes no writes, as a readable secondary.
+    engine_edition, major_version: SQL Server's SERVERPROPERTY of that name; None where it is another engine.
+    language: of the server's messages to this login. case_sensitive: whether names that differ in case alone differ.
+    missing: rights that this login lacks in the database as a whole.
     """
 
     database: str
@@ -162,6 +203,13 @@ class Catalog:
     change_tracking: bool = False
     min_active_rowversion: bool = False
     incarnation: str | None = None
+    identity: str | None = None
+    read_only: bool = False
+    engine_edition: int | None = None
+    major_version: int | None = None
+    language: str | None = None
+    case_sensitive: bool = False
+    missing: tuple[MissingRight, ...] = ()
     notes: tuple[str, ...] = field(default=())
 
     def table(self, name: TableName) -> Table | None:
