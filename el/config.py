@@ -289,10 +289,11 @@ class DbtSettings(Strict):
 
     schema: the target schema of a source schema, from {source} and {schema}. warn_after, error_after: how old the last
     load may be. owner: of the groups, one for each target schema. large_rows: from how many rows on a table has cluster
-    keys on Snowflake.
+    keys on Snowflake. loads_taken: where dbt notes which loads its models took, as database.schema.table; or none.
     """
 
     schema_: Template = Field(default="{schema}", alias="schema")
+    loads_taken: str | None = None
     warn_after: Duration = timedelta(days=7)
     error_after: Duration | None = None
     owner: str = "data team"

@@ -1,9 +1,9 @@
 """`python -m el purge`: rows that nobody needs any more leave raw, which would grow for ever otherwise.
 
 Guarantees: what is removed is shown before it is done. A load goes only if it is older than `raw: {keep: ...}`, a later
-complete snapshot of its table supersedes it, and every schema table made of its table has taken it; with it goes its
-row in the ledger, in one transaction. Rows of loads that never completed go once a later load has completed. The
-last complete snapshot and what came after it always stay.
+complete snapshot of its table supersedes it, and every schema table made of its table has taken it, by notes that this
+login sees. With it goes its row in the ledger, in one transaction. Rows of loads that never completed go once a later
+load has completed. The last complete snapshot and what came after it always stay.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+
+from sqlglot import exp
 
 from el.codegen.design import target_schema
 from el.connectors.query import Statement
@@ -60,7 +62,12 @@ def purge(job: Job, confirm: Callable[[str], bool], say: Callable[[str], None]) 
     targets = {place: target_schema(job.config, name, models[name]) for name, place in everywhere}
     with warehouse.locked(list(schemas), this_process(job.run_id), job.config.defaults.lock_lease):
         with warehouse.connector:
-            found = [r for schema, tables in schemas.items() for r in find(warehouse, schema, tables, keep, targets)]
+            taken = _taken(warehouse, job)
+            found = [
+                removal
+                for schema, tables in schemas.items()
+                for removal in find(warehouse, schema, tables, keep, targets, taken)
+            ]
         for removal in found:
             say(str(removal))
         rows = sum(removal.rows for removal in found)
@@ -73,15 +80,19 @@ def purge(job: Job, confirm: Callable[[str], bool], say: Callable[[str], None]) 
 
 
 def find(
-    warehouse: Warehouse, raw_schema: str, tables: Sequence[str], keep: timedelta, targets: Targets
+    warehouse: Warehouse,
+    raw_schema: str,
+    tables: Sequence[str],
+    keep: timedelta,
+    targets: Targets,
+    taken: Mapping[str, set[str]],
 ) -> list[Removal]:
-    """What can go of these tables of one raw schema, over an open connection."""
+    """What can go of these tables of one raw schema, over an open connection. taken: model -> the loads it took."""
     there = warehouse.tables(raw_schema)
     if not {warehouse.fold(LEDGER_TABLE), warehouse.fold(LOADS_TABLE)} <= there:
         return []
     complete = _complete(warehouse, raw_schema)
     oldest = str(Decimal(int(datetime.now(UTC).timestamp())) - int(keep.total_seconds()))
-    taken = _taken(warehouse)
     found = []
     for table in tables:
         if warehouse.fold(table) not in there:
@@ -158,20 +169,38 @@ def _counts(warehouse: Warehouse, raw_schema: str, table: str) -> dict[str, int]
     return {str(row[0]): int(str(row[1])) for row in warehouse.connector.fetch(Statement(sql))}
 
 
-def _taken(warehouse: Warehouse) -> dict[str, set[str]]:
-    """model -> the loads that it took, from wherever dbt keeps `el_loads_taken` in this database."""
-    name = warehouse.fold(TAKEN_TABLE)
-    sql = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_name IN (?, ?)"
+def _taken(warehouse: Warehouse, job: Job) -> dict[str, set[str]]:
+    """model -> the loads that it took, by the notes that el.yml names, else by all that this login sees.
+
+    A login sees only what it may access: seeing no notes does not mean that there are no models. Raises `ConfigError`.
+    """
+    named = job.config.dbt.loads_taken
+    if named == "none":
+        return {}
+    dialect = warehouse.connector.dialect.name
+    places = [exp.to_table(named, dialect=dialect).sql(dialect)] if named is not None else _notes(warehouse)
+    if not places:
+        raise ConfigError(
+            f"{job.config.path}: this login sees no {TAKEN_TABLE}, where dbt notes which loads its models took: grant "
+            f"it USAGE of the schema and SELECT, and set `dbt: {{loads_taken: database.schema.{TAKEN_TABLE}}}`; or set "
+            "`dbt: {loads_taken: none}` if nothing is made of raw that could still need what purge removes"
+        )
     found: dict[str, set[str]] = defaultdict(set)
-    for schema, table in warehouse.connector.fetch(Statement(sql, (name, TAKEN_TABLE))):
-        quote = warehouse.connector.dialect.quote
-        place = f"{quote(str(schema))}.{quote(str(table))}"
-        columns = ", ".join(warehouse.column(column) for column in ("model", "load_id", "state"))
+    columns = ", ".join(warehouse.column(column) for column in ("model", "load_id", "state"))
+    for place in places:
         for model, load, state in warehouse.connector.fetch(Statement(f"SELECT {columns} FROM {place}")):
             loads = found[str(model)]
             if state == "taken":
                 loads.add(str(load))
     return dict(found)
+
+
+def _notes(warehouse: Warehouse) -> list[str]:
+    """Wherever dbt keeps `el_loads_taken` in this database, as far as this login sees it."""
+    name, quote = warehouse.fold(TAKEN_TABLE), warehouse.connector.dialect.quote
+    sql = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_name IN (?, ?)"
+    rows = warehouse.connector.fetch(Statement(sql, (name, TAKEN_TABLE)))
+    return [f"{quote(str(schema))}.{quote(str(table))}" for schema, table in rows]
 
 
 def _remove(warehouse: Warehouse, removal: Removal) -> None:

@@ -18,7 +18,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     monkeypatch.delenv("EL_TARGET", raising=False)
     shop = Workspace(tmp_path).create()
     with open(tmp_path / "el.yml", "a") as config:
-        config.write("raw: {keep: 30d}\n")
+        config.write("raw: {keep: 30d}\ndbt: {loads_taken: none}\n")
     el(capsys, "run")
     shop.source("DELETE FROM sales.lines WHERE order_id = 5")
     shop.source("UPDATE sales.orders SET updated_at = TIMESTAMP '2024-02-01' WHERE id < 10")
@@ -41,6 +41,12 @@ def el(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> st
     assert main(list(arguments)) == code
     said = capsys.readouterr()
     return said.out + said.err
+
+
+def look_for_notes(shop: Workspace, where: str = "") -> None:
+    config = shop.path / "el.yml"
+    new = f"dbt: {{loads_taken: {where}}}\n" if where else ""
+    config.write_text(config.read_text().replace("dbt: {loads_taken: none}\n", new))
 
 
 def held(shop: Workspace) -> dict[str, int]:
@@ -78,11 +84,38 @@ def test_a_load_that_a_schema_table_has_not_taken_stays(shop: Workspace, capsys:
         "CREATE SCHEMA staging; CREATE TABLE staging.el_loads_taken (model VARCHAR, load_id VARCHAR, state VARCHAR); "
         f"INSERT INTO staging.el_loads_taken VALUES ('sales.lines', '{first}', 'announced')"
     )
+    look_for_notes(shop)
     assert "nothing was removed" in el(capsys, "purge", "--yes")
     shop.warehouse("UPDATE staging.el_loads_taken SET state = 'taken'")
     shop.warehouse("INSERT INTO staging.el_loads_taken VALUES ('sales.lines_log', 'another', 'taken')")
     assert "nothing was removed" in el(capsys, "purge", "--yes"), "the log has not taken it"
     shop.warehouse(f"INSERT INTO staging.el_loads_taken VALUES ('sales.lines_log', '{first}', 'taken')")
+    assert "9,000 rows removed" in el(capsys, "purge", "--yes")
+
+
+def test_nothing_goes_where_the_notes_of_what_models_took_are_not_seen(
+    shop: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    look_for_notes(shop)
+    said = el(capsys, "purge", "--yes", code=2)
+    assert "sees no el_loads_taken" in said
+    assert "dbt: {loads_taken: database.schema.el_loads_taken}" in said
+    assert held(shop)["lines"] == 17_997
+
+
+def test_the_notes_that_el_yml_names_are_read_and_nothing_goes_where_they_cannot_be(
+    shop: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    look_for_notes(shop, "elsewhere.staging.el_loads_taken")
+    assert "elsewhere" in el(capsys, "purge", "--yes", code=1)
+    assert held(shop)["lines"] == 17_997
+    config = shop.path / "el.yml"
+    config.write_text(config.read_text().replace("elsewhere.staging.", "warehouse.notes."))
+    first = shop.warehouse("SELECT min(load_id) FROM shop_sales._dlt_loads")[0][0]
+    shop.warehouse(
+        "CREATE SCHEMA notes; CREATE TABLE notes.el_loads_taken AS "
+        f"SELECT 'sales.lines' AS model, '{first}' AS load_id, 'taken' AS state"
+    )
     assert "9,000 rows removed" in el(capsys, "purge", "--yes")
 
 
