@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import cdc, change_tracking, constraints, ddl_table, lookup, storage
+from . import cdc, change_tracking, constraints, ddl_table, lookup, partitions, storage
 from .binder import Binder
 from .catalog import KeyDef, TableDef
 from .convert import convert
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 def alter(session: Session, s: Scanner) -> None:
     names = s.names()
     if s.accept("REBUILD") or s.accept("SET"):
+        return
+    if s.accept("SWITCH"):
+        rest = s.tokens[s.at :]
+        session.atomic(lambda: partitions.switch(session, lookup.table(session, names).copy(), Scanner(s.sql, rest)))
         return
     if s.sees("ENABLE") or s.sees("DISABLE"):
         change_tracking.alter_table(session, names, s)

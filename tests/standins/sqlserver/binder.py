@@ -47,6 +47,7 @@ class Binder:
         self.used: set[str] = set()
         self.over = ""
         self.names = 0
+        self.owner = False
 
     # --- queries
 
@@ -227,7 +228,11 @@ class Binder:
 
     @staticmethod
     def _star(source: Source) -> list[tuple[Bound, OutColumn]]:
-        return [(Bound(sql, type_), out_column(name, type_, declared)) for name, sql, type_, declared in source.columns]
+        return [
+            (Bound(sql, type_), out_column(name, type_, declared))
+            for name, sql, type_, declared in source.columns
+            if declared is None or not declared.hidden
+        ]
 
     def _tail(
         self,

@@ -27,7 +27,8 @@ CREATE TABLE {db}.cat.columns (object_id INTEGER, column_id INTEGER, name VARCHA
     system_type_id UTINYINT, user_type_id INTEGER, max_length SMALLINT, precision UTINYINT, scale UTINYINT,
     is_nullable BOOLEAN, is_identity BOOLEAN, is_computed BOOLEAN, seed BIGINT, increment BIGINT, computed VARCHAR,
     is_persisted BOOLEAN, default_object_id INTEGER,
-    default_text VARCHAR, default_name VARCHAR, is_text BOOLEAN);
+    default_text VARCHAR, default_name VARCHAR, is_text BOOLEAN, masking VARCHAR, is_hidden BOOLEAN,
+    generated_always_type UTINYINT, encryption_type INTEGER, graph_type INTEGER);
 CREATE TABLE {db}.cat.indexes (object_id INTEGER, index_id INTEGER, name VARCHAR, type UTINYINT, is_unique BOOLEAN,
     is_primary_key BOOLEAN, is_unique_constraint BOOLEAN, is_disabled BOOLEAN, key_object_id INTEGER, filter VARCHAR,
     system_named BOOLEAN);
@@ -74,6 +75,11 @@ class ColumnDef:
     default_name: str | None = None
     default_id: int = 0
     alias_id: int = 0
+    masking: str | None = None
+    hidden: bool = False
+    generated: int = 0
+    encryption: int | None = None
+    graph: int | None = None
 
     @property
     def physical(self) -> str:
@@ -129,7 +135,11 @@ class CheckDef:
 
 @dataclass
 class TableDef:
-    """A table (kind U) or a view (kind V, with its text)."""
+    """A table (kind U) or a view (kind V, with its text).
+
+    temporal, ledger, graph: numbers of sys.tables (graph: 1 node, 2 edge), of a view those of sys.views. partition_ids:
+    where they are no longer those that follow from its own id, one for each partition.
+    """
 
     object_id: int
     schema: str
@@ -147,6 +157,16 @@ class TableDef:
     generation: int = 0
     tracked: bool = False
     captured: bool = False
+    memory_optimized: bool = False
+    temporal: int = 0
+    history: int = 0
+    ledger: int = 0
+    external: bool = False
+    graph: int = 0
+    partition_ids: list[int] = field(default_factory=list)
+    partitioned_by: str | None = None
+    boundaries: list[str] = field(default_factory=list)
+    range_right: bool = False
 
     @property
     def physical(self) -> str:
@@ -263,6 +283,11 @@ def save(con: duckdb.DuckDBPyConnection, table: TableDef, schema_id: int, now: i
                 c.default,
                 c.default_name,
                 c.type.family == "str" and c.type.name != "xml",
+                c.masking,
+                c.hidden,
+                c.generated,
+                c.encryption,
+                c.graph,
             )
         )
     _insert(con, f"{db}.cat.columns", columns)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from . import lookup, storage
+from . import lookup, rights, storage
 from .binder import Binder
 from .catalog import ColumnDef, TableDef
 from .convert import quote
@@ -269,6 +269,14 @@ def cleanup(session: Session, args: Arguments) -> None:
     session.atomic(work)
 
 
+def gate(session: Session) -> str:
+    """Which instances of cat.captures the session may read: those without a role, or with one that it is in."""
+    if rights.sysadmin(session):
+        return "true"
+    roles = ", ".join(quote(role) for role in session.database.roles if rights.member(session, role)) or "''"
+    return f"(role_name IS NULL OR lower(role_name) IN ({roles}))"
+
+
 # --- cdc.fn_cdc_get_all_changes_<instance>
 
 
@@ -279,7 +287,7 @@ def all_changes(
     instance = name.removeprefix("fn_cdc_get_all_changes_")
     rows = session.run_sql(
         f"SELECT object_id, start_lsn FROM {database.quoted}.cat.captures WHERE lower(capture_instance) = "
-        f"{quote(instance)}"
+        f"{quote(instance)} AND {gate(session)}"
     )
     if not rows:
         invalid_object(f"cdc.{name}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from . import cdc, lookup, storage
+from . import cdc, lookup, rights, storage
 from .binder import Binder
 from .catalog import ColumnDef, TableDef
 from .convert import convert
@@ -181,6 +181,7 @@ def change_table(
     kind, target, *rest = args
     parts = table_parts(target)
     table = lookup.table(session, parts)
+    rights.require(session, "VIEW CHANGE TRACKING", table)
     if not table.tracked:
         raise SqlError(22105, f"Change tracking is not enabled on table '{table.schema}.{table.name}'.")
     key = _key(table)

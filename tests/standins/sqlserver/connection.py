@@ -127,6 +127,11 @@ class Connection:
         if login.database and login.database.lower() not in self.server.engine.databases:
             text = f'Cannot open database "{login.database}" requested by the login. The login failed.'
             return [SqlError(4060, text, 11), failed]
+        if login.database and login.user.lower() not in self.server.sysadmins:
+            database = self.server.engine.database(login.database)
+            if database.name not in ("master", "tempdb") and login.user.lower() not in database.users.values():
+                text = f'Cannot open database "{login.database}" requested by the login. The login failed.'
+                return [SqlError(4060, text, 11), failed]
         return []
 
     # --- requests

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import catalog, cdc, change_tracking, constraints, lookup, storage
+from . import catalog, cdc, change_tracking, constraints, lookup, partitions, policies, rights, storage
 from .catalog import ColumnDef, KeyDef, TableDef, new_object_id
 from .convert import quote
 from .engine import now_ticks
@@ -35,8 +35,16 @@ def create(session: Session, s: Scanner) -> Result:
         session.engine.create_database(s.name())
         return None
     session.start_implicit()
-    if s.accept("TABLE"):
+    if s.sees("TABLE") or s.sees("EXTERNAL", "TABLE"):
         session.atomic(lambda: ddl_table.create(session, Scanner(s.sql, s.tokens)))
+    elif s.sees("LOGIN") or s.sees("USER") or s.sees("ROLE"):
+        rights.principal(session, s)
+    elif s.accept("FUNCTION"):
+        policies.create_function(session, s)
+    elif s.accept("SECURITY", "POLICY"):
+        policies.create_policy(session, s)
+    elif s.accept("PARTITION"):
+        partitions.create(session, s)
     elif s.accept("SCHEMA"):
         name = s.name() if not s.sees("AUTHORIZATION") else "dbo"
         session.atomic(lambda: _create_schema(session, name))
@@ -209,6 +217,10 @@ def alter(session: Session, s: Scanner) -> Result:
     session.start_implicit()
     if s.accept("TABLE"):
         alter_table.alter(session, s)
+    elif s.sees("ROLE") or s.sees("LOGIN") or s.sees("USER"):
+        rights.principal(session, s)
+    elif s.accept("SECURITY", "POLICY"):
+        policies.alter_policy(session, s)
     elif s.accept("VIEW"):
         _view(session, s, True)
     elif s.accept("SCHEMA"):
@@ -283,6 +295,8 @@ def drop(session: Session, s: Scanner) -> Result:
         session.atomic(lambda: _drop_schema(session, name, exists))
     elif s.accept("INDEX"):
         _drop_index(session, s)
+    elif s.accept("SECURITY", "POLICY"):
+        policies.drop_policy(session, s)
     elif s.accept("TYPE"):
         s.accept("IF", "EXISTS")
         name = s.names()[-1]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
-from . import lookup, storage
+from . import lookup, storage, table_kinds
 from .binder import Binder
 from .catalog import CheckDef, ColumnDef, ForeignKeyDef, KeyDef, TableDef, new_object_id
 from .dialect import parse_expression
@@ -39,17 +39,26 @@ STOPS = (
     "ROWGUIDCOL",
     "SPARSE",
     "INDEX",
+    "MASKED",
+    "HIDDEN",
+    "GENERATED",
+    "ENCRYPTED",
 )
 
 
 def create(session: Session, s: Scanner) -> None:
-    s.expect("CREATE", "TABLE")
+    s.expect("CREATE")
+    external = s.accept("EXTERNAL")
+    s.expect("TABLE")
     names = s.names()
     body = Scanner(s.parenthesised())
     table = storage.new_table(session, names, [])
+    table.external = external
     elements(session, table, body)
+    table_kinds.options(session, table, s)
     compute_types(session, table)
     storage.create(session, table)
+    table_kinds.create_history(session, table)
 
 
 def system_name(prefix: str, table: TableDef) -> str:
@@ -62,7 +71,9 @@ def elements(session: Session, table: TableDef, s: Scanner, not_trusted: bool = 
         name = s.name() if s.accept("CONSTRAINT") else None
         if s.peek().kind == "word" and s.peek().text in ("PRIMARY", "UNIQUE", "FOREIGN", "CHECK"):
             _constraint(session, table, s, name, None, not_trusted)
-        elif s.sees("INDEX") or s.sees("PERIOD"):
+        elif s.accept("PERIOD"):
+            s.rest()
+        elif s.sees("INDEX"):
             raise SqlError(40517, f"the stand-in does not support: {s.rest()[:80]}")
         elif s.accept("DEFAULT"):
             text = _default_text(s)
@@ -111,7 +122,12 @@ def _column(session: Session, table: TableDef, s: Scanner) -> None:
             _give_default(table, column, constraint, _default_text(s))
         elif s.accept("COLLATE"):
             s.name()
-        elif s.accept("ROWGUIDCOL") or s.accept("SPARSE") or s.accept("NOT", "FOR", "REPLICATION"):
+        elif (
+            table_kinds.column_word(column, s)
+            or s.accept("ROWGUIDCOL")
+            or s.accept("SPARSE")
+            or s.accept("NOT", "FOR", "REPLICATION")
+        ):
             pass
         elif s.peek().text in ("PRIMARY", "UNIQUE", "REFERENCES", "CHECK", "FOREIGN"):
             _constraint(session, table, s, constraint, column, False)

@@ -102,7 +102,9 @@ def insert_columns(session: Session, table: TableDef, listed: list[str] | None) 
                 f"An explicit value for the identity column in table '{table.name}' can only be specified when a "
                 "column list is used and IDENTITY_INSERT is ON.",
             )
-        return [c for c in table.columns if not c.identity and c.computed is None]
+        return [
+            c for c in table.columns if not c.identity and c.computed is None and not c.generated and c.graph is None
+        ]
     out = []
     for name in listed:
         column = table.column(name)

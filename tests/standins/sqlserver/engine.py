@@ -9,7 +9,9 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import threading
+import uuid
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import duckdb
 
@@ -17,6 +19,10 @@ from .catalog import SCHEMA, ColumnDef, TableDef, quote_name
 from .convert import quote
 from .errors import SqlError
 from .macros import install
+
+if TYPE_CHECKING:
+    from .policies import Policy
+    from .rights import Right
 
 SYSTEM_SCHEMAS = [(1, "dbo"), (2, "guest"), (3, "INFORMATION_SCHEMA"), (4, "sys")]
 
@@ -43,6 +49,15 @@ class Database:
     lsn: int = 0
     lock: threading.RLock = field(default_factory=threading.RLock)
     active: dict[int, int] = field(default_factory=dict)
+    users: dict[str, str] = field(default_factory=dict)
+    roles: dict[str, set[str]] = field(default_factory=dict)
+    rights: set[Right] = field(default_factory=set)
+    policies: list[Policy] = field(default_factory=list)
+    functions: dict[str, tuple[list[str], str]] = field(default_factory=dict)
+    family: str = field(default_factory=lambda: str(uuid.uuid4()).upper())
+    fork: str = field(default_factory=lambda: str(uuid.uuid4()).upper())
+    partition_functions: dict[str, tuple[bool, list[str]]] = field(default_factory=dict)
+    partition_schemes: dict[str, str] = field(default_factory=dict)
 
     @property
     def quoted(self) -> str:
@@ -58,6 +73,7 @@ class Engine:
         self.lock = threading.RLock()
         self.databases: dict[str, Database] = {}
         self.identities: dict[int, int] = {}
+        self.server_rights: dict[str, set[str]] = {}
         self.transaction_ids = itertools.count(1)
         for name in ("master", "tempdb"):
             self.create_database(name)

@@ -48,11 +48,14 @@ class Faults:
     """The faults of a server; set through its methods, `clear` ends them."""
 
     _set: list[_Fault] = field(default_factory=list)
+    # What SERVERPROPERTY and DATABASEPROPERTYEX answer instead, by their names in lower case.
+    told: dict[str, str | int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def clear(self) -> None:
         with self._lock:
             self._set.clear()
+            self.told.clear()
 
     def cut_after_bytes(self, count: int, times: int = 1) -> None:
         """Ends a connection when it was sent `count` more bytes, within a packet or between two."""
@@ -83,6 +86,10 @@ class Faults:
     def fail_login(self, nth: int = 1, times: int = 1) -> None:
         """Refuses the nth login from now (18456), right or not, and the `times` - 1 after it."""
         self._add(_Fault("login", nth, times=times))
+
+    def tell(self, name: str, value: str | int) -> None:
+        """Lets SERVERPROPERTY or DATABASEPROPERTYEX answer this, as another edition or version would."""
+        self.told[name.lower()] = value
 
     def _add(self, fault: _Fault) -> None:
         with self._lock:

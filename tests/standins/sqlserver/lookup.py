@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from . import cdc, change_tracking
+from . import cdc, change_tracking, partitions, policies, rights, table_kinds
 from .binder import Binder
 from .catalog import ColumnDef, TableDef, from_json
 from .convert import quote
@@ -18,6 +18,7 @@ from .errors import SqlError, invalid_object
 from .scan import Scanner
 from .scope import OutColumn, Scope
 from .sqltypes import BIGINT, NMAX, SqlType, parse_type
+from .views import SystemView
 from .views_information_schema import VIEWS
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def object_id(session: Session, text: str, kind: str = "") -> int | None:
 
 
 def relation(
-    session: Session, binder: Binder, parts: list[str]
+    session: Session, binder: Binder, parts: list[str], hints: frozenset[str] = frozenset()
 ) -> tuple[str, list[tuple[str, OutColumn]], list[ColumnDef] | None]:
     """What a name in FROM is: SQL, and (physical name, column) of each column."""
     key = ".".join(parts[-2:]).lower() if len(parts) >= 2 else parts[-1].lower()
@@ -106,32 +107,70 @@ def relation(
         database = split(session, parts)[0]
         if key.startswith("cdc.") and not database.cdc:
             invalid_object(".".join(parts))
+        rights.require_view(session, database, key)
         view = VIEWS[key]
         return (
-            view.sql(database.quoted, dynamic(session, database, view.source)),
+            _visible(session, database, view, view.sql(database.quoted, dynamic(session, database, view.source))),
             [(f'"{n}"', OutColumn(n, t)) for n, t, _ in view.columns],
             None,
         )
     table = find(session, parts)
     if table is None:
         invalid_object(".".join(p for p in parts if p))
+    if not binder.owner:
+        rights.require(session, "SELECT", table)
     if table.kind == "V":
+        # What a view reads has the view's owner: no right is asked for again ("Ownership chains").
         inner = Binder(session)
+        inner.owner = True
         bound = inner.query(parse(table.body or ""))
         names = [c.name for c in table.columns] or [c.name for c in bound.columns]
         physical = [f"k{i}" for i in range(len(names))]
         columns = [OutColumn(n, c.type, c.nullable) for n, c in zip(names, bound.columns, strict=True)]
         outs = ", ".join(physical)
         return f"(SELECT * FROM ({bound.sql}) AS q({outs}))", list(zip(physical, columns, strict=True)), None
+    table_kinds.check_access(session, table, hints)
     check_snapshot(session, table)
     return (
-        table.sql,
+        policies.shown(session, table),
         [
             (c.physical, OutColumn(c.name, c.type, c.nullable, c.identity is not None, c.computed is not None))
             for c in table.columns
         ],
         table.columns,
     )
+
+
+def _visible(session: Session, database: Database, view: SystemView, sql: str) -> str:
+    """A catalog view as the session's user sees it: no rows of objects on which it has no right, definitions only with
+    VIEW DEFINITION."""
+    if rights.sysadmin(session):
+        return sql
+    names = {name for name, _, _ in view.columns}
+    of = next(
+        (name for name in ("source_object_id", "target_object_id", "parent_object_id", "object_id") if name in names),
+        None,
+    )
+    if of is None or "capture_instance" in names:
+        return sql
+    rows = session.execute(f"SELECT body FROM {database.quoted}.cat.objects WHERE body IS NOT NULL")
+    tables = [_table(body) for (body,) in rows]
+    shown = [t.object_id for t in tables if rights.sees(session, database, t)]
+    told = [t.object_id for t in tables if rights.has(session, database, "VIEW DEFINITION", t.schema, t.name)]
+    if names & {"predicate_type", "is_enabled"}:
+        shown = [
+            p.object_id for p in database.policies if rights.has(session, database, "VIEW DEFINITION", p.schema, p.name)
+        ]
+        of = "object_id"
+    owner = (
+        "(CASE WHEN parent_object_id <> 0 THEN parent_object_id ELSE object_id END)" if of == "parent_object_id" else of
+    )
+    listed = ", ".join(map(str, [0, *shown]))
+    text = f"(SELECT * FROM {sql} WHERE {owner} IN ({listed}))"
+    if "definition" in names:
+        known = ", ".join(map(str, [0, *told]))
+        text = f"(SELECT * REPLACE (CASE WHEN {owner} IN ({known}) THEN definition END AS definition) FROM {text})"
+    return text
 
 
 def check_snapshot(session: Session, table: TableDef) -> None:
@@ -157,12 +196,8 @@ def dynamic(session: Session, database: Database, source: str) -> dict[str, str]
             for d in session.engine.databases.values()
         )
         out["databases"] = f"(VALUES {rows}) v(name, id, created, si, rcsi, cdc, period, unit)"
-    if "{rows}" in source:
-        tables = session.execute(f"SELECT body FROM {database.quoted}.cat.objects WHERE type = 'U'")
-        counts = " UNION ALL ".join(
-            f"SELECT {t.object_id} AS object_id, count(*) AS n FROM {t.sql}" for t in (_table(b) for (b,) in tables)
-        )
-        out["rows"] = f"({counts or 'SELECT 0 AS object_id, 0 AS n WHERE false'})"
+    if "{partitions}" in source:
+        out["partitions"] = partitions.relation(session, database)
     if "{identities}" in source:
         rows = ", ".join(f"({o}, {v})" for o, v in session.engine.identities.items()) or "(0, 0)"
         out["identities"] = f"(VALUES {rows})"
@@ -174,6 +209,21 @@ def dynamic(session: Session, database: Database, source: str) -> dict[str, str]
             for s in session.server.sessions_and(session)
         )
         out["sessions"] = f"(VALUES {rows}) v(spid, started, host, app, login, database_id, level, depth, encrypted)"
+    if "{recovery}" in source:
+        listed = ", ".join(
+            f"({d.database_id}, {quote(d.family)}, {quote(d.fork)})" for d in session.engine.databases.values()
+        )
+        out["recovery"] = f"(VALUES {listed}) v(id, family, fork)"
+    if "{policies}" in source:
+        rows = ", ".join(f"({p.object_id}, {quote(p.schema)}, {quote(p.name)}, {p.enabled})" for p in database.policies)
+        out["policies"] = f"(VALUES {rows or '(0, NULL, NULL, false)'}) v(id, schema, name, enabled)"
+    if "{predicates}" in source:
+        rows = ", ".join(
+            f"({p.object_id}, {number}, {target}, {int(kind == 'BLOCK')}, {quote(function)})"
+            for p in database.policies
+            for number, (target, kind, function, _) in enumerate(p.predicates, 1)
+        )
+        out["predicates"] = f"(VALUES {rows or '(0, 0, 0, 0, NULL)'}) v(id, number, target, kind, function)"
     if "{logins}" in source:
         rows = ", ".join(f"({quote(n)}, {i})" for i, n in enumerate(session.server.users, 1))
         out["logins"] = f"(VALUES {rows}) v(name, id)"

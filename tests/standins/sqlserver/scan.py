@@ -257,7 +257,10 @@ def _continues(
         return True
     if text == "SELECT":
         return (
-            before in ("UNION", "ALL", "EXCEPT", "INTERSECT") or queries > 0 or (first in ("GRANT", "DENY", "REVOKE"))
+            before in ("UNION", "ALL", "EXCEPT", "INTERSECT")
+            or (body and before == "RETURN")
+            or queries > 0
+            or (first in ("GRANT", "DENY", "REVOKE"))
         )
     if text in ("INSERT", "UPDATE", "DELETE", "MERGE"):
         return (
@@ -317,4 +320,4 @@ def _cte_follows(tokens: list[Token], at: int) -> bool:
 
 
 def _creates_body(tokens: list[Token], start: int) -> bool:
-    return any(t.kind == "word" and t.text in ("VIEW",) for t in tokens[start + 1 : start + 5])
+    return any(t.kind == "word" and t.text in ("VIEW", "FUNCTION") for t in tokens[start + 1 : start + 5])

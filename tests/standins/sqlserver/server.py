@@ -62,6 +62,7 @@ class SqlServerStandIn:
         self, users: dict[str, str] | None = None, *, tls: bool = True, host: str = "127.0.0.1", port: int = 0
     ) -> None:
         self.users = users or {"sa": "Stand_in_2026"}
+        self.sysadmins = {name.lower() for name in self.users}
         self.host = host
         self.port = port
         self.engine = Engine()

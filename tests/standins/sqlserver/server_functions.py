@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from . import lookup
+from . import cdc, lookup, rights
 from .convert import Bound, convert, quote
 from .engine import now_ticks
 from .errors import SqlError
@@ -84,7 +84,7 @@ def niladic(session: Session, name: str) -> Bound | None:
     if upper == "CURRENT_TIMESTAMP":
         return convert(Bound(str(now_ticks()), SqlType("datetime2", None, None, 7)), SqlType("datetime"))
     if upper in ("CURRENT_USER", "SESSION_USER", "USER"):
-        return Bound("'dbo'", SYSNAME)
+        return Bound(quote(rights.user(session, session.database) or "guest"), SYSNAME)
     return Bound(quote(session.login), SYSNAME) if upper == "SYSTEM_USER" else None
 
 
@@ -116,7 +116,8 @@ def _login(session: Session, *_: Bound) -> Bound:
 
 @of_session("USER_NAME")
 def user_name(session: Session, *_: Bound) -> Bound:
-    return Bound("'dbo'", SYSNAME, "dbo")
+    name = rights.user(session, session.database) or "guest"
+    return Bound(quote(name), SYSNAME, name)
 
 
 @of_session("APP_NAME")
@@ -130,10 +131,6 @@ def host_name(session: Session) -> Bound:
 
 
 @of_session(
-    "IS_MEMBER",
-    "IS_ROLEMEMBER",
-    "IS_SRVROLEMEMBER",
-    "HAS_PERMS_BY_NAME",
     "SESSIONPROPERTY",
     "DATABASE_PRINCIPAL_ID",
     "USER_ID",
@@ -141,6 +138,65 @@ def host_name(session: Session) -> Bound:
 )
 def _one(session: Session, *_: Bound) -> Bound:
     return Bound("1", INT, 1)
+
+
+@of_session("IS_MEMBER", "IS_ROLEMEMBER")
+def is_member(session: Session, role: Bound) -> Bound:
+    value = int(rights.member(session, str(_value(session, role))))
+    return Bound(str(value), INT, value)
+
+
+@of_session("IS_SRVROLEMEMBER")
+def is_srvrolemember(session: Session, role: Bound) -> Bound:
+    value = int(rights.sysadmin(session))
+    return Bound(str(value), INT, value)
+
+
+def _value(session: Session, bound: Bound) -> object:
+    if bound.constant is not None:
+        return bound.constant
+    return session.run_sql(f"SELECT {bound.sql}", set(session.variables))[0][0]
+
+
+@of_session("HAS_PERMS_BY_NAME")
+def has_perms_by_name(session: Session, *args: Bound) -> Bound:
+    """NULL where the securable is not there, or is of another class ("HAS_PERMS_BY_NAME")."""
+    if args[0].constant is None and str(args[1].constant).upper() == "OBJECT":
+        return _perms_of_each(session, *args)
+    given = [_value(session, arg) for arg in args]
+    securable, kind, permission = given[0], str(given[1] or "SERVER").upper(), str(given[2]).upper()
+    database, found = session.database, None
+    if kind == "SERVER":
+        found = rights.server(session, permission)
+    elif kind == "DATABASE":
+        found = rights.has(session, database, permission)
+    elif kind == "SCHEMA":
+        found = rights.has(session, database, permission, Scanner(str(securable)).names()[-1])
+    elif kind == "OBJECT" and (table := lookup.find(session, Scanner(str(securable)).names())) is not None:
+        column = str(given[3]) if len(given) > 3 and given[3] else ""
+        found = rights.has(session, database, permission, table.schema, table.name, column)
+    return Bound(
+        "CAST(NULL AS INTEGER)" if found is None else str(int(found)), INT, None if found is None else int(found)
+    )
+
+
+def _perms_of_each(
+    session: Session, name: Bound, kind: Bound, permission: Bound, column: Bound | None = None, _: Bound | None = None
+) -> Bound:
+    """The same for an object, and a column, that differ from row to row."""
+    database, asked = session.database, str(permission.constant).upper()
+    rows = session.execute(f"SELECT body FROM {database.quoted}.cat.objects WHERE body IS NOT NULL")
+    listed = []
+    for table in (lookup.from_json(body) for (body,) in rows):
+        for of in ["", *(c.name for c in table.columns)] if column is not None else [""]:
+            held = int(rights.has(session, database, asked, table.schema, table.name, of))
+            listed.append(f"({quote(f'[{table.schema}].[{table.name}]')}, {quote(of)}, {held})")
+    of = column.sql if column is not None else "''"
+    return Bound(
+        f"(SELECT held FROM (VALUES {', '.join(listed) or '(NULL, NULL, 0)'}) v(place, of, held) "
+        f"WHERE place = {name.sql} AND of = {of})",
+        INT,
+    )
 
 
 @of_session("SUSER_SID")
@@ -179,7 +235,8 @@ def serverproperty(session: Session, name: Bound) -> Bound:
         "lcid": 1033,
         "productbuild": str(SERVER_VERSION[2]),
     }
-    value = known.get(str(name.constant).lower())
+    asked = str(name.constant).lower()
+    value = session.server.faults.told.get(asked, known.get(asked))
     if value is None:
         return session_context(session)
     return convert(Bound(str(value), INT) if isinstance(value, int) else Bound(quote(value), SYSNAME), VARIANT)
@@ -189,8 +246,9 @@ def serverproperty(session: Session, name: Bound) -> Bound:
 def databasepropertyex(session: Session, database: Bound, name: Bound) -> Bound:
     found = session.engine.databases.get(str(database.constant).lower())
     known = {"collation": "Latin1_General_BIN2", "status": "ONLINE", "updateability": "READ_WRITE", "recovery": "FULL"}
-    value = known.get(str(name.constant).lower()) if found else None
-    return convert(Bound(quote(value) if value else "CAST(NULL AS VARCHAR)", SYSNAME), VARIANT)
+    asked = str(name.constant).lower()
+    value = session.server.faults.told.get(asked, known.get(asked)) if found else None
+    return convert(Bound(quote(str(value)) if value else "CAST(NULL AS VARCHAR)", SYSNAME), VARIANT)
 
 
 @of_session("SCOPE_IDENTITY")
@@ -231,8 +289,10 @@ def change_tracking_min_valid_version(session: Session, object_id: Bound) -> Bou
 @of_session("FN_CDC_GET_MIN_LSN")
 def cdc_get_min_lsn(session: Session, instance: Bound) -> Bound:
     db = session.quoted_database
+    # 0x0 too where the caller is not a member of the gating role ("sys.fn_cdc_get_min_lsn").
     return Bound(
-        f"coalesce((SELECT start_lsn FROM {db}.cat.captures WHERE lower(capture_instance) = lower({instance.sql})), "
+        f"coalesce((SELECT start_lsn FROM {db}.cat.captures WHERE lower(capture_instance) = lower({instance.sql}) AND "
+        f"{cdc.gate(session)}), "
         "unhex('00000000000000000000'))",
         BIN10,
     )

@@ -15,6 +15,7 @@ from .convert import Bound
 from .errors import SqlError, invalid_column, not_supported
 from .scope import OutColumn, Scope, Source, only, table_parts, variable_name
 from .sqltypes import SqlType
+from .table_kinds import INTERNAL
 
 if TYPE_CHECKING:
     from .binder import Binder
@@ -71,7 +72,7 @@ def _relation(binder: Binder, node: exp.Expression, scope: Scope) -> str:
     name = node.alias or parts[-1]
     if len(parts) == 1 and (columns := scope.cte(parts[0])) is not None:
         return _derived(binder, quote_name(parts[0]), columns, alias, scope, name)
-    sql, columns_of, declared = lookup.relation(binder.session, binder, parts)
+    sql, columns_of, declared = lookup.relation(binder.session, binder, parts, _hints(node))
     renamed = [c.name for c in alias.args.get("columns") or []] if alias else []
     binder.names += 1
     handle = f"s{binder.names}"
@@ -81,6 +82,13 @@ def _relation(binder: Binder, node: exp.Expression, scope: Scope) -> str:
     ]
     scope.sources.append(Source(name, listed, tuple(parts), handle))
     return f"{sql} AS {handle}"
+
+
+def _hints(node: exp.Table) -> frozenset[str]:
+    """WITH (SNAPSHOT, ...) of a table, in upper case."""
+    return frozenset(
+        each.name.upper() for hint in node.args.get("hints") or [] for each in getattr(hint, "expressions", [])
+    )
 
 
 def _derived(
@@ -115,6 +123,8 @@ def resolve(binder: Binder, node: exp.Column, scope: Scope) -> tuple[Bound, Colu
             raise SqlError(209, f"Ambiguous column name '{name}'.")
         if hits:
             (_, sql, type_, declared), _ = hits[0]
+            if declared is not None and declared.graph in INTERNAL:
+                raise SqlError(13908, f"Cannot access internal graph column '{name}'.")
             return Bound(sql, type_), declared
         found_scope = found_scope.parent
     if table:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from . import ddl, dml, lookup, merge, messages, procedures, server_functions
+from . import ddl, dml, lookup, merge, messages, procedures, rights, server_functions
 from .binder import Binder
 from .convert import Bound, convert
 from .errors import SqlError, not_supported, syntax
@@ -350,6 +350,11 @@ def _nothing(session: Session, s: Scanner) -> Result:
     return None
 
 
+def _rights(session: Session, s: Scanner) -> Result:
+    rights.change(session, s)
+    return None
+
+
 HANDLERS: dict[str, Callable[[Session, Scanner], Result]] = {
     "SELECT": _select,
     "WITH": _select,
@@ -378,5 +383,6 @@ HANDLERS: dict[str, Callable[[Session, Scanner], Result]] = {
     "RETURN": _jump,
     "BREAK": _jump,
     "CONTINUE": _jump,
-    **dict.fromkeys(("GRANT", "DENY", "REVOKE", "CHECKPOINT", "DBCC"), _nothing),
+    **dict.fromkeys(("GRANT", "DENY", "REVOKE"), _rights),
+    **dict.fromkeys(("CHECKPOINT", "DBCC"), _nothing),
 }

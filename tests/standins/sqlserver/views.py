@@ -57,6 +57,13 @@ create_date datetime=o.created; modify_date datetime=o.modified; is_ms_shipped b
 is_published bit=false;
 is_schema_published bit=false"""
 
+
+def _of_body(field: str) -> str:
+    """A fact of a table's JSON body, as a number."""
+    found = f"json_extract_string(o.body, '$.{field}')"
+    return f"CAST(CASE {found} WHEN 'true' THEN '1' WHEN 'false' THEN '0' ELSE coalesce({found}, '0') END AS INTEGER)"
+
+
 view(
     "sys.databases",
     "name sysname=name; database_id int=id; create_date datetime=created; owner_sid varbinary(85)=NULL; "
@@ -69,6 +76,27 @@ view(
     "is_query_store_on bit=false; containment tinyint=0",
     "FROM {databases}",
 )
+view(
+    "sys.database_recovery_status",
+    "database_id int=id; database_guid uniqueidentifier=fork; family_guid uniqueidentifier=family; "
+    "last_log_backup_lsn numeric(25,0)=NULL; recovery_fork_guid uniqueidentifier=fork; "
+    "first_recovery_fork_guid uniqueidentifier=fork; fork_point_lsn numeric(25,0)=NULL",
+    "FROM {recovery}",
+)
+view(
+    "sys.security_policies",
+    "name sysname=name; object_id int=id; schema_id int=(SELECT schema_id FROM {db}.cat.schemas s WHERE s.name = "
+    "v.schema); is_ms_shipped bit=false; is_enabled bit=enabled; is_schema_bound bit=true; uses_database_collation "
+    "bit=false; is_not_for_replication bit=false",
+    "FROM {policies} WHERE id > 0",
+)
+view(
+    "sys.security_predicates",
+    "object_id int=id; security_predicate_id int=number; target_object_id int=target; predicate_definition "
+    "nvarchar(max)=function; predicate_type int=kind; predicate_type_desc nvarchar(60)=CASE kind WHEN 0 THEN "
+    "'FILTER' ELSE 'BLOCK' END; operation int=NULL; operation_desc nvarchar(60)=NULL",
+    "FROM {predicates} WHERE id > 0",
+)
 view("sys.schemas", "name sysname=name; schema_id int=schema_id; principal_id int=1", "FROM {db}.cat.schemas")
 view("sys.objects", OBJECT, "FROM {db}.cat.objects o")
 view("sys.all_objects", OBJECT, "FROM {db}.cat.objects o")
@@ -76,13 +104,19 @@ view(
     "sys.tables",
     OBJECT + "; lob_data_space_id int=0; max_column_id_used int=(SELECT max(column_id) FROM {db}.cat.columns c "
     "WHERE c.object_id = o.object_id); is_tracked_by_cdc bit=EXISTS (SELECT 1 FROM {db}.cat.captures c WHERE "
-    "c.source_object_id = o.object_id); temporal_type tinyint=0; temporal_type_desc nvarchar(60)='NON_TEMPORAL_TABLE'; "
-    "is_memory_optimized bit=false; is_external bit=false; is_filetable bit=false; is_node bit=false; is_edge "
-    "bit=false; "
-    "history_table_id int=NULL; durability tinyint=0; ledger_type tinyint=0",
+    "c.source_object_id = o.object_id); "
+    f"temporal_type tinyint={_of_body('temporal')}; temporal_type_desc nvarchar(60)=CASE {_of_body('temporal')} WHEN 0 "
+    "THEN 'NON_TEMPORAL_TABLE' WHEN 1 THEN 'HISTORY_TABLE' ELSE 'SYSTEM_VERSIONED_TEMPORAL_TABLE' END; "
+    f"is_memory_optimized bit={_of_body('memory_optimized')}; is_external bit={_of_body('external')}; is_filetable "
+    f"bit=false; is_node bit={_of_body('graph')} = 1; is_edge bit={_of_body('graph')} = 2; history_table_id "
+    f"int=nullif({_of_body('history')}, 0); durability tinyint=0; ledger_type tinyint={_of_body('ledger')}",
     "FROM {db}.cat.objects o WHERE o.type = 'U'",
 )
-view("sys.views", OBJECT + "; with_check_option bit=false", "FROM {db}.cat.objects o WHERE o.type = 'V'")
+view(
+    "sys.views",
+    OBJECT + f"; with_check_option bit=false; ledger_view_type tinyint={_of_body('ledger')}",
+    "FROM {db}.cat.objects o WHERE o.type = 'V'",
+)
 COLUMN = f"""object_id int=c.object_id; name sysname=c.name; column_id int=c.column_id;
 system_type_id tinyint=c.system_type_id;
 user_type_id int=c.user_type_id; max_length smallint=c.max_length; precision tinyint=c.precision; scale tinyint=c.scale;
@@ -90,8 +124,11 @@ collation_name sysname=CASE WHEN c.is_text THEN '{COLLATION_NAME}' END; is_nulla
 is_ansi_padded bit=true;
 is_rowguidcol bit=false; is_identity bit=c.is_identity; is_computed bit=c.is_computed; is_filestream bit=false;
 is_xml_document bit=false; xml_collection_id int=0; default_object_id int=c.default_object_id; rule_object_id int=0;
-is_sparse bit=false; is_column_set bit=false; is_hidden bit=false; is_masked bit=false; generated_always_type tinyint=0;
-generated_always_type_desc nvarchar(60)='NOT_APPLICABLE'; encryption_type int=NULL"""
+is_sparse bit=false; is_column_set bit=false; is_hidden bit=c.is_hidden; is_masked bit=c.masking IS NOT NULL;
+generated_always_type tinyint=c.generated_always_type;
+generated_always_type_desc nvarchar(60)=CASE c.generated_always_type WHEN 0 THEN 'NOT_APPLICABLE' WHEN 1 THEN
+'AS_ROW_START' WHEN 2 THEN 'AS_ROW_END' ELSE 'AS_TRANSACTION_ID' END; encryption_type int=c.encryption_type;
+graph_type int=c.graph_type"""
 view("sys.columns", COLUMN, "FROM {db}.cat.columns c")
 view("sys.all_columns", COLUMN, "FROM {db}.cat.columns c")
 view(
@@ -99,6 +136,11 @@ view(
     COLUMN + "; definition nvarchar(max)=c.computed; is_persisted bit=c.is_persisted; "
     "uses_database_collation bit=false",
     "FROM {db}.cat.columns c WHERE c.is_computed",
+)
+view(
+    "sys.masked_columns",
+    COLUMN + "; masking_function nvarchar(4000)=c.masking",
+    "FROM {db}.cat.columns c WHERE c.masking IS NOT NULL",
 )
 view(
     "sys.identity_columns",
@@ -183,24 +225,22 @@ view(
     "'v': value}} END".replace("{{", "{").replace("}}", "}"),
     "FROM {db}.cat.extended_properties",
 )
-_PARTITION = "(i.object_id - 901578000) * 256 + 72057594000000000 + i.index_id"
 _PAGES = "CAST(1 + coalesce(r.n, 0) * 100 // 8060 AS BIGINT)"
-_ROWS = "FROM {db}.cat.indexes i LEFT JOIN {rows} r ON r.object_id = i.object_id"
+_ROWS = "FROM {db}.cat.indexes i LEFT JOIN {partitions} r ON r.object_id = i.object_id"
 view(
     "sys.partitions",
-    f"partition_id bigint={_PARTITION}; object_id int=i.object_id; index_id int=i.index_id; "
-    f"partition_number int=1; hobt_id bigint={_PARTITION}; rows bigint=coalesce(r.n, 0); data_compression tinyint=0; "
-    "data_compression_desc nvarchar(60)='NONE'",
+    "partition_id bigint=r.partition_id + i.index_id; object_id int=i.object_id; index_id int=i.index_id; "
+    "partition_number int=r.number; hobt_id bigint=r.partition_id + i.index_id; rows bigint=coalesce(r.n, 0); "
+    "data_compression tinyint=0; data_compression_desc nvarchar(60)='NONE'",
     _ROWS,
 )
 view(
     "sys.dm_db_partition_stats",
-    f"partition_id bigint={_PARTITION}; object_id int=i.object_id; index_id int=i.index_id; "
-    f"partition_number int=1; in_row_data_page_count bigint={_PAGES}; in_row_used_page_count bigint={_PAGES} + 1; "
-    f"in_row_reserved_page_count bigint={_PAGES} + 8; lob_used_page_count bigint=0; lob_reserved_page_count bigint=0; "
-    f"row_overflow_used_page_count bigint=0; used_page_count bigint={_PAGES} + 1; reserved_page_count "
-    f"bigint={_PAGES} + 8; "
-    "row_count bigint=coalesce(r.n, 0)",
+    f"partition_id bigint=r.partition_id + i.index_id; object_id int=i.object_id; index_id int=i.index_id; "
+    f"partition_number int=r.number; in_row_data_page_count bigint={_PAGES}; in_row_used_page_count bigint={_PAGES} + "
+    f"1; in_row_reserved_page_count bigint={_PAGES} + 8; lob_used_page_count bigint=0; lob_reserved_page_count "
+    f"bigint=0; row_overflow_used_page_count bigint=0; used_page_count bigint={_PAGES} + 1; reserved_page_count "
+    f"bigint={_PAGES} + 8; row_count bigint=coalesce(r.n, 0)",
     _ROWS,
 )
 view(
