@@ -16,8 +16,9 @@ from typing import NoReturn
 
 from el import __version__
 from el.config import load_config
-from el.errors import ConfigError, ElError
+from el.errors import ConfigError, ElError, PlanError
 from el.pipeline import Job, run, show_plan
+from el.plan import Plan
 from el.profiles import find_profiles, has_output, load_output
 from el.report import print_plan, print_report, reporter
 
@@ -62,8 +63,7 @@ def leave(code: int) -> NoReturn:
 def _run(arguments: argparse.Namespace) -> int:
     job = _job(arguments)
     if arguments.dry_run:
-        print_plan(show_plan(job))
-        return 0
+        return _show(show_plan(job))
     shown = reporter("none" if arguments.json else arguments.progress)
     try:
         report = run(job, shown)
@@ -85,8 +85,12 @@ def _plan(arguments: argparse.Namespace) -> int:
                 if isinstance(source, SqlConnector):
                     print(f"-- {table.name}\n{source.statement(request)};\n")
         return 0
+    return _show(plan)
+
+
+def _show(plan: Plan) -> int:
     print_plan(plan)
-    return 0
+    return PlanError.exit_code if plan.stopped else 0
 
 
 def _codegen(arguments: argparse.Namespace) -> int:

@@ -80,11 +80,8 @@ def load(
         report = TableReport(str(table.name), f"{schema}.{table.raw_table}", table.strategy, "nothing new")
         report = replace(report, notes=table.notes, window=str(table.window) if table.window else None)
         reports[table.name] = report
-        if table.drift.stopped is not None:
-            reports[table.name] = replace(report, status="failed", error=f"{table.name}: {table.drift.stopped}")
-            continue
-        if table.error is not None:
-            reports[table.name] = replace(report, status="failed", error=str(table.error))
+        if table.stopped is not None:
+            reports[table.name] = replace(report, status="failed", error=table.stopped)
             continue
         if found is None:
             continue

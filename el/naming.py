@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from anyascii import anyascii
 
@@ -60,19 +60,40 @@ def normalise(name: str, mode: Mode = "snake_case", most: int = MAX_LENGTH) -> s
     return snake
 
 
+class Problem(NamedTuple):
+    """Why some names cannot be in raw. names: whose problem it is, as at the source; clash: two became one."""
+
+    names: tuple[str, ...]
+    text: str
+    clash: bool = False
+
+
 def name_map(
     originals: Sequence[str], mode: Mode, renames: Mapping[str, str], what: str, *, tables: bool = False
 ) -> dict[str, str]:
     """Original name -> name in raw, in the order of `originals`.
 
-    renames: original -> the user's own name for it. what: said first in messages, such as "columns of sales.orders".
-    tables: whether they are tables, whose names have fewer bytes.
-    Raises `PlanError` with every problem at once: two names that become one (capitals do not tell names apart, as
-    DuckDB does not), names that Snowflake refuses or that landing columns bear, names over 255 characters, and
-    renames that rename nothing or that are not in snake_case themselves.
+    what: said first in messages, such as "columns of sales.orders". The others: see `find_names`.
+    Raises `PlanError` with every problem at once.
+    """
+    names, problems = find_names(originals, mode, renames, tables=tables)
+    if problems:
+        raise PlanError(f"{what}: {'; '.join(problem.text for problem in problems)}")
+    return names
+
+
+def find_names(
+    originals: Sequence[str], mode: Mode, renames: Mapping[str, str], *, tables: bool = False
+) -> tuple[dict[str, str], list[Problem]]:
+    """Original name -> name in raw, in the order of `originals`; and what is wrong with them.
+
+    renames: original -> the user's own name for it. tables: whether they are tables, whose names have fewer bytes.
+    Wrong are two names that become one (capitals do not tell names apart, as DuckDB does not), names that Snowflake
+    refuses or that landing columns bear, names over 255 characters, and renames that rename nothing or that are not in
+    snake_case themselves.
     """
     problems = [
-        f"rename of {unknown!r} renames nothing; there are: {', '.join(originals)}"
+        Problem((unknown,), f"rename of {unknown!r} renames nothing; there are: {', '.join(originals)}")
         for unknown in renames
         if unknown not in originals
     ]
@@ -84,22 +105,23 @@ def name_map(
         name = normalise(original, mode, most) if given is None else given
         names[original] = name
         if given is not None and (wanted := normalise(given, mode, most)) != given:
-            problems.append(f"the rename of {original!r} to {given!r} is not in {mode}: write {wanted!r}")
-        problems.extend(_refusals(original, name))
+            text = f"the rename of {original!r} to {given!r} is not in {mode}: write {wanted!r}"
+            problems.append(Problem((original,), text))
+        problems.extend(Problem((original,), text) for text in _refusals(original, name))
         if tables and (size := len(name.encode("utf-8", "surrogatepass"))) > most:
-            problems.append(
+            text = (
                 f"{original!r} has {size} bytes, and a raw table's name has {most} at most: give it another name, as "
                 f"in rename: {{{original!r}: short_name}}"
             )
+            problems.append(Problem((original,), text))
         owner = owners.setdefault(name.casefold(), original)
         if owner != original:
-            problems.append(
+            text = (
                 f"{owner!r} and {original!r} would both be named {name!r}: "
                 f"give one of them another name, as in rename: {{{original!r}: {_other_name(name)}}}"
             )
-    if problems:
-        raise PlanError(f"{what}: {'; '.join(problems)}")
-    return names
+            problems.append(Problem((owner, original), text, clash=True))
+    return names, problems
 
 
 def _refusals(original: str, name: str) -> list[str]:

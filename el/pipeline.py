@@ -30,14 +30,14 @@ from el.lock import StillOurs, this_process
 from el.plan import Plan, TablePlan, make_plan
 from el.report import Reporter, RunReport, TableReport
 from el.retry import retrying
-from el.selection import Chosen, choose_tables, keep_selected, raw_names
+from el.selection import Chosen, Places, choose_tables, find_places, keep_selected
 from el.slice import STEP
 from el.strategies.window import Kind
 
 __all__ = ["Job", "plan_job", "run", "show_plan"]
 
 
-Places = Mapping[TableName, tuple[str, str]]
+PlaceNames = Mapping[TableName, tuple[str, str]]
 """Raw schema and raw table of each table."""
 
 # What goes wrong with one raw schema and leaves the others to be loaded.
@@ -45,23 +45,28 @@ _OF_ONE_SCHEMA = (LoadError, DatabaseError)
 
 
 def plan_job(
-    job: Job, warehouse: Future[Warehouse], before: Callable[[Warehouse, Places, set[str]], None] | None = None
+    job: Job,
+    warehouse: Future[Warehouse],
+    before: Callable[[Warehouse, PlaceNames, set[str]], None] | None = None,
+    *,
+    tried: int | None = 1,
 ) -> Plan:
     """The plan of a job. `before` is called with its places and the names of all raw tables of el.yml.
 
-    That is before the ledger, or any table, is read.
+    That is before the ledger, or any table, is read. tried: as for `make_plan`.
     """
     with open_connector(job.source.settings, str(job.source)) as source:
         catalog = source.describe(brief=True)
         every = choose_tables(job.config, source, catalog)
         chosen = keep_selected(job.config, every, job.select)
-        places = raw_names(job.config, chosen)
+        everywhere = find_places(job.config, every)
+        places = _there(everywhere, chosen)
         schemas = sorted({schema for schema, _ in places.values()})
         opened = warehouse.result()
         if taken := [schema for schema in schemas if schema.lower() in opened.taken_schemas()]:
             raise PlanError(f"raw schema {taken[0]}: the warehouse has something else of this name; set `raw.schema`")
         if before is not None:
-            before(opened, places, {table for _, table in raw_names(job.config, every).values()})
+            before(opened, places, {table for _, table in everywhere.names.values()})
         ledger: dict[tuple[str, str], LedgerEntry] = {}
         held: dict[tuple[str, str], HeldTable] = {}
         with opened.connector:
@@ -75,8 +80,10 @@ def plan_job(
             source,
             catalog,
             chosen,
+            everywhere,
             ledger,
             full_refresh=job.full_refresh,
+            tried=tried,
             confirm_deletes=job.confirm_deletes,
             held=held,
         )
@@ -149,11 +156,18 @@ def show_plan(job: Job) -> Plan:
         return plan_job(job, background.submit(warehouse_of, job))
 
 
-def plan_places(job: Job) -> tuple[Places, list[Chosen]]:
+def plan_places(job: Job) -> tuple[PlaceNames, list[Chosen]]:
     """Where the tables of a job lie in raw; and all tables of el.yml."""
     with open_connector(job.source.settings, str(job.source)) as source:
         every = choose_tables(job.config, source, source.describe(brief=True))
-    return raw_names(job.config, keep_selected(job.config, every, job.select)), every
+    return _there(find_places(job.config, every), keep_selected(job.config, every, job.select)), every
+
+
+def _there(places: Places, chosen: Sequence[Chosen]) -> PlaceNames:
+    """Where these tables lie in raw. What cannot lie there (an entry that no table fits) gets no raw schema made."""
+    nowhere = set(places.problems) - places.clashes
+    nowhere |= {item.table.name for item in chosen if item.error is not None and item.table.kind != "query"}
+    return {item.table.name: places.names[item.table.name] for item in chosen if item.table.name not in nowhere}
 
 
 def warehouse_of(job: Job) -> Warehouse:
@@ -180,7 +194,7 @@ def _run(job: Job, reporter: Reporter, executor: Executor | None, stack: ExitSta
     locks: list[StillOurs] = []
     reports: list[TableReport] = []
 
-    def finish(warehouse: Warehouse, places: Places, known: set[str]) -> None:
+    def finish(warehouse: Warehouse, places: PlaceNames, known: set[str]) -> None:
         schemas = sorted({schema for schema, _ in places.values()})
         if not locks:
             holder = this_process(job.run_id)
@@ -215,7 +229,9 @@ def _run(job: Job, reporter: Reporter, executor: Executor | None, stack: ExitSta
         try:
             for attempt in retrying(job.config.defaults.retries):
                 with attempt:
-                    plan = plan_job(job, opening, finish)
+                    number = attempt.retry_state.attempt_number
+                    last = number > job.config.defaults.retries
+                    plan = plan_job(job, opening, finish, tried=number if last else None)
         except Paused:
             return _run_report(job, started, clock, reports, finished)
     warehouse = opening.result()
@@ -243,6 +259,10 @@ def _run(job: Job, reporter: Reporter, executor: Executor | None, stack: ExitSta
                     if report.status == "loaded":
                         found[name] = replace(report, status="failed", load_id=None, error=f"{name}: {error}")
             reports += found.values()
+        for each in plan.refused:
+            if each.place[0] not in stuck:
+                raw = ".".join(each.place)
+                reports.append(TableReport(str(each.name), raw, "", "failed", error=str(each)))
     finally:
         shutil.rmtree(spool, ignore_errors=True)
     return _run_report(job, started, clock, reports, finished)

@@ -1,8 +1,8 @@
 """The plan: for every table its strategy and why, its keys, its columns' types, its window. Nothing moves before it.
 
 Guarantees: what cannot be done (a table or column that is not there, a type that cannot be carried, names that
-collide) is a `PlanError` that names each, before the first row is read. A plan is a value: it can be printed,
-compared, and handed to any executor.
+collide) stops its own table, by name, before the first row is read, and leaves the others to be taken. A plan is a
+value: it can be printed, compared, and handed to any executor.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from el.connectors.catalog import Catalog, Table, TableName
 from el.connectors.request import POSITION_READ, ColumnRead, Condition, Isolation, Op, ReadRequest, Value
 from el.definition import definition, no_bound_of, place_of, what_changed
 from el.drift import Drift, HeldTable, find_drift
-from el.errors import ElError, PlanError, PositionLost, ReadError
+from el.errors import DatabaseError, ElError, NotPermitted, PlanError, PositionLost, ReadError
 from el.ledger import LedgerEntry
-from el.selection import Chosen, query_text, raw_names
+from el.selection import Chosen, Places, query_text
 from el.strategies import Subject, choose
 from el.strategies.cursor import ENDLESS
 from el.strategies.key_set import KeyRead, key_read
@@ -63,6 +63,13 @@ class TablePlan:
     definition: str | None = None
     source: str | None = None
 
+    @property
+    def stopped(self) -> str | None:
+        """Why nothing of this table is read, in words; None if it is."""
+        if self.drift.stopped is not None:
+            return f"{self.name}: {self.drift.stopped}"
+        return None if self.error is None else str(self.error)
+
     def key_schema(self) -> pa.Schema:
         """The key's columns as they stand in raw, in key order."""
         landed = self.landed_schema()
@@ -74,13 +81,36 @@ class TablePlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """A table of el.yml that cannot be planned, or an entry that no table fits, and why. place: its raw table."""
+
+    name: TableName
+    place: tuple[str, str]
+    error: ElError
+
+    def __str__(self) -> str:
+        """The reason, which begins with the table's name."""
+        text = str(self.error)
+        return text if str(self.name) in text else f"{self.name}: {text}"
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """All that a run will do. notes: of the run as a whole: how its tables agree, what the source is under."""
+    """All that a run will do. notes: of the run as a whole: how its tables agree, what the source is under.
+
+    refused: the tables that stop alone, while the others are taken.
+    """
 
     source: str
     catalog: Catalog
     tables: tuple[TablePlan, ...]
     notes: tuple[str, ...] = ()
+    refused: tuple[Refused, ...] = ()
+
+    @property
+    def stopped(self) -> int:
+        """How many tables cannot be taken as things are."""
+        return len(self.refused) + sum(1 for table in self.tables if table.stopped is not None)
 
     def by_schema(self) -> dict[str, list[TablePlan]]:
         """The tables by raw schema: each becomes one load package."""
@@ -95,32 +125,47 @@ def make_plan(
     source: Connector,
     catalog: Catalog,
     chosen: Sequence[Chosen],
+    places: Places,
     ledger: Mapping[tuple[str, str], LedgerEntry],
     *,
     full_refresh: bool = False,
+    tried: int | None = 1,
     held: Mapping[tuple[str, str], HeldTable] | None = None,
     confirm_deletes: Sequence[str] = (),
 ) -> Plan:
     """Decide everything for these tables. `ledger`: (raw schema, raw table) -> its last complete load.
 
     held: (raw schema, raw table) -> the columns that it was last loaded with. confirm_deletes: globs of tables of
-    which many rows may be gone.
-    Raises `PlanError` with one line for each problem, of all tables.
+    which many rows may be gone. tried: how often this was tried, this last time included; None where another try
+    follows, for which what may pass by itself is raised.
+    A table that cannot be taken is among `Plan.refused`; raises only what concerns all of them.
     """
-    raw = raw_names(config, chosen)
     tables: list[TablePlan] = []
-    problems: list[str] = []
+    refused: list[Refused] = []
     for item in chosen:
-        schema, table = raw[item.table.name]
-        last = None if full_refresh else ledger.get((schema, table))
+        name = item.table.name
+        place = places.names[name]
+        last = ledger.get(place)
+        problem = item.error or places.problems.get(name)
+        # Of two names that became one, the table that raw holds already goes on.
+        if name in places.clashes and last is not None and last.source_table == str(name):
+            problem = None
         try:
-            before = (held or {}).get((schema, table))
-            tables.append(_plan_table(config, source, catalog, item, schema, table, last, before, confirm_deletes))
-        except PlanError as error:
-            problems.append(str(error))
-    if problems:
-        raise PlanError("; ".join(problems))
-    return Plan(config.source, catalog, tuple(tables))
+            if problem is not None:
+                raise problem
+            held_table = (held or {}).get(place)
+            since = None if full_refresh else last
+            tables.append(_plan_table(config, source, catalog, item, *place, since, held_table, confirm_deletes))
+        except (PlanError, DatabaseError, NotPermitted) as error:
+            if error.retryable and tried is None:
+                raise
+            if error.retryable and tried is not None and tried > 1:
+                error.args = (f"{error} (tried {tried} times)",)
+            refused.append(Refused(name, place, error))
+    if refused and not tables and (broken := next((each.error for each in refused if each.error.retryable), None)):
+        # No table could be asked about: it is the server, or the line to it.
+        raise broken
+    return Plan(config.source, catalog, tuple(tables), refused=tuple(refused))
 
 
 def _plan_table(

@@ -24,7 +24,7 @@ from el.job import Job
 from el.ledger import LEDGER_TABLE
 from el.lock import this_process
 from el.pipeline import plan_places, warehouse_of
-from el.selection import raw_names
+from el.selection import find_places
 
 TAKEN_TABLE = "el_loads_taken"
 
@@ -58,7 +58,7 @@ def purge(job: Job, confirm: Callable[[str], bool], say: Callable[[str], None]) 
     for schema, table in sorted(places.values()):
         schemas[schema].append(table)
     models = {item.table.name: item.settings.model for item in every}
-    everywhere = raw_names(job.config, every).items()
+    everywhere = find_places(job.config, every).names.items()
     targets = {place: target_schema(job.config, name, models[name]) for name, place in everywhere}
     with warehouse.locked(list(schemas), this_process(job.run_id), job.config.defaults.lock_lease):
         with warehouse.connector:

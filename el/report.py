@@ -236,7 +236,8 @@ def print_report(report: RunReport) -> None:
         print(f"load {load_id} of an earlier run was brought to its end")
     failed = [table for table in report.tables if table.status == "failed"]
     for table in failed:
-        print(f"FAILED {table.table}: {table.error}")
+        named = str(table.error).startswith(table.table)
+        print(f"FAILED {table.error}" if named else f"FAILED {table.table}: {table.error}")
     loaded = [table for table in report.tables if table.status == "loaded"]
     outcome = f"{report.rows:,} rows into {len(loaded)} tables" if loaded else "nothing new"
     print(f"{outcome}, {len(failed)} failed, in {report.seconds:.1f} s (run {report.run_id})")
@@ -254,22 +255,24 @@ def print_plan(plan: Plan) -> None:
         print(f"  gives     {table.guarantee}")
         print(f"  key       {', '.join(table.key) or 'none: only whole snapshots can stand for its state'}")
         print(f"  takes     {_takes(table)}")
-        if table.drift.stopped:
-            print(f"  STOPPED   {table.drift.stopped}")
         if table.keys is not None:
             print("  deletes   the key set is read, and what is gone from it becomes D rows")
         if len(table.reads) > 1:
             print(f"  slices    {len(table.reads)}")
         for note in table.notes:
             print(f"  note      {note}")
+    # Last, where they are seen: the tables above are taken all the same.
+    stopped = [table.stopped for table in plan.tables if table.stopped is not None]
+    for reason in (*stopped, *(str(refused) for refused in plan.refused)):
+        print(f"STOPPED {reason}")
+    if plan.stopped:
+        print(f"{plan.stopped} of {len(plan.tables) + len(plan.refused)} tables are stopped; the others are taken")
 
 
 def _takes(table: TablePlan) -> str:
     since = "never loaded" if table.last is None else f"last load {table.last.load_id}, {table.last.rows:,} rows"
-    if table.drift.stopped:
-        return f"nothing until its columns are put right ({since})"
-    if table.error is not None:
-        return f"nothing: {table.error}"
+    if table.stopped is not None:
+        return f"nothing: it is stopped ({since})"
     if table.window is None:
         return f"nothing: no value went past the last bound ({since})"
     return f"{table.window.kind}: {table.window} ({since})"

@@ -1,12 +1,13 @@
 """Which tables a run takes, with which settings, and where each lands in raw.
 
-Guarantees: an entry of el.yml that matches nothing, a column name that a query lacks, and two tables that would land in
-one place are a `PlanError` that names them; later entries win over earlier ones, setting by setting.
+Guarantees: an entry of el.yml that matches nothing, a query that cannot be read, and tables that would land in one
+place are stopped by a `PlanError` that names them, and stop no other; later entries win over earlier ones, setting by
+setting.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -15,41 +16,62 @@ from el.connectors.base import Connector
 from el.connectors.catalog import Catalog, Column, Key, Table, TableName
 from el.connectors.sql import SqlConnector
 from el.errors import ConfigError, PlanError
-from el.naming import file_refusal, name_map
+from el.naming import file_refusal, find_names
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A table that el.yml takes, with the settings that hold for it."""
+    """A table that el.yml takes, with the settings that hold for it.
+
+    error: why it cannot be taken; the table may then have no columns, and bear the entry's name.
+    """
 
     table: Table
     settings: TableSettings
+    error: PlanError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where tables land. names: table -> raw schema and raw table; problems: tables that cannot land there, and why.
+
+    clashes: those of them whose place another table wants too.
+    """
+
+    names: dict[TableName, tuple[str, str]]
+    problems: dict[TableName, PlanError]
+    clashes: frozenset[TableName]
 
 
 def choose_tables(config: Config, source: Connector, catalog: Catalog, select: Sequence[str] = ()) -> list[Chosen]:
-    """The tables that el.yml takes and `select` keeps.
+    """The tables that el.yml takes and `select` keeps, with the error of each that cannot be taken.
 
-    Raises `PlanError` for an entry that matches nothing, and where two tables of el.yml would land in one place.
+    Raises `ConfigError` where `select` names none.
     """
     entries: dict[TableName, list[TableSettings]] = {}
     tables: dict[TableName, Table] = {table.name: table for table in catalog.tables}
+    errors: dict[TableName, PlanError] = {}
     for index, entry in enumerate(config.tables):
+        schema, _, name = entry.name.partition(".")
+        named = TableName(schema, name)
         if entry.is_query:
-            stream = _stream(config, entry, index, source)
-            tables[stream.name] = stream
-            entries[stream.name] = [entry]
+            entries[named] = [entry]
+            try:
+                tables[named] = _stream(config, entry, index, source)
+            except PlanError as error:
+                tables[named], errors[named] = Table(named, (), kind="query"), error
             continue
         matched = [name for name in tables if entry.matches(str(name))]
         if not matched:
             where = f"{config.path} line {config.line_of(index)}"
-            raise PlanError(f"{where}: no table matches {entry.name!r} in {catalog.database}{_close(entry, catalog)}")
-        for name in matched:
-            entries.setdefault(name, []).append(entry)
-    chosen = [Chosen(tables[name], merge_settings(name, found)) for name, found in entries.items()]
-    chosen = [item for item in chosen if not item.settings.exclude]
-    # Of all: what one run takes today, and another one tomorrow, must not meet in raw either.
-    raw_names(config, chosen)
-    chosen = keep_selected(config, chosen, select)
+            text = f"{where}: no table matches {entry.name!r} in {catalog.database}{_close(entry, catalog)}"
+            tables[named], errors[named], matched = Table(named, ()), PlanError(text), [named]
+        for found in matched:
+            entries.setdefault(found, []).append(entry)
+    chosen = [
+        Chosen(tables[found], merge_settings(found, settings), errors.get(found)) for found, settings in entries.items()
+    ]
+    chosen = keep_selected(config, [item for item in chosen if item.error or not item.settings.exclude], select)
     return sorted(chosen, key=lambda item: item.table.name)
 
 
@@ -82,31 +104,56 @@ def merge_settings(name: TableName, entries: Sequence[TableSettings]) -> TableSe
 
 
 def raw_names(config: Config, chosen: Sequence[Chosen]) -> dict[TableName, tuple[str, str]]:
-    """Each table's raw schema and raw table; collisions, and what cannot be called so, are refused."""
+    """Each table's raw schema and raw table. Raises `PlanError` with every problem at once."""
+    places = find_places(config, chosen)
+    if places.problems:
+        raise PlanError("; ".join(dict.fromkeys(str(problem) for problem in places.problems.values())))
+    return places.names
+
+
+def find_places(config: Config, chosen: Sequence[Chosen]) -> Places:
+    """Each table's raw schema and raw table; collisions, and what cannot be called so, are its problems.
+
+    chosen: all tables of el.yml: what one run takes today, and another one tomorrow, must not meet in raw either.
+    """
     mode = config.raw.naming
     schemas = sorted({item.table.name.schema for item in chosen})
-    parts = name_map(schemas, mode, {}, "schema")
+    parts, wrong = find_names(schemas, mode, {})
+    texts: dict[TableName, list[str]] = {}
+    clashes: set[TableName] = set()
+
+    def refuse(names: Iterable[TableName], text: str, *, clash: bool = False) -> None:
+        for name in names:
+            texts.setdefault(name, []).append(text)
+            if clash:
+                clashes.add(name)
+
+    for problem in wrong:
+        here = [item.table.name for item in chosen if item.table.name.schema in problem.names]
+        refuse(here, f"schema: {problem.text}", clash=problem.clash)
     found: dict[TableName, tuple[str, str]] = {}
     for schema in schemas:
         inside = [item for item in chosen if item.table.name.schema == schema]
         renames = {item.table.name.name: item.settings.rename for item in inside if item.settings.rename}
-        names = name_map([item.table.name.name for item in inside], mode, renames, f"table of {schema}", tables=True)
+        names, wrong = find_names([item.table.name.name for item in inside], mode, renames, tables=True)
+        for problem in wrong:
+            owners = [TableName(schema, name) for name in problem.names]
+            refuse(owners, f"table of {schema}: {problem.text}", clash=problem.clash)
         raw_schema = config.raw.schema_.format(source=config.source, schema=parts[schema])
         for item in inside:
             found[item.table.name] = (raw_schema, names[item.table.name.name])
     taken: dict[tuple[str, str], TableName] = {}
     for name, place in found.items():
         if refused := file_refusal(place[0], dots=True):
-            raise PlanError(f"{name}: the raw schema {refused}: set `raw: {{schema: ...}}` or `naming: snake_case`")
+            refuse([name], f"{name}: the raw schema {refused}: set `raw: {{schema: ...}}` or `naming: snake_case`")
         if refused := file_refusal(place[1], dots=False):
-            raise PlanError(f"{name}: the raw table {refused}: set `rename` for it")
-        folded = (place[0].casefold(), place[1].casefold())
-        if folded in taken:
-            raise PlanError(
-                f"{taken[folded]} and {name} would both land in {place[0]}.{place[1]}; set `rename` for one of them"
-            )
-        taken[folded] = name
-    return found
+            refuse([name], f"{name}: the raw table {refused}: set `rename` for it")
+        first = taken.setdefault((place[0].casefold(), place[1].casefold()), name)
+        if first != name and not {first, name} <= clashes:
+            where = f"{place[0]}.{place[1]}"
+            refuse([first, name], f"{first} and {name} would both land in {where}; set `rename` for one", clash=True)
+    problems = {name: PlanError("; ".join(said)) for name, said in texts.items()}
+    return Places(found, problems, frozenset(clashes))
 
 
 def _stream(config: Config, entry: TableSettings, index: int, source: Connector) -> Table:

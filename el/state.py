@@ -45,6 +45,8 @@ def print_state(plan: Plan) -> None:
                 f"  raw       up to {_bound(table)}; last load {last.load_id} ({last.kind}, {last.rows:,} rows, {when})"
             )
         print(f"  source    {_since(table)}")
+    for refused in plan.refused:
+        print(f"STOPPED {refused}")
 
 
 def _bound(table: TablePlan) -> str:
@@ -97,6 +99,8 @@ def _one_table(job: Job, action: str, name: str) -> tuple[Catalog, Chosen, str, 
         chosen = choose_tables(job.config, source, catalog, (name,))
     if len(chosen) != 1:
         raise ConfigError(f"state {action} takes one table, and {name} names {len(chosen)}")
+    if chosen[0].error is not None:
+        raise chosen[0].error
     return catalog, chosen[0], *raw_names(job.config, chosen)[chosen[0].table.name]
 
 

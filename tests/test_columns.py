@@ -25,30 +25,44 @@ def settings(text: str) -> None:
     Path("el.yml").write_text(EL_YML + text)
 
 
-def test_two_tables_for_one_name_are_refused_before_anything_moves_and_a_rename_solves_it(
+def test_two_tables_for_one_name_are_stopped_alone_and_a_rename_solves_it(
     shop: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shop.source('CREATE TABLE sales."Order Items" AS SELECT 1 AS a; CREATE TABLE sales."OrderItems" AS SELECT 2 AS a')
-    assert main(["run"]) == 2
-    said = capsys.readouterr().err
-    assert "'Order Items'" in said
-    assert "'OrderItems'" in said
+    assert main(["run"]) == 1
+    said = capsys.readouterr().out
+    for name in ("sales.Order Items", "sales.OrderItems"):
+        assert f"FAILED {name}: table of sales: 'Order Items' and 'OrderItems' would both be named" in said
     assert "rename" in said
-    assert not Path("warehouse.duckdb").exists() or "shop_sales" not in [
-        row[0] for row in shop.warehouse("SELECT schema_name FROM duckdb_schemas()")
-    ]
+    assert shop.warehouse("SELECT count(*) FROM shop_sales.orders") == [(3000,)]
     settings('  - {name: "sales.Order Items", rename: order_items_old}\n')
     assert main(["run", "--json"]) == 0
     assert shop.warehouse("SELECT a FROM shop_sales.order_items_old") == [(1,)]
     assert shop.warehouse("SELECT a FROM shop_sales.order_items") == [(2,)]
 
 
-def test_two_columns_for_one_name_are_refused_before_anything_moves_and_a_rename_solves_it(
+def test_a_new_table_that_would_take_a_loaded_tables_name_stops_alone(
+    shop: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.source('CREATE TABLE sales."OrderItems" AS SELECT 2 AS a')
+    assert main(["run"]) == 0
+    shop.source('CREATE TABLE sales."Order Items" AS SELECT 1 AS a; INSERT INTO sales."OrderItems" VALUES (3)')
+    capsys.readouterr()
+    assert main(["run"]) == 1
+    assert [line for line in capsys.readouterr().out.splitlines() if line.startswith("FAILED")] == [
+        "FAILED sales.Order Items: table of sales: 'Order Items' and 'OrderItems' would both be named 'order_items': "
+        "give one of them another name, as in rename: {'OrderItems': order_items_source}"
+    ]
+    assert shop.warehouse("SELECT max(a) FROM shop_sales.order_items") == [(3,)]
+
+
+def test_a_table_with_two_columns_for_one_name_stops_alone_and_a_rename_solves_it(
     shop: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shop.source('CREATE TABLE sales.fees AS SELECT 1 AS "Net Price", 2 AS "NetPrice"')
-    assert main(["run"]) == 2
-    said = capsys.readouterr().err
+    assert main(["run"]) == 1
+    said = capsys.readouterr().out
+    assert shop.warehouse("SELECT count(*) FROM shop_sales.orders") == [(3000,)]
     assert "sales.fees: 'Net Price' and 'NetPrice' would both be named 'net_price'" in said
     settings("  - {name: sales.fees, columns: {NetPrice: {rename: net_price_2}}}\n")
     assert main(["run", "--json"]) == 0
@@ -71,12 +85,13 @@ def test_lossy_is_asked_for_by_column_table_or_run_and_the_plan_says_what_is_los
         assert lost in capsys.readouterr().out
 
 
-def test_an_unknown_type_stops_the_plan_with_its_column_and_the_two_ways_out(
+def test_an_unknown_type_stops_its_table_alone_with_its_column_and_the_two_ways_out(
     shop: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shop.source("CREATE TABLE sales.lists AS SELECT [1, 2] AS numbers, 1 AS id")
-    assert main(["run"]) == 2
-    said = capsys.readouterr().err
+    assert main(["run"]) == 1
+    said = capsys.readouterr().out
+    assert shop.warehouse("SELECT count(*) FROM shop_sales.orders") == [(3000,)]
     assert "sales.lists.numbers: type integer[] cannot be carried" in said
     assert "give the column a cast to a type that el knows, or exclude it" in said
     for way_out in ("cast: varchar", "exclude: true"):

@@ -220,10 +220,6 @@ def test_a_key_column_may_be_called_as_what_the_comparison_calls_its_own(
 @pytest.mark.parametrize(
     ("entry", "says"),
     [
-        (
-            "{name: sales.nothing, exclude: false, cursor: a, deletes: keys}",
-            "sales.nothing: `deletes: keys` needs a key",
-        ),
         ("{name: sales.orders, deletes: guess}", "Input should be 'keys'"),
         ("{name: sales.orders, deletes: {by: keys, evry: 1d}}", "unknown key"),
     ],
@@ -235,6 +231,15 @@ def test_what_cannot_be_is_said_before_anything_moves(
         config.write(f"  - {entry}\n")
     assert main(["run"]) == 2
     assert says in capsys.readouterr().err
+
+
+def test_a_table_without_a_key_stops_where_its_deletes_are_wanted_by_keys(
+    shop: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open(shop.path / "el.yml", "a") as config:
+        config.write("  - {name: sales.nothing, exclude: false, cursor: a, deletes: keys}\n")
+    assert main(["run"]) == 1
+    assert "FAILED sales.nothing: `deletes: keys` needs a key" in capsys.readouterr().out
 
 
 def test_more_keys_than_the_bound_are_compared_on_disk(tmp_path: Path) -> None:

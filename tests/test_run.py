@@ -210,16 +210,28 @@ def test_a_bad_argument_is_one_line_and_exit_code_2(
         ("{name: sales.orders, filters: [{column: x, op: '=', value: 1}]}", "no column 'x' to filter by"),
     ],
 )
-def test_what_the_source_has_not_is_one_line_before_anything_moves(
+def test_a_table_that_cannot_be_taken_stops_alone_and_comes_once_it_is_mended(
     shop: Workspace, capsys: pytest.CaptureFixture[str], entry: str, says: str
 ) -> None:
+    as_it_was = (shop.path / "el.yml").read_text()
     with open(shop.path / "el.yml", "a") as config:
         config.write(f"  - {entry}\n")
-    code, out, err = el(capsys, "run", "--progress", "none")
-    assert code == 2, out
-    assert says in err
-    assert len(err.strip().splitlines()) == 1
-    assert not (shop.path / "warehouse.duckdb").exists() or shop.warehouse("SELECT 1 FROM duckdb_tables()") == []
+    code, out, err = el(capsys, "plan")
+    assert (code, err) == (2, "")
+    stopped = [line for line in out.splitlines() if line.startswith("STOPPED ")]
+    assert any(says in line for line in stopped)
+    code, out, err = el(capsys, "run", "--json")
+    assert code == 1, err
+    report = json.loads(out)
+    failed = {table["table"]: table["error"] for table in report["tables"] if table["status"] == "failed"}
+    assert len(failed) == len(stopped)
+    assert all(says in error for error in failed.values())
+    others = [table for table in report["tables"] if table["status"] == "loaded"]
+    assert {table["table"] for table in others} == {"sales.lines", "sales.nothing", "sales.orders"} - set(failed)
+    (shop.path / "el.yml").write_text(as_it_was)
+    assert {table for table, (status, _) in statuses(capsys).items() if status == "loaded"} == set(failed) & {
+        *("sales.lines", "sales.nothing", "sales.orders")
+    }
 
 
 def test_a_source_that_is_not_there_is_exit_code_3(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:

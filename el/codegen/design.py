@@ -144,6 +144,8 @@ def design(
     parts: list[tuple[Chosen, tuple[ColumnDesign, ...], tuple[str, ...], list[tuple[ModelKind, str, str]]]] = []
     for item in chosen:
         try:
+            if item.error is not None:
+                raise item.error
             plans = plan_columns(config, source, item.table, item.settings)
             plans = find_drift(before.get(raw[item.table.name]), item.table, plans, config.raw.naming).columns
             columns = _columns(plans, item)

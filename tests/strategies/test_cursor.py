@@ -207,9 +207,9 @@ def test_a_lag_is_taken_from_a_number_to_the_last_digit(text: str, lag: int, les
 
 
 @pytest.mark.parametrize("type_", ["INT NOT NULL", "VARCHAR(20) NOT NULL"])
-def test_a_lag_of_time_behind_what_is_no_time_is_refused_before_anything_moves(shop: TsqlShop, type_: str) -> None:
+def test_a_lag_of_time_behind_what_is_no_time_stops_its_table(shop: TsqlShop, type_: str) -> None:
     table(shop, type_, "'20240131'", entry=", lag: 5m")
-    assert "a lag of time needs a date or time as cursor, not c" in shop.el(code=2)[""]["e"]
+    assert "a lag of time needs a date or time as cursor, not c" in shop.el(code=1)["dbo.t"]["error"]
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_a_lag_of_time_behind_what_is_no_time_is_refused_before_anything_moves(s
 def test_a_column_that_cannot_be_a_cursor_is_refused_with_the_reason(shop: TsqlShop, type_: str, says: str) -> None:
     table(shop, type_)
     shop.tables("  - {name: dbo.t, strategy: cursor, cursor: c}")
-    assert says in shop.el(code=2)[""]["e"]
+    assert says in shop.el(code=1)["dbo.t"]["error"]
 
 
 def test_a_table_made_anew_begins_a_new_snapshot_and_says_so(shop: TsqlShop) -> None:
