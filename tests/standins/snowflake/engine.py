@@ -15,6 +15,7 @@ import random
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,10 @@ from fakesnow.instance import FakeSnow
 from fakesnow.transforms import show
 from sqlglot import Expr, exp
 
-from . import rewrites
+from . import access, rewrites
 from .errors import as_snowflake_error, is_conflict
 from .keys import table_of
+from .rights import Rights
 
 _DDL = (exp.Create, exp.Alter, exp.Drop, exp.Comment)
 _WAIT_FOR_LOCKS = 20.0  # seconds
@@ -63,13 +65,16 @@ class TableLocks:
 class Session(FakeSnowflakeConnection):
     """One Snowflake session: parameters, role, warehouse, temporary tables, and at most one open transaction."""
 
-    def __init__(self, *args: Any, user: str, role: str, warehouse: str, locks: TableLocks, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, user: str, role: str, warehouse: str, locks: TableLocks, rights: Rights, **kwargs: Any
+    ) -> None:
         self.id = uuid.uuid4().hex[:8]
-        self.locks = locks
+        self.locks, self.rights = locks, rights
         self.user, self.role, self.warehouse = user, role, warehouse
         self.parameters: dict[str, str] = {}
         self.temporary: dict[Name, str] = {}
         self.afterwards: list[str] = []  # what rules want run when the statement has succeeded
+        self.when_done: list[Callable[[], Any]] = []  # what the statement changes of rights, when it has succeeded
         self.began = False
         self.lock = threading.Lock()
         super().__init__(*args, **kwargs)
@@ -104,11 +109,16 @@ class Statement(FakeSnowflakeCursor):
 
     _conn: Session
     _overwrite = False
+    _shown: exp.Show | None = None
 
     def execute(self, command: str, *args: Any, **kwargs: Any) -> FakeSnowflakeCursor:
-        self._conn.afterwards = []
+        self._conn.afterwards, self._conn.when_done, self._shown = [], [], None
         try:
             super().execute(command, *args, **kwargs)
+            for change in self._conn.when_done:
+                change()
+            if self._shown is not None and self._arrow_table is not None:
+                self._arrow_table = access.shown(self._shown, self._conn, self._arrow_table)
             if self._conn.afterwards:
                 with self._duck_conn.cursor() as other:
                     for sql in self._conn.afterwards:
@@ -127,6 +137,7 @@ class Statement(FakeSnowflakeCursor):
                 p.name.upper() == "OVERWRITE" and p.args["value"].this is True
                 for p in expression.args.get("properties") or []
             )
+        self._shown = expression.copy() if isinstance(expression, exp.Show) else None
         expression = rewrites.rewrite(expression, self._conn, self._duck_conn)
         if isinstance(expression, exp.Merge):  # DuckDB has a MERGE of its own
             return [expression]
@@ -224,7 +235,7 @@ class Account(FakeSnow):
     def __init__(self, db_path: Path | None, database: str, schema: str) -> None:
         self.db_path = db_path
         self.nop_regexes = None
-        self.locks = TableLocks()
+        self.locks, self.rights = TableLocks(), Rights()
         self.results_cache: dict[str, tuple[Any, ...]] = {}
         self.duck_conn = duckdb.connect(":memory:", config={"lambda_syntax": "ENABLE_SINGLE_ARROW"})
         self.duck_conn.create_function(
@@ -245,8 +256,8 @@ class Account(FakeSnow):
         self.duck_conn.execute(f'CREATE SCHEMA IF NOT EXISTS "{database}".PUBLIC')
 
     def open(self, database: str | None, schema: str | None, **kwargs: Any) -> Session:
-        """A new session. A database or schema that is not there is left unset, as Snowflake does."""
-        return Session(
+        """A new session. A database or schema that is not there, or not the role's to use, is left unset."""
+        session = Session(
             self.duck_conn.cursor(),
             self.results_cache,
             database,
@@ -255,8 +266,14 @@ class Account(FakeSnow):
             create_schema=False,
             db_path=self.db_path,
             locks=self.locks,
+            rights=self.rights,
             **kwargs,
         )
+        if database and not self.rights.has(session.role, "USAGE", "DATABASE", (database,)):
+            session.database_set = session.schema_set = False
+        if not self.rights.has(session.role, "USAGE", "WAREHOUSE", (session.warehouse,)):
+            session.warehouse = ""
+        return session
 
     def _row_count(self, database: str, schema: str, table: str) -> int:
         with self.duck_conn.cursor() as cursor:

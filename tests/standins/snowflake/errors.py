@@ -19,6 +19,8 @@ _EXISTS = re.compile(r"(?:Table|View|Schema|Sequence) with name \"?([^\"!]+?)\"?
 _NO_FUNCTION = re.compile(r"Function with name \"?([^\" ]+)\"? does not exist")
 _NO_COLUMN = re.compile(r"(?:Referenced column|column named|Column with name) \"?([^\" ]+)\"?")
 
+NOTHING_TO_SHOW = "SQL compilation error:\nObject does not exist, or operation cannot be performed."
+
 
 def is_conflict(error: BaseException) -> bool:
     """Whether DuckDB refused two writers at once, where Snowflake would have made the second one wait."""
@@ -29,6 +31,12 @@ def compilation_error(text: str, errno: int, sqlstate: str) -> ProgrammingError:
     return ProgrammingError(msg=f"SQL compilation error:\n{text}", errno=errno, sqlstate=sqlstate)
 
 
+def insufficient(kind: str, name: tuple[str, ...]) -> ProgrammingError:
+    """What a role is told that has some privilege of an object, and not the one that is needed."""
+    text = f"SQL access control error:\nInsufficient privileges to operate on {kind.lower()} '{name[-1]}'"
+    return ProgrammingError(msg=text, errno=3001, sqlstate="42501")
+
+
 def unsupported(reason: object, sql: str) -> ProgrammingError:
     return ProgrammingError(msg=f"Unsupported feature on the stand-in: {reason}: {sql}", errno=2, sqlstate="0A000")
 
@@ -37,6 +45,8 @@ def as_snowflake_error(error: Exception, sql: str) -> Error:
     """The error to answer with for `sql`."""
     text = re.sub(r"^\d{6} \(\w+\): ", "", str(getattr(error, "msg", None) or error))
     errno = getattr(error, "errno", None)
+    if errno == 2043 and isinstance(error, Error) and text.endswith(NOTHING_TO_SHOW.partition("\n")[2]):
+        return error
     if errno == 1003 and "Parser Error" in text:  # Snowflake's syntax, which DuckDB does not know
         return unsupported(text, sql)
     if isinstance(error, Error) and errno not in {2003, 2043, 9999}:

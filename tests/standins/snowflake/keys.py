@@ -38,6 +38,12 @@ def table_of(table: exp.Table, session: Session) -> Name:
     return database or "", schema or "", name_of(table.this)
 
 
+def schema_of(schema: exp.Table, session: Session) -> tuple[str, str]:
+    """Database and name of a reference to a schema, which has no table's name."""
+    database = schema.args.get("catalog")
+    return name_of(database) if database else session.database or "", name_of(schema.args["db"])
+
+
 def declared_keys(statement: Expr, session: Session, duck: DuckDBPyConnection) -> Expr:
     """CREATE TABLE and ALTER TABLE ADD with keys: the keys are remembered, and leave the statement."""
     is_table = str(statement.args.get("kind")).upper() == "TABLE"

@@ -4,9 +4,9 @@ A rule takes a parsed statement and returns it, changed or not, or what to run i
 order of RULES. What no rule and not fakesnow knows fails with its text.
 
 LIMITS: timestamps and times have microseconds (Snowflake: nanoseconds); TIMESTAMP_TZ keeps the instant and gives
-it in UTC; rights are accepted, never checked; COPY of Parquet reads as if BINARY_AS_TEXT were FALSE and
-USE_LOGICAL_TYPE TRUE, whatever is said; stage names hold no dots; GET, COPY's PATTERN, streams, tasks, pipes,
-scripting and SHOW GRANTS are refused.
+it in UTC; COPY of Parquet reads as if BINARY_AS_TEXT were FALSE and
+USE_LOGICAL_TYPE TRUE, whatever is said; stage names hold no dots; GET, COPY's PATTERN, streams, tasks, pipes
+and scripting are refused.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ from fakesnow.transforms import SUCCESS_NOP
 from sqlglot import Expr, exp
 from sqlglot.tokens import TokenType
 
+from .access import allowed
 from .catalog import TEMPORARY_PREFIX
 from .errors import compilation_error
-from .keys import declared_keys, name_of, show_keys, table_of
+from .keys import declared_keys, name_of, schema_of, show_keys, table_of
 from .offsets import offsets_in_text
+from .rights import rights_statements
 from .stages import (
     copy_options,
     drop_stage,
@@ -55,7 +57,7 @@ def rewrite(statement: Expr, session: Session, duck: DuckDBPyConnection) -> Expr
 
 
 def accepted_without_effect(statement: Expr, _session: Session, _duck: DuckDBPyConnection) -> Expr:
-    """Roles, warehouses, users, grants and retention times succeed and change nothing."""
+    """Warehouses, policies, what `rights_statements` left of roles and users, and retention times change nothing."""
     kind = str(statement.args.get("kind") or "").upper()
     if isinstance(statement, (exp.Grant, exp.Revoke)) or (
         isinstance(statement, (exp.Create, exp.Drop, exp.Alter)) and kind in {"ROLE", "WAREHOUSE", "USER"}
@@ -183,8 +185,7 @@ def transient_objects(statement: Expr, session: Session, duck: DuckDBPyConnectio
     if kind not in {"TABLE", "SCHEMA"} or table is None:
         return statement
     if kind == "SCHEMA":
-        database = name_of(table.args["catalog"]) if table.args.get("catalog") else session.database or ""
-        key, depth = [database, name_of(table.args["db"]), ""], 2
+        key, depth = [*schema_of(table, session), ""], 2
     else:
         key, depth = list(table_of(table, session)), 3
     facts = {
@@ -335,6 +336,8 @@ def _stored(key: tuple[str, str, str], session: Session) -> tuple[str, str, str]
 
 
 RULES: tuple[Rule, ...] = (
+    rights_statements,
+    allowed,
     accepted_without_effect,
     session_parameters,
     context_functions,

@@ -91,12 +91,16 @@ class _Server:
             return JSONResponse(_failure(390100, "08001", "Incorrect username or password was specified."))
         query, parameters = request.query_params, data.get("SESSION_PARAMETERS") or {}
         names = {key: value and fake.normalise_ident(value) for key, value in query.items()}
+        user, role = str(data.get("LOGIN_NAME", "")).upper(), names.get("roleName") or "PUBLIC"
+        if not self.account.rights.may_take(user, role):
+            text = f"Role '{role}' specified in the connect string is not granted to this user."
+            return JSONResponse(_failure(390189, "08001", text))
         session = await run_in_threadpool(
             self.account.open,
             names.get("databaseName"),
             (names.get("schemaName") or "").rpartition(".")[2].strip('"') or None,
-            user=str(data.get("LOGIN_NAME", "")).upper(),
-            role=names.get("roleName") or "PUBLIC",
+            user=user,
+            role=role,
             warehouse=names.get("warehouse") or "",
             autocommit=parameters.get("AUTOCOMMIT", True),
         )

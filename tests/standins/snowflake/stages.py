@@ -14,7 +14,7 @@ from duckdb import DuckDBPyConnection
 from fakesnow.transforms import SUCCESS_NOP, stage
 from sqlglot import Expr, exp
 
-from .keys import table_of
+from .keys import schema_of, table_of
 
 if TYPE_CHECKING:
     from .engine import Session
@@ -26,11 +26,11 @@ def stage_references(statement: Expr, _session: Session, _duck: DuckDBPyConnecti
         key = "target" if isinstance(statement, exp.Put) else "this"
         reference = statement.args[key].name
         if reference.strip("'").startswith("@"):
-            statement.set(key, exp.var(_plain_stage(reference)))
+            statement.set(key, exp.var(plain_stage(reference)))
     if isinstance(statement, exp.Copy):
         for source in statement.args.get("files") or []:
             if isinstance(source, exp.Table) and source.this.name.startswith("@"):
-                source.set("this", exp.var(_plain_stage(source.this.name)))
+                source.set("this", exp.var(plain_stage(source.this.name)))
     return statement
 
 
@@ -55,7 +55,7 @@ def remove_files(statement: Expr, session: Session, _duck: DuckDBPyConnection) -
     found = re.fullmatch(r"\s*('@[^']*'|@\S+)(?:\s+PATTERN\s*=\s*'([^']*)')?\s*", text, re.IGNORECASE)
     if not found:
         raise NotImplementedError(f"REMOVE {text}")
-    root, name, path = _stage_directory(_plain_stage(found[1]), session)
+    root, name, path = _stage_directory(plain_stage(found[1]), session)
     removed = []
     for file in _files(root, path):
         if found[2] is None or re.fullmatch(found[2], f"{name}/{file.relative_to(root)}"):
@@ -66,17 +66,19 @@ def remove_files(statement: Expr, session: Session, _duck: DuckDBPyConnection) -
 
 
 def drop_stage(statement: Expr, session: Session, _duck: DuckDBPyConnection) -> Expr:
-    """DROP STAGE, with its files."""
-    if isinstance(statement, exp.Drop) and str(statement.args.get("kind")).upper() == "STAGE":
-        tables = statement.args.get("tables") or [statement.this]
-        database, schema, name = table_of(tables[0], session)
-        shutil.rmtree(Path(stage.LOCAL_BUCKET_PATH) / database / schema / name, ignore_errors=True)
-        session.afterwards.append(
-            "DELETE FROM _fs_global._fs_information_schema._fs_stages WHERE database_name = "
-            f"{literal(database)} AND schema_name = {literal(schema)} AND name = {literal(name)}"
-        )
-        return SUCCESS_NOP.copy()
-    return statement
+    """DROP STAGE, with its files; DROP SCHEMA, with its stages."""
+    kind = str(statement.args.get("kind")).upper() if isinstance(statement, exp.Drop) else ""
+    if kind not in {"STAGE", "SCHEMA"}:
+        return statement
+    target = (statement.args.get("tables") or [statement.this])[0]
+    database, schema, name = table_of(target, session) if kind == "STAGE" else (*schema_of(target, session), "")
+    shutil.rmtree(Path(stage.LOCAL_BUCKET_PATH) / database / schema / name, ignore_errors=True)
+    one = f" AND name = {literal(name)}" if name else ""
+    session.afterwards.append(
+        "DELETE FROM _fs_global._fs_information_schema._fs_stages WHERE database_name = "
+        f"{literal(database)} AND schema_name = {literal(schema)}{one}"
+    )
+    return SUCCESS_NOP.copy() if kind == "STAGE" else statement
 
 
 def copy_options(statement: Expr, _session: Session, _duck: DuckDBPyConnection) -> Expr:
@@ -120,7 +122,7 @@ def duckdb_statement(sql: str) -> Expr:
     return sqlglot.parse_one(sql, read="duckdb")
 
 
-def _plain_stage(reference: str) -> str:
+def plain_stage(reference: str) -> str:
     """'@"DB"."SCHEMA"."STAGE"/"path"' -> @"DB"."SCHEMA"."STAGE"/path"""
     reference = reference[1:-1] if reference.startswith("'") else reference
     name, slash, path = reference.partition("/")
