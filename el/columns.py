@@ -95,6 +95,8 @@ def plan_columns(config: Config, source: Connector, table: Table, settings: Tabl
 def _carry(
     config: Config, source: Connector, column: Column, chosen: ColumnSettings, settings: TableSettings
 ) -> Carried:
+    if chosen.cast is not None and chosen.mask is not None:
+        raise PlanError(f"mask {chosen.mask} and cast {chosen.cast}: a masked column has no other type; leave out one")
     if chosen.cast is not None:
         try:
             cast = SourceType.parse(chosen.cast)

@@ -9,16 +9,26 @@ import os
 import re
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from el.connectors.request import Op
 from el.errors import ConfigError
 from el.pace import Pause
+from el.table_pattern import TablePattern
+from el.yaml_file import Written, YamlFile, read_yaml
 
 
 def _duration(value: Any) -> Any:
@@ -34,6 +44,8 @@ Duration = Annotated[timedelta, BeforeValidator(_duration)]
 
 
 def _lag(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(_WHOLE, value):
+        value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
     return _duration(value)
@@ -55,10 +67,39 @@ def _template(value: Any) -> Any:
 Template = Annotated[str, BeforeValidator(_template)]
 
 
+_WHOLE = r"0|-?[1-9]\d*"
+_NUMBER = rf"({_WHOLE})(\.\d+)?"
+_YES_NO = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
 class Strict(BaseModel):
-    """Frozen; a key that is not known is an error."""
+    """Frozen; a key that is not known is an error, and so is a value that could be read two ways, such as 010."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _as_written(cls, value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, Written):
+            return value
+        text, wanted = str(value), _wanted(cls, info.field_name or "")
+        if bool in wanted:
+            if text.lower() not in _YES_NO:
+                raise ValueError(f"{text!r} is neither true nor false")
+            return _YES_NO[text.lower()]
+        if wanted & {int, float} and str not in wanted and timedelta not in wanted:
+            if not re.fullmatch(_NUMBER if float in wanted else _WHOLE, text):
+                raise ValueError(f"{text!r} is not a number in plain digits, such as 20")
+            return float(text) if float in wanted else int(text)
+        return text
+
+
+@cache
+def _wanted(model: type[BaseModel], field: str) -> frozenset[Any]:
+    """The types that a setting can have; of a literal, those of its values."""
+    annotation = model.model_fields[field].annotation
+    parts = get_args(annotation) or (annotation,)
+    return frozenset(part if isinstance(part, type) else type(part) for part in parts)
 
 
 # What a user who knows better lets a table do, and what it means: without the word, the plan refuses such a table.
@@ -134,14 +175,24 @@ class Defaults(Strict):
 
 
 class ColumnSettings(Strict):
-    """One column: left out, masked, cast by an expression of the source's SQL, renamed, trimmed, or lossy."""
+    """One column: left out, masked, cast by an expression of the source's SQL, renamed, trimmed, or lossy.
+
+    mask: null makes every value NULL; none takes away a mask that an earlier entry gave.
+    """
 
     exclude: bool = False
-    mask: Literal["sha256", "null"] | None = None
+    mask: Literal["sha256", "null", "none"] | None = None
     cast: str | None = None
     rename: str | None = None
     lossy: bool = False
     trim: bool = False
+
+    @field_validator("mask", mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        if value is None:
+            raise ValueError("name a mask: sha256, null, or none to take one away")
+        return value
 
 
 class FilterSettings(Strict):
@@ -268,9 +319,8 @@ class TableSettings(Strict):
     def _consistent(self) -> TableSettings:
         if self.query and self.query_file:
             raise ValueError("give either query or query_file")
-        if self.name.count(".") != 1 or not all(self.name.split(".")):
-            raise ValueError(f"{self.name!r} is not of the form schema.table")
-        if self.is_query and any(mark in self.name for mark in "*?["):
+        pattern = self.pattern
+        if self.is_query and pattern.plain is None:
             raise ValueError("a query stream needs a plain name")
         return self
 
@@ -279,9 +329,15 @@ class TableSettings(Strict):
         """Whether this is a stream of the user's own query."""
         return bool(self.query or self.query_file)
 
-    def matches(self, name: str) -> bool:
-        """Whether this entry's glob takes "schema.table"; case plays no part, as in SQL Server's usual collations."""
-        return fnmatchcase(name.lower(), self.name.lower())
+    @property
+    def protects(self) -> bool:
+        """Whether it keeps something from being taken as it is."""
+        return self.exclude or any(chosen.exclude or chosen.mask for chosen in self.columns.values())
+
+    @property
+    def pattern(self) -> TablePattern:
+        """The tables that this entry names."""
+        return TablePattern.parse(self.name)
 
 
 class DbtSettings(Strict):
@@ -349,34 +405,30 @@ class Config(Strict):
 
     def line_of(self, index: int) -> int:
         """The line in el.yml at which entry `index` of `tables` begins."""
-        return _line(self.path.read_text(encoding="utf-8"), ("tables", index))
+        return _read(self.path).line(("tables", index))
 
 
 def load_config(path: Path) -> Config:
     """Read el.yml. Raises `ConfigError`: "el.yml line 7: tables[1].stratgy: unknown key; did you mean strategy?"."""
     try:
-        text = path.read_text(encoding="utf-8")
+        file = _read(path)
     except OSError:
         raise ConfigError(f"{path} is not there; `python -m el.run --config FILE` names another one") from None
+    if "path" in file.content:
+        raise ConfigError(f"{path} line {file.line(('path',))}: path: unknown key")
     try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"{path}{where}: not valid YAML: {getattr(error, 'problem', 'unreadable')}") from None
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path}: expected settings such as `version: 1`, found none")
-    if "path" in content:
-        raise ConfigError(f"{path} line {_line(text, ('path',))}: path: unknown key")
-    try:
-        config = Config.model_validate({**content, "path": path})
+        config = Config.model_validate({**file.content, "path": path})
     except ValidationError as error:
-        raise ConfigError(_explain(path, text, error)) from None
+        raise ConfigError(_explain(file, error)) from None
     target = os.environ.get("EL_TARGET")
     return config.model_copy(update={"target": target}) if target else config
 
 
-def _explain(path: Path, text: str, error: ValidationError) -> str:
+def _read(path: Path) -> YamlFile:
+    return read_yaml(path, null_is_a_text=frozenset({"mask"}))
+
+
+def _explain(file: YamlFile, error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     place = tuple(part for part in first["loc"] if not str(part).startswith(("function-", "constrained-")))
     shown = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
@@ -386,7 +438,7 @@ def _explain(path: Path, text: str, error: ValidationError) -> str:
     elif first["type"] == "missing":
         message = "this key is required"
         place = place[:-1]
-    return f"{path} line {_line(text, place)}: {shown}: {message}"
+    return f"{file.path} line {file.line(place)}: {shown}: {message}"
 
 
 def _suggestion(key: str, place: tuple[Any, ...]) -> str:
@@ -404,20 +456,3 @@ def _suggestion(key: str, place: tuple[Any, ...]) -> str:
     known = [field.alias or name for name, field in model.model_fields.items() if name != "path"]
     close = get_close_matches(key, known, n=1)
     return f"; did you mean {close[0]}?" if close else f"; known are: {', '.join(known)}"
-
-
-def _line(text: str, place: tuple[Any, ...]) -> int:
-    node = yaml.compose(text)
-    line = 1
-    for part in place:
-        if isinstance(node, yaml.MappingNode):
-            pair = next(((k, v) for k, v in node.value if k.value == str(part)), None)
-            if pair is None:
-                break
-            line, node = pair[0].start_mark.line + 1, pair[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            line = node.start_mark.line + 1
-        else:
-            break
-    return line

@@ -16,12 +16,13 @@ from el.columns import ColumnPlan, key_of, plan_columns
 from el.config import Config, TableSettings
 from el.connectors.base import Connector, CursorSource
 from el.connectors.catalog import Catalog, Table, TableName
-from el.connectors.request import POSITION_READ, ColumnRead, Condition, Isolation, Op, ReadRequest, Value
+from el.connectors.request import POSITION_READ, ColumnRead, Condition, Isolation, Op, ReadRequest
 from el.definition import definition, no_bound_of, place_of, what_changed
 from el.drift import Drift, HeldTable, find_drift
 from el.errors import DatabaseError, ElError, NotPermitted, PlanError, PositionLost, ReadError
+from el.filter_value import filter_value
 from el.ledger import LedgerEntry
-from el.selection import Chosen, Places, query_text
+from el.selection import Chosen, Places, named, query_text
 from el.strategies import Subject, choose
 from el.strategies.cursor import ENDLESS
 from el.strategies.key_set import KeyRead, key_read
@@ -140,6 +141,8 @@ def make_plan(
     follows, for which what may pass by itself is raised.
     A table that cannot be taken is among `Plan.refused`; raises only what concerns all of them.
     """
+    names = [item.table.name for item in chosen]
+    confirmed = {name for text in confirm_deletes for name in named("--confirm-deletes", text, names)}
     tables: list[TablePlan] = []
     refused: list[Refused] = []
     for item in chosen:
@@ -155,7 +158,7 @@ def make_plan(
                 raise problem
             held_table = (held or {}).get(place)
             since = None if full_refresh else last
-            tables.append(_plan_table(config, source, catalog, item, *place, since, held_table, confirm_deletes))
+            tables.append(_plan_table(config, source, catalog, item, *place, since, held_table, name in confirmed))
         except (PlanError, DatabaseError, NotPermitted) as error:
             if error.retryable and tried is None:
                 raise
@@ -177,7 +180,7 @@ def _plan_table(
     raw_table: str,
     last: LedgerEntry | None,
     held: HeldTable | None,
-    confirm_deletes: Sequence[str],
+    confirmed: bool,
 ) -> TablePlan:
     table, settings = item.table, item.settings
     frozen = (settings.contract or config.defaults.contract) == "freeze"
@@ -186,8 +189,8 @@ def _plan_table(
     notes = [f"{column.source.name}: {column.carried.loses}" for column in columns if column.carried.loses]
     base = _request(config, catalog, table, settings)
     subject = Subject(table, settings, base, catalog)
-    if settings.cursor is not None and table.column(settings.cursor) is None:
-        raise PlanError(f"{table.name} has no column {settings.cursor!r} for the cursor")
+    if settings.cursor is not None:
+        _check_cursor(table, settings, settings.cursor)
     strategy, why = choose(settings.strategy or config.defaults.strategy, subject, source)
     place = place_of(source, catalog)
     if last is not None and (other := no_bound_of(last, table.name, place)):
@@ -269,11 +272,23 @@ def _plan_table(
         notes=(*notes, *drift.notes),
         drift=drift,
         table_id=table.object_id,
-        keys=None if stopped else key_read(subject, strategy, columns, key, window, last, confirm_deletes),
+        keys=None if stopped else key_read(subject, strategy, columns, key, window, last, confirmed),
         error=error,
         definition=defined,
         source=place,
     )
+
+
+def _check_cursor(table: Table, settings: TableSettings, name: str) -> None:
+    column = table.column(name)
+    if column is None:
+        raise PlanError(f"{table.name} has no column {name!r} for the cursor")
+    chosen = settings.columns.get(column.name)
+    if chosen is not None and chosen.mask is not None:
+        raise PlanError(
+            f"{table.name}.{column.name}: it is masked, and as the cursor its values would stand in raw as positions "
+            "and bounds: take another cursor, or `mask: none`"
+        )
 
 
 def _unfilled(source: Connector, request: ReadRequest, drift: Drift) -> str | None:
@@ -297,7 +312,7 @@ def _request(config: Config, catalog: Catalog, table: Table, settings: TableSett
         column = table.column(wanted.column)
         if column is None:
             raise PlanError(f"{table.name} has no column {wanted.column!r} to filter by")
-        value = None if wanted.value is None else Value(wanted.text, column.type)
+        value = None if wanted.value is None else filter_value(table.name, column, wanted.text)
         conditions.append(Condition(column.name, wanted.op, value))
     query = settings.query or (query_text(config, settings) if settings.query_file else None)
     return ReadRequest(

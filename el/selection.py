@@ -11,12 +11,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from el.config import ColumnSettings, Config, TableSettings
+from el.config import Config, TableSettings
 from el.connectors.base import Connector
 from el.connectors.catalog import Catalog, Column, Key, Table, TableName
 from el.connectors.sql import SqlConnector
 from el.errors import ConfigError, PlanError
+from el.merging import merge_settings
 from el.naming import file_refusal, find_names
+from el.table_pattern import TablePattern
+from el.text_file import read_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,61 +49,67 @@ class Places:
 def choose_tables(config: Config, source: Connector, catalog: Catalog, select: Sequence[str] = ()) -> list[Chosen]:
     """The tables that el.yml takes and `select` keeps, with the error of each that cannot be taken.
 
-    Raises `ConfigError` where `select` names none.
+    Raises `ConfigError` where `select` names none, and `PlanError` where an entry that protects something matches none.
     """
     entries: dict[TableName, list[TableSettings]] = {}
     tables: dict[TableName, Table] = {table.name: table for table in catalog.tables}
     errors: dict[TableName, PlanError] = {}
     for index, entry in enumerate(config.tables):
-        schema, _, name = entry.name.partition(".")
-        named = TableName(schema, name)
         if entry.is_query:
-            entries[named] = [entry]
+            name = entry.pattern.plain
+            assert name is not None
+            # A table whose place it takes may have had a mask from an earlier entry.
+            entries.setdefault(name, []).append(entry)
             try:
-                tables[named] = _stream(config, entry, index, source)
+                tables[name] = _stream(config, entry, index, source)
             except PlanError as error:
-                tables[named], errors[named] = Table(named, (), kind="query"), error
+                tables[name], errors[name] = Table(name, (), kind="query"), error
             continue
-        matched = [name for name in tables if entry.matches(str(name))]
+        where = f"{config.path} line {config.line_of(index)}"
+        try:
+            matched = entry.pattern.of(tables)
+        except ConfigError as error:
+            raise PlanError(f"{where}: {error}") from None
         if not matched:
-            where = f"{config.path} line {config.line_of(index)}"
             text = f"{where}: no table matches {entry.name!r} in {catalog.database}{_close(entry, catalog)}"
-            tables[named], errors[named], matched = Table(named, ()), PlanError(text), [named]
+            if entry.protects:
+                # What it was to protect would be taken as it is.
+                raise PlanError(text)
+            name = entry.pattern.plain or TableName(*entry.name.split(".", 1))
+            tables[name], errors[name], matched = Table(name, ()), PlanError(text), [name]
         for found in matched:
             entries.setdefault(found, []).append(entry)
-    chosen = [
-        Chosen(tables[found], merge_settings(found, settings), errors.get(found)) for found, settings in entries.items()
-    ]
+    chosen = [_chosen(tables[found], settings, errors.get(found)) for found, settings in entries.items()]
     chosen = keep_selected(config, [item for item in chosen if item.error or not item.settings.exclude], select)
     return sorted(chosen, key=lambda item: item.table.name)
+
+
+def _chosen(table: Table, entries: Sequence[TableSettings], error: PlanError | None) -> Chosen:
+    try:
+        return Chosen(table, merge_settings(table, entries), error)
+    except PlanError as refused:
+        return Chosen(table, TableSettings.model_construct(name=str(table.name)), error or refused)
 
 
 def keep_selected(config: Config, chosen: Sequence[Chosen], select: Sequence[str]) -> list[Chosen]:
     """Those that `select` names; all where it is empty."""
     if not select:
         return list(chosen)
-    patterns = [_pattern(pattern) for pattern in select]
-    for pattern in patterns:
-        if not any(pattern.matches(str(item.table.name)) for item in chosen):
-            raise ConfigError(f"--select {pattern.name}: no table of {config.path} matches")
-    return [item for item in chosen if any(pattern.matches(str(item.table.name)) for pattern in patterns)]
+    kept: set[TableName] = set()
+    for text in select:
+        found = named("--select", text, [item.table.name for item in chosen])
+        if not found:
+            raise ConfigError(f"--select {text}: no table of {config.path} matches")
+        kept.update(found)
+    return [item for item in chosen if item.table.name in kept]
 
 
-def _pattern(text: str) -> TableSettings:
-    name = text if "." in text else f"*.{text}"
-    if name.count(".") != 1 or not all(name.split(".")):
-        raise ConfigError(f"--select {text!r}: a table is named as orders, sales.orders or sales.*")
-    return TableSettings(name=name)
-
-
-def merge_settings(name: TableName, entries: Sequence[TableSettings]) -> TableSettings:
-    """One table's settings from all entries that match it; what a later entry sets wins, columns are merged."""
-    merged: dict[str, object] = {}
-    columns: dict[str, ColumnSettings] = {}
-    for entry in entries:
-        merged.update({field: getattr(entry, field) for field in entry.model_fields_set})
-        columns.update(entry.columns)
-    return TableSettings.model_construct(**{**merged, "name": str(name), "columns": columns})  # type: ignore[arg-type]
+def named(option: str, text: str, names: Sequence[TableName]) -> list[TableName]:
+    """Those of `names` that an argument of this option means: orders, sales.orders, sales.*, "a.b"."c"."""
+    try:
+        return TablePattern.parse(text, bare=True).of(names)
+    except (ConfigError, ValueError) as error:
+        raise ConfigError(f"{option} {error}; a table is named as orders, sales.orders or sales.*") from None
 
 
 def raw_names(config: Config, chosen: Sequence[Chosen]) -> dict[TableName, tuple[str, str]]:
@@ -171,15 +180,18 @@ def _stream(config: Config, entry: TableSettings, index: int, source: Connector)
     columns = tuple(Column(name, type_, position=number) for number, (name, type_) in enumerate(described, 1))
     if unnamed := [number for number, (name, _) in enumerate(described, 1) if not name]:
         raise PlanError(f"{where}: column {unnamed[0]} of the query has no name; give it one with AS")
-    schema, _, name = entry.name.partition(".")
+    name = entry.pattern.plain
+    assert name is not None
     key = Key("key", entry.key) if entry.key else None
-    return Table(TableName(schema, name), columns, kind="query", primary_key=key)
+    return Table(name, columns, kind="query", primary_key=key)
 
 
 def query_text(config: Config, entry: TableSettings) -> str:
     path = config.path.parent / (entry.query_file or "")
     try:
-        return path.read_text(encoding="utf-8")
+        return read_text(path)
+    except ConfigError as error:
+        raise PlanError(f"{entry.name}: query_file: {error}") from None
     except OSError:
         raise PlanError(f"{entry.name}: query_file {entry.query_file} cannot be read") from None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from el.connectors.registry import open_connector
 from el.errors import ConfigError
@@ -75,3 +76,61 @@ def test_an_output_shows_no_setting_in_its_repr(profiles: Path, monkeypatch: pyt
 def test_an_unknown_type_names_the_connectors_that_there_are() -> None:
     with pytest.raises(ConfigError, match=r"no connector for type 'oracle'; there are: .*duckdb.*sqlserver"):
         open_connector({"type": "oracle"})
+
+
+SERVER = "shop:\n  target: it\n  outputs:\n    it:\n      type: sqlserver\n      host: h\n      user: u\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "password: NO",
+        "password: 0123",
+        "password: 12:30:59",
+        "database: off",
+        "user: 1_000",
+        "odbc: {MultiSubnetFailover: Yes}",
+        "odbc:\n        PacketSize: 010",
+    ],
+)
+def test_a_value_that_yaml_1_1_and_1_2_read_differently_is_refused_with_its_line(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "profiles.yml"
+    path.write_text(SERVER.replace("      user: u\n", "") + f"      {line}\n")
+    with pytest.raises(ConfigError, match=rf"profiles\.yml line {6 + len(line.splitlines())}: .*quotes") as caught:
+        load_output(path, "shop", None)
+    assert line.split(":", 1)[1].strip() not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "value"),
+    [
+        ("password: 'NO'", "password", "NO"),
+        ('password: "0123"', "password", "0123"),
+        ("encrypt: yes", "encrypt", True),
+        ("port: 1433", "port", 1433),
+        ("password: 1e3", "password", "1e3"),
+        ("schema: on", "schema", True),
+    ],
+)
+def test_a_value_that_dbt_reads_as_el_does_is_read_as_dbt_reads_it(
+    tmp_path: Path, line: str, name: str, value: object
+) -> None:
+    path = tmp_path / "profiles.yml"
+    path.write_text(SERVER + f"      {line}\n")
+    assert load_output(path, "shop", None).settings[name] == value
+    assert yaml.safe_load(path.read_text())["shop"]["outputs"]["it"][name] == value
+
+
+def test_a_key_that_stands_twice_is_refused_with_both_lines_and_no_value(tmp_path: Path) -> None:
+    path = tmp_path / "profiles.yml"
+    path.write_text(SERVER + "      password: hunter1\n      host: hunter2\n")
+    with pytest.raises(ConfigError, match=r"line 9: host: this key stands twice, first in line 6") as caught:
+        load_output(path, "shop", None)
+    assert "hunter" not in str(caught.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_is_read(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "profiles.yml"
+    path.write_text(SERVER + "      password: größer\n", encoding=encoding)
+    assert load_output(path, "shop", None).settings["password"] == "größer"

@@ -180,7 +180,7 @@ def test_a_table_that_fails_leaves_the_others_to_be_loaded(shop: Workspace, caps
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--select", "nowhere"), "--select *.nowhere: no table of el.yml matches"),
+        (("--select", "nowhere"), "--select nowhere: no table of el.yml matches"),
         (("--target", "prod"), "has no output 'prod'; it has: local"),
         (("--config", "other.yml"), "other.yml is not there"),
         (("--profiles-dir", "elsewhere"), "no profiles.yml in elsewhere"),

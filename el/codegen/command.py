@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from el.config import Config
@@ -18,7 +17,7 @@ from el.destinations import open_warehouse
 from el.drift import HeldTable
 from el.errors import ConfigError, ConnectError
 from el.job import Job
-from el.selection import choose_tables
+from el.selection import choose_tables, named
 
 from .constraints import Untested
 from .design import Held, TableDesign, design, nothing_held
@@ -59,7 +58,7 @@ def codegen(job: Job, project: Path, *, check: bool = False) -> int:
         raise ConfigError(f"{project} is no dbt project: it has no dbt_project.yml; name another with --project-dir")
     with open_connector(job.source.settings, str(job.source)) as source:
         generated = generate(job.config, source, lambda schemas: _held(job, schemas))
-    files = _selected(generated.files, job.select)
+    files = _selected(generated, job.select)
     findings = compare(project, files, whole=not job.select)
     if not check:
         write(project, files, findings)
@@ -84,20 +83,18 @@ def _held(job: Job, schemas: Iterable[str]) -> dict[tuple[str, str], HeldTable]:
         return {}
 
 
-def _selected(files: Sequence[GeneratedFile], select: Sequence[str]) -> list[GeneratedFile]:
+def _selected(generated: Generated, select: Sequence[str]) -> list[GeneratedFile]:
     """The files of these tables, and those that no single table has."""
     if not select:
-        return list(files)
-    patterns = [(pattern if "." in pattern else f"*.{pattern}").lower() for pattern in select]
-    tables = {file.table for file in files if file.table}
-    for pattern in patterns:
-        if not any(fnmatchcase(table.lower(), pattern) for table in tables):
-            raise ConfigError(f"--select {pattern}: no table of el.yml matches")
-    return [
-        file
-        for file in files
-        if file.table is None or any(fnmatchcase(file.table.lower(), pattern) for pattern in patterns)
-    ]
+        return list(generated.files)
+    names = [table.table.name for table in generated.tables]
+    kept: set[str] = set()
+    for text in select:
+        found = named("--select", text, names)
+        if not found:
+            raise ConfigError(f"--select {text}: no table of el.yml matches")
+        kept.update(str(name) for name in found)
+    return [file for file in generated.files if file.table is None or file.table in kept]
 
 
 def _report(generated: Generated, findings: Sequence[Finding], *, check: bool) -> int:

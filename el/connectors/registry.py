@@ -14,6 +14,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from pydantic import AliasChoices, ValidationError
+from pydantic.fields import FieldInfo
 
 from el.connectors.base import ConnectionConfig, Connector
 from el.errors import ConfigError
@@ -61,12 +62,24 @@ def open_connector(output: Mapping[str, Any], where: str = "profile") -> Connect
     return found(config)
 
 
+def settings_of(scheme: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Names of a connector's settings: all that are no flags, and the flags; none for a type that is not known."""
+    try:
+        fields = connector_class(scheme).config_type.model_fields
+    except (ConfigError, ImportError):
+        return frozenset(), frozenset()
+    flags = frozenset(n for name, field in fields.items() if field.annotation is bool for n in _names(name, field))
+    return frozenset(n for name, field in fields.items() for n in _names(name, field)) - flags, flags
+
+
+def _names(name: str, field: FieldInfo) -> set[str]:
+    choices = field.validation_alias.choices if isinstance(field.validation_alias, AliasChoices) else [name]
+    return {field.alias or name, *(choice for choice in choices if isinstance(choice, str))}
+
+
 def _refuse_misspelt(output: Mapping[str, Any], config_type: type[ConnectionConfig], where: str) -> None:
     """Settings that el does not know are dbt's, but one that is nearly one of el's own is a slip of the pen."""
-    known = {field.alias or name for name, field in config_type.model_fields.items()}
-    for name, field in config_type.model_fields.items():
-        choices = field.validation_alias.choices if isinstance(field.validation_alias, AliasChoices) else [name]
-        known |= {choice for choice in choices if isinstance(choice, str)}
+    known = set().union(*(_names(name, field) for name, field in config_type.model_fields.items()))
     for name in output:
         close = get_close_matches(str(name), sorted(known), n=1, cutoff=0.75)
         if close and name not in known:

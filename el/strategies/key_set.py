@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 
 from el.columns import ColumnPlan
 from el.connectors.request import ReadRequest
@@ -38,11 +37,11 @@ def key_read(
     key: Sequence[str],
     window: Window | None,
     last: LedgerEntry | None,
-    confirm: Sequence[str],
+    confirmed: bool,
 ) -> KeyRead | None:
     """The read of the key set, if el.yml asks for it and it is due. Raises `PlanError` for a table without key.
 
-    confirm: globs of tables of which many rows may be gone; their keys are read whether due or not.
+    confirmed: many rows may be gone; the keys are read whether due or not.
     """
     wanted = subject.settings.deletes
     if wanted is None or strategy.shows_deletes:
@@ -52,7 +51,6 @@ def key_read(
         raise PlanError(f"{table.name}: `deletes: keys` needs a key: there is no primary key, so set `key`")
     if last is None or (window is not None and window.kind is Kind.SNAPSHOT):
         return None
-    confirmed = any(fnmatchcase(str(table.name).lower(), _dotted(glob).lower()) for glob in confirm)
     now = datetime.now(UTC).replace(tzinfo=None)
     if not confirmed and last.keys_read_at is not None and now - last.keys_read_at < wanted.every:
         return None
@@ -61,7 +59,3 @@ def key_read(
     catalog = subject.catalog
     of_one_moment = catalog.snapshot_isolation or catalog.read_committed_snapshot
     return KeyRead(request, wanted.max_percent, of_one_moment, confirmed)
-
-
-def _dotted(glob: str) -> str:
-    return glob if "." in glob else f"*.{glob}"
