@@ -58,8 +58,13 @@ def as_batches(data: ArrowStream) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
         return _plain(data.schema, iter(data))
     try:
         reader = pa.RecordBatchReader.from_stream(data)
-    except (TypeError, pa.ArrowInvalid) as error:
+    except TypeError as error:
         raise WriteError(f"the data is no Arrow stream: {error}") from None
+    except Exception as error:
+        # A frame is made into Arrow here, and its library raises what it likes: a column name that is there twice is
+        # a ValueError of pandas, and a whole number beyond 64 bits an OverflowError of pyarrow.
+        text = str(error).strip().splitlines() or [type(error).__name__]
+        raise WriteError(f"the data cannot be read as an Arrow stream: {text[0]}") from None
     return _plain(reader.schema, _read(reader))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -120,6 +121,25 @@ def test_what_cannot_be_done_is_refused_before_the_first_row(
     table = place.plain()
     with pytest.raises(WriteError, match=says):
         place.write(table, unread(), mode, key=key)
+
+
+@pytest.mark.parametrize(
+    ("frame", "says"),
+    [
+        (pd.DataFrame([[1, 2]], columns=["id", "id"]), "id"),
+        (pd.DataFrame({"id": [2**70]}), "int too big|too large|overflow"),
+        (pd.DataFrame({"id": [1, "one"]}), "convert|tried to"),
+        (pd.DataFrame({"id": [object()]}), "convert|recognize"),
+        ([1, 2], "Arrow stream"),
+    ],
+    ids=["a column name twice", "a number beyond 64 bits", "two types", "an object", "no frame"],
+)
+def test_a_frame_that_is_no_table_is_one_line_and_changes_nothing(place: Place, frame: Any, says: str) -> None:
+    table = place.plain()
+    place.write(table, numbered(1))
+    with pytest.raises(WriteError, match=rf"(?i)^data is not in stable state: [^\n]*({says})[^\n]*$"):
+        place.write(table, frame)
+    assert ids(place, table) == [1]
 
 
 def test_a_column_or_a_table_that_is_not_there_is_refused_before_the_first_row(place: Place) -> None:
