@@ -22,6 +22,7 @@ class SqlServerConfig(ConnectionConfig):
 
     reader: mssql-python brings its driver along and needs no driver manager; pyodbc is for a DSN, Kerberos, FreeTDS
         or an old server. odbc: further keywords of the connection string, as the driver spells them.
+    staging_schema: where `write_buffer` stages its rows; the target's own schema where it is not given.
     login_timeout, query_timeout: seconds; lock_timeout: seconds that a read waits for a lock. 0 waits for ever.
     """
 
@@ -39,6 +40,7 @@ class SqlServerConfig(ConnectionConfig):
     dsn: str | None = None
     odbc: dict[str, str] = Field(default_factory=dict, repr=False)
     application_intent: Literal["ReadOnly", "ReadWrite"] | None = None
+    staging_schema: str | None = None
     login_timeout: int = Field(default=15, ge=0)
     query_timeout: int = Field(default=0, ge=0)
     lock_timeout: int = Field(default=30, ge=0)

@@ -74,11 +74,17 @@ class Driver(ABC):
             cursor.close()
 
     def execute(self, statement: Statement) -> int:
-        """Run a statement without rows; how many it touched, or -1."""
+        """Run a statement without rows; how many it touched, or -1.
+
+        Whatever a trigger answers is taken in too: an error behind its first answer would be lost otherwise.
+        """
         cursor = self.connection.cursor()
         try:
             cursor.execute(statement.sql, *statement.parameters)
-            return int(cursor.rowcount)
+            touched = int(cursor.rowcount)
+            while cursor.nextset():
+                touched = int(cursor.rowcount)
+            return touched
         finally:
             cursor.close()
 
@@ -160,7 +166,7 @@ class MssqlPython(Driver):
         try:
             # No timeout: how long it takes is the caller's to bound.
             copied = cursor.bulkcopy_arrow(
-                table, data, timeout=0, column_mappings=mappings, keep_nulls=True, keep_identity=True
+                table, data, timeout=0, column_mappings=mappings, keep_nulls=True, keep_identity=True, table_lock=True
             )
         except Exception as error:
             if any(words in str(error).lower() for words in _NO_BULK_LOAD):

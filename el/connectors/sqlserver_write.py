@@ -9,7 +9,7 @@ memory does not grow with it.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ import tenacity
 from el.connectors.base import ArrowStream, WriteMode, WriteResult
 from el.connectors.catalog import TableName
 from el.connectors.query import Statement
-from el.connectors.sqlserver_catalog import source_type
+from el.connectors.sqlserver_catalog import source_type, where_there
 from el.connectors.sqlserver_fit import Target, refuse_changes
 from el.connectors.writing import (
     WRITES_TABLE,
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 # A statement takes 2,100 parameters at most (Microsoft Learn, "Maximum capacity specifications for SQL Server").
 _PARAMETERS = 2000
+# A staging table this old belongs to no write that is still at work.
+_LEFT_AFTER_HOURS = 24
 
 
 def write(
@@ -59,10 +61,11 @@ def write(
     _make_ledger(server, target, ledger)
     if _written(server, ledger, target, run_id):
         return WriteResult(0, mode, run_id, already_done=True)
-    staging = TableName(target.schema, f"_el_staging_{uuid.uuid4().hex[:16]}")
+    staging = TableName(server.config.staging_schema or target.schema, f"_el_staging_{uuid.uuid4().hex[:16]}")
     staged = server.dialect.quote_table(staging)
     names = ", ".join(quote(name) for name in schema.names)
-    identity = any(writable[name.lower()].identity for name in schema.names)
+    numbered = {name for name in schema.names if writable[name.lower()].identity}
+    _sweep(server, staging.schema)
     try:
         # UNION ALL takes the identity property away, so that the source's own values can be staged.
         server.execute(
@@ -76,7 +79,8 @@ def write(
             _fill(server, staging, spool)
         if mode is WriteMode.MERGE:
             refuse_keys(server.fetch, server.dialect, staging, target, key)
-        steps = _apply(server, target, staged, schema.names, mode, key, identity)
+            _refuse_other_numbers(server, target, staged, key, sorted(numbered - set(key)))
+        steps = _apply(server, target, staged, schema.names, mode, key, numbered)
         again = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(10),
             wait=tenacity.wait_random_exponential(multiplier=0.05, max=2),
@@ -93,7 +97,7 @@ def write(
             raise
         raise WriteError(str(error), retryable=error.retryable) from None
     finally:
-        if identity:
+        if numbered:
             # The session keeps it through a rollback, and would refuse the next write that leaves the numbers to it.
             with suppress(ElError):
                 server.execute(Statement(f"SET IDENTITY_INSERT {server.dialect.quote_table(target)} OFF"))
@@ -115,6 +119,8 @@ def _commit(
         _record(server, ledger, target, run_id, mode, rows)
         for sql in steps:
             server.execute(Statement(sql))
+        if mode != WriteMode.MERGE and (found := server.fetch(Statement("SELECT ROWCOUNT_BIG()"))[0][0]) != rows:
+            raise WriteError(f"{target} took {found} of {rows:,} rows: a trigger, or a view, keeps some of them out")
     return True
 
 
@@ -133,6 +139,8 @@ def _columns(server: SqlServer, target: TableName) -> dict[str, Target]:
             (target.schema, target.name),
         )
     )
+    made_by_server = _generated(server, target)
+    rows = [row for row in rows if row[0] not in made_by_server]
     if not rows:
         raise WriteError(f"there is no table {target}")
     found: dict[str, Target] = {}
@@ -142,6 +150,19 @@ def _columns(server: SqlServer, target: TableName) -> dict[str, Target]:
         page = None if code_page is None else int(str(code_page))
         found[str(name).lower()] = Target(str(name), made, bool(identity), page)
     return found
+
+
+def _generated(server: SqlServer, target: TableName) -> set[object]:
+    """Columns that the server alone writes: the period of a temporal table, the marks of a ledger table (13536)."""
+    rows = where_there(
+        server.fetch,
+        Statement(
+            "SELECT name FROM sys.columns WHERE object_id = OBJECT_ID(?) AND generated_always_type <> 0",
+            (server.dialect.quote_table(target),),
+        ),
+    )
+    # A server before 2016 has no such columns, and no `generated_always_type` either.
+    return {row[0] for row in rows or []}
 
 
 def _unchanged(
@@ -245,8 +266,9 @@ def _apply(
     columns: Sequence[str],
     mode: WriteMode,
     key: Sequence[str],
-    identity: bool,
+    numbered: Collection[str],
 ) -> list[str]:
+    """The statements that bring the staged rows into the target. numbered: identity columns that the data gives."""
     quote, into = server.dialect.quote, server.dialect.quote_table(target)
     names = ", ".join(quote(name) for name in columns)
     insert = f"INSERT INTO {into} ({names}) SELECT {names} FROM {staged}"
@@ -255,15 +277,45 @@ def _apply(
         steps.append(f"DELETE FROM {into}")
     if mode is WriteMode.MERGE:
         same = " AND ".join(f"t.{quote(name)} = s.{quote(name)}" for name in key)
-        changed = [name for name in columns if name not in key]
+        # An identity column cannot be updated (8102): a row that is there keeps its number.
+        changed = [name for name in columns if name not in key and name not in numbered]
+        # A key that is looked for and not found stays locked to the end: between the two statements nobody else, who
+        # does not know of el's ledger, can insert it (Microsoft Learn, "Table hints", HOLDLOCK).
+        locked = f"{into} AS t WITH (UPDLOCK, HOLDLOCK)"
         if changed:
             sets = ", ".join(f"{quote(name)} = s.{quote(name)}" for name in changed)
-            steps.append(f"UPDATE t SET {sets} FROM {into} AS t JOIN {staged} AS s ON {same}")
-        inner = f"SELECT 1 FROM {into} AS t WHERE {same}"
+            steps.append(f"UPDATE t SET {sets} FROM {locked} JOIN {staged} AS s ON {same}")
+        inner = f"SELECT 1 FROM {locked} WHERE {same}"
         listed = ", ".join(f"s.{quote(name)}" for name in columns)
         insert = f"INSERT INTO {into} ({names}) SELECT {listed} FROM {staged} AS s WHERE NOT EXISTS ({inner})"
     steps.append(insert)
-    return [f"SET IDENTITY_INSERT {into} ON", *steps] if identity else steps
+    return [f"SET IDENTITY_INSERT {into} ON", *steps] if numbered else steps
+
+
+def _refuse_other_numbers(
+    server: SqlServer, target: TableName, staged: str, key: Sequence[str], numbered: Sequence[str]
+) -> None:
+    """Raise `WriteError` where a row that is there has another number than the data gives it: it cannot get it."""
+    quote, into = server.dialect.quote, server.dialect.quote_table(target)
+    same = " AND ".join(f"t.{quote(name)} = s.{quote(name)}" for name in key)
+    for name in numbered:
+        other = (
+            f"SELECT COUNT(*) FROM {into} AS t JOIN {staged} AS s ON {same} WHERE t.{quote(name)} <> s.{quote(name)}"
+        )
+        if found := server.fetch(Statement(other))[0][0]:
+            raise WriteError(
+                f"{target}.{name} is an identity column, which SQL Server does not update, and {found} rows of the "
+                "data give rows that are there another number; leave the column out"
+            )
+
+
+def _sweep(server: SqlServer, schema: str) -> None:
+    """Drop staging tables that a write left behind a day ago or longer: its process was killed."""
+    left = "SELECT o.name FROM sys.tables AS o JOIN sys.schemas AS s ON s.schema_id = o.schema_id "
+    left += "WHERE s.name = ? AND o.name LIKE N'[_]el[_]staging[_]%' "
+    left += f"AND o.create_date < DATEADD(HOUR, {-_LEFT_AFTER_HOURS}, GETDATE())"
+    for (name,) in server.fetch(Statement(left, (schema,))):
+        _drop(server, server.dialect.quote_table(TableName(schema, str(name))))
 
 
 def _drop(server: SqlServer, staged: str) -> None:
