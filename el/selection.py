@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from el.config import Config, TableSettings
 from el.connectors.base import Connector
 from el.connectors.catalog import Catalog, Column, Key, Table, TableName
+from el.connectors.own_query import derived_query
 from el.connectors.sql import SqlConnector
 from el.errors import ConfigError, PlanError
 from el.merging import merge_settings
@@ -172,18 +173,24 @@ def _stream(config: Config, entry: TableSettings, index: int, source: Connector)
         raise PlanError(f"{where}: a query is not possible with {source.scheme}")
     query = entry.query or query_text(config, entry)
     try:
+        derived_query(query, source.dialect.name)
         described = source.query_columns(query)
-    except PlanError:
-        raise
     except Exception as error:
+        if getattr(error, "retryable", False):
+            raise
         raise PlanError(f"{where}: {error}") from None
     columns = tuple(Column(name, type_, position=number) for number, (name, type_) in enumerate(described, 1))
     if unnamed := [number for number, (name, _) in enumerate(described, 1) if not name]:
         raise PlanError(f"{where}: column {unnamed[0]} of the query has no name; give it one with AS")
-    name = entry.pattern.plain
-    assert name is not None
+    spelt: dict[str, str] = {}
+    for name, _ in described:
+        if (before := spelt.setdefault(name.casefold(), name)) != name or [n for n, _ in described].count(name) > 1:
+            both = f"{before!r} twice" if before == name else f"{before!r} and {name!r}"
+            raise PlanError(f"{where}: the query has the column {both}: give each a name of its own with AS")
+    stream = entry.pattern.plain
+    assert stream is not None
     key = Key("key", entry.key) if entry.key else None
-    return Table(name, columns, kind="query", primary_key=key)
+    return Table(stream, columns, kind="query", primary_key=key)
 
 
 def query_text(config: Config, entry: TableSettings) -> str:

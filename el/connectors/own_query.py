@@ -6,6 +6,9 @@ SELECT is refused before anything runs.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import pairwise
+
 from sqlglot import tokenize
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
@@ -50,6 +53,52 @@ def split_query(query: str, dialect: str) -> tuple[str, str]:
         _refuse_statements(tokens[begin:], words[begin:])
     end = tokens[-1].end + 1
     return query[tokens[0].start : tokens[begin].start].rstrip(), query[tokens[begin].start : end]
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedQuery:
+    """A query to be read as a table: SELECT stands in the derived table, WITH before the statement, OPTION behind."""
+
+    with_: str
+    select: str
+    option: str = ""
+
+
+def derived_query(query: str, dialect: str) -> DerivedQuery:
+    """`query` in parts that can stand around and in a derived table; its text is not rewritten.
+
+    Raises `PlanError` as `split_query`, and for what SQL Server takes in no derived table: ORDER BY without TOP or
+    OFFSET (Microsoft Learn, "ORDER BY clause": error 1033), FOR XML, FOR JSON and FOR BROWSE.
+    """
+    with_, select = split_query(query, dialect)
+    if dialect != "tsql":
+        return DerivedQuery(with_, select)
+    outside, depth = [], 0
+    for token in tokenize(select, read=dialect):
+        depth -= token.token_type in _CLOSING
+        if not depth:
+            # ORDER BY is one token.
+            outside.append((" ".join(select[token.start : token.end + 1].upper().split()), token.start))
+        depth += token.token_type in _OPENING
+    words = [word for word, _ in outside]
+    for word, following in pairwise(words):
+        if word == "FOR" and following in ("XML", "JSON", "BROWSE"):
+            raise PlanError(f"FOR {following} makes no rows that could be read as a table: leave it out of the query")
+    if "ORDER BY" in words and "OFFSET" not in words and not _is_top(words):
+        raise PlanError(
+            "the query ends with ORDER BY, which SQL Server does not take in a derived table (error 1033) and which "
+            "orders nothing in raw: leave it out, or say TOP or OFFSET"
+        )
+    for (word, start), (following, _) in pairwise(outside):
+        if word == "OPTION" and following == "(":
+            return DerivedQuery(with_, select[:start].rstrip(), select[start:])
+    return DerivedQuery(with_, select)
+
+
+def _is_top(words: list[str]) -> bool:
+    """Whether the rows are limited by TOP; in a union it is a part's own, and no ORDER BY of the whole may stand."""
+    after = [word for word in words[1:3] if word not in ("ALL", "DISTINCT")]
+    return after[:1] == ["TOP"] and not any(word in ("UNION", "EXCEPT", "INTERSECT") for word in words)
 
 
 def _select_after_with(tokens: list[Token], words: list[str]) -> int:

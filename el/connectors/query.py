@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from el.connectors.catalog import SourceType, TableName
-from el.connectors.own_query import split_query
+from el.connectors.own_query import derived_query, split_query
 from el.connectors.request import ColumnRead, Condition, Op, ReadRequest, Value
 from el.errors import PlanError
 
@@ -162,5 +162,6 @@ def _text(select: exp.Select, request: ReadRequest, dialect: Dialect) -> str:
     sql = select.sql(dialect=dialect.name)
     if request.query is None:
         return sql
-    with_, query = split_query(request.query, dialect.name)
-    return f"{with_}\n{sql}".lstrip().replace(_OWN_QUERY, f"(\n{query}\n)", 1)
+    own = derived_query(request.query, dialect.name)
+    whole = f"{own.with_}\n{sql}\n{own.option}".strip()
+    return whole.replace(_OWN_QUERY, f"(\n{own.select}\n)", 1)

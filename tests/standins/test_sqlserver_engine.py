@@ -746,3 +746,32 @@ def test_times_and_positions_translate_both_ways(captured: Client) -> None:
         "DECLARE @last binary(10) = sys.fn_cdc_get_max_lsn(); SELECT CASE WHEN @last = sys.fn_cdc_map_time_to_lsn("
         "'largest less than or equal', sys.fn_cdc_map_lsn_to_time(@last)) THEN 1 ELSE 0 END"
     ) == 1  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("query", "number"),
+    [
+        ("SELECT a FROM (SELECT 1 AS a ORDER BY a) AS q", 1033),
+        ("SELECT a FROM (SELECT 1 AS a UNION SELECT 2 ORDER BY a) AS q", 1033),
+        ("WITH q AS (SELECT 1 AS a ORDER BY a) SELECT a FROM q", 1033),
+        ("SELECT a FROM (SELECT 1 AS a OPTION (MAXDOP 1)) AS q", 156),
+        ("SELECT * FROM (SELECT 1 AS a, 2 AS A) AS q", 8156),
+        ("SELECT * FROM (SELECT 1 AS a, 2) AS q", 8155),
+        ("WITH q AS (SELECT 1) SELECT * FROM q", 8155),
+    ],
+)
+def test_what_no_derived_table_holds_is_refused(connect: Callable[[], Client], query: str, number: int) -> None:
+    assert connect().refused(query) == number
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT a FROM (SELECT TOP 1 1 AS a ORDER BY a) AS q",
+        "SELECT a FROM (SELECT 1 AS a ORDER BY a OFFSET 0 ROWS) AS q OPTION (MAXDOP 1)",
+        "SELECT b FROM (SELECT 1) AS q (b)",
+        "WITH q (b) AS (SELECT 1) SELECT b FROM q",
+    ],
+)
+def test_what_a_derived_table_holds_is_read(connect: Callable[[], Client], query: str) -> None:
+    assert connect().value(query) == 1

@@ -11,6 +11,7 @@ from sqlglot import exp
 
 from .catalog import quote_name
 from .convert import Bound, convert
+from .derived import check_derived
 from .errors import SqlError, not_supported
 from .scope import OutColumn, Query, Scope, Source, only, out_column, table_parts, variable_name
 from .sources import joined, resolve, tables
@@ -83,6 +84,7 @@ class Binder:
                     OutColumn(n, c.type) for n, c in zip(names or [c.name for c in anchor], anchor, strict=True)
                 ]
             bound = self.query(body, scope)
+            check_derived(body, bound.columns, cte.args["alias"], name)
             names = names or [c.name for c in bound.columns]
             scope.ctes[name.lower()] = [
                 OutColumn(n, c.type, c.nullable) for n, c in zip(names, bound.columns, strict=True)

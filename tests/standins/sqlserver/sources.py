@@ -12,6 +12,7 @@ from sqlglot import exp
 from . import lookup, server_functions, udt_methods
 from .catalog import ColumnDef, quote_name
 from .convert import Bound
+from .derived import check_derived
 from .errors import SqlError, invalid_column, not_supported
 from .scope import OutColumn, Scope, Source, only, table_parts, variable_name
 from .sqltypes import SqlType
@@ -34,6 +35,7 @@ def joined(binder: Binder, join: exp.Join, scope: Scope) -> str:
         inner = target.this
         if isinstance(inner, exp.Subquery):
             bound = binder.query(inner.this, scope)
+            check_derived(inner.this, bound.columns, target.args["alias"], target.alias)
             text = _derived(binder, f"LATERAL ({bound.sql})", bound.columns, target.args["alias"], scope)
         elif isinstance(inner, exp.Anonymous):
             sql, columns = lookup.table_function(binder.session, binder, inner, scope)
@@ -56,6 +58,7 @@ def _relation(binder: Binder, node: exp.Expression, scope: Scope) -> str:
         if isinstance(inner, exp.Table):
             return f"({tables(binder, inner, scope)})"
         bound = binder.query(inner, scope.parent if scope.parent else _ctes_of(scope))
+        check_derived(inner, bound.columns, alias, node.alias)
         return _derived(binder, f"({bound.sql})", bound.columns, alias, scope)
     if isinstance(node, exp.Values):
         bound = binder.rows(node, scope)
