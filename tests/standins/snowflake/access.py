@@ -139,7 +139,8 @@ def _stages_needed(statement: Expr, session: Session) -> Iterator[Need]:
         files = [file for file in statement.args.get("files") or [] if isinstance(file, exp.Table)]
         references = [("READ", file.this.name) for file in files]
     elif isinstance(statement, exp.Command) and str(statement.this).upper() in {"REMOVE", "RM"}:
-        references = [("WRITE", str(statement.expression).split()[0])]
+        text = statement.expression.name if isinstance(statement.expression, Expr) else str(statement.expression)
+        references = [("WRITE", found[0]) for found in [re.search(r"'@[^']*'|@\S+", text)] if found]
     for privilege, reference in references:
         name = plain_stage(reference).partition("/")[0].removeprefix("@")
         if name.startswith(("%", "~")):

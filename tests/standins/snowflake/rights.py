@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 Name = tuple[str, ...]
 _PATH = r'((?:"[^"]+"|[\w$]+)(?:\.(?:"[^"]+"|[\w$]+)){0,2})'
 _ROLE_TO = re.compile(rf"(GRANT|REVOKE)\s+ROLE\s+{_PATH}\s+(?:TO|FROM)\s+(ROLE|USER)\s+{_PATH}\s*$", re.I | re.S)
+_KIND = r"(DATABASE|SCHEMAS?|TABLES?|VIEWS?|STAGES?|WAREHOUSE)"
 _PRIVILEGES = re.compile(
-    r"(GRANT|REVOKE)\s+(.+?)\s+ON\s+(?:(ALL|FUTURE)\s+)?(\w+)\s+(?:IN\s+(SCHEMA|DATABASE)\s+)?"
-    rf"{_PATH}\s+(?:TO|FROM)\s+(?:DATABASE\s+)?ROLE\s+{_PATH}(?:\s+(?:COPY|REVOKE)\s+CURRENT\s+GRANTS)?\s*$",
+    rf"(GRANT|REVOKE)\s+(.+?)\s+ON\s+(?:(ALL|FUTURE)\s+)?(?:{_KIND}\s+)?(?:IN\s+(SCHEMA|DATABASE)\s+)?"
+    rf"{_PATH}\s+(?:TO|FROM)\s+(?:(?:DATABASE\s+)?ROLE\s+)?{_PATH}(?:\s+(?:COPY|REVOKE)\s+CURRENT\s+GRANTS)?\s*$",
     re.I | re.S,
 )
 _MADE = re.compile(
@@ -133,7 +134,7 @@ def rights_statements(statement: Expr, session: Session, duck: DuckDBPyConnectio
     """CREATE and DROP ROLE or USER, GRANT, REVOKE, SHOW GRANTS ON: what they change takes effect at once."""
     if not isinstance(statement, (exp.Grant, exp.Revoke, exp.Command, exp.Drop)):
         return statement
-    rights, sql = session.rights, statement.sql("snowflake")
+    rights, sql = session.rights, statement.sql("snowflake", comments=False).strip()
     if found := _MADE.match(sql):
         (rights.roles if found[1].upper() == "ROLE" else rights.users).setdefault(_parts(found[2])[0], set())
     elif found := _GONE.match(sql):
@@ -141,7 +142,7 @@ def rights_statements(statement: Expr, session: Session, duck: DuckDBPyConnectio
     elif found := _ROLE_TO.match(sql):
         role, to = _parts(found[2])[0], _parts(found[4])[0]
         holders = rights.roles if found[3].upper() == "ROLE" else rights.users
-        held = holders.setdefault(to, set())
+        held = holders.get(to, set())  # a role of the system's own may do everything already
         held.add(role) if found[1].upper() == "GRANT" else held.discard(role)
     elif found := _PRIVILEGES.match(sql):
         _grant(found, session, duck)
@@ -154,7 +155,8 @@ def rights_statements(statement: Expr, session: Session, duck: DuckDBPyConnectio
 
 def _grant(found: re.Match[str], session: Session, duck: DuckDBPyConnection) -> None:
     action, privileges, extent, kind, within, path, role = found.groups()
-    kind = kind.upper().removesuffix("S") if extent else kind.upper()
+    kind = (kind or "TABLE").upper()
+    kind = kind.removesuffix("S") if extent else kind
     scope = (within or kind).upper()
     parts = _parts(path)
     name = _full(parts, session, {"SCHEMA": 2, "TABLE": 3, "VIEW": 3, "STAGE": 3}.get(scope, 1))
