@@ -65,6 +65,8 @@ class TableLocks:
 class Session(FakeSnowflakeConnection):
     """One Snowflake session: parameters, role, warehouse, temporary tables, and at most one open transaction."""
 
+    same_checksums = False
+
     def __init__(
         self, *args: Any, user: str, role: str, warehouse: str, locks: TableLocks, rights: Rights, **kwargs: Any
     ) -> None:
@@ -202,7 +204,12 @@ class Statement(FakeSnowflakeCursor):
                 os.makedirs(data["stageInfo"]["location"], exist_ok=True)
 
     def _forget_replaced_files(self) -> None:
-        """A file that was put again counts as new: PUT encrypts anew, so its checksum differs on Snowflake."""
+        """A file that was put again counts as new: PUT encrypts anew, so its checksum differs on Snowflake.
+
+        Not in a stage that the server encrypts, where the same file has the same checksum ("COPY INTO", FORCE).
+        """
+        if self._conn.same_checksums:
+            return
         history = "_fs_information_schema._fs_load_history"
         with suppress(duckdb.CatalogException, duckdb.BinderException):
             for file, loaded in self._duck_conn.execute(

@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING
 import sqlglot
 from duckdb import DuckDBPyConnection
 from fakesnow.transforms import SUCCESS_NOP
+from snowflake.connector.errors import ProgrammingError
 from sqlglot import Expr, exp
 from sqlglot.tokens import TokenType
 
 from .access import allowed
 from .catalog import TEMPORARY_PREFIX
-from .errors import compilation_error
+from .errors import NOTHING_TO_SHOW, compilation_error
 from .keys import declared_keys, name_of, schema_of, show_keys, table_of
 from .offsets import offsets_in_text
 from .rights import rights_statements
@@ -132,6 +133,31 @@ def context_functions(statement: Expr, session: Session, _duck: DuckDBPyConnecti
         if isinstance(node.parent, exp.Select):  # the column keeps its name
             value = exp.alias_(value, f"{node.sql_name()}()", quoted=True)
         node.replace(value)
+    return statement
+
+
+def show_in_what_is_there(statement: Expr, session: Session, duck: DuckDBPyConnection) -> Expr:
+    """SHOW ... IN SCHEMA or IN TABLE of what is not there: error 2043, as for any object that SHOW looks into."""
+    scope, kind = (
+        (statement.args.get(name) for name in ("scope", "scope_kind"))
+        if isinstance(statement, exp.Show)
+        else (None, None)
+    )
+    if not isinstance(scope, exp.Table) or str(kind).upper() not in {"SCHEMA", "TABLE"}:
+        return statement
+    if str(kind).upper() == "SCHEMA":
+        database = name_of(scope.args["db"]) if scope.args.get("db") else session.database
+        found = duck.execute(
+            "SELECT 1 FROM duckdb_schemas() WHERE (database_name, schema_name) = (?, ?)",
+            [database, name_of(scope.this)],
+        ).fetchone()
+    else:
+        found = duck.execute(
+            "SELECT 1 FROM duckdb_columns() WHERE (database_name, schema_name, table_name) = (?, ?, ?) LIMIT 1",
+            list(_stored(table_of(scope, session), session)),
+        ).fetchone()
+    if found is None:
+        raise ProgrammingError(msg=NOTHING_TO_SHOW, errno=2043, sqlstate="02000")
     return statement
 
 
@@ -341,6 +367,7 @@ RULES: tuple[Rule, ...] = (
     accepted_without_effect,
     session_parameters,
     context_functions,
+    show_in_what_is_there,
     stage_references,
     list_within_stage,
     remove_files,

@@ -25,8 +25,15 @@ from starlette.routing import Route
 from . import patches
 from .engine import Account, Session
 from .errors import unsupported
+from .running import RunningStatements
 
 Answer = dict[str, Any]
+
+
+async def _same_checksums(_request: Request) -> Response:
+    """Stages are encrypted by the server from now on: see `Statement._forget_replaced_files`."""
+    Session.same_checksums = True
+    return Response()
 
 
 def build_app(stages: Path, db_path: Path | None, database: str, schema: str, password: str | None) -> Starlette:
@@ -44,8 +51,12 @@ def build_app(stages: Path, db_path: Path | None, database: str, schema: str, pa
         Route("/monitoring/queries/{sfqid}", fake.monitoring_query, methods=["GET"]),
         Route("/telemetry/send", lambda _: JSONResponse({"success": True, "data": None}), methods=["POST"]),
         Route("/standin/queries", server.list_queries, methods=["GET"]),
+        Route("/standin/logins", server.list_logins, methods=["GET"]),
         Route("/standin/end-sessions", server.end_sessions, methods=["POST"]),
         Route("/standin/fail", server.add_failure, methods=["POST"]),
+        Route("/standin/same-checksums", _same_checksums, methods=["POST"]),
+        Route("/standin/slow", server.add_slowness, methods=["POST"]),
+        Route("/standin/refuse-login", server.refuse_login, methods=["POST"]),
     ]
     return Starlette(routes=routes)
 
@@ -80,7 +91,10 @@ def _failure(code: int, sqlstate: str | None, message: str) -> Answer:
 class _Server:
     def __init__(self, account: Account, password: str | None) -> None:
         self.account, self.password = account, password
-        self.queries: list[tuple[str, str, str]] = []
+        self.queries: list[tuple[str, str, str, str]] = []
+        self.logins: list[Answer] = []
+        self.running = RunningStatements()
+        self.refusals: list[Answer] = []
         self.failures: list[Answer] = []
         self.results: dict[str, Answer] = {}
 
@@ -89,6 +103,9 @@ class _Server:
         # a key pair (SNOWFLAKE_JWT) and a token come as TOKEN and are accepted unchecked
         if self.password is not None and not data.get("TOKEN") and data.get("PASSWORD") != self.password:
             return JSONResponse(_failure(390100, "08001", "Incorrect username or password was specified."))
+        if self.refusals:
+            refusal = self.refusals.pop(0)
+            return JSONResponse(_failure(refusal["number"], "08001", refusal["message"]))
         query, parameters = request.query_params, data.get("SESSION_PARAMETERS") or {}
         names = {key: value and fake.normalise_ident(value) for key, value in query.items()}
         user, role = str(data.get("LOGIN_NAME", "")).upper(), names.get("roleName") or "PUBLIC"
@@ -105,6 +122,7 @@ class _Server:
             autocommit=parameters.get("AUTOCOMMIT", True),
         )
         session.parameters = {str(k).upper(): str(v) for k, v in parameters.items()}
+        self.logins.append(session.parameters | {"AUTHENTICATOR": str(data.get("AUTHENTICATOR", ""))})
         token = uuid.uuid4().hex
         fake.sessions[token] = session
         answer = {
@@ -137,6 +155,7 @@ class _Server:
         return JSONResponse({"data": None, "code": None, "message": None, "success": True})
 
     async def abort(self, request: Request) -> JSONResponse:
+        self.running.abort(str((await _json_body(request)).get("requestId")))
         if session := fake.sessions.get(fake.to_token(request)):
             session._duck_conn.interrupt()
         return JSONResponse({"data": None, "success": True})
@@ -158,16 +177,17 @@ class _Server:
         try:
             statements = split_statements(sql)
         except Exception as error:
-            return self._record(tag, sql, _failure(1003, "42000", f"SQL compilation error:\n{error}"))
+            return self._record(tag, body, _failure(1003, "42000", f"SQL compilation error:\n{error}"))
         wanted = int(parameters.get("MULTI_STATEMENT_COUNT", 1))
         if len(statements) != wanted and wanted != 0:
             message = f"Actual statement count {len(statements)} did not match the desired statement count {wanted}."
-            return self._record(tag, sql, _failure(8, "0A000", message))
+            return self._record(tag, body, _failure(8, "0A000", message))
         if len(statements) <= 1:
-            return self._record(tag, sql, await self._run(request, {**body, "sqlText": sql.rstrip("; \n\t")}))
+            return self._record(tag, body, await self._run(request, session, {**body, "sqlText": sql.rstrip("; \n\t")}))
         ids = []
         for statement in statements:
-            answer = self._record(tag, statement, await self._run(request, {**body, "sqlText": statement}))
+            one = {**body, "sqlText": statement}
+            answer = self._record(tag, one, await self._run(request, session, one))
             if not answer["success"]:  # such errors come without their own number
                 return _failure(100132, "P0000", f"JavaScript execution error: {answer['message']}")
             ids.append(answer["data"].setdefault("queryId", str(uuid.uuid4())))
@@ -175,13 +195,21 @@ class _Server:
         last = {**answer["data"], "resultIds": ",".join(ids), "resultTypes": ",".join(["0"] * len(ids))}
         return {"data": last, "success": True}
 
-    def _record(self, tag: str, sql: str, answer: Answer) -> Answer:
-        self.queries.append((tag, sql, "" if answer["success"] else answer["message"]))
+    def _record(self, tag: str, body: Answer, answer: Answer) -> Answer:
+        error = "" if answer["success"] else answer["message"]
+        self.queries.append((tag, body["sqlText"], error, json.dumps(body.get("bindings") or {})))
         return answer
 
-    async def _run(self, request: Request, body: Answer) -> Answer:
+    async def _run(self, request: Request, session: Session, body: Answer) -> Answer:
         """One statement through fakesnow's own handler. Every failure becomes an answer."""
         sql = body["sqlText"]
+        parameters = {**session.parameters, **(body.get("parameters") or {})}
+        limit = float(parameters.get("STATEMENT_TIMEOUT_IN_SECONDS", 0))
+        request_id = request.query_params.get("requestId", "")
+        ended = await self.running.take_its_time(sql, str(parameters.get("QUERY_TAG", "")), request_id, limit)
+        if ended is not None:
+            return _failure(*ended)
+        body = {**body, "sqlText": self.running.rewritten(sql)}
         failure = next((f for f in self.failures if re.search(f["pattern"], sql, re.IGNORECASE)), None)
         if failure:
             failure["times"] -= 1
@@ -214,12 +242,23 @@ class _Server:
     async def list_queries(self, request: Request) -> JSONResponse:
         return JSONResponse(self.queries)
 
+    async def list_logins(self, request: Request) -> JSONResponse:
+        return JSONResponse(self.logins)
+
     async def end_sessions(self, _request: Request) -> Response:
         for token, session in list(fake.sessions.items()):
             if isinstance(session, Session) and session.lock.acquire(blocking=False):
                 fake.sessions.pop(token, None)
                 await run_in_threadpool(session.end)
                 session.lock.release()
+        return Response()
+
+    async def add_slowness(self, request: Request) -> Response:
+        self.running.slow.append(await _json_body(request))
+        return Response()
+
+    async def refuse_login(self, request: Request) -> Response:
+        self.refusals.append(await _json_body(request))
         return Response()
 
     async def add_failure(self, request: Request) -> Response:

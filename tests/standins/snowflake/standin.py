@@ -16,11 +16,15 @@ _PROJECT = Path(__file__).resolve().parents[3]
 
 
 class Query(NamedTuple):
-    """A statement that reached the server: its QUERY_TAG ('' if none), its text, its error ('' if it succeeded)."""
+    """A statement that reached the server: its QUERY_TAG ('' if none), its text, its error ('' if it succeeded).
+
+    bindings: its parameters as JSON.
+    """
 
     tag: str
     sql: str
     error: str
+    bindings: str = ""
 
 
 class SnowflakeStandIn:
@@ -166,13 +170,35 @@ class SnowflakeStandIn:
         with urlopen(f"http://127.0.0.1:{self.port}/standin/queries", timeout=10) as answer:
             return [Query(*entry) for entry in json.load(answer)]
 
+    @property
+    def logins(self) -> list[dict[str, str]]:
+        """Every login since the start, oldest first: its session parameters, and AUTHENTICATOR."""
+        with urlopen(f"http://127.0.0.1:{self.port}/standin/logins", timeout=10) as answer:
+            found: list[dict[str, str]] = json.load(answer)
+            return found
+
     def fail(self, pattern: str, *, times: int = 1, after: bool = False, message: str = "injected failure") -> None:
         """The next `times` statements that match the regular expression end in error 000603 (internal error).
 
         after: False fails before the statement runs; True lets it run, and commit, and loses the answer.
         """
-        body = json.dumps({"pattern": pattern, "times": times, "after": after, "message": message}).encode()
-        urlopen(Request(f"http://127.0.0.1:{self.port}/standin/fail", data=body, method="POST"), timeout=10).close()
+        self._tell("fail", {"pattern": pattern, "times": times, "after": after, "message": message})
+
+    def slow(self, pattern: str, seconds: float, *, times: int = 1) -> None:
+        """The next `times` statements that match take so long before they do anything, and can be ended meanwhile."""
+        self._tell("slow", {"pattern": pattern, "seconds": seconds, "times": times})
+
+    def keep_checksums(self) -> None:
+        """From now on a file that is put again is the same to COPY, which then skips it unless FORCE is said."""
+        self._tell("same-checksums", {})
+
+    def refuse_login(self, number: int, message: str) -> None:
+        """The next login is refused with this error of Snowflake's."""
+        self._tell("refuse-login", {"number": number, "message": message})
+
+    def _tell(self, what: str, body: dict[str, Any]) -> None:
+        url = f"http://127.0.0.1:{self.port}/standin/{what}"
+        urlopen(Request(url, data=json.dumps(body).encode(), method="POST"), timeout=10).close()
 
     def end_sessions(self) -> None:
         """Ends every session that runs nothing now and rolls it back, as Snowflake does hours after a client died."""
