@@ -90,7 +90,9 @@ class RunLocked(ElError):
 
 
 class DatabaseError(ElError):
-    """The database refused or broke off an operation."""
+    """The database refused or broke off an operation. number: the server's own number of the error, 0 if unknown."""
+
+    number: int = 0
 
 
 class ReadError(DatabaseError):

@@ -7,9 +7,10 @@ with; decimals stay decimals; a session whose database or warehouse is not there
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, ClassVar
+from types import TracebackType
+from typing import Any, ClassVar, Self, TypeVar
 
 import pyarrow as pa
 
@@ -19,9 +20,11 @@ from el.connectors.query import Dialect, Statement
 from el.connectors.request import ReadRequest
 from el.connectors.snowflake_catalog import read_catalog
 from el.connectors.snowflake_config import SnowflakeConfig
-from el.connectors.snowflake_errors import connect_error, statement_error
+from el.connectors.snowflake_errors import SESSION_GONE, connect_error, number_of, statement_error
 from el.connectors.sql import SqlConnector, Stream
 from el.errors import DatabaseMissing, DriverMissing, ElError, NotPermitted, ReadError
+
+Found = TypeVar("Found")
 
 SNOWFLAKE = Dialect(
     name="snowflake",
@@ -53,57 +56,34 @@ class Snowflake(SqlConnector):
         super().__init__(config)
         self._connection: Any = None
         self._tag: str | None = None
+        self._entered = 0
+        self._in_transaction = False
+
+    def __enter__(self) -> Self:
+        """Entered again while it is open, it stays open until the outermost `with` ends: a login costs a second."""
+        if self._connection is None:
+            self.connect()
+        self._entered += 1
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._entered -= 1
+        if not self._entered:
+            self.close()
 
     def connect(self) -> None:
-        driver = _driver()
-        config = self.config
-        optional = {"role", "warehouse", "host", "port", "protocol", "user"}
-        given = {name: value for name in optional if (value := getattr(config, name)) is not None}
-        refused: ElError | None = None
-        try:
-            self._connection = driver.connect(
-                account=config.account,
-                database=config.database,
-                schema=config.schema_,
-                paramstyle="qmark",
-                login_timeout=config.login_timeout,
-                network_timeout=config.network_timeout,
-                arrow_number_to_decimal=True,
-                client_session_keep_alive=True,
-                application="el",
-                session_parameters={
-                    "QUERY_TAG": config.query_tag or "el",
-                    "CLIENT_TELEMETRY_ENABLED": False,
-                    "TIMEZONE": "UTC",
-                },
-                **given,
-                **config.sign_in(),
-            )
-        except Exception as error:
-            refused = connect_error(error, config)
-        if refused is not None:
-            # Raised out here, the driver's error and its frames, which hold the password, do not hang on it.
-            raise refused
-        try:
-            self._require_what_the_profile_names()
-        except BaseException:
-            self.close()
-            raise
-
-    def _require_what_the_profile_names(self) -> None:
-        """Snowflake opens a session on a database that is not there, and complains at the first statement."""
-        database, warehouse = self.fetch(Statement("SELECT CURRENT_DATABASE(), CURRENT_WAREHOUSE()"))[0]
-        config, place = self.config, f"Snowflake account {self.config.account}"
-        gone = f"does not exist, or {config.role or 'this role'} may not use it"
-        if database is None:
-            raise DatabaseMissing(f"{place}: database {config.database!r} {gone}")
-        if warehouse is None and config.warehouse is not None:
-            raise NotPermitted(f"{place}: warehouse {config.warehouse!r} {gone}")
+        self._connection = open_session(self.config, paramstyle="qmark")
 
     def close(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+    @property
+    def is_open(self) -> bool:
+        return self._connection is not None
 
     @property
     def connection(self) -> Any:
@@ -120,17 +100,16 @@ class Snowflake(SqlConnector):
         return Identity(str(row[0]), str(row[1]), str(row[2]), str(row[3]), roles)
 
     def describe(self, schemas: Sequence[str] | None = None, *, brief: bool = False) -> Catalog:
-        return read_catalog(self.fetch, self._show, schemas, brief=brief)
+        return read_catalog(self.fetch, self.show, schemas, brief=brief)
 
-    def _show(self, sql: str) -> list[dict[str, Any]]:
-        """The rows of a SHOW statement by their column names, in lower case."""
-        try:
-            with self.connection.cursor() as cursor:
-                cursor.execute(sql)
-                names = [item[0].lower() for item in cursor.description]
-                return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-        except Exception as error:
-            raise self.translate(error) from None
+    def show(self, sql: str) -> list[dict[str, Any]]:
+        """The rows of a SHOW statement by their column names, in lower case. It needs no running warehouse."""
+
+        def named(cursor: Any) -> list[dict[str, Any]]:
+            names = [item[0].lower() for item in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+        return self._run(Statement(sql), named)
 
     def _stream(self, statement: Statement, request: ReadRequest) -> Stream:
         cursor = self.connection.cursor()
@@ -147,20 +126,29 @@ class Snowflake(SqlConnector):
         return schema, batches(), cursor.close
 
     def fetch(self, statement: Statement) -> list[tuple[object, ...]]:
-        try:
-            with self.connection.cursor() as cursor:
-                cursor.execute(statement.sql, statement.parameters, _statement_params=self._statement_settings())
-                return [tuple(row) for row in cursor.fetchall()]
-        except Exception as error:
-            raise self.translate(error) from None
+        return self._run(statement, lambda cursor: [tuple(row) for row in cursor.fetchall()])
 
     def execute(self, statement: Statement) -> int:
-        try:
-            with self.connection.cursor() as cursor:
-                cursor.execute(statement.sql, statement.parameters, _statement_params=self._statement_settings())
-                return -1 if cursor.rowcount is None else int(cursor.rowcount)
-        except Exception as error:
-            raise self.translate(error, writing=True) from None
+        def touched(cursor: Any) -> int:
+            return -1 if cursor.rowcount is None else int(cursor.rowcount)
+
+        return self._run(statement, touched, writing=True)
+
+    def _run(self, statement: Statement, take: Callable[[Any], Found], *, writing: bool = False) -> Found:
+        """Run it and take what came. Outside a transaction, a session that is gone is opened anew, once."""
+        settings = statement_settings(self.config, statement.sql, self._tag)
+        for again in (True, False):
+            try:
+                with self.connection.cursor() as cursor:
+                    cursor.execute(statement.sql, statement.parameters, _statement_params=settings)
+                    return take(cursor)
+            except Exception as error:
+                if again and number_of(error) in SESSION_GONE and self._entered and not self._in_transaction:
+                    self.close()
+                    self.connect()
+                    continue
+                raise self.translate(error, writing=writing) from None
+        raise AssertionError("the second time returns or raises")
 
     @contextmanager
     def tagged(self, tag: str) -> Iterator[None]:
@@ -171,20 +159,21 @@ class Snowflake(SqlConnector):
         finally:
             self._tag = before
 
-    def _statement_settings(self) -> dict[str, str] | None:
-        return {"QUERY_TAG": self._tag} if self._tag is not None else None
-
     @contextmanager
     def transaction(self) -> Iterator[None]:
         self.execute(Statement("BEGIN"))
+        self._in_transaction = True
         try:
-            yield
-        except BaseException:
-            # A session that is gone is rolled back by the server; what went wrong first is what is told.
-            with suppress(ElError):
-                self.execute(Statement("ROLLBACK"))
-            raise
-        self.execute(Statement("COMMIT"))
+            try:
+                yield
+            except BaseException:
+                # A session that is gone is rolled back by the server; what went wrong first is what is told.
+                with suppress(ElError):
+                    self.execute(Statement("ROLLBACK"))
+                raise
+            self.execute(Statement("COMMIT"))
+        finally:
+            self._in_transaction = False
 
     def write_buffer(
         self,
@@ -203,6 +192,46 @@ class Snowflake(SqlConnector):
 
     def translate(self, error: Exception, *, writing: bool = False) -> ElError:
         return statement_error(error, writing=writing)
+
+
+def open_session(config: SnowflakeConfig, *, paramstyle: str) -> Any:
+    """A session through the driver. Raises a `ConnectError`, also where the database or the warehouse is not there.
+
+    Snowflake opens a session all the same, and complains at the first statement; the login's answer tells it.
+    """
+    driver = _driver()
+    refused: ElError | None = None
+    try:
+        connection = driver.connect(paramstyle=paramstyle, **config.arguments())
+    except Exception as error:
+        refused = connect_error(error, config)
+    if refused is not None:
+        # Raised out here, the driver's error and its frames, which hold the password, do not hang on it.
+        raise refused
+    place, gone = (
+        f"Snowflake account {config.account}",
+        f"does not exist, or {config.role or 'this role'} may not use it",
+    )
+    if connection.database is None:
+        refused = DatabaseMissing(f"{place}: database {config.database!r} {gone}")
+    elif connection.warehouse is None and config.warehouse is not None:
+        refused = NotPermitted(f"{place}: warehouse {config.warehouse!r} {gone}")
+    if refused is not None:
+        connection.close()
+        raise refused
+    return connection
+
+
+# They look at definitions or change them: what takes long there waits for a lock, or for nothing.
+_METADATA = frozenset({"SHOW", "DESCRIBE", "DESC", "COMMENT", "USE", "ALTER", "DROP", "GRANT", "LIST"})
+
+
+def statement_settings(config: SnowflakeConfig, sql: str, tag: str | None) -> dict[str, Any] | None:
+    """What is set for one statement alone, sent with it: its QUERY_TAG, and how long it may take."""
+    found: dict[str, Any] = {} if tag is None else {"QUERY_TAG": tag}
+    if sql.split(maxsplit=1)[0].upper() in _METADATA:
+        found["STATEMENT_TIMEOUT_IN_SECONDS"] = config.metadata_timeout
+    return found or None
 
 
 def _driver() -> Any:

@@ -6,15 +6,25 @@ token, workload identity, a browser; a password last. No secret stands in any re
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from pydantic import AliasChoices, Field, SecretStr, model_validator
 
 from el.connectors.base import ConnectionConfig
 
+# Of one wait for the server, which answers a running statement every 45 seconds.
+_SOCKET_SECONDS = 120
+
 
 class SnowflakeConfig(ConnectionConfig):
-    """The fields that dbt-snowflake has, and `login_timeout`, `network_timeout` in seconds.
+    """The fields that dbt-snowflake has, and timeouts in seconds.
+
+    login_timeout: of a login. network_timeout: how long a request is tried again while nobody answers; it ends no
+    statement that runs. metadata_timeout: of a statement that only looks at or changes definitions. statement_timeout:
+    of any other; by default the account's own, two days.
 
     private_key: PEM, or the base64 of its DER. private_key_path: a PEM file (PKCS#8). host, port, protocol: only for an
     account behind a private link, or a stand-in.
@@ -39,6 +49,8 @@ class SnowflakeConfig(ConnectionConfig):
     query_tag: str | None = None
     login_timeout: int = Field(default=30, ge=1)
     network_timeout: int = Field(default=300, ge=1)
+    metadata_timeout: int = Field(default=300, ge=1)
+    statement_timeout: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="before")
     @classmethod
@@ -55,6 +67,39 @@ class SnowflakeConfig(ConnectionConfig):
                 "Snowflake documentation, Key-pair authentication, tells how to make one"
             )
         return self
+
+    def arguments(self) -> dict[str, Any]:
+        """All arguments of the driver's `connect` but `paramstyle`; they hold secrets.
+
+        The driver's own `network_timeout` is not among them: it cancels whatever statement takes longer.
+        """
+        parameters: dict[str, Any] = {
+            "QUERY_TAG": self.query_tag or "el",
+            "CLIENT_TELEMETRY_ENABLED": False,
+            "TIMEZONE": "UTC",
+            # A statement whose client died is ended, and does not change a table under the next run.
+            "ABORT_DETACHED_QUERY": True,
+            # What an account may have set otherwise: names in quotes keep their case, TIMESTAMP has no zone.
+            "QUOTED_IDENTIFIERS_IGNORE_CASE": False,
+            "TIMESTAMP_TYPE_MAPPING": "TIMESTAMP_NTZ",
+        }
+        if self.statement_timeout is not None:
+            parameters["STATEMENT_TIMEOUT_IN_SECONDS"] = self.statement_timeout
+        optional = {"role", "warehouse", "host", "port", "protocol", "user"}
+        return {
+            "account": self.account,
+            "database": self.database,
+            "schema": self.schema_,
+            "login_timeout": self.login_timeout,
+            "socket_timeout": _SOCKET_SECONDS,
+            "backoff_policy": partial(_waits, self.network_timeout),
+            "arrow_number_to_decimal": True,
+            "client_session_keep_alive": True,
+            "application": "el",
+            "session_parameters": parameters,
+            **{name: value for name in optional if (value := getattr(self, name)) is not None},
+            **self.sign_in(),
+        }
 
     def sign_in(self) -> dict[str, Any]:
         """The arguments with which the driver signs in, of the first way that is given; they hold secrets."""
@@ -73,6 +118,22 @@ class SnowflakeConfig(ConnectionConfig):
         if self.password is not None:
             found["password"] = self.password.get_secret_value()
         return found
+
+
+def _waits(seconds: int) -> Iterator[int]:
+    """How long the driver waits before it sends a request once more; raises when it has done so for `seconds`.
+
+    It asks for the first wait when it sends the request. A statement that runs long is no such case: the server answers
+    every 45 seconds that it still runs.
+    """
+    from snowflake.connector.errors import OperationalError
+
+    begun, wait = time.monotonic(), 1
+    yield wait
+    while time.monotonic() - begun < seconds:
+        wait = min(16, wait * 2)
+        yield wait
+    raise OperationalError(f"no answer for {seconds} seconds (network_timeout)", errno=250003)
 
 
 def _der(key: SecretStr, passphrase: str | None) -> bytes:

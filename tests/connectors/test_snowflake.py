@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from snowflake.connector.errors import OperationalError
 
 from el.connectors.catalog import Key, SourceType, TableName
 from el.connectors.query import Statement
@@ -176,3 +178,81 @@ def test_a_closed_session_is_a_read_error(standin: SnowflakeStandIn) -> None:
     connector.close()
     with pytest.raises(ReadError, match="closed"):
         connector.ping()
+
+
+@pytest.mark.parametrize(
+    ("number", "message", "says"),
+    [
+        (
+            390422,
+            "Incoming request with IP/Token 203.0.113.7 is not allowed to access Snowflake. Contact your account "
+            "administrator.",
+            r"network policy does not allow this machine: .*203\.0\.113\.7",
+        ),
+        (390432, "Network policy is required.", "token needs a network policy"),
+    ],
+)
+def test_what_a_network_policy_refuses_is_told_as_such(
+    standin: SnowflakeStandIn, number: int, message: str, says: str
+) -> None:
+    standin.refuse_login(number, message)
+    with pytest.raises(NotPermitted, match=says), open_connector(standin.dbt_output()):
+        pytest.fail("it was refused")
+
+
+def test_a_statement_that_takes_longer_than_the_network_may_be_away_is_not_ended(standin: SnowflakeStandIn) -> None:
+    standin.slow("SELECT 77", 3)
+    with open_connector(standin.dbt_output(network_timeout=1)) as connector:
+        assert isinstance(connector, Snowflake)
+        assert [str(row[0]) for row in connector.fetch(Statement("SELECT 77"))] == ["77"]
+
+
+def test_a_server_that_answers_no_more_is_given_up_after_the_networks_timeout() -> None:
+    from el.connectors.snowflake_config import SnowflakeConfig
+
+    config = SnowflakeConfig(account="a", user="u", password="p", database="d", network_timeout=1)
+    waits = config.arguments()["backoff_policy"]()
+    assert next(waits) == 1
+    time.sleep(1.1)
+    with pytest.raises(OperationalError, match="no answer for 1 seconds"):
+        next(waits)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sql"),
+    [({"statement_timeout": 1}, "SELECT 78"), ({"metadata_timeout": 1}, "SHOW TABLES IN DATABASE EL")],
+)
+def test_a_statement_is_ended_by_the_server_at_the_timeout_of_its_kind(
+    standin: SnowflakeStandIn, settings: dict[str, int], sql: str
+) -> None:
+    standin.slow(sql, 20)
+    with open_connector(standin.dbt_output(**settings)) as connector:
+        assert isinstance(connector, Snowflake)
+        with pytest.raises(ReadError, match=r"timeout of 1 second.*_timeout` in the profile"):
+            connector.show(sql) if sql.startswith("SHOW") else connector.fetch(Statement(sql))
+
+
+def test_a_session_that_is_gone_is_opened_anew(standin: SnowflakeStandIn) -> None:
+    with open_connector(standin.dbt_output()) as connector:
+        assert isinstance(connector, Snowflake)
+        standin.end_sessions()
+        assert len(connector.fetch(Statement("SELECT 1"))) == 1
+        with connector.transaction():
+            standin.end_sessions()
+            with pytest.raises(ReadError):
+                connector.fetch(Statement("SELECT 1"))
+            connector.connect()
+            connector.execute(Statement("BEGIN"))
+        assert len(connector.fetch(Statement("SELECT 1"))) == 1
+
+
+def test_a_connector_that_is_entered_again_keeps_its_session(standin: SnowflakeStandIn) -> None:
+    logins = len(standin.logins)
+    with open_connector(standin.dbt_output()) as connector:
+        assert isinstance(connector, Snowflake)
+        with connector:
+            connector.fetch(Statement("SELECT 1"))
+        connector.fetch(Statement("SELECT 1"))
+    assert len(standin.logins) == logins + 1
+    with pytest.raises(ReadError, match="closed"):
+        connector.fetch(Statement("SELECT 1"))
