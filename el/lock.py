@@ -20,8 +20,8 @@ from typing import IO
 
 from el.errors import RunLocked
 
-StillOurs = Callable[[], None]
-"""Raises `RunLocked` if the lock is no longer ours."""
+StillOurs = Callable[[str], None]
+"""Called with a raw schema; raises `RunLocked` if its lock is no longer ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def file_lock(path: Path, holder: Holder) -> Iterator[StillOurs]:
         file.write(json.dumps(asdict(holder)))
         file.flush()
         try:
-            yield lambda: None
+            yield lambda _: None
         finally:
             file.seek(0)
             file.truncate()

@@ -6,9 +6,11 @@ import json
 import multiprocessing
 import os
 import socket
+import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,14 +18,18 @@ import duckdb
 import pytest
 
 from el.cli import main
+from el.connectors.query import Statement
+from el.connectors.snowflake import Snowflake
 from el.destinations import open_warehouse
-from el.destinations.base import Warehouse
 from el.destinations.lease import LOCK_TABLE, lease
-from el.errors import RunLocked
+from el.destinations.snowflake import SnowflakeWarehouse
+from el.destinations.snowflake_queries import run_tag
+from el.errors import ElError, RunLocked
 from el.lock import Holder, file_lock, process_mark, this_process
 from el.profiles import Output
 from tests.shop import Workspace
 from tests.standins.snowflake import SnowflakeStandIn
+from tests.standins.snowflake.warehouse import needs_warehouse
 
 TEN_MINUTES = timedelta(minutes=10)
 
@@ -98,73 +104,168 @@ def test_a_process_that_another_container_of_the_same_name_cannot_see_is_not_tak
     assert str(dead).startswith(f"run a on {socket.gethostname()}, pid ")
 
 
-@pytest.fixture(params=["duckdb", "snowflake"], scope="module")
-def warehouse(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
-    """A warehouse of each kind: the lease is SQL that both must take."""
-    if request.param == "duckdb":
-        settings = {"type": "duckdb", "path": str(tmp_path_factory.mktemp("lease") / "warehouse.duckdb")}
-        yield open_warehouse(Output("warehouse", "local", settings), "snake_case")
-        return
-    pytest.importorskip("el.connectors.snowflake")
-    with SnowflakeStandIn() as server:
-        yield open_warehouse(Output("warehouse", "prod", server.dbt_output()), "snake_case")
+@pytest.fixture(scope="module")
+def server() -> Iterator[SnowflakeStandIn]:
+    with SnowflakeStandIn() as running:
+        yield running
 
 
-def other_run(warehouse: Warehouse, schema: str, holder: Holder, beat: str = "beat") -> None:
-    """Leave the lock as another run holds it, renewed at a time of the expression `beat`."""
-    from el.connectors.query import Statement
+@pytest.fixture
+def warehouse(server: SnowflakeStandIn) -> SnowflakeWarehouse:
+    found = open_warehouse(Output("warehouse", "prod", server.dbt_output()), "snake_case")
+    assert isinstance(found, SnowflakeWarehouse)
+    return found
 
-    table = warehouse.qualified(schema, LOCK_TABLE)
-    with lease(warehouse, [schema], holder, TEN_MINUTES), warehouse.connector as connector:
-        assert connector.fetch(Statement(f"SELECT run_id FROM {table}")) == [(holder.run_id,)]
-    values = (holder.run_id, holder.host, holder.pid, holder.process, holder.since)
+
+def held(warehouse: SnowflakeWarehouse, schema: str, holder: Holder, *, silent: int = 0) -> None:
+    """Leave the lock as another run holds it, last heard of `silent` seconds ago."""
     with warehouse.connector as connector:
-        sql = f"UPDATE {table} SET run_id = ?, host = ?, pid = ?, process = ?, since = ?, beat = {beat}"
-        connector.execute(Statement(sql, values))
+        connector.execute(Statement(f"CREATE OR REPLACE TRANSIENT SCHEMA {schema}"))
+        now = int(str(connector.fetch(Statement("SELECT CAST(DATE_PART('epoch', CURRENT_TIMESTAMP) AS BIGINT)"))[0][0]))
+        said = json.dumps({**asdict(holder), "beat": now - silent})
+        column = f'"{holder.run_id} {now - silent}" BOOLEAN COMMENT {warehouse.literal(said)}'
+        connector.execute(Statement(f"CREATE TABLE {warehouse.qualified(schema, LOCK_TABLE)} ({column})"))
+
+
+def columns(warehouse: SnowflakeWarehouse, schema: str) -> set[str]:
+    with warehouse.connector:
+        return warehouse.columns_of(schema, LOCK_TABLE)
 
 
 ELSEWHERE = Holder("abc123", "another-machine", 77, "ticks 1", "2026-01-02 03:04:05")
 
 
-def test_a_lock_in_the_warehouse_names_its_holder_to_other_machines(warehouse: Warehouse) -> None:
-    other_run(warehouse, "held", ELSEWHERE)
+def test_a_lock_in_the_warehouse_names_its_holder_to_other_machines(warehouse: SnowflakeWarehouse) -> None:
+    held(warehouse, "held", ELSEWHERE)
     says = r"raw schema held is being loaded by run abc123 on another-machine, pid 77, since 2026-01-02 03:04:05 UTC"
     with pytest.raises(RunLocked, match=says), lease(warehouse, ["held"], this_process("mine"), TEN_MINUTES):
         pytest.fail("it was held")
+    assert {name.partition(" ")[0] for name in columns(warehouse, "held")} == {"abc123"}
 
 
-def test_a_lock_in_the_warehouse_is_broken_when_its_lease_has_run_out(warehouse: Warehouse) -> None:
-    other_run(warehouse, "silent", ELSEWHERE, beat="beat - 601")
+def test_a_lock_in_the_warehouse_is_broken_when_its_lease_has_run_out(warehouse: SnowflakeWarehouse) -> None:
+    held(warehouse, "silent", ELSEWHERE, silent=601)
     with lease(warehouse, ["silent"], this_process("mine"), TEN_MINUTES) as still_ours:
-        still_ours()
+        still_ours("silent")
+    assert columns(warehouse, "silent") == {"free"}
 
 
-def test_a_lock_in_the_warehouse_of_a_dead_process_of_this_machine_is_broken_at_once(warehouse: Warehouse) -> None:
-    other_run(warehouse, "dead", replace(this_process("dead"), process="ticks 1"))
-    with lease(warehouse, ["dead"], this_process("mine"), TEN_MINUTES) as still_ours:
-        still_ours()
-
-
-def test_a_run_that_lost_its_lock_while_it_was_silent_loads_no_more(warehouse: Warehouse) -> None:
-    with lease(warehouse, ["lost"], this_process("mine"), TEN_MINUTES) as still_ours:
-        still_ours()
-        other_run_takes_over(warehouse, "lost")
-        with pytest.raises(RunLocked, match="another-machine"):
-            still_ours()
-
-
-def other_run_takes_over(warehouse: Warehouse, schema: str) -> None:
-    from el.connectors.query import Statement
-
+def test_a_lock_of_a_run_that_was_killed_before_it_said_who_it_is_is_broken_when_its_lease_has_run_out(
+    warehouse: SnowflakeWarehouse,
+) -> None:
+    held(warehouse, "mute", replace(ELSEWHERE, run_id="killed"), silent=601)
+    column = next(iter(columns(warehouse, "mute")))
     with warehouse.connector as connector:
-        sql = f"UPDATE {warehouse.qualified(schema, LOCK_TABLE)} SET run_id = 'x', host = 'another-machine'"
-        connector.execute(Statement(sql))
+        place = warehouse.qualified("mute", LOCK_TABLE)
+        connector.execute(Statement(f"COMMENT ON COLUMN {place}.\"{column}\" IS ''"))
+    with lease(warehouse, ["mute"], this_process("mine"), TEN_MINUTES) as still_ours:
+        still_ours("mute")
+    held(warehouse, "mute", replace(ELSEWHERE, run_id="begun"), silent=10)
+    column = next(iter(columns(warehouse, "mute")))
+    with warehouse.connector as connector:
+        connector.execute(Statement(f"COMMENT ON COLUMN {place}.\"{column}\" IS ''"))
+    says = "another run, which has not said yet who it is"
+    with pytest.raises(RunLocked, match=says), lease(warehouse, ["mute"], this_process("mine"), TEN_MINUTES):
+        pytest.fail("it was held")
 
 
-def test_a_lock_in_the_warehouse_is_renewed_while_the_run_works(warehouse: Warehouse) -> None:
-    with lease(warehouse, ["long"], this_process("mine"), timedelta(seconds=2)):
-        time.sleep(4)
-        with pytest.raises(RunLocked), lease(warehouse, ["long"], this_process("other"), timedelta(seconds=2)):
+def test_a_lock_in_the_warehouse_of_a_dead_process_of_this_machine_is_broken_at_once(
+    warehouse: SnowflakeWarehouse,
+) -> None:
+    held(warehouse, "dead", replace(this_process("dead"), process="ticks 1"))
+    with lease(warehouse, ["dead"], this_process("mine"), TEN_MINUTES) as still_ours:
+        still_ours("dead")
+
+
+def test_of_many_runs_that_find_the_lock_of_a_dead_one_at_once_one_gets_it(server: SnowflakeStandIn) -> None:
+    def opened() -> SnowflakeWarehouse:
+        found = open_warehouse(Output("warehouse", "prod", server.dbt_output()), "snake_case")
+        assert isinstance(found, SnowflakeWarehouse)
+        return found
+
+    def attempt(number: int) -> bool:
+        together.wait()
+        try:
+            with lease(opened(), ["raced"], this_process(f"racer{number}"), TEN_MINUTES) as still_ours:
+                still_ours("raced")
+                everyone.wait(60)
+            return True
+        except RunLocked:
+            everyone.wait(60)
+            return False
+
+    for _ in range(3):
+        held(opened(), "raced", replace(this_process("dead"), process="ticks 1"))
+        together, everyone = threading.Barrier(5), threading.Barrier(5)
+        with ThreadPoolExecutor(5) as pool:
+            assert sorted(pool.map(attempt, range(5))) == [False] * 4 + [True]
+
+
+def test_a_run_that_lost_its_lock_while_it_was_silent_loads_no_more(
+    warehouse: SnowflakeWarehouse,
+) -> None:
+    with lease(warehouse, ["lost"], this_process("mine"), TEN_MINUTES) as still_ours:
+        still_ours("lost")
+        held(warehouse, "lost", ELSEWHERE)
+        with pytest.raises(RunLocked, match="another-machine"):
+            still_ours("lost")
+    assert {name.partition(" ")[0] for name in columns(warehouse, "lost")} == {"abc123"}
+
+
+def test_a_lock_in_the_warehouse_is_renewed_while_the_run_works(warehouse: SnowflakeWarehouse) -> None:
+    with lease(warehouse, ["long"], this_process("mine"), timedelta(seconds=4)):
+        time.sleep(7)
+        with pytest.raises(RunLocked), lease(warehouse, ["long"], this_process("other"), timedelta(seconds=4)):
             pytest.fail("it was held")
     with lease(warehouse, ["long"], this_process("other"), TEN_MINUTES):
         pass
+
+
+def test_a_lock_needs_no_running_warehouse(warehouse: SnowflakeWarehouse, server: SnowflakeStandIn) -> None:
+    before = len(server.queries)
+    with lease(warehouse, ["asleep"], this_process("mine"), timedelta(seconds=2)) as still_ours:
+        still_ours("asleep")
+        time.sleep(2)
+    with lease(warehouse, ["asleep"], this_process("mine"), TEN_MINUTES):
+        pass
+    asked = [(query.sql, query.bindings) for query in server.queries[before:] if not query.error]
+    assert len(asked) > 8
+    assert not any(needs_warehouse(asked)), asked
+
+
+def test_a_statement_that_a_dead_run_left_running_is_ended_before_its_lock_is_broken(
+    warehouse: SnowflakeWarehouse, server: SnowflakeStandIn
+) -> None:
+    """A table made anew with its rows: done late, it would put back what the next run has added to."""
+    held(warehouse, "widened", replace(this_process("dead"), process="ticks 1"))
+    table = warehouse.qualified("widened", "orders")
+    with warehouse.connector as connector:
+        connector.execute(Statement(f"CREATE TABLE {table} AS SELECT 1 AS ID"))
+    server.slow("CREATE OR REPLACE TABLE .*WIDENED.*ORDERS", 30)
+    dead = Snowflake(warehouse.connector.config)
+    ended: list[str] = []
+
+    def widen() -> None:
+        with dead, dead.tagged(run_tag("dead")):
+            try:
+                dead.execute(Statement(f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM {table}"))
+                ended.append("done")
+            except ElError as error:
+                ended.append(str(error))
+
+    thread = threading.Thread(target=widen)
+    thread.start()
+    while not running(warehouse):
+        time.sleep(0.05)
+    with lease(warehouse, ["widened"], this_process("mine"), TEN_MINUTES), warehouse.connector as connector:
+        thread.join(10)
+        assert ended == ["data is not in stable state: Snowflake: SQL execution canceled"]
+        connector.execute(Statement(f"INSERT INTO {table} VALUES (2)"))
+    with warehouse.connector as connector:
+        assert len(connector.fetch(Statement(f"SELECT * FROM {table}"))) == 2
+
+
+def running(warehouse: SnowflakeWarehouse) -> bool:
+    with warehouse.connector as connector:
+        history = "TABLE(INFORMATION_SCHEMA.QUERY_HISTORY_BY_USER())"
+        return bool(connector.fetch(Statement(f"SELECT 1 FROM {history} WHERE execution_status = 'RUNNING'")))

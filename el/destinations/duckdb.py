@@ -48,7 +48,7 @@ class DuckDbWarehouse(Warehouse):
         """The file's own lock is not enough: between two connections of a run, another run could begin."""
         path = self.connector.config.path
         if path == ":memory:":
-            return nullcontext(lambda: None)
+            return nullcontext(lambda _: None)
         return file_lock(Path(f"{path}.lock"), holder)
 
     def taken_schemas(self) -> frozenset[str]:

@@ -1,133 +1,206 @@
-"""A lock in the warehouse itself, for runs that may be on different machines: one row in `_el_lock` of each raw schema.
+"""A lock in Snowflake itself, for runs that may be on different machines: the name of a column of `_el_holder`.
 
-Guarantees: the row is taken by one UPDATE that finds it free, its lease run out, or its process dead, and read back; a
-run that was silent for longer than its lease finds out before its next load (`still_ours`), and loads no more. Time is
-the warehouse's own, so that the clocks of two machines need not agree.
+The table is in each raw schema and has one column. It is called "free", or after the run that holds the lock and the
+time at which it took it; its comment says who that is, and when it was last heard of. All of that is definitions, which
+Snowflake changes and shows without a running warehouse (its documentation, "Overview of warehouses", "SHOW").
+
+Guarantees: taking the lock, breaking it, keeping it and letting go of it each name the column that they found, so of
+two that try at once one succeeds, and a run that lost its lock can neither prolong it nor give away another's. A run
+that was silent for longer than its lease finds out before its next load (`still_ours`), and loads no more. The lock of
+a run that is dead is broken only when none of its statements runs any more. Time is the warehouse's own, so that the
+clocks of two machines need not agree.
 """
 
 from __future__ import annotations
 
-import time
+import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from el.connectors.query import Statement
-from el.connectors.sql import SqlConnector
-from el.errors import ElError, RunLocked
+from el.connectors.snowflake import Snowflake
+from el.connectors.snowflake_errors import NOT_THERE
+from el.destinations.snowflake_queries import end_statements
+from el.errors import DatabaseError, ElError, RunLocked
 from el.lock import Holder, StillOurs, taken
 
 if TYPE_CHECKING:
-    from el.destinations.base import Warehouse
+    from el.destinations.snowflake import SnowflakeWarehouse
 
-LOCK_TABLE = "_el_lock"
-# The warehouse's clock as seconds since 1970, in SQL that Snowflake and DuckDB share.
-NOW = "CAST(DATE_PART('epoch', CURRENT_TIMESTAMP) AS BIGINT)"
-_COLUMNS = ("run_id", "host", "pid", "process", "since")
+LOCK_TABLE = "_el_holder"
+FREE = "free"
+# How often a lock is looked at that others take and let go of meanwhile.
+_TRIES = 3
 
 
 @contextmanager
-def lease(warehouse: Warehouse, raw_schemas: Sequence[str], holder: Holder, length: timedelta) -> Iterator[StillOurs]:
-    """Hold the lock of these raw schemas while inside, renewing it five times a `length`. Raises `RunLocked`."""
-    rows = [_Row(warehouse, schema, holder, int(length.total_seconds())) for schema in sorted(raw_schemas)]
-    held: list[_Row] = []
+def lease(
+    warehouse: SnowflakeWarehouse, raw_schemas: Sequence[str], holder: Holder, length: timedelta
+) -> Iterator[StillOurs]:
+    """Hold the lock of these raw schemas while inside, renewing it twice a `length`. Raises `RunLocked`."""
+    locks = {schema: _Lock(warehouse, schema, holder, int(length.total_seconds())) for schema in sorted(raw_schemas)}
+    held: list[_Lock] = []
     ended = Event()
     beat: Thread | None = None
+    with warehouse.connector as connector:
+        try:
+            for lock in locks.values():
+                lock.take(connector)
+                held.append(lock)
+
+            def still_ours(raw_schema: str) -> None:
+                locks[raw_schema].renew(connector)
+
+            arguments = (Snowflake(connector.config), held, ended, length.total_seconds())
+            beat = Thread(target=_renew, args=arguments, name="el-lock", daemon=True)
+            beat.start()
+            yield still_ours
+        finally:
+            ended.set()
+            if beat is not None:
+                beat.join()
+            for lock in held:
+                # Another run has it by now, and says so where it matters: before a load.
+                with suppress(DatabaseError):
+                    lock.release(connector)
+
+
+def _renew(connector: Snowflake, locks: Sequence[_Lock], ended: Event, seconds: float) -> None:
+    """Renew until the end, over a session of its own that is opened with the first beat: most runs end before it."""
+    wait = seconds / 2
     try:
-        with warehouse.connector as connector:
-            for row in rows:
-                warehouse.prepare(row.raw_schema)
-                row.take(connector)
-                held.append(row)
-
-        def renew() -> None:
-            while not ended.wait(length.total_seconds() / 5):
-                try:
-                    with type(warehouse.connector)(warehouse.connector.config) as connector:
-                        for row in held:
-                            row.renew(connector)
-                except ElError:
-                    # The next beat tries again; whether the lock is still ours is asked before every load.
-                    continue
-
-        def still_ours() -> None:
-            with warehouse.connector as connector:
-                for row in held:
-                    row.renew(connector)
-                    row.require(connector)
-
-        beat = Thread(target=renew, name="el-lock", daemon=True)
-        beat.start()
-        yield still_ours
+        while not ended.wait(wait):
+            try:
+                if not connector.is_open:
+                    connector.connect()
+                for lock in locks:
+                    lock.renew(connector)
+                wait = seconds / 2
+            except ElError:
+                # Tried again soon; whether the lock is still ours is asked before every load.
+                connector.close()
+                wait = seconds / 10
     finally:
-        ended.set()
-        if beat is not None:
-            beat.join()
-        if held:
-            with warehouse.connector as connector:
-                for row in held:
-                    row.release(connector)
+        connector.close()
 
 
-class _Row:
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The column that was found: its name, who it names, and when that run was last heard of."""
+
+    column: str
+    holder: Holder | None
+    beat: int
+
+
+class _Lock:
     """The lock of one raw schema."""
 
-    def __init__(self, warehouse: Warehouse, raw_schema: str, holder: Holder, seconds: int) -> None:
-        self.raw_schema = raw_schema
+    def __init__(self, warehouse: SnowflakeWarehouse, raw_schema: str, holder: Holder, seconds: int) -> None:
+        self._warehouse = warehouse
+        self._raw_schema = raw_schema
         self._holder = holder
         self._seconds = seconds
         self._table = warehouse.qualified(raw_schema, LOCK_TABLE)
-        self._name = {name: warehouse.column(name) for name in (*_COLUMNS, "beat")}
+        self._mine = ""
 
-    def take(self, connector: SqlConnector) -> None:
-        self._create(connector)
-        name = self._name
-        # Ours already: a connection that broke after it had taken the lock.
-        free = f"{name['run_id']} IS NULL OR {name['run_id']} = ? OR {name['beat']} < {NOW} - {self._seconds}"
-        parameters: tuple[object, ...] = (self._holder.run_id,)
+    def take(self, connector: Snowflake) -> None:
+        """Take the lock, or break that of a run that is dead. Raises `RunLocked`."""
+        column = FREE
+        refused: DatabaseError | None = None
+        for _ in range(_TRIES):
+            now = _now(connector)
+            mine = f"{self._holder.run_id} {now}"
+            try:
+                self._rename(connector, column, mine)
+            except DatabaseError as error:
+                column, refused = self._what_can_be_taken(connector, now, error), error
+                continue
+            self._mine = mine
+            self.renew(connector)
+            return
         found = self._read(connector)
-        if found is not None and found.is_gone():
-            free += f" OR ({name['run_id']} = ? AND {name['process']} = ?)"
-            parameters += (found.run_id, found.process)
-        values = (self._holder.run_id, self._holder.host, self._holder.pid, self._holder.process, self._holder.since)
-        assignments = ", ".join(f"{name[column]} = ?" for column in _COLUMNS)
-        sql = f"UPDATE {self._table} SET {assignments}, {name['beat']} = {NOW} WHERE {free}"
-        connector.execute(Statement(sql, (*values, *parameters)))
-        self.require(connector)
+        if refused is not None and found is not None and found.column == column:
+            raise refused
+        raise taken(f"raw schema {self._raw_schema}", found.holder if found else None)
 
-    def _create(self, connector: SqlConnector) -> None:
-        name = self._name
-        types = {"pid": "BIGINT", "beat": "BIGINT"}
-        empty = ", ".join(f"CAST(NULL AS {types.get(column, 'VARCHAR')}) AS {name[column]}" for column in name)
+    def _what_can_be_taken(self, connector: Snowflake, now: int, error: DatabaseError) -> str:
+        """The column that stands for nobody, or for a dead run; made where there is none. Raises `RunLocked`."""
+        found = self._read(connector)
+        if found is None:
+            if error.number not in NOT_THERE:
+                raise error
+            self._create(connector)
+            return FREE
+        if found.column == FREE:
+            return FREE
+        run_id = found.column.partition(" ")[0]
+        if run_id == self._holder.run_id:
+            # A connection that broke after it had taken the lock.
+            return found.column
+        gone = found.holder is not None and found.holder.is_gone()
+        if not gone and now - found.beat <= self._seconds:
+            raise taken(f"raw schema {self._raw_schema}", found.holder)
+        end_statements(connector, run_id)
+        return found.column
+
+    def _create(self, connector: Snowflake) -> None:
+        table = f"CREATE TABLE IF NOT EXISTS {self._table} ({connector.dialect.quote(FREE)} BOOLEAN)"
         try:
-            connector.execute(Statement(f"CREATE TABLE IF NOT EXISTS {self._table} AS SELECT {empty}"))
-        except ElError:
-            # Made by the other run between our look and our statement.
-            time.sleep(0.5)
-            connector.fetch(Statement(f"SELECT count(*) FROM {self._table}"))
+            connector.execute(Statement(table))
+        except DatabaseError as error:
+            if error.number not in NOT_THERE:
+                raise
+            self._warehouse.create_schema(self._raw_schema)
+            connector.execute(Statement(table))
 
-    def require(self, connector: SqlConnector) -> None:
-        """Raise `RunLocked` unless the lock is ours."""
-        found = self._read(connector)
-        if found is None or found.run_id != self._holder.run_id:
-            raise taken(f"raw schema {self.raw_schema}", found)
+    def renew(self, connector: Snowflake) -> None:
+        """Say that this run is alive. Raises `RunLocked` unless the lock is ours."""
+        said = json.dumps({**asdict(self._holder), "beat": _now(connector)})
+        column = connector.dialect.quote(self._mine)
+        sql = f"COMMENT ON COLUMN {self._table}.{column} IS {self._warehouse.literal(said)}"
+        try:
+            connector.execute(Statement(sql))
+        except DatabaseError:
+            found = self._read(connector)
+            if found is not None and found.column == self._mine:
+                raise
+            raise taken(f"raw schema {self._raw_schema}", found.holder if found else None) from None
 
-    def renew(self, connector: SqlConnector) -> None:
-        self._update(connector, f"{self._name['beat']} = {NOW}")
+    def release(self, connector: Snowflake) -> None:
+        self._rename(connector, self._mine, FREE)
 
-    def release(self, connector: SqlConnector) -> None:
-        self._update(connector, f"{self._name['run_id']} = NULL")
+    def _rename(self, connector: Snowflake, column: str, name: str) -> None:
+        quote = connector.dialect.quote
+        connector.execute(Statement(f"ALTER TABLE {self._table} RENAME COLUMN {quote(column)} TO {quote(name)}"))
 
-    def _update(self, connector: SqlConnector, assignment: str) -> None:
-        sql = f"UPDATE {self._table} SET {assignment} WHERE {self._name['run_id']} = ?"
-        connector.execute(Statement(sql, (self._holder.run_id,)))
-
-    def _read(self, connector: SqlConnector) -> Holder | None:
-        columns = ", ".join(self._name[column] for column in _COLUMNS)
-        rows = connector.fetch(Statement(f"SELECT {columns} FROM {self._table}"))
+    def _read(self, connector: Snowflake) -> _Found | None:
+        try:
+            rows = connector.show(f"SHOW COLUMNS IN TABLE {self._table}")
+        except DatabaseError as error:
+            if error.number in NOT_THERE:
+                return None
+            raise
         if len(rows) != 1:
-            raise RunLocked(f"{self._table} must hold one row and has {len(rows)}: drop it, and el makes it anew")
-        run_id, host, pid, process, since = rows[0]
-        return None if run_id is None else Holder(str(run_id), str(host), int(str(pid)), str(process), str(since))
+            raise RunLocked(f"{self._table} must have one column and has {len(rows)}: drop it, and el makes it anew")
+        column, comment = str(rows[0]["column_name"]), str(rows[0]["comment"] or "")
+        run_id, _, since = column.partition(" ")
+        taken_at = int(since) if since.isdigit() else 0
+        try:
+            said = json.loads(comment)
+            beat = int(said.pop("beat"))
+            holder = Holder(**said)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return _Found(column, None, taken_at)
+        # What the run before said, where this one has not come to say anything.
+        return _Found(column, holder, beat) if holder.run_id == run_id else _Found(column, None, taken_at)
+
+
+def _now(connector: Snowflake) -> int:
+    """The warehouse's clock as seconds since 1970: a constant, for which no warehouse has to run."""
+    row = connector.fetch(Statement("SELECT CAST(DATE_PART('epoch', CURRENT_TIMESTAMP) AS BIGINT)"))[0]
+    return int(str(row[0]))
