@@ -6,7 +6,7 @@ names table and column, before the first row is read.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from el.clock import Clock
@@ -20,6 +20,16 @@ from el.naming import name_map
 from el.types import Carried, carry
 
 _PLAIN = ColumnSettings()
+# Of a table in dlt's schema: what raw says of it.
+COMMENT_HINT = "x-el-comment"
+
+
+@dataclass(frozen=True, slots=True)
+class TableComment:
+    """What raw says of a table, and of its columns by their names."""
+
+    text: str
+    columns: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from el import __version__
+from el.columns import TableComment
 from el.connectors.catalog import TableName
 from el.deletes import Gone, find_gone
 from el.destinations.base import Warehouse
@@ -25,6 +26,7 @@ from el.errors import ElError, Paused
 from el.extract import Landed, key_slice, pace_of
 from el.job import Job
 from el.ledger import LEDGER_SCHEMA, LEDGER_TABLE
+from el.lock import StillOurs
 from el.plan import Plan, TablePlan
 from el.report import Reporter, TableReport
 from el.slice import LANDING, STEP, LandedFile, LandedTable, SliceResult
@@ -69,6 +71,7 @@ def load(
     spool: Path,
     reporter: Reporter,
     reports: dict[TableName, TableReport],
+    locks: Sequence[StillOurs],
 ) -> None:
     """Load what came of one raw schema, with its ledger; `reports` gets one for each of its tables, before it loads."""
     package: list[LandedTable] = []
@@ -114,12 +117,15 @@ def load(
         else:
             reports[table.name] = replace(report, status="loaded", kind=str(row["kind"]), load_id=load_id)
         landed_schema = pa.schema([*table.landed_schema(), *LANDING])
-        package.append(LandedTable(table.raw_table, landed_schema, found.files))
+        package.append(LandedTable(table.raw_table, landed_schema, found.files, comment_of(table)))
         packed.append(table)
         ledger.append(row)
         if table.drift.record:
             columns += column_rows(table.raw_table, table.table_id, table.columns, load_id)
     if package:
+        # A machine that slept may have lost its lock to another run, which then reads the same windows.
+        for still_ours in locks:
+            still_ours(schema)
         reporter.say(f"loading {schema}: {len(package)} tables, {sum(int(str(r['row_count'])) for r in ledger):,} rows")
         with warehouse.connector:
             warehouse.prepare(schema)
@@ -202,11 +208,13 @@ def _own_table(name: str, schema: pa.Schema, rows: Sequence[Mapping[str, object]
 
 def _comment(warehouse: Warehouse, schema: str, tables: Sequence[TablePlan], reporter: Reporter) -> None:
     """Say in raw itself what its tables and columns are called at the source, and of which type they are there."""
-    with warehouse.connector:
-        for table in tables:
-            comments = {column.name: column.comment() for column in table.columns}
-            try:
-                warehouse.comment(schema, table.raw_table, f"{table.name} at the source", comments)
-            except ElError as error:
-                # The rows are whole, and `_el_columns` says the same.
-                reporter.say(f"{table.name}: raw has no comments: {error}")
+    try:
+        with warehouse.connector:
+            warehouse.comment(schema, {table.raw_table: comment_of(table) for table in tables})
+    except ElError as error:
+        # The rows are whole, and `_el_columns` says the same.
+        reporter.say(f"{schema}: raw lacks comments: {error}")
+
+
+def comment_of(table: TablePlan) -> TableComment:
+    return TableComment(f"{table.name} at the source", {column.name: column.comment() for column in table.columns})

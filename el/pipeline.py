@@ -71,9 +71,10 @@ def plan_job(
         held: dict[tuple[str, str], HeldTable] = {}
         with opened.connector:
             for schema in schemas:
-                for table, entry in opened.ledger(schema).items():
+                there = opened.tables(schema)
+                for table, entry in opened.ledger(schema, there).items():
                     ledger[schema, table] = entry
-                for table, columns in opened.held_tables(schema).items():
+                for table, columns in opened.held_tables(schema, there).items():
                     held[schema, table] = columns
         plan = make_plan(
             job.config,
@@ -248,12 +249,9 @@ def _run(job: Job, reporter: Reporter, executor: Executor | None, stack: ExitSta
         landed = extract(job, plan, load_ids, spool, reporter, executor, file_bytes, warehouse.limits)
         sys.audit(STEP, "extracted")
         for schema, tables in plan.by_schema().items():
-            # A machine that slept may have lost its lock to another run, which then reads the same windows.
-            for still_ours in locks:
-                still_ours()
             found: dict[TableName, TableReport] = {}
             try:
-                load(job, warehouse, schema, load_ids[schema], tables, landed, spool, reporter, found)
+                load(job, warehouse, schema, load_ids[schema], tables, landed, spool, reporter, found, locks)
             except _OF_ONE_SCHEMA as error:
                 for name, report in found.items():
                     if report.status == "loaded":

@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from el.clock import clock_text
-from el.columns import ClockColumns
+from el.columns import ClockColumns, TableComment
 from el.connectors.base import Connector
 from el.connectors.registry import open_connector
 from el.connectors.request import OP_READ, ColumnRead, ReadRequest
@@ -75,11 +75,12 @@ class LandedFile:
 
 @dataclass(frozen=True, slots=True)
 class LandedTable:
-    """A raw table's part of a package: its full schema with the landing columns, and its files."""
+    """A raw table's part of a package: its full schema with the landing columns, its files, what raw says of it."""
 
     name: str
     schema: pa.Schema
     files: tuple[LandedFile, ...]
+    comment: TableComment | None = None
 
 
 @dataclass(frozen=True, slots=True)

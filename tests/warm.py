@@ -12,10 +12,10 @@ from importlib import import_module
 from typing import Any
 
 from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
-from dlt.destinations.impl.snowflake.sql_client import SnowflakeSqlClient
 
 from el.connectors.duckdb import DuckDb
 from el.connectors.snowflake import Snowflake
+from el.destinations.snowflake_dlt import KeptSqlClient
 from el.slice import STEP
 
 # What is imported late, where it is needed.
@@ -58,7 +58,7 @@ for name in LATE:
     import_module(name)
 for connector in (DuckDb, Snowflake):
     tell(connector, "execute")
-for client in (DuckDbSqlClient, SnowflakeSqlClient):
+for client in (DuckDbSqlClient, KeptSqlClient):
     tell(client, "execute_query")
     tell(client, "commit_transaction")
 # What was made until here is garbage to none of them, and its memory stays shared.

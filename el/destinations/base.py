@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 
 from sqlglot import exp
 
+from el.columns import TableComment
 from el.connectors.catalog import TableName
 from el.connectors.query import Statement
 from el.connectors.sql import SqlConnector
@@ -94,9 +95,9 @@ class Warehouse(ABC):
         )
         return {str(row[0]) for row in rows}
 
-    def ledger(self, raw_schema: str) -> dict[str, LedgerEntry]:
-        """The last complete load of each raw table, by the table's name."""
-        there = self.tables(raw_schema)
+    def ledger(self, raw_schema: str, there: set[str] | None = None) -> dict[str, LedgerEntry]:
+        """The last complete load of each raw table, by the table's name. there: what `tables` said."""
+        there = self.tables(raw_schema) if there is None else there
         if not {self.fold(LEDGER_TABLE), self.fold(LOADS_TABLE)} <= there:
             return {}
         # A ledger that an older el began lacks the columns that a newer one adds with its first load.
@@ -123,9 +124,9 @@ class Warehouse(ABC):
         stored = {name.lower() for name in there}
         return {str(row[1]): _entry(row, gone=self.fold(str(row[1])).lower() not in stored) for row in rows}
 
-    def held_tables(self, raw_schema: str) -> dict[str, HeldTable]:
+    def held_tables(self, raw_schema: str, there: set[str] | None = None) -> dict[str, HeldTable]:
         """What each raw table that is there was last loaded with, by complete loads, by the table's name."""
-        there = self.tables(raw_schema)
+        there = self.tables(raw_schema) if there is None else there
         if not {self.fold(COLUMNS_TABLE), self.fold(LOADS_TABLE)} <= there:
             return {}
         entry = (
@@ -170,12 +171,18 @@ class Warehouse(ABC):
     def widen(self, raw_schema: str, table: str, columns: Sequence[Widened]) -> None:
         """Give these raw columns the types that their values now need; what they hold stays the same. Repeatable."""
 
-    def comment(self, raw_schema: str, table: str, text: str, columns: Mapping[str, str]) -> None:
-        """Comment a raw table and its columns."""
-        place = self.qualified(raw_schema, table)
-        self.connector.execute(Statement(f"COMMENT ON TABLE {place} IS {self.literal(text)}"))
-        for name, said in columns.items():
-            self.connector.execute(Statement(f"COMMENT ON COLUMN {place}.{self.column(name)} IS {self.literal(said)}"))
+    def comment(self, raw_schema: str, comments: Mapping[str, TableComment]) -> None:
+        """Comment raw tables and their columns."""
+        for table, said in comments.items():
+            place = self.qualified(raw_schema, table)
+            self.connector.execute(Statement(f"COMMENT ON TABLE {place} IS {self.literal(said.text)}"))
+            for name, text in said.columns.items():
+                column = f"{place}.{self.column(name)}"
+                self.connector.execute(Statement(f"COMMENT ON COLUMN {column} IS {self.literal(text)}"))
+
+    def forget_staged(self, raw_schema: str) -> None:
+        """Remove files that were put beside a raw schema to be loaded; only ever called when none waits there."""
+        return
 
     def literal(self, text: str) -> str:
         """A text as this warehouse writes it in SQL, where it takes no parameter."""

@@ -27,6 +27,7 @@ from dlt.common.storages.load_package import ParsedLoadJobFileName
 from dlt.extract import storage as extract_storage
 from dlt.pipeline.exceptions import PipelineStepFailed
 
+from el.columns import COMMENT_HINT
 from el.destinations.base import Warehouse
 from el.drift import COLUMNS_TABLE
 from el.errors import LoadError
@@ -103,6 +104,12 @@ class Loader:
         self.clean()
         return finished
 
+    def _discard(self, load_id: str, tables: Sequence[str]) -> None:
+        """Tried again where a statement of the killed run still holds a table."""
+        for attempt in retrying(self._retries, initial=1):
+            with attempt:
+                self._warehouse.discard(self._raw_schema, load_id, tables)
+
     def _waiting(self, pipeline: dlt.Pipeline) -> set[str]:
         """The tables of what waits to be loaded."""
         packages = pipeline._get_load_storage().normalized_packages
@@ -124,11 +131,17 @@ class Loader:
                 if not self._warehouse.complete_loads(self._raw_schema, [load_id]):
                     jobs = storage.normalized_packages.get_load_package_jobs(load_id)
                     tables = sorted({job.table_name for found in jobs.values() for job in found})
-                    self._warehouse.discard(self._raw_schema, load_id, tables)
+                    self._discard(load_id, tables)
+                self._forget_staged()
                 storage.normalized_packages.delete_package(load_id)
         for load_id in pipeline.list_extracted_load_packages():
             if last != follows or all_of_them:
                 pipeline._get_normalize_storage().extracted_packages.delete_package(load_id)
+
+    def _forget_staged(self) -> None:
+        """Nothing waits to be loaded from there: what a package that is forgotten had put is removed, too."""
+        with self._warehouse.connector:
+            self._warehouse.forget_staged(self._raw_schema)
 
     def _follows(self) -> str | None:
         """The load that the package in the working folder was planned on; None for the first one of all."""
@@ -160,8 +173,11 @@ class Loader:
         The last step before a package is forgotten, so that a run that recovers does not go without it.
         """
         packages = pipeline._get_load_storage().loaded_packages
-        for load_id in pipeline.list_completed_load_packages():
+        completed = pipeline.list_completed_load_packages()
+        for load_id in completed:
             self._confirm(load_id, Path(packages.storage.make_full_path(packages.get_package_path(load_id))))
+        if completed:
+            self._forget_staged()
         sys.audit(STEP, "load confirmed")
 
     def _confirm(self, load_id: str, folder: Path) -> None:
@@ -217,7 +233,7 @@ class Loader:
                     storage.get_normalized_package_path(load_id), storage.get_loaded_package_path(load_id)
                 )
                 return
-            self._warehouse.discard(self._raw_schema, load_id, sorted(doubtful))
+            self._discard(load_id, sorted(doubtful))
             sys.audit(STEP, "doubtful rows removed")
         folder = Path(packages.storage.make_full_path(packages.get_package_path(load_id)))
         # What makes a table doubtful goes last, so that it stays so if this is cut short.
@@ -282,16 +298,28 @@ def _source(schema: dlt.Schema, tables: Sequence[LandedTable]) -> Any:
             for file in table.files:
                 yield dlt.mark.with_file_import(str(file.path), "parquet", file.rows)
 
-        return dlt.resource(
+        found = dlt.resource(
             files,
             name=table.name,
             table_name=table.name,
             write_disposition="append",
-            columns=py_arrow_to_table_schema_columns(table.schema),
+            columns=_columns(table),
         )
+        if table.comment is not None:
+            found.apply_hints(additional_table_hints={COMMENT_HINT: table.comment.text})
+        return found
 
     resources = [resource(table) for table in tables]
     return dlt.source(lambda: resources, schema=schema)()
+
+
+def _columns(table: LandedTable) -> Any:
+    """dlt's columns; a description is the comment of a column in what CREATE TABLE of dlt knows comments."""
+    found = py_arrow_to_table_schema_columns(table.schema)
+    for name, said in (table.comment.columns if table.comment else {}).items():
+        if name in found:
+            found[name]["description"] = said
+    return found
 
 
 @contextlib.contextmanager

@@ -1,31 +1,39 @@
 """Snowflake as the warehouse.
 
 Parquet through a named stage of the raw schema (a table's own stage needs OWNERSHIP of the table, which a role
-that only loads has not), the vectorized scanner, logical types, staged files removed after the COPY, and a
+that only loads has not), the vectorized scanner, logical types, staged files removed after the load, and a
 QUERY_TAG with run and table. The raw schema is transient: raw can be loaded again, and fail-safe storage of it
 is paid for nothing (Snowflake, "Working with Temporary and Transient Tables").
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-import dlt
 from dlt.destinations.impl.snowflake.configuration import SnowflakeCredentials
 from dlt.destinations.impl.snowflake.factory import SnowflakeTypeMapper
 
+from el.columns import TableComment
 from el.connectors.query import Statement
+from el.connectors.snowflake import Snowflake
+from el.connectors.snowflake_errors import NOT_THERE
 from el.destinations.base import Warehouse
 from el.destinations.lease import lease as leased
+from el.destinations.snowflake_dlt import KeptSnowflake, Sessions
+from el.destinations.snowflake_queries import run_tag
 from el.drift import Widened
+from el.errors import DatabaseError
 from el.limits import SNOWFLAKE, SNOWFLAKE_BINARY_BYTES, SNOWFLAKE_TEXT_BYTES
 from el.lock import Holder, StillOurs
 
 STAGE = "_el_stage"
+# What SHOW gives at most (Snowflake documentation, "SHOW OBJECTS").
+SHOWN = 10_000
+# Tables whose rows one statement counts.
+COUNTED = 200
 _DEFAULT_LENGTHS = {"VARCHAR": SNOWFLAKE_TEXT_BYTES, "BINARY": SNOWFLAKE_BINARY_BYTES}
 # Landing type -> the text in which SQL Server writes the same time with seven digits.
 _AS_TEXT = {
@@ -47,6 +55,8 @@ def _holds(held: str, wanted: str) -> bool:
 class SnowflakeWarehouse(Warehouse):
     """Loads by PUT and COPY, several files at once."""
 
+    connector: Snowflake
+
     loader_workers = 8
     # Snowflake, "Preparing your data files": 100 to 250 MB compressed.
     file_mb = 128
@@ -55,14 +65,21 @@ class SnowflakeWarehouse(Warehouse):
     def fold(self, name: str) -> str:
         return name if self.naming == "preserve" else name.upper()
 
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self._sessions = Sessions(self.connector.config)
+
     def dlt_destination(self, raw_schema: str, run_id: str) -> Any:
-        tag = json.dumps({"app": "el", "run": run_id, "table": "TABLE"}).replace("{", "{{").replace("}", "}}")
-        return dlt.destinations.snowflake(
-            credentials=self._credentials(),
+        config = self.connector.config
+        # The sessions sign in by themselves: dlt is only told that it needs no password.
+        credentials = SnowflakeCredentials()
+        credentials.database, credentials.host, credentials.username = config.database, config.account, config.user
+        credentials.authenticator = "EL"
+        return KeptSnowflake(
+            self._sessions,
+            run_id,
+            credentials=credentials,
             stage_name=self.qualified(raw_schema, STAGE),
-            keep_staged_files=False,
-            query_tag=tag.replace("TABLE", "{table}"),
-            use_vectorized_scanner=True,
             use_timestamp_tz=True,
             naming_convention=self.naming_module,
             type_mapper=self._type_mapper(),
@@ -81,13 +98,97 @@ class SnowflakeWarehouse(Warehouse):
 
         return Mapper
 
-    def locked(self, raw_schemas: Sequence[str], holder: Holder, lease: timedelta) -> AbstractContextManager[StillOurs]:
-        return leased(self, raw_schemas, holder, lease)
+    @contextmanager
+    def locked(self, raw_schemas: Sequence[str], holder: Holder, lease: timedelta) -> Iterator[StillOurs]:
+        """One session is open all the while, and those of the loads until it ends."""
+        with self.connector as connector, connector.tagged(run_tag(holder.run_id)):
+            try:
+                with leased(self, raw_schemas, holder, lease) as still_ours:
+                    yield still_ours
+            finally:
+                self._sessions.close()
 
     def prepare(self, raw_schema: str) -> None:
+        """CREATE ... IF NOT EXISTS needs its right even where there is nothing to create, so it is looked for first."""
+        within = self.connector.dialect.quote(self.fold(raw_schema))
+        try:
+            held = self.connector.show(f"SHOW STAGES LIKE {self.literal(self.fold(STAGE))} IN SCHEMA {within}")
+        except DatabaseError as error:
+            if error.number not in NOT_THERE:
+                raise
+            self.create_schema(raw_schema)
+            held = []
+        if self.fold(STAGE) not in {row["name"] for row in held}:
+            self.connector.execute(Statement(f"CREATE STAGE IF NOT EXISTS {self.qualified(raw_schema, STAGE)}"))
+
+    def create_schema(self, raw_schema: str) -> None:
+        """Make a raw schema that is not there."""
         schema = self.connector.dialect.quote(self.fold(raw_schema))
         self.connector.execute(Statement(f"CREATE TRANSIENT SCHEMA IF NOT EXISTS {schema}"))
-        self.connector.execute(Statement(f"CREATE STAGE IF NOT EXISTS {self.qualified(raw_schema, STAGE)}"))
+
+    def tables(self, raw_schema: str) -> set[str]:
+        """SHOW needs no running warehouse; it gives 10,000 rows at most."""
+        rows = self._shown(f"SHOW OBJECTS IN SCHEMA {self.connector.dialect.quote(self.fold(raw_schema))}")
+        return super().tables(raw_schema) if len(rows) >= SHOWN else {str(row["name"]) for row in rows}
+
+    def columns_of(self, raw_schema: str, table: str) -> set[str]:
+        rows = self._shown(f"SHOW COLUMNS IN TABLE {self.qualified(raw_schema, table)}")
+        return {str(row["column_name"]) for row in rows}
+
+    def _shown(self, sql: str) -> list[dict[str, Any]]:
+        """The rows of SHOW; none where what it looks into is not there."""
+        try:
+            return self.connector.show(sql)
+        except DatabaseError as error:
+            if error.number in NOT_THERE:
+                return []
+            raise
+
+    def comment(self, raw_schema: str, comments: Mapping[str, TableComment]) -> None:
+        """dlt's CREATE TABLE has them already; said again is what differs, in one statement a table."""
+        quote = self.connector.dialect.quote
+        schema = quote(self.fold(raw_schema))
+        tables = {row["name"]: row["comment"] for row in self._shown(f"SHOW OBJECTS IN SCHEMA {schema}")}
+        columns = self._shown(f"SHOW COLUMNS IN SCHEMA {schema}")
+        many = len(columns) >= SHOWN
+        held = {(row["table_name"], row["column_name"]): row["comment"] for row in columns}
+        for table, said in comments.items():
+            place, stored = self.qualified(raw_schema, table), self.fold(table)
+            if many:
+                rows = self._shown(f"SHOW COLUMNS IN TABLE {place}")
+                held |= {(stored, row["column_name"]): row["comment"] for row in rows}
+            if tables.get(stored) != said.text:
+                self.connector.execute(Statement(f"COMMENT ON TABLE {place} IS {self.literal(said.text)}"))
+            other = [
+                f"{self.column(name)} COMMENT {self.literal(text)}"
+                for name, text in said.columns.items()
+                if held.get((stored, self.fold(name))) != text
+            ]
+            if other:
+                self.connector.execute(Statement(f"ALTER TABLE {place} ALTER {', '.join(other)}"))
+
+    def count(self, raw_schema: str, load_id: str, tables: Sequence[str]) -> dict[str, int]:
+        """In one statement for many tables, each of which looks at the partitions of its last load alone."""
+        found: dict[str, int] = {}
+        load = self.literal(load_id)
+        for start in range(0, len(tables), COUNTED):
+            some = tables[start : start + COUNTED]
+            each = [
+                f"SELECT {number} AS n, COUNT(*) AS c FROM {self.qualified(raw_schema, table)} "
+                f"WHERE {self.column('_dlt_load_id')} = {load}"
+                for number, table in enumerate(some)
+            ]
+            for number, rows in self.connector.fetch(Statement(" UNION ALL ".join(each))):
+                found[some[int(str(number))]] = int(str(rows))
+        return found
+
+    def forget_staged(self, raw_schema: str) -> None:
+        """Remove what is staged: files of loads that are complete, or come to nothing. They hold plain data."""
+        try:
+            self.connector.execute(Statement(f"REMOVE @{self.qualified(raw_schema, STAGE)}"))
+        except DatabaseError as error:
+            if error.number not in NOT_THERE:
+                raise
 
     def widen(self, raw_schema: str, table: str, columns: Sequence[Widened]) -> None:
         """A NUMBER of the same scale grows in place; any other change of type is not to be had in place (Snowflake,
@@ -131,20 +232,3 @@ class SnowflakeWarehouse(Warehouse):
             str(name): f"NUMBER({precision},{scale})" if type_ == "NUMBER" else str(type_)
             for name, type_, precision, scale in rows
         }
-
-    def _credentials(self) -> Any:
-        """dlt's credentials from the connector's config; what dlt has no field for goes to the driver as it is."""
-        config = self.connector.config
-        credentials = SnowflakeCredentials()
-        secrets = ("private_key", "private_key_passphrase", "password", "token")
-        plain = ("database", "warehouse", "role", "authenticator", "private_key_path", "workload_identity_provider")
-        for name in plain:
-            setattr(credentials, name, getattr(config, name, None))
-        for name in secrets:
-            value = getattr(config, name, None)
-            setattr(credentials, name, value.get_secret_value() if value is not None else None)
-        credentials.username = config.user
-        credentials.host = config.account
-        further = {name: getattr(config, name, None) for name in ("host", "port", "protocol")}
-        credentials.query = {name: value for name, value in further.items() if value is not None}
-        return credentials

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from el.cli import main
 from el.connectors.query import Statement
@@ -98,3 +102,139 @@ def test_a_copy_that_fails_once_is_loaded_again_and_no_row_stands_twice(
         assert isinstance(warehouse, Snowflake)
         counts = warehouse.fetch(Statement("SELECT COUNT(*) FROM AGAIN_SALES.LINES"))
     assert int(str(counts[0][0])) == 9000
+
+
+def login_as(shop: Workspace, standin: SnowflakeStandIn, **way: str) -> str:
+    """Have the profile sign in so, and load into a raw schema that no other test has; its name."""
+    profiles = yaml.safe_load((shop.path / "profiles.yml").read_text())
+    output = {name: value for name, value in standin.dbt_output().items() if name != "password"}
+    profiles["warehouse"]["outputs"]["local"] = {**output, **way}
+    (shop.path / "profiles.yml").write_text(yaml.safe_dump(profiles))
+    return own_schema(shop)
+
+
+def own_schema(shop: Workspace) -> str:
+    """A raw schema that no other test has: its name as the warehouse stores it."""
+    name = f"r{uuid.uuid4().hex[:8]}"
+    text = (shop.path / "el.yml").read_text().replace("tables:", f"raw: {{schema: {name}}}\ntables:")
+    (shop.path / "el.yml").write_text(text)
+    return name.upper()
+
+
+def key_pair() -> str:
+    key = rsa.generate_private_key(65537, 2048)
+    encoding, form, plain = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    return key.private_bytes(encoding, form, plain).decode()
+
+
+def ask(standin: SnowflakeStandIn, sql: str, *parameters: object) -> list[tuple[object, ...]]:
+    with open_connector(standin.dbt_output()) as warehouse:
+        assert isinstance(warehouse, Snowflake)
+        return warehouse.fetch(Statement(sql, parameters))
+
+
+@pytest.mark.parametrize("way", ["token", "oauth", "private_key", "private_key_path", "password"])
+def test_a_load_signs_in_each_way_that_a_plan_does(
+    shop: Workspace, standin: SnowflakeStandIn, capsys: pytest.CaptureFixture[str], way: str
+) -> None:
+    (shop.path / "key.p8").write_text(key_pair())
+    given, authenticator = {
+        "token": ({"token": "pat"}, "PROGRAMMATIC_ACCESS_TOKEN"),
+        "oauth": ({"token": "oauth token", "authenticator": "oauth"}, "OAUTH"),
+        "private_key": ({"private_key": key_pair()}, "SNOWFLAKE_JWT"),
+        "private_key_path": ({"private_key_path": str(shop.path / "key.p8")}, "SNOWFLAKE_JWT"),
+        "password": ({"password": standin.password}, ""),
+    }[way]
+    login_as(shop, standin, **given)
+    before = len(standin.logins)
+    assert run(capsys)["sales.orders"] == ("loaded", 3000)
+    assert {login["AUTHENTICATOR"] for login in standin.logins[before:]} == {authenticator}
+
+
+def test_each_session_of_a_run_says_what_an_account_may_have_set_otherwise(
+    shop: Workspace, standin: SnowflakeStandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own_schema(shop)
+    before = len(standin.logins)
+    run(capsys)
+    logins = standin.logins[before:]
+    assert len(logins) > 2
+    wanted = {
+        "TIMEZONE": "UTC",
+        "TIMESTAMP_TYPE_MAPPING": "TIMESTAMP_NTZ",
+        "ABORT_DETACHED_QUERY": "TRUE",
+        "QUOTED_IDENTIFIERS_IGNORE_CASE": "FALSE",
+    }
+    assert [{name: str(login.get(name)).upper() for name in wanted} for login in logins] == [wanted] * len(logins)
+
+
+def test_a_role_that_may_not_create_schemas_loads_into_those_that_are_there(
+    shop: Workspace, standin: SnowflakeStandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """CREATE ... IF NOT EXISTS is refused without its right, also where there is nothing to create."""
+    ask(standin, f"CREATE TRANSIENT SCHEMA {own_schema(shop)}")
+    before = len(standin.queries)
+    run(capsys)
+    shop.source("UPDATE sales.orders SET note = 'changed', updated_at = TIMESTAMP '2024-02-01' WHERE id < 10")
+    middle = len(standin.queries)
+    assert run(capsys)["sales.orders"] == ("loaded", 10)
+    sent = [query.sql.upper() for query in standin.queries]
+    assert not [sql for sql in sent[before:] if sql.startswith(("CREATE SCHEMA", "CREATE TRANSIENT SCHEMA"))]
+    assert not [sql for sql in sent[middle:] if sql.startswith("CREATE")]
+
+
+def test_tables_and_columns_are_made_with_their_comments_and_only_what_changed_is_said_again(
+    shop: Workspace, standin: SnowflakeStandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    schema = own_schema(shop)
+
+    def said_again(*arguments: str) -> list[str]:
+        before = len(standin.queries)
+        run(capsys, *arguments)
+        sent = [query.sql for query in standin.queries[before:] if "_EL_HOLDER" not in query.sql]
+        return [sql for sql in sent if "COMMENT" in sql and "CREATE TABLE" not in sql and "ADD COLUMN" not in sql]
+
+    assert said_again() == []
+    comments = "SELECT comment FROM information_schema.{} WHERE table_schema = ? AND table_name = 'ORDERS'"
+    assert ask(standin, comments.format("tables"), schema) == [("sales.orders at the source",)]
+    columns = {str(row[0]) for row in ask(standin, comments.format("columns"), schema)}
+    assert {"id integer not null", "note varchar", "amount decimal(12,2)", "updated_at timestamp"} <= columns
+    shop.source("ALTER TABLE sales.orders ALTER amount TYPE DECIMAL(14, 2)")
+    shop.source("UPDATE sales.orders SET updated_at = TIMESTAMP '2024-02-01' WHERE id < 10")
+    again = said_again()
+    assert len(again) == 1
+    assert again[0].endswith("ALTER \"AMOUNT\" COMMENT 'amount decimal(14,2)'")
+
+
+@pytest.mark.parametrize("step", [("statement PUT", 3), ("statement COPY", 2), ("file moved to completed_jobs", 1)])
+def test_a_stage_is_empty_after_a_kill_and_a_recovery(
+    shop: Workspace, standin: SnowflakeStandIn, step: tuple[str, int]
+) -> None:
+    schema = own_schema(shop)
+    assert shop.run(stop_at=step) == -9
+    assert shop.run() == 0, (shop.path / "output.log").read_text()[-2000:]
+    assert ask(standin, f"LIST @{schema}._EL_STAGE") == []
+    assert str(ask(standin, f"SELECT COUNT(*) FROM {schema}.LINES")[0][0]) == "9000"
+
+
+def test_what_a_lost_folder_had_put_into_the_stage_is_removed_by_the_next_load(
+    shop: Workspace, standin: SnowflakeStandIn
+) -> None:
+    schema = own_schema(shop)
+    assert shop.run(stop_at=("statement COPY", 2)) == -9
+    shutil.rmtree(shop.path / ".el")
+    assert ask(standin, f"LIST @{schema}._EL_STAGE") != []
+    assert shop.run() == 0
+    assert ask(standin, f"LIST @{schema}._EL_STAGE") == []
+
+
+def test_a_copy_of_a_file_that_snowflake_knows_already_loads_it_again(tmp_path: Path) -> None:
+    """A stage that the server encrypts: the file that is put again after a kill is the same one to COPY."""
+    with SnowflakeStandIn() as server:
+        server.keep_checksums()
+        shop = Workspace(tmp_path).create()
+        schema = login_as(shop, server, password=server.password)
+        assert shop.run(stop_at=("file moved to completed_jobs", 1)) == -9
+        assert shop.run() == 0, (shop.path / "output.log").read_text()[-2000:]
+        for table, rows in {"ORDERS": "3000", "LINES": "9000"}.items():
+            assert str(ask(server, f"SELECT COUNT(*) FROM {schema}.{table}")[0][0]) == rows
