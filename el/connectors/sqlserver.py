@@ -36,8 +36,8 @@ from el.connectors.sql import SqlConnector, Stream, canonical
 from el.connectors.sqlserver_catalog import read_catalog, source_type, where_there
 from el.connectors.sqlserver_config import SqlServerConfig
 from el.connectors.sqlserver_drivers import DRIVERS, Driver
-from el.connectors.sqlserver_errors import connect_error, statement_error
-from el.errors import ElError, ReadError
+from el.connectors.sqlserver_errors import connect_error, statement_error, while_resuming
+from el.errors import ElError, ReadError, WriteError
 
 _BINARY = ("rowversion", "binary", "varbinary")
 _TEMPORAL = ("date", "time", "datetime", "smalldatetime", "datetime2")
@@ -82,6 +82,16 @@ TSQL = Dialect(
 )
 
 
+# "el" in sys.dm_exec_sessions.context_info: mssql-python gives every program its own name.
+_MARK = "0x656C"
+# Errors are told in English, whatever the login's language; dates that a query of one's own writes as text are read as
+# before (Microsoft Learn, "SET LANGUAGE": it sets DATEFORMAT and DATEFIRST too).
+_ENGLISH = (
+    "DECLARE @format NVARCHAR(3) = (SELECT dateformat FROM sys.syslanguages WHERE langid = @@LANGID), "
+    "@first TINYINT = @@DATEFIRST; SET LANGUAGE us_english; SET DATEFORMAT @format; SET DATEFIRST @first"
+)
+
+
 class SqlServer(SqlConnector, RowversionSource, ChangeTrackingSource, CaptureSource, OneMomentSource, PressureSource):
     """A SQL Server database, through mssql-python or pyodbc as the profile says."""
 
@@ -106,6 +116,22 @@ class SqlServer(SqlConnector, RowversionSource, ChangeTrackingSource, CaptureSou
         self._isolation: Isolation | None = None
 
     def connect(self) -> None:
+        for attempt in while_resuming():
+            with attempt:
+                self._sign_in()
+        self._isolation = None
+        timeout = self.config.lock_timeout * 1000 or -1
+        # Of two that wait for each other, the application of the server's own users goes on, and el tries again. After
+        # an error a transaction is rolled back as a whole. Counts of rows are asked for where they are wanted.
+        self.execute(
+            Statement(f"SET LOCK_TIMEOUT {timeout}; SET DEADLOCK_PRIORITY LOW; SET XACT_ABORT ON; SET NOCOUNT ON")
+        )
+        # Engines that only speak T-SQL lack one or the other.
+        for sql in (_ENGLISH, f"SET CONTEXT_INFO {_MARK}"):
+            with suppress(ReadError, WriteError):
+                self.execute(Statement(sql))
+
+    def _sign_in(self) -> None:
         refused: ElError | None = None
         try:
             self._driver = DRIVERS[self.config.reader](self.config)
@@ -114,9 +140,6 @@ class SqlServer(SqlConnector, RowversionSource, ChangeTrackingSource, CaptureSou
         if refused is not None:
             # Raised out here, the driver's error and its frames, which hold the password, do not hang on it.
             raise refused
-        self._isolation = None
-        timeout = self.config.lock_timeout * 1000 or -1
-        self.execute(Statement(f"SET LOCK_TIMEOUT {timeout}"))
 
     def close(self) -> None:
         driver, self._driver = self._driver, None

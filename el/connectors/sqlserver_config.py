@@ -24,6 +24,8 @@ class SqlServerConfig(ConnectionConfig):
         or an old server. odbc: further keywords of the connection string, as the driver spells them.
     staging_schema: where `write_buffer` stages its rows; the target's own schema where it is not given.
     login_timeout, query_timeout: seconds; lock_timeout: seconds that a read waits for a lock. 0 waits for ever.
+    encrypt: "strict" is TDS 8, whose certificate is always checked; certificate_host: the name in it, where that is not
+        `host`. multi_subnet_failover: all addresses of a listener are tried at once.
     """
 
     host: str | None = Field(default=None, validation_alias=AliasChoices("host", "server"))
@@ -33,7 +35,9 @@ class SqlServerConfig(ConnectionConfig):
     password: SecretStr | None = Field(default=None, validation_alias=AliasChoices("password", "PWD", "pwd", "pass"))
     authentication: str | None = None
     windows_login: bool = Field(default=False, validation_alias=AliasChoices("windows_login", "trusted_connection"))
-    encrypt: bool = True
+    encrypt: bool | Literal["strict"] = True
+    certificate_host: str | None = None
+    multi_subnet_failover: bool = True
     trust_cert: bool = Field(default=False, validation_alias=AliasChoices("trust_cert", "TrustServerCertificate"))
     driver: str = "ODBC Driver 18 for SQL Server"
     reader: Literal["mssql-python", "pyodbc"] = "mssql-python"
@@ -42,7 +46,7 @@ class SqlServerConfig(ConnectionConfig):
     application_intent: Literal["ReadOnly", "ReadWrite"] | None = None
     staging_schema: str | None = None
     login_timeout: int = Field(default=15, ge=0)
-    query_timeout: int = Field(default=0, ge=0)
+    query_timeout: int = Field(default=7200, ge=0)
     lock_timeout: int = Field(default=30, ge=0)
 
     @field_validator("odbc", mode="before")
@@ -82,11 +86,15 @@ class SqlServerConfig(ConnectionConfig):
             found["PWD"] = self.password.get_secret_value() if self.password else ""
         if self.authentication not in (None, "sql"):
             found["Authentication"] = str(self.authentication)
-        found["Encrypt"] = "yes" if self.encrypt else "no"
+        found["Encrypt"] = self.encrypt if isinstance(self.encrypt, str) else "yes" if self.encrypt else "no"
         found["TrustServerCertificate"] = "yes" if self.trust_cert else "no"
         # By default ODBC Driver 18 makes a broken connection anew and says nothing: a session that knows nothing of the
         # one before cannot tell whether a read was whole ("Connection resiliency in the ODBC driver").
         found["ConnectRetryCount"] = "0"
+        if self.certificate_host is not None:
+            found["HostnameInCertificate"] = self.certificate_host
+        if self.multi_subnet_failover and self.dsn is None:
+            found["MultiSubnetFailover"] = "yes"
         if self.application_intent is not None:
             found["ApplicationIntent"] = self.application_intent
         return {**found, **self.odbc}

@@ -52,6 +52,12 @@ def database_missing(config: SqlServerConfig) -> str:
     return f"{config.place}: database {config.database!r} does not exist, or user {config.user!r} may not open it"
 
 
+def login_failed(error: Exception) -> bool:
+    """Whether user or password was refused: by SQLSTATE 28000 as well, for the text is in the server's language."""
+    text = str(error).lower()
+    return any(word in text for word in ("login failed", "18456", "28000", "invalid authorization specification"))
+
+
 _NO_BULK_LOAD = ("insert bulk", "bulk load", "not supported", "syntax error")
 
 
@@ -141,21 +147,25 @@ class MssqlPython(Driver):
                 autocommit=True,
                 # SQL_ATTR_LOGIN_TIMEOUT (Microsoft Learn, "SQLSetConnectAttr Function").
                 attrs_before={103: config.login_timeout},
-                timeout=config.query_timeout,
             )
+
+        # Sessions that nobody uses any more leave the server soon: a pool that Python's end does not close keeps them.
+        mssql_python.pooling(idle_timeout=30)
 
         try:
             self.connection = connect(keywords)
         except (ImportError, OSError, RuntimeError) as error:
             raise missing_library(error, "mssql-python") or error from None
         except mssql_python.Error as error:
-            if config.database is None or "login failed" not in str(error).lower():
+            if config.database is None or not login_failed(error):
                 raise
             # Of a server's two messages (4060, 18456) this driver tells the last alone: which of them it was shows
             # in whether the same login comes in elsewhere.
             elsewhere = connect({name: value for name, value in keywords.items() if name != "Database"})
             elsewhere.close()
             raise DatabaseMissing(database_missing(config)) from None
+        # The `timeout` of connect() is the login's.
+        self.connection.timeout = config.query_timeout
 
     def autocommit(self, on: bool) -> None:
         self.connection.setautocommit(on)

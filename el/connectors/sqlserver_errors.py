@@ -7,9 +7,13 @@ appends (its own name, connection strings) is cut off, so that no secret can com
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Any
+
+import tenacity
 
 from el.connectors.sqlserver_config import SqlServerConfig
-from el.connectors.sqlserver_drivers import database_missing, missing_library
+from el.connectors.sqlserver_drivers import database_missing, login_failed, missing_library
 from el.errors import (
     AuthenticationFailed,
     CertificateUntrusted,
@@ -25,19 +29,49 @@ from el.errors import (
 _PREFIXES = re.compile(r"(\[[^\]]*\]\s*)+")
 _PRIVATE = re.compile(r"(?i)\b(pwd|password|uid|accesstoken)\s*=\s*(\{(?:[^}]|\}\})*\}|[^;]*)")
 
-# Text that the server or the driver prints, in lower case -> nothing of it depends on the driver's language pack.
+# What the server or the driver says, in lower case, of what passes by itself: mssql-python gives no numbers. A session
+# of el speaks English; before its login the server has its own language, and then a number may help.
 _RETRYABLE = (
     "deadlock",  # 1205
     "lock request time out",  # 1222
     "communication link failure",
+    "transport-level error",  # 121, 10053, 10054
     "connection reset",
     "broken pipe",
     "connection is broken",
     "tcp provider",
+    "session is in the kill state",  # 596
     "snapshot isolation transaction aborted",  # 3960
+    "has been modified by a ddl statement",  # 3961
+    "when accessing version store",  # 3966
+    "unable to access availability database",  # 983
     "is not currently available",  # 40613
+    "40613",
+    "error processing your request",  # 40197
+    "40197",
     "service is busy",  # 40501
+    "resource id :",  # 10928, 10929
+    "not enough resources to process",  # 49918
+    "too many operations in progress",  # 49919, 49920
 )
+_RESUMING = ("is not currently available", "40613")
+
+
+class DatabaseResuming(ServerUnreachable):
+    """A serverless database that wakes up, or one that fails over: it answers in a minute or so."""
+
+
+def while_resuming(
+    *, seconds: float = 90, wait: float = 5, sleep: Callable[[float], Any] = tenacity.nap.sleep
+) -> tenacity.Retrying:
+    """Attempts to connect, one each `wait` seconds, as long as the database says that it is about to come."""
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(DatabaseResuming),
+        stop=tenacity.stop_after_delay(seconds),
+        wait=tenacity.wait_fixed(wait),
+        sleep=sleep,
+        reraise=True,
+    )
 
 
 def connect_error(error: Exception, config: SqlServerConfig) -> ElError:
@@ -50,10 +84,12 @@ def connect_error(error: Exception, config: SqlServerConfig) -> ElError:
     text = clean(error)
     low = text.lower()
     where = config.place
+    if any(words in low for words in _RESUMING):
+        return DatabaseResuming(f"{where}: {text}")
     # Before the login: the text of 4060 ends with "The login failed.".
     if "cannot open database" in low or "4060" in low:
         return DatabaseMissing(database_missing(config))
-    if "login failed" in low or "18456" in low:
+    if login_failed(error):
         return AuthenticationFailed(f"{where} refused user {config.user!r}: check user and password")
     if "does not exist" in low and "database" in low:
         return DatabaseMissing(f"{where}: database {config.database!r} does not exist")
@@ -74,7 +110,7 @@ def connect_error(error: Exception, config: SqlServerConfig) -> ElError:
     )
     if any(word in low for word in (*unreachable, "tcp provider", "08001")):
         return ServerUnreachable(f"nobody answers as SQL Server at {where}: check host, port and firewall")
-    return ConnectError(f"{where}: {text}")
+    return ConnectError(f"{where}: {text}", retryable=any(words in low for words in _RETRYABLE))
 
 
 def statement_error(error: Exception, *, writing: bool) -> ElError:

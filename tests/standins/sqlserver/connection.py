@@ -17,6 +17,7 @@ import pyarrow as pa
 from . import bulk, packets, rpc, tokens
 from .errors import INTERRUPTED, SqlError, from_duckdb
 from .faults import FaultyWire
+from .languages import ENGLISH, told
 from .packets import Channel, Disconnected, Login
 from .session import Session
 from .wire import Column, column_metadata
@@ -89,7 +90,7 @@ class Connection:
         refused = self._refusal(login)
         if refused:
             for problem in refused:
-                self.channel.write(tokens.error(problem, SERVER_NAME))
+                self.channel.write(tokens.error(told(problem, self._language()), SERVER_NAME))
             self.channel.write(tokens.done(tokens.DONE, tokens.ERROR))
             self.channel.end()
             return False
@@ -122,8 +123,10 @@ class Connection:
             )
             return [SqlError(18452, text, 14)]
         known = {name.lower(): password for name, password in self.server.users.items()}
-        if known.get(login.user.lower()) != login.password or self.server.faults.login_fails():
+        if known.get(login.user.lower()) != login.password:
             return [failed]
+        if problem := self.server.faults.login_error(failed):
+            return [problem]
         if login.database and login.database.lower() not in self.server.engine.databases:
             text = f'Cannot open database "{login.database}" requested by the login. The login failed.'
             return [SqlError(4060, text, 11), failed]
@@ -276,8 +279,12 @@ class Connection:
     def info(self, problem: SqlError) -> None:
         if problem.number == INTERRUPTED:
             raise Cancelled
-        self.write(tokens.error(problem, SERVER_NAME))
+        self.write(tokens.error(told(problem, self._language()), SERVER_NAME))
         self._failing = problem.severity > 10
+
+    def _language(self) -> str:
+        """The session's, or the server's own before there is a session."""
+        return self.session.language if self.session else str(self.server.faults.told.get("language", ENGLISH))
 
     def env(self, token: bytes) -> None:
         self.write(token)
@@ -289,7 +296,7 @@ class Connection:
 
     def failed(self, problem: SqlError) -> None:
         """An error that ends the request, and its DONE."""
-        self.write(tokens.error(problem, SERVER_NAME))
+        self.write(tokens.error(told(problem, self._language()), SERVER_NAME))
         self._held = (self.done_token, tokens.ERROR, "", None)
 
     def _release(self, more: bool) -> None:

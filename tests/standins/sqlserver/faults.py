@@ -26,6 +26,11 @@ ERRORS = {
         51,
     ),
     1222: ("Lock request time out period exceeded.", 16, 51),
+    40613: (
+        "Database 'shop' on server 'db01' is not currently available. Please retry the connection later.",
+        17,
+        1,
+    ),
     40197: ("The service has encountered an error processing your request. Please try again.", 20, 1),
 }
 # Waits so many seconds, or until the client asks to stop.
@@ -83,21 +88,26 @@ class Faults:
         """Lets the nth batch or call wait that long before it is done: what a client's timeout is for."""
         self._add(_Fault("hang", nth, seconds, like=like.lower(), times=times))
 
-    def fail_login(self, nth: int = 1, times: int = 1) -> None:
-        """Refuses the nth login from now (18456), right or not, and the `times` - 1 after it."""
-        self._add(_Fault("login", nth, times=times))
+    def fail_login(self, nth: int = 1, times: int = 1, error: int | None = None) -> None:
+        """Refuses the nth login from now, right or not, and the `times` - 1 after it: 18456, or one of `ERRORS`."""
+        problem = SqlError(error, *ERRORS[error]) if error is not None else None
+        self._add(_Fault("login", nth, error=problem, times=times))
 
     def tell(self, name: str, value: str | int) -> None:
-        """Lets SERVERPROPERTY or DATABASEPROPERTYEX answer this, as another edition or version would."""
+        """Lets SERVERPROPERTY or DATABASEPROPERTYEX answer this, as another edition or version would.
+
+        "language" is that of logins from now on.
+        """
         self.told[name.lower()] = value
 
     def _add(self, fault: _Fault) -> None:
         with self._lock:
             self._set.append(fault)
 
-    def login_fails(self) -> bool:
-        struck = [self.strike(fault, 1) for fault in self.of("login")]
-        return any(struck)
+    def login_error(self, failed: SqlError) -> SqlError | None:
+        """With what a login is refused by a fault, `failed` where it says nothing else; None where none strikes."""
+        struck = [fault for fault in self.of("login") if self.strike(fault, 1)]
+        return (struck[0].error or failed) if struck else None
 
     def of(self, kind: str) -> list[_Fault]:
         return [fault for fault in list(self._set) if fault.kind == kind] if self._set else []

@@ -15,6 +15,7 @@ from .convert import Bound, convert, quote
 from .engine import now_ticks
 from .errors import SqlError
 from .function_registry import FUNCTIONS
+from .languages import LANGUAGES
 from .packets import SERVER_VERSION
 from .scan import Scanner
 from .sqltypes import BIGINT, INT, SMALLINT, SYSNAME, TINYINT, VARIANT, SqlType
@@ -62,10 +63,11 @@ def global_variable(session: Session, name: str) -> Bound:
         "servername": lambda: Bound("'standin'", SYSNAME),
         "servicename": lambda: Bound("'MSSQLSERVER'", SYSNAME),
         "microsoftversion": lambda: number(SERVER_VERSION[0] << 24 | SERVER_VERSION[2]),
-        "language": lambda: Bound("'us_english'", SYSNAME),
+        "language": lambda: Bound(quote(session.language), SYSNAME),
+        "langid": lambda: number(LANGUAGES[session.language][0], SMALLINT),
         "lock_timeout": lambda: number(session.lock_timeout),
         "options": lambda: number(5432),
-        "datefirst": lambda: number(7, TINYINT),
+        "datefirst": lambda: number(session.date_first, TINYINT),
         "textsize": lambda: number(2147483647),
         "max_precision": lambda: number(38, TINYINT),
         "fetch_status": lambda: number(0),

@@ -21,6 +21,7 @@ from .convert import Bound, convert
 from .dialect import parse, parse_condition, parse_expression
 from .engine import Database, Engine, now_ticks
 from .errors import CONFLICT, SqlError, from_duckdb
+from .languages import ENGLISH, LANGUAGES
 from .packets import SERVER_VERSION
 from .scope import OutColumn, Query, Scope
 from .sqltypes import (
@@ -97,6 +98,8 @@ class Session:
         self.identity: int | None = None
         self.identity_insert: int | None = None
         self.lock_timeout = -1
+        self.language = str(self.server.faults.told.get("language", ENGLISH))
+        self.date_first = LANGUAGES[self.language][2]
 
     # --- transactions
 

@@ -13,6 +13,7 @@ from . import ddl, dml, lookup, merge, messages, procedures, rights, server_func
 from .binder import Binder
 from .convert import Bound, convert
 from .errors import SqlError, not_supported, syntax
+from .languages import LANGUAGES
 from .scan import STARTS, Scanner, Token, statement_end
 from .scope import Query
 
@@ -37,10 +38,8 @@ IGNORED_SETTINGS = frozenset(
         "CONCAT_NULL_YIELDS_NULL",
         "CONTEXT_INFO",
         "CURSOR_CLOSE_ON_COMMIT",
-        "DATEFIRST",
         "DATEFORMAT",
         "DEADLOCK_PRIORITY",
-        "LANGUAGE",
         "NOEXEC",
         "NUMERIC_ROUNDABORT",
         "QUERY_GOVERNOR_COST_LIMIT",
@@ -307,6 +306,13 @@ def _options(session: Session, s: Scanner) -> None:
             setattr(session, fields[name], value.upper() == "ON")
         elif name == "LOCK_TIMEOUT":
             session.lock_timeout = int(value)
+        elif name == "LANGUAGE":
+            language = value.strip("'").removeprefix("N'")
+            if language not in LANGUAGES:
+                raise SqlError(2743, f"SET LANGUAGE failed because '{language}' is not an official language name.")
+            session.language, session.date_first = language, LANGUAGES[language][2]
+        elif name == "DATEFIRST":
+            session.date_first = int(session.variables[value[1:].lower()][1] if value.startswith("@") else value)
         elif name == "ANSI_DEFAULTS":
             session.implicit = value.upper() == "ON"
         elif name not in IGNORED_SETTINGS:

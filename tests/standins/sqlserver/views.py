@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 
 from .catalog import COLLATION_NAME
+from .languages import LANGUAGES
 from .sqltypes import SYSTEM_TYPES, SqlType, parse_type
 
 
@@ -96,6 +97,12 @@ view(
     "nvarchar(max)=function; predicate_type int=kind; predicate_type_desc nvarchar(60)=CASE kind WHEN 0 THEN "
     "'FILTER' ELSE 'BLOCK' END; operation int=NULL; operation_desc nvarchar(60)=NULL",
     "FROM {predicates} WHERE id > 0",
+)
+view(
+    "sys.syslanguages",
+    "langid smallint=id; dateformat nchar(3)=format; datefirst tinyint=first; name sysname=name",
+    "FROM (VALUES " + ", ".join(f"({i}, '{f}', {d}, '{n}')" for n, (i, f, d) in LANGUAGES.items()) + ") "
+    "AS l(id, format, first, name)",
 )
 view("sys.schemas", "name sysname=name; schema_id int=schema_id; principal_id int=1", "FROM {db}.cat.schemas")
 view("sys.objects", OBJECT, "FROM {db}.cat.objects o")

@@ -1,0 +1,115 @@
+"""What a session of SQL Server is told at its begin, and what depends on it: language, timeouts, a database asleep."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from el.connectors.registry import open_connector
+from el.connectors.sqlserver import SqlServer
+from el.connectors.sqlserver_config import SqlServerConfig
+from el.connectors.sqlserver_errors import DatabaseResuming, while_resuming
+from el.errors import AuthenticationFailed, DatabaseMissing, NotPermitted, ReadError
+from tests.engines import connected, statement
+from tests.standins.sqlserver.process import StandInProcess
+
+READERS = ("mssql-python", "pyodbc")
+
+
+@pytest.fixture(params=READERS)
+def output(sqlserver_standin: StandInProcess, request: pytest.FixtureRequest) -> dict[str, Any]:
+    return {**sqlserver_standin.output(), "reader": request.param}
+
+
+@pytest.fixture
+def german(sqlserver_standin: StandInProcess) -> None:
+    """The server speaks German to whoever says nothing else."""
+    sqlserver_standin.faults.tell("language", "Deutsch")
+
+
+@pytest.mark.usefixtures("german")
+def test_errors_are_told_apart_whatever_language_the_login_has(
+    output: dict[str, Any], sqlserver_standin: StandInProcess
+) -> None:
+    with connected(output) as server:
+        assert server.fetch(statement("SELECT @@LANGUAGE, @@DATEFIRST")) == [("us_english", 1)]
+        sqlserver_standin.faults.fail_statement(1, error=1205, like="FROM sys.tables")
+        with pytest.raises(ReadError, match="deadlocked on lock resources") as failed:
+            server.fetch(statement("SELECT name FROM sys.tables"))
+        assert failed.value.retryable
+        for sql in (
+            "CREATE TABLE dbo.hidden_from (a INT)",
+            "CREATE LOGIN el_foreign WITH PASSWORD = 'Stand_in_2026'",
+            "CREATE USER el_foreign FOR LOGIN el_foreign",
+        ):
+            server.driver.execute(statement(sql))
+    try:
+        with connected({**output, "user": "el_foreign"}) as foreign, pytest.raises(NotPermitted):
+            foreign.fetch(statement("SELECT a FROM dbo.hidden_from"))
+    finally:
+        with connected(output) as server:
+            for sql in ("DROP TABLE dbo.hidden_from", "DROP USER el_foreign", "DROP LOGIN el_foreign"):
+                server.driver.execute(statement(sql))
+
+
+@pytest.mark.usefixtures("german")
+def test_a_login_that_is_refused_is_told_apart_in_the_servers_own_language(output: dict[str, Any]) -> None:
+    for changes, kind in (({"password": "wrong"}, AuthenticationFailed), ({"database": "no_such"}, DatabaseMissing)):
+        connector = open_connector({**output, **changes})
+        with pytest.raises(kind), connector:
+            pass
+
+
+def test_a_statement_that_takes_longer_than_the_profile_allows_is_ended(
+    output: dict[str, Any], sqlserver_standin: StandInProcess
+) -> None:
+    sqlserver_standin.faults.hang_statement(1, seconds=20, like="FROM sys.objects")
+    begun = time.monotonic()
+    with connected({**output, "query_timeout": 1}) as server, pytest.raises(ReadError, match="raise `query_timeout`"):
+        server.fetch(statement("SELECT name FROM sys.objects"))
+    assert time.monotonic() - begun < 15
+
+
+def test_statements_end_after_two_hours_where_nobody_says_otherwise() -> None:
+    assert SqlServerConfig(host="db", user="u").query_timeout == 7200
+
+
+def test_a_database_that_wakes_up_is_waited_for(
+    output: dict[str, Any], sqlserver_standin: StandInProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("el.connectors.sqlserver.while_resuming", lambda: while_resuming(sleep=waits.append))
+    sqlserver_standin.faults.fail_login(1, times=2, error=40613)
+    # A connection string of its own: the driver keeps those of others open.
+    with connected({**output, "odbc": {"KeepAlive": "31"}}) as server:
+        assert server.fetch(statement("SELECT 1")) == [(1,)]
+    assert waits == [5, 5]
+
+
+def test_a_database_that_does_not_wake_up_is_said_and_may_be_tried_again(
+    output: dict[str, Any], sqlserver_standin: StandInProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("el.connectors.sqlserver.while_resuming", lambda: while_resuming(seconds=0))
+    sqlserver_standin.faults.fail_login(1, times=9, error=40613)
+    connector = open_connector({**output, "odbc": {"KeepAlive": "32"}})
+    with pytest.raises(DatabaseResuming, match="is not currently available") as failed, connector:
+        pass
+    assert failed.value.retryable
+    assert failed.value.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("setting", "keyword", "value"),
+    [
+        ({}, "MultiSubnetFailover", "yes"),
+        ({"encrypt": "strict"}, "Encrypt", "strict"),
+        ({"certificate_host": "db.internal"}, "HostnameInCertificate", "db.internal"),
+    ],
+)
+def test_a_listener_and_its_certificate_are_settings_of_the_profile(
+    setting: dict[str, Any], keyword: str, value: str
+) -> None:
+    assert SqlServerConfig(host="db", user="u", **setting).keywords()[keyword] == value
+    assert isinstance(open_connector({"type": "sqlserver", "host": "db", "user": "u", **setting}), SqlServer)
