@@ -165,6 +165,6 @@ def test_what_tracking_could_not_tell_of_is_refused_when_asked_for_and_not_picke
     shop: TsqlShop, entry: str, says: str
 ) -> None:
     shop.tables(f"  - {entry}\n  - {{name: dbo.t, strategy: change_tracking}}")
-    assert says in shop.el(code=2)[""]["e"]
+    assert says in shop.el(code=1)["dbo.t"]["error"]
     shop.tables(f"  - {entry}")
     assert shop.el()["dbo.t"]["strategy"] == "full"
