@@ -6,7 +6,7 @@ names table and column, before the first row is read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from el.clock import Clock
@@ -129,18 +129,23 @@ def _carry(
 def key_of(table: Table, settings: TableSettings, columns: Sequence[ColumnPlan]) -> tuple[str, ...]:
     """The raw names of the key: `key` of el.yml, else the primary key, else a unique key without NULL."""
     landed = {column.source.name: column.name for column in columns}
+    return tuple(landed[name] for name in source_key(table, settings, landed))
+
+
+def source_key(table: Table, settings: TableSettings, taken: Container[str]) -> tuple[str, ...]:
+    """The names of the key's columns at the source, where all of them are among those that are taken; else ()."""
     if settings.key is not None:
         found = []
         for name in settings.key:
             column = table.column(name)
-            if column is None or column.name not in landed:
+            if column is None or column.name not in taken:
                 raise PlanError(f"{table.name}: key column {name!r} is not among the columns that are taken")
-            found.append(landed[column.name])
+            found.append(column.name)
         return tuple(found)
     candidates: list[Key] = [table.primary_key] if table.primary_key else []
     nullable = {column.name for column in table.columns if column.nullable}
     candidates += [key for key in table.uniques if not nullable & set(key.columns)]
     for key in candidates:
-        if all(name in landed for name in key.columns):
-            return tuple(landed[name] for name in key.columns)
+        if all(name in taken for name in key.columns):
+            return key.columns
     return ()

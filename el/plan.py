@@ -224,13 +224,15 @@ def _plan_table(
             window = strategy.window(subject, source, None)
     stopped = error is not None or drift.stopped is not None
     position_column = strategy.position_column(subject)
-    changes = strategy.changes(subject, source, window) if window is not None else None
+    changes = strategy.changes(subject, source, window, last) if window is not None else None
     if changes is not None:
         request = replace(base, columns=tuple(read for column in columns for read in column.reads()))
         reads = tuple(replace(request, changes=found) for found in changes)
         position: str | None = POSITION_READ
     else:
         reads, position = _reads(config, source, subject, columns, window, position_column)
+    if not stopped:
+        notes += strategy.notes(subject, source, last, window)
     if window is not None and window.because is not None:
         notes.append(f"a new snapshot begins: {window.because}")
     if window is not None and window.mark is not None:

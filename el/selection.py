@@ -8,10 +8,10 @@ setting.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
-from el.config import Config, TableSettings
+from el.config import Config, StrategyName, TableSettings
 from el.connectors.base import Connector
 from el.connectors.catalog import Catalog, Column, Key, Table, TableName
 from el.connectors.own_query import derived_query
@@ -19,6 +19,7 @@ from el.connectors.sql import SqlConnector
 from el.errors import ConfigError, PlanError
 from el.merging import merge_settings
 from el.naming import file_refusal, find_names
+from el.strategies.cdc import without_computed
 from el.table_pattern import TablePattern
 from el.text_file import read_text
 
@@ -80,7 +81,9 @@ def choose_tables(config: Config, source: Connector, catalog: Catalog, select: S
             tables[name], errors[name], matched = Table(name, ()), PlanError(text), [name]
         for found in matched:
             entries.setdefault(found, []).append(entry)
-    chosen = [_chosen(tables[found], settings, errors.get(found)) for found, settings in entries.items()]
+    chosen = [
+        _captured(config, _chosen(tables[found], settings, errors.get(found))) for found, settings in entries.items()
+    ]
     chosen = keep_selected(config, [item for item in chosen if item.error or not item.settings.exclude], select)
     return sorted(chosen, key=lambda item: item.table.name)
 
@@ -90,6 +93,13 @@ def _chosen(table: Table, entries: Sequence[TableSettings], error: PlanError | N
         return Chosen(table, merge_settings(table, entries), error)
     except PlanError as refused:
         return Chosen(table, TableSettings.model_construct(name=str(table.name)), error or refused)
+
+
+def _captured(config: Config, item: Chosen) -> Chosen:
+    """Under cdc, without the columns of which no change would bring a value."""
+    if (item.settings.strategy or config.defaults.strategy) is not StrategyName.CDC:
+        return item
+    return replace(item, settings=without_computed(item.table, item.settings))
 
 
 def keep_selected(config: Config, chosen: Sequence[Chosen], select: Sequence[str]) -> list[Chosen]:

@@ -184,12 +184,17 @@ class ChangeTrackingSource(ABC):
 
 @dataclass(frozen=True, slots=True)
 class CaptureInstance:
-    """A capture table of one table. start: of the instance; least: of what it still has; both are log positions."""
+    """A capture table of one table. least: the log position since which it has all changes; None: not yet established.
+
+    columns: what it captures, in its order. in_order: it tells the order of changes within a transaction.
+    partition_switch: rows may be switched in and out, which it does not capture.
+    """
 
     name: str
-    start: Value
-    least: Value
+    least: Value | None
     columns: tuple[str, ...]
+    in_order: bool = True
+    partition_switch: bool = False
 
 
 class CaptureSource(ABC):
@@ -200,11 +205,19 @@ class CaptureSource(ABC):
 
     @abstractmethod
     def capture_instances(self, table: TableName) -> tuple[CaptureInstance, ...]:
-        """The capture tables of this table, the oldest first."""
+        """The capture tables of this table, the first one in front. Raises `NotPermitted` where one is withheld."""
 
     @abstractmethod
     def captured_up_to(self) -> Value | None:
         """The greatest log position that was captured; None if the capture has not begun."""
+
+    @abstractmethod
+    def captured_at(self, milliseconds: int) -> tuple[Value | None, bool]:
+        """The greatest log position of so long ago, None if not known; and whether capture has passed that moment."""
+
+    @abstractmethod
+    def has_changes(self, instance: CaptureInstance, first: Value, last: Value) -> bool:
+        """Whether this instance has a change from one log position to another, both inclusive."""
 
     @abstractmethod
     def neighbour(self, position: Value, step: Literal[-1, 1]) -> Value:

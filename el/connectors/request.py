@@ -94,7 +94,10 @@ class CapturedChanges:
     """Instead of a table's rows, every change from a log position to another, both inclusive, of one capture instance.
 
     missing: columns that this instance does not capture, with their types; they come as NULL. before_images: an
-    update brings the row as it was too.
+    update brings the row as it was too. key: its columns with their types; where an update changes it, the former row
+    comes as deleted. in_order: the instance tells the order of changes within a transaction. large: columns of which an
+    update that leaves them alone may hold no value, with their place in the instance and their type.
+    only_last_counts: of each key, all changes but the last one come as former images ("B").
     """
 
     instance: str
@@ -102,6 +105,10 @@ class CapturedChanges:
     last: Value
     missing: tuple[tuple[str, SourceType], ...] = ()
     before_images: bool = False
+    key: tuple[tuple[str, SourceType], ...] = ()
+    in_order: bool = True
+    large: tuple[tuple[str, int, SourceType], ...] = ()
+    only_last_counts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import ClassVar, Literal
 
+from el.connectors import sqlserver_capture as capture
 from el.connectors import sqlserver_changes as changes
 from el.connectors.base import (
     ArrowStream,
@@ -238,13 +239,19 @@ class SqlServer(SqlConnector, RowversionSource, ChangeTrackingSource, CaptureSou
         return changes.tracking_state(self, table)
 
     def capture_instances(self, table: TableName) -> tuple[CaptureInstance, ...]:
-        return changes.capture_instances(self, table)
+        return capture.capture_instances(self, table)
 
     def captured_up_to(self) -> Value | None:
-        return changes.max_lsn(self)
+        return capture.max_lsn(self)
+
+    def captured_at(self, milliseconds: int) -> tuple[Value | None, bool]:
+        return capture.captured_at(self, milliseconds)
+
+    def has_changes(self, instance: CaptureInstance, first: Value, last: Value) -> bool:
+        return capture.has_changes(self, instance.name, first, last)
 
     def neighbour(self, position: Value, step: Literal[-1, 1]) -> Value:
-        return changes.next_lsn(position) if step == 1 else changes.previous_lsn(position)
+        return capture.next_lsn(position) if step == 1 else capture.previous_lsn(position)
 
     def statement(self, request: ReadRequest) -> Statement:
         return changes.statement(self, request) if request.changes else super().statement(request)

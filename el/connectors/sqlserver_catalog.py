@@ -33,7 +33,7 @@ SELECT object_id, schema_id, name FROM sys.views WHERE is_ms_shipped = 0
 
 _COLUMNS = """
 SELECT object_id, column_id, name, user_type_id, system_type_id, max_length, precision, scale, is_nullable,
-       is_identity, collation_name
+       is_identity, collation_name, is_computed
 FROM sys.columns
 """
 
@@ -156,7 +156,20 @@ def read_catalog(fetch: Fetch, schemas: Sequence[str] | None, *, brief: bool = F
     types = {id_: (str(name), bool(assembly)) for id_, name, assembly in fetch(Statement(_TYPES))}
     columns: dict[int, list[Column]] = defaultdict(list)
     for row in fetch(Statement(_COLUMNS)):
-        object_id, position, name, type_id, base_id, length, precision, scale, nullable, identity, collation = row
+        (
+            object_id,
+            position,
+            name,
+            type_id,
+            base_id,
+            length,
+            precision,
+            scale,
+            nullable,
+            identity,
+            collation,
+            derived,
+        ) = row
         if object_id not in places:
             continue
         schema, relation, _ = places[object_id]
@@ -174,6 +187,7 @@ def read_catalog(fetch: Fetch, schemas: Sequence[str] | None, *, brief: bool = F
                 default=defaults.get((schema, relation, name)),
                 collation=collation,
                 comment=comments.get((object_id, position)),
+                is_computed=bool(derived),
             )
         )
     keys = _keys(fetch, optional)

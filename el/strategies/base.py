@@ -72,10 +72,16 @@ class Strategy(ABC):
         """The window of the next read, from the last complete load; None where there is nothing new for certain."""
 
     def changes(
-        self, subject: Subject, source: Connector, window: Window
+        self, subject: Subject, source: Connector, window: Window, last: LedgerEntry | None = None
     ) -> tuple[TrackedChanges | CapturedChanges, ...] | None:
         """What a delta reads instead of the table's rows, one read each; None: rows within the window's bounds."""
         return None
+
+    def notes(
+        self, subject: Subject, source: Connector, last: LedgerEntry | None, window: Window | None
+    ) -> tuple[str, ...]:
+        """What `plan` tells of this table besides."""
+        return ()
 
     def reads_again(self, subject: Subject, window: Window | None) -> bool:
         """Whether this read takes rows again that did not change, so that only a key tells which are new."""

@@ -56,6 +56,11 @@ class ChangeTracking(Strategy):
                 f"{subject.table.name}: the version of change tracking cannot be read: the login needs VIEW CHANGE "
                 "TRACKING on the table"
             )
+        if state.current < state.least:
+            raise PositionLost(
+                f"{subject.table.name}: change tracking is at version {state.current} and has changes since "
+                f"{state.least} only, which cannot both be: this is said of readable secondaries; read the primary"
+            )
         upper = Value(str(state.current), VERSION)
         # Versions of another past of the database say nothing of this one, even where they were passed again.
         fork = subject.catalog.incarnation
@@ -81,7 +86,7 @@ class ChangeTracking(Strategy):
         return Window(Kind.DELTA, None, Value(last.upper, VERSION), upper, bound=BOUND, incarnation=mine, forgets=True)
 
     def changes(
-        self, subject: Subject, source: Connector, window: Window
+        self, subject: Subject, source: Connector, window: Window, last: LedgerEntry | None = None
     ) -> tuple[TrackedChanges | CapturedChanges, ...] | None:
         if window.kind is Kind.SNAPSHOT:
             return None

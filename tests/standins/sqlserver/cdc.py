@@ -1,6 +1,5 @@
-"""Change data capture: capture tables that every commit fills, and the functions over them.
+"""Change data capture: the procedures that turn it on and off, and the function over a change table.
 
-The capture job is imagined to be instant: a change stands in its capture table when its transaction has committed.
 Microsoft Learn, "Change data capture stored procedures", "Change data capture functions".
 """
 
@@ -14,6 +13,7 @@ from sqlglot import exp
 
 from . import lookup, rights, storage
 from .binder import Binder
+from .capture import COMMAND, LSN, lsn, map_time, of_table, take
 from .catalog import ColumnDef, TableDef
 from .convert import quote
 from .engine import Database, now_ticks
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from .procedures import Arguments
     from .session import Session
 
-LSN = SqlType("binary", 10)
 HEAD = [
     ("__$start_lsn", LSN),
     ("__$end_lsn", LSN),
@@ -33,99 +32,6 @@ HEAD = [
     ("__$operation", INT),
     ("__$update_mask", SqlType("varbinary", 128)),
 ]
-STAGED = "temp.main.staged"
-
-
-def lsn(number: int | str) -> str:
-    """The LSN of a place in the log, as DuckDB SQL."""
-    return f"unhex('0000002C' || right(tds_hex8({number}), 8) || '0001')"
-
-
-def take(database: Database, count: int = 1) -> int:
-    """The first of `count` new places in the log."""
-    with database.lock:
-        first = database.lsn + 1
-        database.lsn += count
-        return first
-
-
-def _captures(session: Session, database: Database, table: TableDef) -> list[tuple[TableDef, list[int], str]]:
-    rows = session.run_sql(
-        f"SELECT object_id, captured, capture_instance FROM {database.quoted}.cat.captures WHERE source_object_id = "
-        f"{table.object_id} "
-        "ORDER BY start_lsn"
-    )
-    found = [(lookup.by_object_id(session, o, database), json.loads(c), i) for o, c, i in rows]
-    return [(t, c, i) for t, c, i in found if t is not None]
-
-
-def record(session: Session, table: TableDef) -> None:
-    """Notes the staged rows. An update of the clustered key is a delete and an insert, as the log has it."""
-    database = session.engine.database(table.database)
-    first = take(database, 2 * session.staged)
-    clustered = next((k for k in table.keys if k.clustered), None)
-    moved = " OR ".join(f"o{c} IS DISTINCT FROM n{c}" for c, _ in clustered.columns) if clustered else "false"
-    for capture, column_ids, _ in _captures(session, database, table):
-        known = {c.column_id for c in table.columns}
-        kept = [table.by_id(c) if c in known else None for c in column_ids]
-        whole = f"unhex('{_mask_hex([True] * len(kept))}')"
-        changed = _changed_mask(kept)
-        branches = [
-            (f"_op = 'D' OR (_op = 'U' AND ({moved}))", 1, "o", whole, 0),
-            (f"_op = 'I' OR (_op = 'U' AND ({moved}))", 2, "n", whole, 1),
-            (f"_op = 'U' AND NOT ({moved})", 3, "o", changed, 0),
-            (f"_op = 'U' AND NOT ({moved})", 4, "n", changed, 0),
-        ]
-        parts = []
-        for condition, operation, side, mask, offset in branches:
-            values = ", ".join(f"{side}{c.column_id}" if c else "NULL" for c in kept)
-            seq = f"{first} + 2 * _n + {offset}"
-            parts.append(f"SELECT {seq} AS s, {operation} AS op, {mask} AS m, {values} FROM {STAGED} WHERE {condition}")
-        places = ", ".join(f"v{i}" for i in range(len(kept)))
-        session.run_sql(
-            f"INSERT INTO {capture.sql} SELECT NULL, NULL, {lsn('s')}, op, m, {places}, 1 FROM "
-            f"({' UNION ALL '.join(parts)}) "
-            f"AS q(s, op, m, {places}) ORDER BY s, op"
-        )
-    session.touched[table.object_id] = table
-
-
-def _mask_hex(bits: list[bool]) -> str:
-    number = sum(1 << i for i, bit in enumerate(bits) if bit)
-    return number.to_bytes((len(bits) + 7) // 8, "big").hex()
-
-
-def _changed_mask(columns: list[ColumnDef | None]) -> str:
-    """The bits of the columns that changed; ordinal 1 is the lowest bit of the last byte."""
-    groups = []
-    for start in range(0, len(columns), 8):
-        bits = [
-            f"CASE WHEN o{c.column_id} IS DISTINCT FROM n{c.column_id} THEN {1 << i} ELSE 0 END"
-            for i, c in enumerate(columns[start : start + 8])
-            if c
-        ]
-        groups.append(f"printf('%02X', {' + '.join(bits) or '0'})")
-    return f"unhex({' || '.join(reversed(groups))})"
-
-
-def stamp(session: Session, database: Database, tables: list[TableDef]) -> None:
-    """Gives this transaction's captured changes the LSN of its commit."""
-    if not tables:
-        return
-    number = take(database)
-    for table in tables:
-        for capture, _, _ in _captures(session, database, table):
-            session.execute(f"UPDATE {capture.sql} SET c1 = {lsn(number)} WHERE c1 IS NULL")
-    _map_time(session, database, number)
-
-
-def _map_time(session: Session, database: Database, number: int) -> None:
-    now = now_ticks() // 100_000 * 100_000
-    session.execute(
-        f"INSERT INTO {database.quoted}.cat.lsn_time_mapping VALUES ({lsn(number)}, {now}, {now}, "
-        f"unhex('{number:016x}'))"
-    )
-
 
 # --- procedures
 
@@ -166,10 +72,11 @@ def enable_table(session: Session, args: Arguments) -> None:
     instance = args.text("capture_instance", 2) or f"{schema}_{name}"
     listed = args.text("captured_column_list", 6)
     net, role = bool(args.value("supports_net_changes", 3)), args.text("role_name", 4)
+    switch = args.value("allow_partition_switch", 8) in (None, 1, True)
 
     def work() -> None:
         table = lookup.table(session, [schema or "dbo", name or ""]).copy()
-        taken = _captures(session, database, table)
+        taken = of_table(session, database, table)
         if session.run_sql(
             f"SELECT 1 FROM {database.quoted}.cat.captures WHERE lower(capture_instance) = lower({quote(instance)})"
         ):
@@ -186,13 +93,14 @@ def enable_table(session: Session, args: Arguments) -> None:
                 "for the "
                 "obsolete instance by using sys.sp_cdc_disable_table and retry the operation.",
             )
-        columns = [c for c in table.columns if c.computed is None]
+        # Computed ones too, of which the change table then has no value.
+        columns = list(table.columns)
         if listed:
             columns = [storage.column_of(table, n.strip().strip("[]")) for n in listed.split(",")]
         parts = [
             *HEAD,
             *((c.name, SqlType("varbinary", 8) if c.is_rowversion else c.type) for c in columns),
-            ("__$command_id", INT),
+            (COMMAND, INT),
         ]
         capture = storage.new_table(
             session, ["cdc", f"{instance}_CT"], [ColumnDef(i, n, t) for i, (n, t) in enumerate(parts, 1)]
@@ -201,10 +109,13 @@ def enable_table(session: Session, args: Arguments) -> None:
         number = take(database)
         session.run_sql(
             f"INSERT INTO {database.quoted}.cat.captures VALUES ({capture.object_id}, {table.object_id}, "
-            f"{quote(instance)}, {lsn(number)}, "
-            f"{net}, {quote(role) if role else 'NULL'}, {now_ticks()}, '{json.dumps([c.column_id for c in columns])}')"
+            f"{quote(instance)}, {'NULL' if database.capture_stopped else lsn(number)}, "
+            f"{net}, {quote(role) if role else 'NULL'}, {now_ticks()}, '{json.dumps([c.column_id for c in columns])}', "
+            f"{number}, {switch or table.partitioned_by is None})"
         )
-        _map_time(session, database, number)
+        # An instance begins in the log, which can be behind all that was captured so far.
+        if not session.run_sql(f"SELECT 1 FROM {database.quoted}.cat.lsn_time_mapping LIMIT 1"):
+            map_time(session, database, number)
         table.captured = True
         storage.save(session, table)
 
@@ -221,7 +132,7 @@ def disable_table(session: Session, args: Arguments) -> None:
 def _disable(session: Session, table: TableDef, instance: str) -> None:
     database = session.engine.database(table.database)
     left = 0
-    for capture, _, name in _captures(session, database, table):
+    for capture, _, name in of_table(session, database, table):
         if instance.lower() not in ("all", name.lower()):
             left += 1
             continue
@@ -241,7 +152,7 @@ def dropped(session: Session, table: TableDef) -> None:
 
 def altered(session: Session, table: TableDef, column: ColumnDef) -> None:
     """A captured column takes the type that its source column got."""
-    for capture, column_ids, _ in _captures(session, session.engine.database(table.database), table):
+    for capture, column_ids, _ in of_table(session, session.engine.database(table.database), table):
         if column.column_id in column_ids:
             changed = capture.copy()
             held = changed.columns[len(HEAD) + column_ids.index(column.column_id)]
@@ -295,7 +206,7 @@ def all_changes(
     low, high, option = session.run_sql(f"SELECT {', '.join(g.sql for g in given)}", binder.used)[0]
     last = session.run_sql(f"SELECT max(start_lsn) FROM {database.quoted}.cat.lsn_time_mapping")[0][0]
     wanted = {"all": "(1, 2, 4)", "all update old": "(1, 2, 3, 4)"}.get(str(option).strip().lower())
-    if wanted is None or low is None or high is None or not rows[0][1] <= low <= high <= last:
+    if wanted is None or low is None or high is None or not (rows[0][1] or b"\xff") <= low <= high <= last:
         raise SqlError(
             313,
             "An insufficient number of arguments were supplied for the procedure or function "
@@ -304,7 +215,7 @@ def all_changes(
             3,
         )
     capture = lookup.by_object_id(session, rows[0][0])
-    columns = [c for c in capture.columns if c.name not in ("__$end_lsn", "__$command_id")]  # type: ignore[union-attr]
+    columns = [c for c in capture.columns if c.name not in ("__$end_lsn", COMMAND)]  # type: ignore[union-attr]
     listed = ", ".join(c.physical for c in columns)
     sql = (
         f"(SELECT {listed} FROM {capture.sql} WHERE c1 BETWEEN unhex('{low.hex()}') AND unhex('{high.hex()}') AND "

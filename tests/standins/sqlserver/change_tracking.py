@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from . import cdc, lookup, rights, storage
+from . import capture, lookup, rights, storage
 from .binder import Binder
 from .catalog import ColumnDef, TableDef
 from .convert import convert
@@ -35,8 +35,17 @@ def _key(table: TableDef) -> list[ColumnDef]:
     return [table.by_id(c) for c, _ in key.columns] if key else []
 
 
+def _of_old_build(session: Session) -> bool:
+    """Whether SERVERPROPERTY('ProductVersion') was made to tell a build before the cure of KB4135113."""
+    told = str(session.server.faults.told.get("productversion", ""))
+    return bool(told) and tuple(map(int, told.split("."))) < (13, 0, 4474)
+
+
 def record(session: Session, table: TableDef, changed: set[int] | None) -> None:
-    """Notes the staged rows' keys; a changed key is the old one deleted and the new one inserted."""
+    """Notes the staged rows' keys; a changed key is the old one deleted and the new one inserted.
+
+    An old build notes an insert and then a delete where an update made the value of another unique column smaller.
+    """
     key = _key(table)
     old, new = (", ".join(f"{p}{c.column_id}" for c in key) for p in "on")
     same = " AND ".join(f"o{c.column_id} IS NOT DISTINCT FROM n{c.column_id}" for c in key)
@@ -46,6 +55,13 @@ def record(session: Session, table: TableDef, changed: set[int] | None) -> None:
         f"SELECT 'I', {new} FROM {STAGED} WHERE _op = 'I' OR (_op = 'U' AND NOT ({same})) UNION ALL "
         f"SELECT 'U', {new} FROM {STAGED} WHERE _op = 'U' AND {same})"
     )
+    unique = [c for k in table.keys if k.unique for c, _ in k.columns if c not in {part.column_id for part in key}]
+    if _of_old_build(session) and unique:
+        smaller = " OR ".join(f"n{c} < o{c}" for c in unique)
+        session.run_sql(
+            f"INSERT INTO {side_table(session, table)} SELECT NULL, 'D', {new} FROM {STAGED} WHERE _op = 'U' "
+            f"AND {same} AND ({smaller})"
+        )
     session.touched[table.object_id] = table
 
 
@@ -63,7 +79,7 @@ def commit(session: Session) -> None:
             session.execute(f"UPDATE {side_table(session, table)} SET version = {version} WHERE version IS NULL")
         if tracked:
             session.execute(f"INSERT INTO {database.quoted}.cat.versions VALUES ({version}, {now_ticks()})")
-        cdc.stamp(session, database, [t for t in tables if t.captured])
+        capture.stamp(session, database, [t for t in tables if t.captured])
         session.execute("COMMIT")
         if tracked:
             database.version = version
@@ -152,12 +168,16 @@ def dropped(session: Session, table: TableDef) -> None:
 
 
 def expire(session: Session, table: TableDef) -> None:
-    """What the cleanup does once retention has passed: every change so far is forgotten."""
+    """What the cleanup does once retention has passed: every change so far is forgotten.
+
+    An old build has not moved the least valid version yet.
+    """
     db = session.engine.database(table.database)
     session.wrote_into(table)
     session.run_sql(f"DELETE FROM {side_table(session, table)} WHERE version <= {db.version}")
     session.run_sql(
-        f"UPDATE {db.quoted}.cat.tracked SET min_valid_version = {db.version}, cleanup_version = {db.version} WHERE "
+        f"UPDATE {db.quoted}.cat.tracked SET cleanup_version = {db.version}"
+        f"{'' if _of_old_build(session) else f', min_valid_version = {db.version}'} WHERE "
         f"object_id = {table.object_id}"
     )
 

@@ -47,6 +47,9 @@ class Database:
     rowversion: int = 2000
     version: int = 0
     lsn: int = 0
+    capture_stopped: bool = False
+    uncaptured: list[tuple[int, int]] = field(default_factory=list)
+    trace_flags: set[int] = field(default_factory=set)
     lock: threading.RLock = field(default_factory=threading.RLock)
     active: dict[int, int] = field(default_factory=dict)
     users: dict[str, str] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from . import cdc, change_tracking, driver_questions, lookup, server_functions, storage
+from . import capture, cdc, change_tracking, driver_questions, lookup, server_functions, storage
 from .convert import quote
 from .errors import SqlError
 from .scan import Scanner
@@ -230,6 +230,9 @@ PROCEDURES: dict[str, Callable[[Session, Arguments], None]] = {
     "sp_cdc_enable_table": cdc.enable_table,
     "sp_cdc_disable_table": cdc.disable_table,
     "sp_cdc_cleanup_change_table": cdc.cleanup,
+    "sp_cdc_start_job": capture.start_job,
+    "sp_cdc_stop_job": capture.stop_job,
+    "sp_cdc_scan": capture.scan,
     "sp_set_session_context": _nothing,
 }
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from . import cdc, lookup, rights
+from . import capture, cdc, lookup, rights
 from .convert import Bound, convert, quote
 from .engine import now_ticks
 from .errors import SqlError
@@ -332,11 +332,22 @@ def cdc_map_time_to_lsn(session: Session, how: Bound, moment: Bound) -> Bound:
         "smallest greater than": (">", "min"),
         "smallest greater than or equal": (">=", "min"),
     }[str(how.constant).lower()]
-    return Bound(
+    found = (
         f"(SELECT {function}(start_lsn) FROM {session.quoted_database}.cat.lsn_time_mapping WHERE tran_end_time "
-        f"{op} {ticks})",
-        BIN10,
+        f"{op} {ticks})"
     )
+    if function == "min" and not session.database.capture_stopped:
+        # Where nothing happens the job notes how far it is, all the same ("cdc.lsn_time_mapping").
+        noted = f"CASE WHEN {now_ticks()} {op} {ticks} THEN {capture.lsn(session.database.lsn)} END"
+        found = f"coalesce({found}, {noted})"
+    return Bound(found, BIN10)
+
+
+@of_session("FN_CDC_IS_BIT_SET")
+def cdc_is_bit_set(session: Session, position: Bound, mask: Bound) -> Bound:
+    at = f"2 * (octet_length({mask.sql}) - ({position.sql} - 1) // 8) - 1"
+    byte = f"CAST('0x' || substr(hex({mask.sql}), CAST({at} AS BIGINT), 2) AS INTEGER)"
+    return Bound(f"(({byte} >> CAST(({position.sql} - 1) % 8 AS INTEGER)) & 1)", INT)
 
 
 @of_session("XACT_STATE")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from . import cdc, change_tracking, constraints, lookup
+from . import capture, change_tracking, constraints, lookup
 from .binder import Binder
 from .catalog import TableDef
 from .convert import convert
@@ -57,7 +57,7 @@ def apply(session: Session, table: TableDef, word: str, output: str = "", change
         if table.tracked:
             change_tracking.record(session, table, changed)
         if table.captured:
-            cdc.record(session, table)
+            capture.record(session, table)
     return count
 
 

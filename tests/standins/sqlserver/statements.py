@@ -352,6 +352,17 @@ def _jump(session: Session, s: Scanner) -> Result:
     raise Jump(s.next().text)
 
 
+def _dbcc(session: Session, s: Scanner) -> Result:
+    """DBCC TRACEON | TRACEOFF (flag, -1), of this database alone; the rest of DBCC does nothing."""
+    s.next()
+    word = s.next().text.upper()
+    if word in ("TRACEON", "TRACEOFF"):
+        flag = int(Scanner(s.parenthesised()).next().text)
+        (session.database.trace_flags.add if word == "TRACEON" else session.database.trace_flags.discard)(flag)
+    s.rest()
+    return None
+
+
 def _nothing(session: Session, s: Scanner) -> Result:
     return None
 
@@ -390,5 +401,6 @@ HANDLERS: dict[str, Callable[[Session, Scanner], Result]] = {
     "BREAK": _jump,
     "CONTINUE": _jump,
     **dict.fromkeys(("GRANT", "DENY", "REVOKE"), _rights),
-    **dict.fromkeys(("CHECKPOINT", "DBCC"), _nothing),
+    "CHECKPOINT": _nothing,
+    "DBCC": _dbcc,
 }

@@ -274,7 +274,7 @@ view(
     "object_id; version int=0; source_object_id int; capture_instance sysname; start_lsn binary(10); "
     "end_lsn binary(10)=NULL; supports_net_changes bit; has_drop_pending bit=NULL; role_name sysname; index_name "
     "sysname=NULL; "
-    "filegroup_name sysname=NULL; create_date datetime=created; partition_switch bit=false",
+    "filegroup_name sysname=NULL; create_date datetime=created; partition_switch bit",
     "FROM {db}.cat.captures",
 )
 view(
