@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from el.connectors.base import TrackingState
+from tests.standins.sqlserver.process import StandInProcess
 from tests.tsql_shop import TsqlShop
 
 TRACK_DATABASE = "ALTER DATABASE CURRENT SET CHANGE_TRACKING = ON (CHANGE_RETENTION = 2 DAYS, AUTO_CLEANUP = ON)"
@@ -151,6 +153,39 @@ def test_changes_that_retention_has_removed_begin_a_new_snapshot(shop: TsqlShop)
     assert report["kind"] == "snapshot"
     assert any("changes before" in note and "raise CHANGE_RETENTION" in note for note in report["notes"])
     assert in_raw(shop) == in_source(shop)
+
+
+OLD_BUILD = "13.0.4451.0"
+
+
+def test_a_row_that_is_there_is_not_deleted_though_an_old_build_tells_so(
+    shop: TsqlShop, sqlserver_standin: StandInProcess
+) -> None:
+    shop.sql("ALTER TABLE dbo.t ADD CONSTRAINT one_v UNIQUE (v)")
+    shop.el()
+    sqlserver_standin.faults.tell("ProductVersion", OLD_BUILD)
+    shop.sql("UPDATE dbo.t SET v = 5 WHERE a = 2")
+    assert shop.el()["dbo.t"]["kind"] == "delta"
+    assert in_raw(shop) == in_source(shop)
+
+
+def test_changes_that_an_old_build_cleaned_up_before_it_says_so_are_missed(
+    shop: TsqlShop, sqlserver_standin: StandInProcess
+) -> None:
+    shop.el()
+    sqlserver_standin.faults.tell("ProductVersion", OLD_BUILD)
+    shop.sql("DELETE FROM dbo.t WHERE a = 2", "EXEC sys.sp_flush_CT_internal_table_on_demand 't'")
+    assert shop.el()["dbo.t"]["kind"] == "snapshot"
+    assert in_raw(shop) == in_source(shop)
+
+
+def test_versions_that_contradict_each_other_are_an_error_and_no_new_snapshot_each_run(
+    shop: TsqlShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Readable secondaries do that; here the answers are the test's."""
+    shop.el()
+    monkeypatch.setattr("el.connectors.sqlserver_changes.tracking_state", lambda *_: TrackingState(3, 9, "1:0"))
+    assert "read the primary" in shop.el(code=1)["dbo.t"]["error"]
 
 
 @pytest.mark.parametrize(
