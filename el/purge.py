@@ -3,7 +3,8 @@
 Guarantees: what is removed is shown before it is done. A load goes only if it is older than `raw: {keep: ...}`, a later
 complete snapshot of its table supersedes it, and every schema table made of its table has taken it, by notes that this
 login sees. With it goes its row in the ledger, in one transaction. Rows of loads that never completed go once a later
-load has completed. The last complete snapshot and what came after it always stay.
+load has completed. The last complete snapshot and what came after it always stay. Files that a killed run left in the
+stage, which hold rows too, go in any case: nothing reads them any more.
 """
 
 from __future__ import annotations
@@ -62,6 +63,9 @@ def purge(job: Job, confirm: Callable[[str], bool], say: Callable[[str], None]) 
     targets = {place: target_schema(job.config, name, models[name]) for name, place in everywhere}
     with warehouse.locked(list(schemas), this_process(job.run_id), job.config.defaults.lock_lease):
         with warehouse.connector:
+            for schema in schemas:
+                # Whoever has the lock is alone with the stage, and a package that waits puts its files again.
+                warehouse.forget_staged(schema)
             taken = _taken(warehouse, job)
             found = [
                 removal

@@ -214,7 +214,7 @@ class _Server:
         if failure:
             failure["times"] -= 1
             self.failures = [f for f in self.failures if f["times"] > 0]
-        injected = failure and _failure(603, "XX000", f"SQL execution internal error: {failure['message']}")
+        injected = failure and _failure(failure["number"], "XX000", f"SQL execution error: {failure['message']}")
         if injected and not failure["after"]:
             return injected
         headers = [

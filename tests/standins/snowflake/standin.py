@@ -177,12 +177,20 @@ class SnowflakeStandIn:
             found: list[dict[str, str]] = json.load(answer)
             return found
 
-    def fail(self, pattern: str, *, times: int = 1, after: bool = False, message: str = "injected failure") -> None:
-        """The next `times` statements that match the regular expression end in error 000603 (internal error).
+    def fail(
+        self,
+        pattern: str,
+        *,
+        times: int = 1,
+        after: bool = False,
+        message: str = "injected failure",
+        number: int = 603,
+    ) -> None:
+        """The next `times` statements that match the regular expression end in an error, by default 000603 (internal).
 
         after: False fails before the statement runs; True lets it run, and commit, and loses the answer.
         """
-        self._tell("fail", {"pattern": pattern, "times": times, "after": after, "message": message})
+        self._tell("fail", {"pattern": pattern, "times": times, "after": after, "message": message, "number": number})
 
     def slow(self, pattern: str, seconds: float, *, times: int = 1) -> None:
         """The next `times` statements that match take so long before they do anything, and can be ended meanwhile."""
