@@ -156,7 +156,7 @@ class Defaults(Strict):
     retries: how often a retryable failure of a slice is tried again. contract: whether raw follows a source whose
     columns change, as far as nothing is lost by it (evolve), or such a table stops (freeze). lock_lease: how
     long a run on another machine may be silent before its lock on the warehouse counts as left behind.
-    consistent: run, all tables are read in one SNAPSHOT transaction, one after the other, as is done with one worker
+    consistent: run, all tables are read in one SNAPSHOT transaction, one after the other
     anyway; table, each at its own moment.
     """
 
@@ -372,13 +372,17 @@ class SourceLimits(Strict):
 
     connections: reads at once, whatever `workers` says. rows_per_second: of all reads together. pause: "08:00-18:00",
     hours by this machine's clock in which no read begins. version_store_mb: if SQL Server's version store is larger, no
-    read begins, for a long SNAPSHOT read lets it grow.
+    read begins, and one that is at work stops, for a long SNAPSHOT read lets it grow. blocked_seconds: a read stops,
+    and is tried again, where another session has waited so long for it; 0 is never. snapshot_minutes: after so long the
+    tables that `consistent: run` has not read yet come from a SNAPSHOT transaction of their own.
     """
 
     connections: int | None = Field(default=None, ge=1)
     rows_per_second: int | None = Field(default=None, ge=1)
     pause: Pause | None = None
     version_store_mb: int | None = Field(default=None, ge=1)
+    blocked_seconds: int = Field(default=30, ge=0)
+    snapshot_minutes: int = Field(default=60, ge=1)
 
     @field_validator("pause", mode="before")
     @classmethod

@@ -6,6 +6,7 @@ them. The slices are small picklable values; where they run does not matter.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ from el.plan import Plan, TablePlan
 from el.report import Reporter
 from el.slice import Cancelled, LandedFile, Progress, Slice, SliceResult
 from el.strategies.window import Kind
+from el.watch import Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def extract(
     results: dict[TableName, list[SliceResult]] = {}
     landed: dict[TableName, Landed] = {}
     together = reads_together(job, plan) if own else []
-    pace = pace_of(job, _at_the_same_time(job, plan, together))
+    pace = replace(pace_of(job, _at_the_same_time(job, plan, together)), after=reads_hold_locks(plan))
 
     def submit(table: TablePlan, work: Slice, progress: Progress | None) -> Future[SliceResult]:
         # Another process cannot call back, and is not told to stop: it ends with its slice.
@@ -91,7 +93,7 @@ def extract(
             waiting[future] = table
             group.append((future, work))
     if group:
-        pool.submit(_at_one_moment, job, group, reporter.progress, cancelled)
+        pool.submit(_at_one_moment, job, group, reporter, cancelled)
     # The largest first, so that none of them is left alone at the end.
     for table in sorted(plan.tables, key=lambda item: -(item.rows or 0)):
         if table in together:
@@ -137,9 +139,10 @@ def extract(
 
 
 def reads_together(job: Job, plan: Plan) -> list[TablePlan]:
-    """The tables that are read from one point in time: with one worker, or where el.yml asks for it."""
-    wanted = job.config.defaults.consistent
-    if wanted == "table" or (wanted is None and reads_at_once(job) > 1):
+    """The tables that are read from one point in time, where el.yml asks for it: the server keeps all that changes
+    meanwhile until the last of them is read.
+    """
+    if job.config.defaults.consistent != "run":
         return []
     if not issubclass(connector_class(job.source.type), OneMomentSource) or not plan.catalog.snapshot_isolation:
         return []
@@ -150,21 +153,51 @@ def reads_together(job: Job, plan: Plan) -> list[TablePlan]:
     ]
 
 
+def reads_hold_locks(plan: Plan) -> bool:
+    """Whether a statement that reads locks rows, and so keeps writers waiting while it is open."""
+    return not (plan.catalog.snapshot_isolation or plan.catalog.read_committed_snapshot)
+
+
+_LATER = "read from a later point in time"
+
+
 def _at_one_moment(
-    job: Job, group: Sequence[tuple[Future[SliceResult], Slice]], progress: Progress, cancelled: Event
+    job: Job, group: Sequence[tuple[Future[SliceResult], Slice]], reporter: Reporter, cancelled: Event
 ) -> None:
-    """Run slices one after the other in one transaction; an error that ends it is the error of all that follow."""
+    """Run slices one after the other in one transaction.
+
+    Where the server ends it (the definition of a table was changed meanwhile, the line was cut), or it has lasted as
+    long as it may, those that follow are read from a later point in time, which is said.
+    """
+    waiting = list(group)
+    limit = 60 * job.config.source_limits.snapshot_minutes
+    retries = job.config.defaults.retries
     try:
-        with open_connector(job.source.settings, str(job.source)) as source:
-            assert isinstance(source, OneMomentSource)
-            with source.at_one_moment():
-                for future, work in group:
-                    if not future.set_running_or_notify_cancel():
-                        continue
-                    try:
-                        future.set_result(work.run(progress, cancelled, source))
-                    except (RowRefused, Paused) as error:
-                        future.set_exception(error)
+        while waiting:
+            begun = time.monotonic()
+            with open_connector(job.source.settings, str(job.source)) as source:
+                assert isinstance(source, OneMomentSource)
+                with source.at_one_moment():
+                    while waiting and time.monotonic() - begun < limit:
+                        future, work = waiting[0]
+                        if not future.running() and not future.set_running_or_notify_cancel():
+                            waiting.pop(0)
+                            continue
+                        try:
+                            future.set_result(work.run(reporter.progress, cancelled, source))
+                        except (RowRefused, Paused) as error:
+                            future.set_exception(error)
+                        except ElError as error:
+                            if not error.retryable or not retries:
+                                raise
+                            retries -= 1
+                            reporter.say(f"{work.table} and what follows are {_LATER}: {error}")
+                            break
+                        waiting.pop(0)
+                    else:
+                        if waiting:
+                            held = f"the former one was held for {job.config.source_limits.snapshot_minutes} minutes"
+                            reporter.say(f"{waiting[0][1].table} and what follows are {_LATER}: {held}")
     except BaseException as error:
         for future, _ in group:
             if not future.done():
@@ -217,6 +250,7 @@ def slices(
             clocks=_clocks(table),
             pace=pace,
             hashed=_compared(table),
+            watch=_watch(job),
         )
         for number, request in enumerate(table.reads)
     ]
@@ -254,7 +288,13 @@ def key_slice(
         key=table.key,
         clocks=tuple((name, parts) for name, parts in _clocks(table) if name in table.key),
         pace=pace,
+        watch=_watch(job),
     )
+
+
+def _watch(job: Job) -> Watch:
+    limits = job.config.source_limits
+    return Watch(limits.blocked_seconds or None, limits.version_store_mb)
 
 
 def _clocks(table: TablePlan) -> tuple[tuple[str, ClockColumns], ...]:

@@ -2,8 +2,8 @@
 
 Guarantees: a read is never faster than its share of the limit, counted from its beginning; no read begins within the
 pause, and no plan that reads tables; one that is at work when the pause begins goes on to its end, for what it has read
-would be lost otherwise. While a read waits, no statement is open that holds a lock: the server has sent what was asked
-for, or waits in SNAPSHOT.
+would be lost otherwise. While a read waits, it locks no row: where there are no row versions to read from, the
+statement reads at full speed, and the wait comes after it.
 """
 
 from __future__ import annotations
@@ -55,10 +55,11 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """The share of one read. rows_per_second: None is no limit."""
+    """The share of one read. rows_per_second: None is no limit. after: the wait comes when the read has ended."""
 
     rows_per_second: float | None = None
     pause: Pause | None = None
+    after: bool = False
 
     def begin(self, table: str) -> None:
         """Raise `Paused` within the pause."""
@@ -72,4 +73,8 @@ class Pace:
 
     def batch_rows(self, wanted: int) -> int:
         """A batch that takes about a second at most, so that no wait is long."""
-        return wanted if self.rows_per_second is None else max(1, min(wanted, int(self.rows_per_second) or 1))
+        return (
+            wanted
+            if self.rows_per_second is None or self.after
+            else max(1, min(wanted, int(self.rows_per_second) or 1))
+        )

@@ -21,8 +21,8 @@ from el.connectors.registry import open_connector
 from el.destinations import open_warehouse
 from el.destinations.base import Warehouse
 from el.drift import HeldTable
-from el.errors import DatabaseError, ElError, LoadError, Paused, PlanError, SourceBusy
-from el.extract import extract, reads_together
+from el.errors import DatabaseError, ElError, LoadError, NotPermitted, Paused, PlanError, SourceBusy
+from el.extract import extract, reads_hold_locks, reads_together
 from el.job import Job
 from el.ledger import LedgerEntry
 from el.load import load, load_ids_for, loader
@@ -142,16 +142,31 @@ def _pressure(job: Job, source: Connector, plan: Plan) -> list[str]:
     limit = job.config.source_limits.version_store_mb
     limited = limit is not None and any(table.reads or table.keys for table in plan.tables)
     long = any(table.window is not None and table.window.kind is Kind.SNAPSHOT for table in plan.tables)
-    if not isinstance(source, PressureSource) or not (limited or (long and plan.catalog.snapshot_isolation)):
-        return []
+    notes = []
+    if job.config.source_limits.rows_per_second is not None and reads_hold_locks(plan):
+        notes.append(
+            "rows_per_second: without row versions a statement that waits keeps others from writing, so that each "
+            "reads at full speed and rests after it"
+        )
+    if not isinstance(source, PressureSource):
+        if limited:
+            raise PlanError(f"source_limits.version_store_mb: {source.scheme} has no version store to look at")
+        return notes
+    if not (limited or (long and plan.catalog.snapshot_isolation)):
+        return notes
     found = source.pressure()
+    if limit is not None and limited and found.version_store_mb is None:
+        raise NotPermitted(
+            f"source_limits.version_store_mb is {limit:,}, and this login may not see the version store: "
+            f"{source.state_right}; nothing was read"
+        )
     if limit is not None and found.version_store_mb is not None and found.version_store_mb > limit:
         raise SourceBusy(
             f"the version store of the source is {found.version_store_mb:,} MB, and source_limits.version_store_mb is "
             f"{limit:,}: a read could let it grow; nothing was read"
         )
     blocked = f"{found.blocked:,} sessions of the source wait for a lock of another one" if found.blocked else None
-    return [blocked] if blocked else []
+    return [*notes, blocked] if blocked else notes
 
 
 def show_plan(job: Job) -> Plan:

@@ -33,6 +33,7 @@ from el.pace import Pace
 from el.profiles import Output
 from el.retry import retrying
 from el.strategies.position import sortable
+from el.watch import Watch
 
 # Raised by `sys.audit` at each step of a run, with the step's name: whoever traces a run, or stops one at a given
 # step to see that the next one completes it, listens with `sys.addaudithook`.
@@ -110,6 +111,7 @@ class Slice:
     exact_bytes: for text that the driver may have changed, the column in raw and the read that gives its bytes, asked
     for only once U+FFFD was seen in it.
     clocks: times that are put together from parts. hashed: whether the rows are hashed too, to tell them from others.
+    watch: what stops the read while it is at work.
     """
 
     connection: Output
@@ -129,6 +131,7 @@ class Slice:
     clocks: tuple[tuple[str, ClockColumns], ...] = ()
     pace: Pace = field(default_factory=Pace)
     hashed: bool = False
+    watch: Watch = field(default_factory=Watch)
 
     def run(
         self, progress: Progress | None = None, cancelled: Event | None = None, source: Connector | None = None
@@ -179,7 +182,9 @@ class Slice:
                 if shared is None
                 else nullcontext(shared)
             )
+            sleep = cancelled.wait if cancelled is not None else time.sleep
             with opened as source, source.read_buffer(request) as buffer:
+                look = self.watch.begin(self.table, source, self.connection)
                 for batch in buffer:
                     if cancelled is not None and cancelled.is_set():
                         raise Cancelled(f"{self.table}: interrupted")
@@ -191,10 +196,13 @@ class Slice:
                     size += batch.nbytes
                     if progress is not None:
                         progress(self.table, batch.num_rows, batch.nbytes)
-                    sleep = cancelled.wait if cancelled is not None else time.sleep
-                    self.pace.keep(rows, time.monotonic() - clock, sleep)
+                    look()
+                    if not self.pace.after:
+                        self.pace.keep(rows, time.monotonic() - clock, sleep)
             if writing is not None:
                 writing.result()
+            if self.pace.after:
+                self.pace.keep(rows, time.monotonic() - clock, sleep)
             files = landing.close()
             sys.audit(STEP, "slice finished")
         except BaseException as error:

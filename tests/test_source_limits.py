@@ -5,9 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from datetime import time as day_time
+from functools import partialmethod
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,6 +23,7 @@ from el.connectors.duckdb import DuckDb
 from el.connectors.sqlserver import SqlServer
 from el.pace import Pace, Pause
 from el.slice import STEP
+from el.watch import Watch
 from tests.engines import own_database
 from tests.shop import Workspace
 from tests.standins.sqlserver.process import StandInProcess
@@ -163,9 +168,12 @@ def both(tsql: TsqlShop) -> list[list[tuple[int]]]:
     return [tsql.complete(name, "id") for name in ("t", "u")]
 
 
-@pytest.mark.parametrize("defaults", ["{workers: 1, retries: 0}", "{workers: 2, retries: 0, consistent: run}"])
-def test_with_one_worker_or_where_asked_for_all_tables_are_of_one_point_in_time(tsql: TsqlShop, defaults: str) -> None:
-    tsql.tables('  - {name: "dbo.*"}', defaults)
+RUN = "{workers: 2, retries: 1, consistent: run}"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_where_el_yml_asks_for_it_all_tables_are_of_one_point_in_time(tsql: TsqlShop, workers: int) -> None:
+    tsql.tables('  - {name: "dbo.*"}', f"{{workers: {workers}, retries: 0, consistent: run}}")
     assert main(["plan"]) == 0
     assert "consistency: 2 tables are read from one point in time\n" in tsql.capsys.readouterr().out
     after_the_first_table(tsql)
@@ -174,7 +182,29 @@ def test_with_one_worker_or_where_asked_for_all_tables_are_of_one_point_in_time(
     assert [sorted(set(rows)) for rows in both(tsql)] == [[(1,), (2,)], [(1,), (2,)]]
 
 
-def test_with_several_workers_each_table_is_of_a_moment_of_its_own_and_the_plan_says_so(tsql: TsqlShop) -> None:
+def test_a_table_that_is_changed_under_the_snapshot_of_a_run_begins_another_and_loses_no_row(
+    tsql: TsqlShop, sqlserver_standin: StandInProcess
+) -> None:
+    tsql.tables('  - {name: "dbo.*"}', RUN)
+    sqlserver_standin.faults.fail_statement(1, error=3961, like="FROM [dbo].[u]")
+    assert main(["run", "--progress", "log"]) == 0
+    said = tsql.capsys.readouterr().err
+    assert "dbo.u and what follows are read from a later point in time: database error: Snapshot isolation" in said
+    assert both(tsql) == [[(1,)], [(1,)]]
+
+
+def test_a_snapshot_of_a_run_is_held_no_longer_than_it_may(tsql: TsqlShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    tsql.tables('  - {name: "dbo.*"}', RUN)
+    clock = iter(range(0, 100_000, 2000))
+    monkeypatch.setattr("el.extract.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    assert main(["run", "--progress", "log"]) == 0
+    assert "read from a later point in time: the former one was held for 60 minutes" in tsql.capsys.readouterr().err
+    assert both(tsql) == [[(1,)], [(1,)]]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_otherwise_each_table_is_of_a_moment_of_its_own_and_the_plan_says_so(tsql: TsqlShop, workers: int) -> None:
+    tsql.tables('  - {name: "dbo.*"}', f"{{workers: {workers}}}")
     assert main(["plan"]) == 0
     said = tsql.capsys.readouterr().out
     assert "consistency: each table is read from one point in time of its own" in said
@@ -186,7 +216,7 @@ def test_partitions_are_each_of_a_moment_of_their_own_and_the_plan_names_their_t
     for defaults, names_it in (
         ("{workers: 2}", True),
         ("{workers: 2, consistent: run}", False),
-        ("{workers: 1}", False),
+        ("{workers: 1}", True),
     ):
         tsql.tables(entries, defaults)
         assert main(["plan"]) == 0
@@ -210,6 +240,90 @@ def test_a_version_store_beyond_the_limit_stops_the_run_before_it_reads(
         return
     assert main(["plan"]) == 0
     assert "3 sessions of the source wait for a lock of another one" in tsql.capsys.readouterr().out
+
+
+def test_a_limit_that_cannot_be_looked_at_stops_the_run_and_names_the_right(tsql: TsqlShop) -> None:
+    with open(tsql.path / "el.yml", "a") as config:
+        config.write("source_limits: {version_store_mb: 1000}\n")
+    tsql.sql(
+        "CREATE LOGIN el_limited WITH PASSWORD = 'Stand_in_2026'",
+        "CREATE USER el_limited FOR LOGIN el_limited",
+        "GRANT SELECT ON SCHEMA::dbo TO el_limited",
+    )
+    tsql.el()
+    tsql.output["user"] = "el_limited"
+    tsql.create('  - {name: "dbo.*"}')
+    with open(tsql.path / "el.yml", "a") as config:
+        config.write("source_limits: {version_store_mb: 1000}\n")
+    assert "GRANT VIEW SERVER STATE TO the login" in tsql.el("--full-refresh", code=3)[""]["e"]
+    with tsql.server() as server:
+        assert server.pressure() == Pressure(None, None)
+        assert server.waiting_for("52") is None
+
+
+def test_a_source_without_a_version_store_takes_no_limit_of_it(
+    shop: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limited(shop, "{version_store_mb: 1000}")
+    assert main(["run"]) == 2
+    assert "source_limits.version_store_mb: duckdb has no version store to look at" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("limit", "waited", "store", "stops"),
+    [
+        ("{}", 31, 0, "another session of the source has waited 31 s for this read"),
+        ("{}", 29, 0, None),
+        ("{}", None, 0, None),
+        ("{blocked_seconds: 0}", 600, 0, None),
+        ("{version_store_mb: 100}", 0, 101, "the version store of the source has grown to 101 MB"),
+    ],
+)
+def test_a_read_that_others_wait_for_stops_and_the_next_run_takes_its_table(
+    tsql: TsqlShop,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: str,
+    waited: int | None,
+    store: int,
+    stops: str | None,
+) -> None:
+    with open(tsql.path / "el.yml", "a") as config:
+        config.write(f"source_limits: {limit}\n")
+    asked: list[str] = []
+    # What was read before the plan is nothing yet; while the read is at work it has grown.
+    sizes = iter([0])
+    with monkeypatch.context() as patched:
+        patched.setattr(Watch, "begin", partialmethod(_each_time, Watch.begin))
+        patched.setattr(SqlServer, "waiting_for", lambda _, session: asked.append(session) or waited)
+        patched.setattr(SqlServer, "pressure", lambda _: Pressure(next(sizes, store), 0))
+        report = tsql.el("--select", "dbo.t", code=1 if stops else 0)["dbo.t"]
+    if stops is not None:
+        assert stops in report["error"]
+        assert tsql.el("--select", "dbo.t")["dbo.t"]["rows"] == 1
+    assert all(session.isdigit() for session in asked)
+    assert bool(asked) is ("blocked_seconds: 0" not in limit)
+
+
+def _each_time(watch: Watch, begin: Any, *arguments: Any) -> Any:
+    return begin(replace(watch, every=0), *arguments)
+
+
+def test_without_row_versions_a_slow_read_rests_after_its_statement(
+    tsql: TsqlShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tsql.sql("ALTER DATABASE CURRENT SET ALLOW_SNAPSHOT_ISOLATION OFF")
+    with open(tsql.path / "el.yml", "a") as config:
+        config.write("source_limits: {rows_per_second: 1000}\n")
+    open_then: list[bool] = []
+    closed: list[bool] = []
+    close = SqlServer.close
+    monkeypatch.setattr(SqlServer, "close", lambda source: (closed.append(True), close(source))[1])
+    monkeypatch.setattr(Pace, "keep", lambda *_: open_then.append(not closed))
+    assert main(["plan", "--select", "dbo.t"]) == 0
+    assert "each reads at full speed and rests after it" in tsql.capsys.readouterr().out
+    closed.clear()
+    tsql.el("--select", "dbo.t", "--workers", "1")
+    assert open_then == [False]
 
 
 def test_the_pressure_of_a_server_is_looked_at_as_far_as_the_login_may(tsql: TsqlShop) -> None:

@@ -234,18 +234,32 @@ class OneMomentSource(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Pressure:
-    """What a long read would add to. version_store_mb: its size now; blocked: sessions that wait for another one."""
+    """What a long read would add to. version_store_mb: its size now; blocked: sessions that wait for another one.
+
+    None: the login may not see it.
+    """
 
     version_store_mb: int | None = None
     blocked: int | None = None
 
 
 class PressureSource(ABC):
-    """Can say under which pressure it is, as far as the login may see it."""
+    """Can say under which pressure it is, as far as the login may see it.
+
+    session: what the server calls this connection; None while it is closed. state_right: the statement that lets a
+    login see it all.
+    """
+
+    session: str | None
+    state_right: ClassVar[str]
 
     @abstractmethod
     def pressure(self) -> Pressure:
         """A look, which itself takes no lock."""
+
+    @abstractmethod
+    def waiting_for(self, session: str) -> int | None:
+        """Seconds that another session has waited for this one, 0 if none does; None: the login may not see it."""
 
 
 class RowversionSource(ABC):

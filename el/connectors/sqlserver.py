@@ -1,8 +1,8 @@
 """SQL Server: the connector that this project began with.
 
 Guarantees: no transaction stays open unless `transaction()` is used, so no lock outlives its statement; a read under
-SNAPSHOT takes none; a stream that is closed halfway is cancelled. Values are bound and cast to the column's own
-type on the server, so an index serves.
+SNAPSHOT locks no row, and like any other the table's schema until its last row has come; a stream that is closed
+halfway is cancelled. Values are bound and cast to the column's own type on the server, so an index serves.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from el.connectors.sqlserver_catalog import read_catalog, source_type, where_the
 from el.connectors.sqlserver_config import SqlServerConfig
 from el.connectors.sqlserver_drivers import DRIVERS, Driver
 from el.connectors.sqlserver_errors import connect_error, statement_error, while_resuming
+from el.connectors.sqlserver_pressure import STATE_RIGHT, read_pressure, seconds_waited_for
 from el.errors import ElError, ReadError, WriteError
 
 _BINARY = ("rowversion", "binary", "varbinary")
@@ -110,10 +111,12 @@ class SqlServer(SqlConnector, RowversionSource, ChangeTrackingSource, CaptureSou
     config_type = SqlServerConfig
     dialect: ClassVar[Dialect] = TSQL
     config: SqlServerConfig
+    state_right: ClassVar[str] = STATE_RIGHT
 
     def __init__(self, config: SqlServerConfig) -> None:
         super().__init__(config)
         self._driver: Driver | None = None
+        self.session: str | None = None
         self._isolation: Isolation | None = None
 
     def connect(self) -> None:
@@ -124,9 +127,8 @@ class SqlServer(SqlConnector, RowversionSource, ChangeTrackingSource, CaptureSou
         timeout = self.config.lock_timeout * 1000 or -1
         # Of two that wait for each other, the application of the server's own users goes on, and el tries again. After
         # an error a transaction is rolled back as a whole. Counts of rows are asked for where they are wanted.
-        self.execute(
-            Statement(f"SET LOCK_TIMEOUT {timeout}; SET DEADLOCK_PRIORITY LOW; SET XACT_ABORT ON; SET NOCOUNT ON")
-        )
+        settings = f"SET LOCK_TIMEOUT {timeout}; SET DEADLOCK_PRIORITY LOW; SET XACT_ABORT ON; SET NOCOUNT ON"
+        self.session = str(self.fetch(Statement(f"{settings}; SELECT @@SPID"))[0][0])
         # Engines that only speak T-SQL lack one or the other.
         for sql in (_ENGLISH, f"SET CONTEXT_INFO {_MARK}"):
             with suppress(ReadError, WriteError):
@@ -143,7 +145,7 @@ class SqlServer(SqlConnector, RowversionSource, ChangeTrackingSource, CaptureSou
             raise refused
 
     def close(self) -> None:
-        driver, self._driver = self._driver, None
+        driver, self._driver, self.session = self._driver, None, None
         if driver is not None:
             # A connection that is broken cannot be closed either; what broke it was said already.
             with suppress(Exception):
@@ -174,7 +176,7 @@ class SqlServer(SqlConnector, RowversionSource, ChangeTrackingSource, CaptureSou
             self._isolation = isolation
 
     def _stream(self, statement: Statement, request: ReadRequest) -> Stream:
-        return self.driver.stream(statement, request.batch_rows)
+        return self.driver.stream(statement, request)
 
     def fetch(self, statement: Statement) -> list[tuple[object, ...]]:
         try:
@@ -222,14 +224,10 @@ class SqlServer(SqlConnector, RowversionSource, ChangeTrackingSource, CaptureSou
                 self.driver.autocommit(True)
 
     def pressure(self) -> Pressure:
-        store = "SELECT SUM(reserved_space_kb) / 1024 FROM sys.dm_tran_version_store_space_usage"
-        waiting = "SELECT COUNT(*) FROM sys.dm_exec_requests WHERE blocking_session_id > 0 AND database_id = DB_ID()"
-        found: list[int | None] = []
-        for sql in (store, waiting):
-            # None: VIEW SERVER STATE is not granted, or an older server.
-            rows = where_there(self.fetch, Statement(sql))
-            found.append(int(str(rows[0][0])) if rows and rows[0][0] is not None else None)
-        return Pressure(*found)
+        return read_pressure(self.fetch)
+
+    def waiting_for(self, session: str) -> int | None:
+        return seconds_waited_for(self.fetch, session)
 
     def min_active_rowversion(self) -> Value:
         found = self.fetch(Statement("SELECT CAST(MIN_ACTIVE_ROWVERSION() AS BINARY(8))"))[0][0]

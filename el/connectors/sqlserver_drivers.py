@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from el.connectors.catalog import SourceType
 from el.connectors.query import Statement
+from el.connectors.request import ReadRequest
 from el.connectors.sql import Stream
 from el.connectors.sqlserver_config import SqlServerConfig, connection_string
 from el.errors import CertificateUntrusted, DatabaseMissing, DriverMissing, ReadError, WriteError
@@ -67,7 +68,7 @@ class Driver(ABC):
     connection: Any
 
     @abstractmethod
-    def stream(self, statement: Statement, batch_rows: int) -> Stream:
+    def stream(self, statement: Statement, request: ReadRequest) -> Stream:
         """Run a SELECT: schema, batches, and what stops it without draining."""
 
     def fetch(self, statement: Statement) -> list[tuple[object, ...]]:
@@ -129,6 +130,26 @@ class Driver(ABC):
         """Close; what was not committed is rolled back by the server. A line that is dead already is closed."""
         with suppress(Exception):
             self.connection.close()
+
+
+# Of a column without a length no more rows are taken at once than hold some hundred megabytes at a megabyte each.
+_LONG_ROWS = 256
+
+
+def rows_at_once(description: Sequence[Sequence[Any]], request: ReadRequest) -> int:
+    """How many rows are fetched at once: as the request bounds their number and bytes, by the columns' declared sizes.
+
+    description: DB-API's; a column without a length, such as varchar(max) or xml, has the size 0 or a huge one.
+    """
+    width = 0
+    rows = request.batch_rows
+    for _, kind, _, size, *_ in description:
+        if kind in (str, bytes, bytearray) and not 0 < (size or 0) <= 8000:
+            rows = min(rows, _LONG_ROWS)
+        else:
+            # Text comes from the driver with up to four bytes a character.
+            width += (4 if kind is str else 1) * max(8, size or 0)
+    return max(1, min(rows, request.batch_bytes // max(1, width)))
 
 
 class MssqlPython(Driver):
@@ -193,11 +214,11 @@ class MssqlPython(Driver):
             raise WriteError(f"bulk load took {copied['rows_copied']:,} of {rows:,} rows")
         return True
 
-    def stream(self, statement: Statement, batch_rows: int) -> Stream:
+    def stream(self, statement: Statement, request: ReadRequest) -> Stream:
         cursor = self.connection.cursor()
         try:
             cursor.execute(statement.sql, *statement.parameters)
-            reader = cursor.arrow_reader(batch_rows)
+            reader = cursor.arrow_reader(rows_at_once(cursor.description, request))
         except BaseException:
             cursor.close()
             raise
@@ -244,7 +265,7 @@ class Pyodbc(Driver):
         known = ", ".join(installed) or "none"
         raise DriverMissing(f"there is no ODBC driver {name!r} here; installed are: {known}; see `driver` in README.md")
 
-    def stream(self, statement: Statement, batch_rows: int) -> Stream:
+    def stream(self, statement: Statement, request: ReadRequest) -> Stream:
         cursor = self.connection.cursor()
         try:
             cursor.execute(statement.sql, *statement.parameters)
@@ -252,6 +273,7 @@ class Pyodbc(Driver):
             cursor.close()
             raise
         schema = pa.schema([pa.field(item[0], _arrow(item[1], item[4], item[5])) for item in cursor.description])
+        batch_rows = rows_at_once(cursor.description, request)
 
         def batches() -> Iterator[pa.RecordBatch]:
             while rows := cursor.fetchmany(batch_rows):

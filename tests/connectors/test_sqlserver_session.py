@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from el.connectors.registry import open_connector
+from el.connectors.request import ReadRequest
 from el.connectors.sqlserver import SqlServer
 from el.connectors.sqlserver_config import SqlServerConfig
+from el.connectors.sqlserver_drivers import rows_at_once
 from el.connectors.sqlserver_errors import DatabaseResuming, while_resuming
 from el.errors import AuthenticationFailed, DatabaseMissing, NotPermitted, ReadError
 from tests.engines import connected, statement
@@ -113,3 +115,26 @@ def test_a_listener_and_its_certificate_are_settings_of_the_profile(
 ) -> None:
     assert SqlServerConfig(host="db", user="u", **setting).keywords()[keyword] == value
     assert isinstance(open_connector({"type": "sqlserver", "host": "db", "user": "u", **setting}), SqlServer)
+
+
+@pytest.mark.parametrize(
+    ("columns", "most"),
+    [
+        ("CAST('x' AS NVARCHAR(MAX)) AS a", 256),
+        ("CAST(0x01 AS VARBINARY(MAX)) AS a, 1 AS b", 256),
+        ("CAST('x' AS NVARCHAR(4000)) AS a", 4194),
+        ("1 AS a, CAST('x' AS VARCHAR(20)) AS b", 65_536),
+    ],
+    ids=["text without a length", "bytes without a length", "long text", "short rows"],
+)
+def test_a_batch_is_as_large_as_the_declared_widths_allow(output: dict[str, Any], columns: str, most: int) -> None:
+    with connected(output) as server:
+        cursor = server.driver.connection.cursor()
+        cursor.execute(f"SELECT {columns}")
+        assert rows_at_once(cursor.description, ReadRequest(query="SELECT 1")) == most
+        cursor.close()
+
+
+@pytest.mark.parametrize("size", [0, 2_147_483_647, None])
+def test_a_size_that_is_none_is_that_of_a_column_without_a_length(size: int | None) -> None:
+    assert rows_at_once([("a", str, None, size, 0, 0, True)], ReadRequest(query="SELECT 1")) == 256

@@ -25,6 +25,12 @@ ERRORS = {
         13,
         51,
     ),
+    3961: (
+        "Snapshot isolation transaction failed in database 'shop' because the object accessed by the statement has "
+        "been modified by a DDL statement in another concurrent transaction since the start of this transaction.",
+        16,
+        1,
+    ),
     1222: ("Lock request time out period exceeded.", 16, 51),
     40613: (
         "Database 'shop' on server 'db01' is not currently available. Please retry the connection later.",
