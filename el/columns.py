@@ -20,6 +20,7 @@ from el.naming import name_map
 from el.types import Carried, carry
 
 _PLAIN = ColumnSettings()
+_MASKED = "masked: "
 # Of a table in dlt's schema: what raw says of it.
 COMMENT_HINT = "x-el-comment"
 
@@ -48,6 +49,11 @@ class ColumnPlan:
     source: Column
     name: str
     carried: Carried
+
+    @property
+    def masked(self) -> bool:
+        """Whether something else than its value is read."""
+        return (self.carried.loses or "").startswith(_MASKED)
 
     def reads(self) -> tuple[ColumnRead, ...]:
         """How the source is asked for it: itself, and what is read beside."""
@@ -120,7 +126,7 @@ def _carry(
         if chosen.mask not in masks:
             raise PlanError(f"mask {chosen.mask} is not possible with {source.scheme}")
         text = carry(source.scheme, SourceType("varchar", length=64))
-        return replace(text, read_as=masks[chosen.mask], exact=False, loses=f"masked: {chosen.mask}")
+        return replace(text, read_as=masks[chosen.mask], exact=False, loses=f"{_MASKED}{chosen.mask}")
     lossy = chosen.lossy or (settings.types or config.defaults.types) == "lossy"
     trim = chosen.trim or (config.defaults.trim if settings.trim is None else settings.trim)
     return carry(source.scheme, column.type, lossy=lossy, trim=trim)

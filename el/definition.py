@@ -17,6 +17,7 @@ from el.connectors.base import Connector
 from el.connectors.catalog import Catalog, Table, TableName
 from el.connectors.request import ReadRequest
 from el.drift import HeldTable
+from el.keys import KeyRule
 from el.ledger import LedgerEntry
 
 _SHORTER = "lossy or trimmed"
@@ -44,9 +45,17 @@ def no_bound_of(last: LedgerEntry, table: TableName, place: str) -> str | None:
 
 
 def definition(
-    table: Table, settings: TableSettings, request: ReadRequest, columns: Sequence[ColumnPlan], key: Sequence[str]
+    table: Table,
+    settings: TableSettings,
+    request: ReadRequest,
+    columns: Sequence[ColumnPlan],
+    key: Sequence[str],
+    equal: KeyRule | None = None,
 ) -> str:
-    """The settings as text, as the ledger keeps it. Columns are named as in raw: at the source they may be renamed."""
+    """The settings as text, as the ledger keeps it. Columns are named as in raw: at the source they may be renamed.
+
+    equal: how the key compares.
+    """
     query = hashlib.sha256(request.query.strip().encode()).hexdigest()[:16] if request.query else None
     filters = sorted([each.column, str(each.op), each.value.text if each.value else ""] for each in request.where)
     own = {found.name: chosen for name, chosen in settings.columns.items() if (found := table.column(name))}
@@ -60,7 +69,15 @@ def definition(
         elif column.carried.loses:
             kept[column.name] = _SHORTER
     made = {"query": query, "filters": filters, "key": list(key), "own_key": settings.key is not None, "columns": kept}
+    if equal is not None:
+        made["equal"] = equal.description()
     return json.dumps(made, ensure_ascii=False, sort_keys=True)
+
+
+def keys_changed(before: str | None, now: str) -> bool:
+    """Whether keys compare otherwise than at the last load, so that raw's rows hold another `_el_key`, or none."""
+    old = json.loads(before).get("equal") if before is not None else None
+    return bool(old != json.loads(now).get("equal"))
 
 
 def what_changed(

@@ -22,8 +22,9 @@ import pyarrow.parquet as pq
 from el.connectors.request import ReadRequest
 from el.destinations.base import Warehouse
 from el.errors import LoadError, SuspiciousDeletes
+from el.keys import KEY_COLUMN, KEY_FIELD
 from el.plan import TablePlan
-from el.slice import LANDING, STEP, LandedFile
+from el.slice import LANDING, STEP, LandedFile, raw_columns
 
 BATCH_ROWS = 65_536
 MEMORY = "256MB"
@@ -52,16 +53,17 @@ def find_gone(
     some. Raises `SuspiciousDeletes` where too many are gone and nobody confirmed it.
     """
     assert table.keys is not None
-    schema = table.key_schema()
+    schema = pa.schema([*table.key_schema(), *([KEY_FIELD] if table.equal else [])])
     held_path = directory / f"held-{keys_stem(table)}.parquet"
+    told_by = [KEY_COLUMN] if table.equal else list(table.key)
     gone_path = directory / f"gone-{keys_stem(table)}.parquet"
     with _removed(held_path, gone_path):
-        held = _write(held_path, schema, _held(warehouse, table, schema))
+        held = _write(held_path, schema, _held(warehouse, table, schema, told_by))
         sys.audit(STEP, "held keys read")
-        gone = _anti_join(held_path, keys, schema, gone_path)
+        gone = _anti_join(held_path, keys, schema, told_by, gone_path)
         if gone and not table.keys.of_one_moment:
             gone_path.rename(held_path)
-            gone = _anti_join(held_path, read_again(), schema, gone_path)
+            gone = _anti_join(held_path, read_again(), schema, told_by, gone_path)
         percent = 100 * gone / held if held else 0.0
         if gone and percent > table.keys.max_percent and not table.keys.confirmed:
             raise SuspiciousDeletes(
@@ -72,7 +74,9 @@ def find_gone(
         if not gone:
             return Gone((), 0, held)
         path = directory / f"deleted-{keys_stem(table)}.parquet"
-        rows = _write(path, pa.schema([*table.landed_schema(), *LANDING]), _deleted(table, gone_path, load_id))
+        rows = _write(
+            path, raw_columns(table.landed_schema(), table.equal), _deleted(table, gone_path, schema, load_id)
+        )
     sys.audit(STEP, "deletes found")
     return Gone((LandedFile(path, rows, path.stat().st_size),), rows, held)
 
@@ -82,8 +86,10 @@ def keys_stem(table: TablePlan) -> str:
     return f"keys-{abs(hash(table.raw_table)):x}"
 
 
-def _held(warehouse: Warehouse, table: TablePlan, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    statement = warehouse.held_keys(table.raw_schema, table.raw_table, table.key)
+def _held(
+    warehouse: Warehouse, table: TablePlan, schema: pa.Schema, told_by: Sequence[str]
+) -> Iterator[pa.RecordBatch]:
+    statement = warehouse.held_keys(table.raw_schema, table.raw_table, schema.names, told_by)
     request = ReadRequest(query="SELECT 1", batch_rows=BATCH_ROWS)
     with warehouse.connector as connector, connector.stream(statement, request) as buffer:
         for batch in buffer:
@@ -98,33 +104,33 @@ def _as(batch: pa.RecordBatch, schema: pa.Schema, table: str) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _anti_join(held: Path, keys: Sequence[LandedFile], schema: pa.Schema, target: Path) -> int:
-    """Write the rows of `held` that are not among `keys`; how many."""
+def _anti_join(held: Path, keys: Sequence[LandedFile], schema: pa.Schema, told_by: Sequence[str], target: Path) -> int:
+    """Write the rows of `held` that are not among `keys`, told apart by these columns; how many."""
     temporary = held.with_suffix(".tmp")
     with duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": str(temporary), "threads": 2}) as connection:
         source = connection.read_parquet([str(file.path) for file in keys]) if keys else None
         if source is None:
             source = connection.from_arrow(schema.empty_table())
-        present = source.project(", ".join(_quoted(name) for name in schema.names)).set_alias("present")
+        present = source.project(", ".join(quoted(name) for name in told_by)).set_alias("present")
         there = connection.read_parquet(str(held)).set_alias("held")
-        same = " AND ".join(f"held.{n} IS NOT DISTINCT FROM present.{n}" for n in map(_quoted, schema.names))
+        same = " AND ".join(f"held.{n} IS NOT DISTINCT FROM present.{n}" for n in map(quoted, told_by))
         there.join(present, same, how="anti").write_parquet(str(target))
         found = connection.execute("SELECT count(*) FROM read_parquet(?)", [str(target)]).fetchone()
     assert found is not None
     return int(found[0])
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _deleted(table: TablePlan, gone: Path, load_id: str) -> Iterator[pa.RecordBatch]:
-    schema = pa.schema([*table.landed_schema(), *LANDING])
+def _deleted(table: TablePlan, gone: Path, key: pa.Schema, load_id: str) -> Iterator[pa.RecordBatch]:
+    schema = raw_columns(table.landed_schema(), table.equal)
     found_at = datetime.now(UTC).replace(tzinfo=None)
     with pq.ParquetFile(gone) as file:
         for batch in file.iter_batches(BATCH_ROWS):
-            keys = _as(batch, table.key_schema(), str(table.name))
-            filled = {name: keys.column(name) for name in table.key}
+            keys = _as(batch, key, str(table.name))
+            filled = {name: keys.column(name) for name in key.names}
             filled |= {LANDING[0].name: pa.repeat(load_id, len(batch)), LANDING[1].name: pa.repeat("D", len(batch))}
             filled[LANDING[3].name] = pa.repeat(pa.scalar(found_at, LANDING[3].type), len(batch))
             columns = [

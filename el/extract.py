@@ -251,6 +251,7 @@ def slices(
             pace=pace,
             hashed=_compared(table),
             watch=_watch(job),
+            equal=table.equal,
         )
         for number, request in enumerate(table.reads)
     ]
@@ -289,6 +290,7 @@ def key_slice(
         clocks=tuple((name, parts) for name, parts in _clocks(table) if name in table.key),
         pace=pace,
         watch=_watch(job),
+        equal=table.equal,
     )
 
 

@@ -25,11 +25,13 @@ from el.drift import COLUMNS_SCHEMA, COLUMNS_TABLE, column_rows
 from el.errors import ElError, Paused
 from el.extract import Landed, key_slice, pace_of
 from el.job import Job
+from el.key_check import refuse_equal_keys
+from el.keys import KEY_COLUMN, KEY_COMMENT
 from el.ledger import LEDGER_SCHEMA, LEDGER_TABLE
 from el.lock import StillOurs
 from el.plan import Plan, TablePlan
 from el.report import Reporter, TableReport
-from el.slice import LANDING, STEP, LandedFile, LandedTable, SliceResult
+from el.slice import STEP, LandedFile, LandedTable, SliceResult, raw_columns
 from el.strategies.window import Kind
 
 if TYPE_CHECKING:
@@ -110,13 +112,18 @@ def load(
         if mark is not None and mark == held and found.keys is None:
             reports[table.name] = replace(report, status="unchanged", rows=0)
             continue
+        try:
+            refuse_equal_keys(table, found.files, spool)
+        except ElError as error:
+            reports[table.name] = replace(report, status="failed", error=str(error))
+            continue
         row = _ledger_row(job, table, found, mark, load_id, deleted)
         if found.rows == 0 and row["kind"] == Kind.DELTA:
             if found.keys is None and not (table.window is not None and table.window.forgets):
                 continue
         else:
             reports[table.name] = replace(report, status="loaded", kind=str(row["kind"]), load_id=load_id)
-        landed_schema = pa.schema([*table.landed_schema(), *LANDING])
+        landed_schema = raw_columns(table.landed_schema(), table.equal)
         package.append(LandedTable(table.raw_table, landed_schema, found.files, comment_of(table)))
         packed.append(table)
         ledger.append(row)
@@ -217,4 +224,6 @@ def _comment(warehouse: Warehouse, schema: str, tables: Sequence[TablePlan], rep
 
 
 def comment_of(table: TablePlan) -> TableComment:
-    return TableComment(f"{table.name} at the source", {column.name: column.comment() for column in table.columns})
+    columns = {column.name: column.comment() for column in table.columns}
+    own = {KEY_COLUMN: KEY_COMMENT} if table.equal else {}
+    return TableComment(f"{table.name} at the source", {**columns, **own})

@@ -17,10 +17,11 @@ from el.config import Config, TableSettings
 from el.connectors.base import Connector, CursorSource
 from el.connectors.catalog import Catalog, Table, TableName
 from el.connectors.request import POSITION_READ, ColumnRead, Condition, Isolation, Op, ReadRequest
-from el.definition import definition, no_bound_of, place_of, what_changed
+from el.definition import definition, keys_changed, no_bound_of, place_of, what_changed
 from el.drift import Drift, HeldTable, find_drift
 from el.errors import DatabaseError, ElError, NotPermitted, PlanError, PositionLost, ReadError
 from el.filter_value import filter_value
+from el.keys import KeyRule, key_rule
 from el.ledger import LedgerEntry
 from el.selection import Chosen, Places, named, query_text
 from el.strategies import Subject, choose
@@ -38,7 +39,8 @@ class TablePlan:
     drift: what changed at the source since raw was loaded; where that stops the table, nothing of it is read.
     position: the buffer's column that orders the rows, None for a strategy without order; where the column itself
     is not taken, it is read besides under a name of el's own. keys: the read of the key set, where one is due. error:
-    why this table cannot go on while others can. definition, source: see `el.definition`.
+    why this table cannot go on while others can. definition, source: see `el.definition`. equal: how the key compares,
+    where that is not by bytes.
     """
 
     name: TableName
@@ -63,6 +65,7 @@ class TablePlan:
     error: ElError | None = None
     definition: str | None = None
     source: str | None = None
+    equal: KeyRule | None = None
 
     @property
     def stopped(self) -> str | None:
@@ -200,9 +203,14 @@ def _plan_table(
         notes.append(f"the last load was {last.strategy}: a new snapshot begins")
         last = None
     key = key_of(table, settings, columns)
-    defined = definition(table, settings, base, columns, key)
+    equal = key_rule(source, columns, key, by_bytes="keys_by_bytes" in settings.accept)
+    notes += equal.notes() if equal else []
+    defined = definition(table, settings, base, columns, key, equal)
     if last is not None and (changed := what_changed(last.definition, defined, table, columns, held)):
         notes.append(f"el.yml changed what {raw_table} holds ({changed}): a new snapshot begins")
+        last = None
+    if last is not None and keys_changed(last.definition, defined):
+        notes.append(f"its keys compare otherwise than {raw_table} was loaded with: a new snapshot begins")
         last = None
     window, error = None, None
     try:
@@ -278,6 +286,7 @@ def _plan_table(
         error=error,
         definition=defined,
         source=place,
+        equal=equal,
     )
 
 

@@ -254,6 +254,8 @@ def print_plan(plan: Plan) -> None:
         print(f"  strategy  {table.strategy}: {table.why}")
         print(f"  gives     {table.guarantee}")
         print(f"  key       {', '.join(table.key) or 'none: only whole snapshots can stand for its state'}")
+        if table.equal is not None and (how := table.equal.words()):
+            print(f"  compares  {how}")
         print(f"  takes     {_takes(table)}")
         if table.keys is not None:
             print("  deletes   the key set is read, and what is gone from it becomes D rows")

@@ -28,6 +28,7 @@ from el.connectors.registry import open_connector
 from el.connectors.request import OP_READ, ColumnRead, ReadRequest
 from el.errors import ElError, LoadError, RowRefused
 from el.fingerprint import RowHash, RowHasher
+from el.keys import KEY_FIELD, KeyRule
 from el.limits import Limits, maybe_replaced, refuse_misfits, refuse_surrogates
 from el.pace import Pace
 from el.profiles import Output
@@ -46,6 +47,13 @@ LANDING = (
     pa.field("_el_position", pa.string()),
     pa.field("_el_extracted_at", pa.timestamp("us")),
 )
+
+
+def raw_columns(schema: pa.Schema, equal: KeyRule | None) -> pa.Schema:
+    """These source columns and what raw holds behind them: the key where it does not compare by bytes, and where a
+    row is from."""
+    return pa.schema([*schema, *([KEY_FIELD] if equal else []), *LANDING])
+
 
 # Rows are gathered to about this much before they become a row group: small groups cost every later reader.
 ROW_GROUP_BYTES = 24 * 1024 * 1024
@@ -112,6 +120,7 @@ class Slice:
     for only once U+FFFD was seen in it.
     clocks: times that are put together from parts. hashed: whether the rows are hashed too, to tell them from others.
     watch: what stops the read while it is at work.
+    equal: how the key compares, where that is not by bytes.
     """
 
     connection: Output
@@ -132,6 +141,7 @@ class Slice:
     pace: Pace = field(default_factory=Pace)
     hashed: bool = False
     watch: Watch = field(default_factory=Watch)
+    equal: KeyRule | None = None
 
     def run(
         self, progress: Progress | None = None, cancelled: Event | None = None, source: Connector | None = None
@@ -169,7 +179,7 @@ class Slice:
         shared: Connector | None = None,
     ) -> SliceResult:
         started, clock = _now(), time.monotonic()
-        landing = _LandingFiles(self, pa.schema([*self.schema, *LANDING]))
+        landing = _LandingFiles(self, raw_columns(self.schema, self.equal))
         request = replace(self.request, columns=(*self.request.columns, *(read for _, read in doubts)))
         # One batch is written while the driver fetches the next: never more than the two in memory.
         writer = ThreadPoolExecutor(1, thread_name_prefix="el-write")
@@ -234,6 +244,8 @@ class Slice:
                     raise RowRefused(f"{self.table}.{name}: a value does not fit {type_}: {error}") from None
             refuse_misfits(self.limits, self.table, name, column, keys)
             columns.append(column)
+        if self.equal is not None:
+            columns.append(self.equal.of(dict(zip(self.schema.names, columns, strict=True)).__getitem__))
         position: pa.Array = pa.nulls(batch.num_rows, pa.string())
         if self.position is not None:
             clock = clocks.get(self.position)
@@ -247,7 +259,7 @@ class Slice:
             position,
             pa.repeat(pa.scalar(extracted_at, LANDING[3].type), batch.num_rows),
         ]
-        return pa.RecordBatch.from_arrays(columns, schema=pa.schema([*self.schema, *LANDING]))
+        return pa.RecordBatch.from_arrays(columns, schema=raw_columns(self.schema, self.equal))
 
     def _look_for_doubt(self, batch: pa.RecordBatch, keys: Sequence[tuple[str, pa.Array]]) -> None:
         doubted = []

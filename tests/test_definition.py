@@ -16,7 +16,7 @@ HEAD = "version: 1\nsource: shop\ndestination: warehouse\ndefaults: {workers: 1,
 PLAIN = "{name: sales.o, cursor: u}"
 TABLE = """
 CREATE SCHEMA sales;
-CREATE TABLE sales.o (id INTEGER PRIMARY KEY, status VARCHAR, note VARCHAR, moment TIMESTAMP_NS, u INTEGER);
+CREATE TABLE sales.o (id INTEGER PRIMARY KEY, status VARCHAR, note VARCHAR, moment TIMESTAMP_NS, u INTEGER NOT NULL);
 INSERT INTO sales.o SELECT i, if(i % 2 = 0, 'open', 'done'), 'n' || i, TIMESTAMP_NS '2024-01-01 00:00:00.123456789', i
     FROM range(10) AS t (i);
 """

@@ -1,4 +1,5 @@
 {% macro el_current_state(relation, source_name, table, key) -%}
+    {%- do el_refuse_former_key(key) %}
     -- depends_on: {{ ref('el_loads_taken') }}
     with {{ el_window(source_name, table) }},
 

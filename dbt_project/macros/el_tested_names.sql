@@ -1,11 +1,14 @@
 {% macro el_tested_names(columns, at_source=none) -%}
     {%- set names = [] -%}
-    {%- for column in columns -%}
-        {%- if target.name == 'source' -%}
-            {%- do names.append(adapter.quote(at_source[loop.index0] if at_source else column)) -%}
-        {%- else -%}
+    {%- if target.name == 'source' -%}
+        {#- el's own key column stands for all the columns that the source has instead. -#}
+        {%- for column in at_source or columns -%}
+            {%- do names.append(adapter.quote(column)) -%}
+        {%- endfor -%}
+    {%- else -%}
+        {%- for column in columns -%}
             {%- do names.append(el_quoted(column) | trim) -%}
-        {%- endif -%}
-    {%- endfor -%}
+        {%- endfor -%}
+    {%- endif -%}
     {{- return(names) -}}
 {%- endmacro %}

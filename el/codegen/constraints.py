@@ -13,6 +13,7 @@ from typing import Any
 
 from el.config import ModelKind
 from el.connectors.catalog import ForeignKey, TableName
+from el.keys import KEY_COLUMN
 from el.naming import normalise
 
 from .checks import Translated, translate
@@ -60,9 +61,9 @@ def model_tests(
         if column.required
     ]
     if table.key:
-        tests.append(_unique(where, table.key, now))
+        tests.append(_unique(where, table.told_by, now))
     if model.kind is ModelKind.HISTORY:
-        tests.append(_unique(where, (*table.key, "_el_valid_from"), {}))
+        tests.append(_unique(where, (*table.told_by, "_el_valid_from"), {}))
     untested: list[Untested] = []
     for columns, name in _uniques(table, untested):
         if set(columns) != set(table.key):
@@ -105,7 +106,10 @@ def source_tests(table: TableDesign, others: Mapping[TableName, TableDesign], sc
             keys.append(found)
     for key in keys:
         name = _name("source_unique", where, *(column.raw for column in key))
-        tests.append(DbtTest("source_unique", name, {**base, **_names(key)}))
+        called = _names(key)
+        if table.told_by == (KEY_COLUMN,) and {column.name for column in key} == set(table.key):
+            called = {"columns": [KEY_COLUMN], "at_source": [literal(column.source.name) for column in key]}
+        tests.append(DbtTest("source_unique", name, {**base, **called}))
     for foreign in table.table.foreign_keys:
         parent = others.get(foreign.references)
         own, theirs = table.named(foreign.columns), parent.named(foreign.referenced_columns) if parent else None

@@ -17,6 +17,7 @@ from el.connectors.catalog import Catalog, Column, Table, TableName
 from el.connectors.request import ReadRequest
 from el.drift import HeldTable, find_drift
 from el.errors import PlanError
+from el.keys import KEY_COLUMN, key_rule
 from el.naming import normalise
 from el.selection import Chosen, raw_names
 from el.strategies import Subject, choose
@@ -89,7 +90,8 @@ class ModelDesign:
 
 @dataclass(frozen=True, slots=True)
 class TableDesign:
-    """A table and all that is made of it. source_name: dbt's. key: names in staging.
+    """A table and all that is made of it. source_name: dbt's. key: names in staging. told_by: the columns by which its
+    keys are told apart: the key, or what raw has for it where it does not compare by bytes.
 
     filtered: not all of its rows are taken.
     """
@@ -105,6 +107,7 @@ class TableDesign:
     frozen: bool
     cluster_by: tuple[str, ...]
     filtered: bool = False
+    told_by: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
 
     def named(self, names: Sequence[str]) -> tuple[ColumnDesign, ...] | None:
@@ -122,6 +125,8 @@ class TableDesign:
         return None
 
 
+Named = tuple[ModelKind, str, str]
+"""A model's kind, its schema, its name."""
 Held = Callable[[Iterable[str]], Mapping[tuple[str, str], HeldTable]]
 """Raw schemas -> (raw schema, raw table) -> what it was last loaded with: a renamed column keeps its raw name."""
 
@@ -141,7 +146,7 @@ def design(
     often = Counter(raw[item.table.name][1] for item in chosen)
     before = held(sorted({schema for schema, _ in raw.values()}))
     problems: list[str] = []
-    parts: list[tuple[Chosen, tuple[ColumnDesign, ...], tuple[str, ...], list[tuple[ModelKind, str, str]]]] = []
+    parts: list[tuple[Chosen, tuple[ColumnDesign, ...], tuple[str, ...], tuple[str, ...], list[Named]]] = []
     for item in chosen:
         try:
             if item.error is not None:
@@ -152,6 +157,8 @@ def design(
             renamed = {column.raw: column.name for column in columns}
             raw_key = key_of(item.table, item.settings, plans)
             key = tuple(renamed[name] for name in raw_key)
+            equal = key_rule(source, plans, raw_key, by_bytes="keys_by_bytes" in item.settings.accept)
+            told_by = (KEY_COLUMN,) if equal else key
             kinds = _kinds(config, source, catalog, item, key)
         except PlanError as error:
             problems.append(str(error))
@@ -160,7 +167,7 @@ def design(
         base = free_name(raw[item.table.name][1], set(_OWN_MODELS))
         suffixes = {ModelKind.HISTORY: "_history", ModelKind.LOG: "_log"}
         named = [(kind, schema, base + suffixes.get(kind, "")) for kind in kinds]
-        parts.append((item, columns, key, named))
+        parts.append((item, columns, key, told_by, named))
     if problems:
         raise PlanError("; ".join(problems))
     taken = Counter(name for *_, named in parts for _, _, name in named)
@@ -170,7 +177,7 @@ def design(
     for item in chosen:
         origins.setdefault(raw[item.table.name][0], set()).add(item.table.name.schema)
     designs = []
-    for item, columns, key, named in parts:
+    for item, columns, key, told_by, named in parts:
         raw_schema, raw_table = raw[item.table.name]
         part = normalise(item.table.name.schema)
         staging = raw_table if often[raw_table] == 1 else f"{part}__{raw_table}"
@@ -198,8 +205,9 @@ def design(
                 key=key,
                 models=models,
                 frozen=(item.settings.contract or config.defaults.contract) == "freeze",
-                cluster_by=settings.cluster_by or (key if large else ()),
+                cluster_by=settings.cluster_by or (told_by if large else ()),
                 filtered=bool(item.settings.filters),
+                told_by=told_by,
             )
         )
     return designs
@@ -251,9 +259,9 @@ def target_schema(config: Config, name: TableName, settings: ModelSettings) -> s
     return free_name(schema, set())
 
 
-def _refuse_doubles(parts: Sequence[tuple[Chosen, object, object, list[tuple[ModelKind, str, str]]]]) -> None:
+def _refuse_doubles(parts: Sequence[tuple[Chosen, object, object, object, list[Named]]]) -> None:
     owners: dict[tuple[str, str], TableName] = {}
-    for item, _, _, named in parts:
+    for item, *_, named in parts:
         for _, schema, name in named:
             owner = owners.setdefault((schema, name), item.table.name)
             if owner != item.table.name:
@@ -263,13 +271,11 @@ def _refuse_doubles(parts: Sequence[tuple[Chosen, object, object, list[tuple[Mod
                 )
 
 
-def _refuse_raw(
-    raw: set[str], parts: Sequence[tuple[Chosen, object, object, list[tuple[ModelKind, str, str]]]]
-) -> None:
+def _refuse_raw(raw: set[str], parts: Sequence[tuple[Chosen, object, object, object, list[Named]]]) -> None:
     """dbt would put what it builds in the place of what was landed."""
     if STAGING in raw:
         raise PlanError(f"raw tables and staging views would both be in schema {STAGING}; set `raw: {{schema: ...}}`")
-    for item, _, _, named in parts:
+    for item, *_, named in parts:
         for _, schema, name in named:
             if schema.lower() in raw:
                 raise PlanError(

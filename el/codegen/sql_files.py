@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from el.config import ModelKind
+from el.keys import KEY_COLUMN
 from el.naming import normalise
 
 from .design import LANDING, ColumnDesign, ModelDesign, TableDesign
@@ -26,6 +27,7 @@ FLAGS = ("_el_deleted", "_el_deleted_load_id")
 def staging_file(source: str, table: TableDesign) -> GeneratedFile:
     """The view over a raw table: names that need no quotes, the exact types, the landing columns behind."""
     lines = [f"cast({_raw(column)} as {_type(column)}) as {column.name}" for column in table.columns]
+    lines += own_key(table)
     relation = "{{ source(" + f"'{table.source_name}', '{table.raw_table}'" + ") }}"
     body = f"select\n{_listed([*lines, *LANDING])}\nfrom {relation}\n"
     path = PurePosixPath("models", "staging", normalise(source), f"{table.staging}.sql")
@@ -44,7 +46,13 @@ def model_file(table: TableDesign, model: ModelDesign) -> GeneratedFile:
 def model_columns(table: TableDesign, model: ModelDesign) -> list[str]:
     """The names of a schema table's columns, in order."""
     more = HISTORY if model.kind is ModelKind.HISTORY else FLAGS if model.flagged else ()
-    return [*(column.name for column in table.columns), *LANDING, *more]
+    return [*(column.name for column in table.columns), *own_key(table, model), *LANDING, *more]
+
+
+def own_key(table: TableDesign, model: ModelDesign | None = None) -> tuple[str, ...]:
+    """`_el_key`, if staging, or this model, has it: what does not tell rows apart by their key has no use for it."""
+    keyed = model is None or model.kind in (ModelKind.CURRENT, ModelKind.HISTORY)
+    return (KEY_COLUMN,) if keyed and table.told_by == (KEY_COLUMN,) else ()
 
 
 def _config(table: TableDesign, model: ModelDesign) -> str:
@@ -52,9 +60,9 @@ def _config(table: TableDesign, model: ModelDesign) -> str:
     settings = ["materialized='incremental'", f"incremental_strategy='{strategy}'"]
     key = {
         ModelKind.SNAPSHOT: ("_dlt_load_id",),
-        ModelKind.HISTORY: (*table.key, "_el_valid_from"),
+        ModelKind.HISTORY: (*table.told_by, "_el_valid_from"),
         ModelKind.LOG: (),
-    }.get(model.kind, table.key)
+    }.get(model.kind, table.told_by)
     if key:
         settings.append(f"unique_key={_list(key)}")
     settings.append(f"on_schema_change='{'fail' if table.frozen else 'append_new_columns'}'")
@@ -70,7 +78,7 @@ def _call(table: TableDesign, model: ModelDesign) -> str:
     macro = "el_flagged_state" if model.flagged else _MACROS[model.kind]
     arguments = [f"ref('{table.staging}')", f"'{table.source_name}'", f"'{table.raw_table}'"]
     if model.kind in (ModelKind.CURRENT, ModelKind.HISTORY):
-        arguments.append(f"key={_list(table.key)}")
+        arguments.append(f"key={_list(table.told_by)}")
     line = f"    {{{{ {macro}({', '.join(arguments)}) }}}}"
     if len(line) <= LINE:
         return line

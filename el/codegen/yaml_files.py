@@ -9,19 +9,20 @@ from typing import Any
 
 from el.config import Config, ModelKind
 from el.connectors.catalog import TableName
+from el.keys import KEY_COLUMN
 from el.naming import normalise
 
 from .constraints import IN_RAW, DbtTest, Untested, model_tests, source_tests
 from .design import LANDING, ColumnDesign, ModelDesign, TableDesign, TypeName
 from .files import GeneratedFile
-from .sql_files import FLAGS, HISTORY
+from .sql_files import FLAGS, HISTORY, own_key
 from .words import RESERVED
 from .yaml_text import Inline, InlineList, plain, to_yaml
 
 VARCHAR = TypeName("varchar", "varchar")
 MOMENT = TypeName("timestamp", "timestamp_ntz(6)")
 _OWN_TYPES = {"_el_extracted_at": MOMENT, "_el_closed_at": MOMENT, "_el_deleted": TypeName("boolean", "boolean")}
-_OWN_REQUIRED = ("_dlt_load_id", "_el_op", "_el_extracted_at", "_el_valid_from", "_el_deleted")
+_OWN_REQUIRED = ("_dlt_load_id", "_el_op", "_el_extracted_at", "_el_valid_from", "_el_deleted", KEY_COLUMN)
 _SHOWN = {
     ModelKind.CURRENT: "as the source has it now",
     ModelKind.SNAPSHOT: "as its last snapshot was",
@@ -89,8 +90,8 @@ def model_yaml(
     if general:
         entry["data_tests"] = general
     entry["columns"] = [
-        *(_column(column, model, table.key, tests) for column in table.columns),
-        *(_own_column(name, tests) for name in (*LANDING, *_further(model))),
+        *(_column(column, model, table.told_by, tests) for column in table.columns),
+        *(_own_column(name, tests) for name in (*own_key(table, model), *LANDING, *_further(model))),
     ]
     path = PurePosixPath("models", model.schema, f"{model.name}.yml")
     body = _headed(to_yaml({"version": 2, "models": [entry]}))
@@ -176,6 +177,8 @@ def _own_column(name: str, tests: Sequence[DbtTest]) -> dict[str, Any]:
     }
     if name in _OWN_REQUIRED:
         entry["constraints"] = InlineList([Inline(type="not_null")])
+    if own := [_test(test) for test in tests if test.column == name]:
+        entry["data_tests"] = own
     return entry
 
 

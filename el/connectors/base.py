@@ -18,9 +18,10 @@ from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 from pydantic import BaseModel, ConfigDict
 
 from el.connectors.buffer import Buffer
-from el.connectors.catalog import Catalog, SourceType, TableName
+from el.connectors.catalog import Catalog, Column, SourceType, TableName
 from el.connectors.request import ReadRequest, Value
 from el.errors import ElError
+from el.key_text import TextRule
 
 
 class Capability(StrEnum):
@@ -140,6 +141,10 @@ class Connector(ABC):
 
         key: columns that identify a row, needed by MERGE. run_id: the same one twice changes nothing.
         """
+
+    def text_rule(self, column: Column) -> TextRule | None:
+        """How this database compares the text of a column; None: by its bytes."""
+        return None
 
     @abstractmethod
     def translate(self, error: Exception, *, writing: bool = False) -> ElError:

@@ -30,16 +30,18 @@ from el.connectors.base import (
     WriteResult,
 )
 from el.connectors.buffer import Buffer
-from el.connectors.catalog import Catalog, SourceType, TableName
+from el.connectors.catalog import Catalog, Column, SourceType, TableName
 from el.connectors.query import Dialect, Statement
 from el.connectors.request import ColumnRead, Isolation, ReadRequest, Value
 from el.connectors.sql import SqlConnector, Stream, canonical
 from el.connectors.sqlserver_catalog import read_catalog, source_type, where_there
+from el.connectors.sqlserver_collation import text_rule
 from el.connectors.sqlserver_config import SqlServerConfig
 from el.connectors.sqlserver_drivers import DRIVERS, Driver
 from el.connectors.sqlserver_errors import connect_error, statement_error, while_resuming
 from el.connectors.sqlserver_pressure import STATE_RIGHT, read_pressure, seconds_waited_for
 from el.errors import ElError, ReadError, WriteError
+from el.key_text import TextRule
 
 _BINARY = ("rowversion", "binary", "varbinary")
 _TEMPORAL = ("date", "time", "datetime", "smalldatetime", "datetime2")
@@ -118,6 +120,9 @@ class SqlServer(SqlConnector, RowversionSource, ChangeTrackingSource, CaptureSou
         self._driver: Driver | None = None
         self.session: str | None = None
         self._isolation: Isolation | None = None
+
+    def text_rule(self, column: Column) -> TextRule | None:
+        return text_rule(column)
 
     def connect(self) -> None:
         for attempt in while_resuming():

@@ -198,18 +198,20 @@ class Warehouse(ABC):
         )
         return {str(row[0]) for row in rows}
 
-    def held_keys(self, raw_schema: str, table: str, key: Sequence[str]) -> Statement:
+    def held_keys(self, raw_schema: str, table: str, key: Sequence[str], told_by: Sequence[str]) -> Statement:
         """The keys that a raw table holds now: since its last complete snapshot, the last row of each not deleted.
+
+        told_by: the columns, among these or `_el_key`, by which keys are told apart.
 
         The same rule as the dbt project's macro `el_current_state`: of rows without a position a `D` row is the first.
         """
         load, op, position = (self.column(name) for name in ("_dlt_load_id", "_el_op", "_el_position"))
-        keys = ", ".join(self.column(name) for name in key)
+        keys, told = (", ".join(self.column(name) for name in names) for names in (key, told_by))
         ledger, kind, name = self.qualified(raw_schema, LEDGER_TABLE), self.column("kind"), self.column("table_name")
         loads = f"SELECT {load} FROM {ledger} WHERE {name} = ? AND {load} IN ({self._complete(raw_schema)})"
         return Statement(
             f"SELECT {keys} FROM (SELECT {keys}, {op}, row_number() OVER "
-            f"(PARTITION BY {keys} ORDER BY {load} DESC, {position} DESC NULLS LAST, "
+            f"(PARTITION BY {told} ORDER BY {load} DESC, {position} DESC NULLS LAST, "
             f"CASE WHEN {op} = 'D' THEN 1 ELSE 0 END) AS _el_last "
             f"FROM {self.qualified(raw_schema, table)} WHERE {load} IN ({loads}) "
             f"AND {load} >= COALESCE((SELECT MAX({load}) FROM ({loads} AND {kind} = 'snapshot') AS s), '')) AS r "

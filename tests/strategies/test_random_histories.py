@@ -24,6 +24,8 @@ TABLES = """\
   - {name: dbo.cdc, strategy: cdc, images: both}
 """
 KEY = "a, b"
+# Three values of b, each in two spellings.
+SPELLINGS = ("x", "X", "y", "y ", "Ä", "ä")
 Rows = list[tuple[Any, ...]]
 
 
@@ -35,8 +37,9 @@ def shop(standin_shop: TsqlShop) -> TsqlShop:
         "ALTER DATABASE CURRENT SET CHANGE_TRACKING = ON (CHANGE_RETENTION = 2 DAYS)",
         "EXEC sys.sp_cdc_enable_db",
         *(
-            f"CREATE TABLE dbo.[{name}] (a INT NOT NULL, b NVARCHAR(10) NOT NULL, v INT NULL, w NVARCHAR(20) NULL, "
-            f"changed BIGINT NOT NULL{', rv ROWVERSION' if name == 'rowversion' else ''}, PRIMARY KEY (a, b))"
+            f"CREATE TABLE dbo.[{name}] (a INT NOT NULL, b NVARCHAR(10) COLLATE Latin1_General_CI_AS NOT NULL, "
+            "v INT NULL, w NVARCHAR(20) NULL, changed BIGINT NOT NULL, "
+            f"{'rv ROWVERSION, ' if name == 'rowversion' else ''}PRIMARY KEY (a, b))"
             for name in STRATEGIES
         ),
         "ALTER TABLE dbo.change_tracking ENABLE CHANGE_TRACKING",
@@ -52,14 +55,14 @@ def some_changes(chance: random.Random, clock: Iterator[int]) -> list[str]:
     """Statements on table {}, some of them together in a transaction; every change draws a later `changed`."""
 
     def key() -> str:
-        return f"a = {chance.randint(1, 4)} AND b = N'{chance.choice('xyÄ')}'"
+        return f"a = {chance.randint(1, 4)} AND b = N'{chance.choice(SPELLINGS)}'"
 
     def value() -> str:
         return chance.choice(("NULL", str(chance.randint(-5, 5))))
 
     def one() -> str:
         now = next(clock)
-        a, b = chance.randint(1, 4), chance.choice("xyÄ")
+        a, b = chance.randint(1, 4), chance.choice(SPELLINGS)
         text = chance.choice(("NULL", "N''", "N'Ω text'"))
         same = f"a = {a} AND b = N'{b}'"
         insert = (
@@ -71,7 +74,10 @@ def some_changes(chance: random.Random, clock: Iterator[int]) -> list[str]:
             f"UPDATE dbo.[{{0}}] SET a = {a}, b = N'{b}', changed = {now} WHERE {key()}"
         )
         update = f"UPDATE dbo.[{{0}}] SET v = {value()}, w = {text}, changed = {now} WHERE {key()}"
-        return chance.choice((insert, insert, insert, update, update, move, f"DELETE FROM dbo.[{{0}}] WHERE {key()}"))
+        # The same key in other letters: the collation takes both for one.
+        respell = f"UPDATE dbo.[{{0}}] SET b = N'{b}', changed = {now} WHERE {same}"
+        delete = f"DELETE FROM dbo.[{{0}}] WHERE {key()}"
+        return chance.choice((insert, insert, insert, update, update, respell, respell, move, delete))
 
     statements = []
     for _ in range(chance.randint(0, 12)):

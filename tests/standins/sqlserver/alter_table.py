@@ -106,8 +106,7 @@ def _alter_column(session: Session, table: TableDef, s: Scanner) -> None:
         raise SqlError(5074, f"The object '{table.primary_key.name}' is dependent on column '{column.name}'.")  # type: ignore[union-attr]
     old = table.copy().by_id(column.column_id)
     column.type, column.alias_id, _ = lookup.column_type(session, ddl_table.type_text(s))
-    if s.accept("COLLATE"):
-        s.name()
+    column.collation = s.name() if s.accept("COLLATE") else None
     column.nullable = not s.accept("NOT", "NULL")
     if not column.nullable and session.run_sql(f"SELECT 1 FROM {table.sql} WHERE {column.physical} IS NULL LIMIT 1"):
         raise SqlError(

@@ -22,9 +22,8 @@ def comparable(a: Bound, b: Bound, ordered: bool = False) -> tuple[str, str]:
         return a.sql, b.sql
     fa, fb = a.type.family, b.type.family
     if fa == fb == "str":
-        if "char" in (a.type.name[-4:], b.type.name[-4:]) and {a.type.name, b.type.name} & {"char", "nchar"}:
-            return f"rtrim({a.sql}, ' ')", f"rtrim({b.sql}, ' ')"
-        return a.sql, b.sql
+        # Blanks at the end never count (ANSI/ISO SQL-92; Microsoft Learn, "SET ANSI_PADDING", "LEN").
+        return f"rtrim({a.sql}, ' ')", f"rtrim({b.sql}, ' ')"
     if fa == fb and fa in ("flt", "dec", "dt", "bin", "date", "time"):
         return a.sql, b.sql
     if {fa, fb} <= {"int", "dec", "flt"}:

@@ -28,7 +28,7 @@ CREATE TABLE {db}.cat.columns (object_id INTEGER, column_id INTEGER, name VARCHA
     is_nullable BOOLEAN, is_identity BOOLEAN, is_computed BOOLEAN, seed BIGINT, increment BIGINT, computed VARCHAR,
     is_persisted BOOLEAN, default_object_id INTEGER,
     default_text VARCHAR, default_name VARCHAR, is_text BOOLEAN, masking VARCHAR, is_hidden BOOLEAN,
-    generated_always_type UTINYINT, encryption_type INTEGER, graph_type INTEGER);
+    generated_always_type UTINYINT, encryption_type INTEGER, graph_type INTEGER, collation_name VARCHAR);
 CREATE TABLE {db}.cat.indexes (object_id INTEGER, index_id INTEGER, name VARCHAR, type UTINYINT, is_unique BOOLEAN,
     is_primary_key BOOLEAN, is_unique_constraint BOOLEAN, is_disabled BOOLEAN, key_object_id INTEGER, filter VARCHAR,
     system_named BOOLEAN);
@@ -81,6 +81,18 @@ class ColumnDef:
     generated: int = 0
     encryption: int | None = None
     graph: int | None = None
+    collation: str | None = None
+
+    @property
+    def is_text(self) -> bool:
+        return self.type.family == "str" and self.type.name != "xml"
+
+    @property
+    def collate(self) -> str:
+        """DuckDB's collation for it, as a clause: of case and accents alone ("Collation and Unicode support")."""
+        name = f"{self.collation}_".upper()
+        ignored = [word for option, word in (("_CI_", "NOCASE"), ("_AI_", "NOACCENT")) if option in name]
+        return f" COLLATE {'.'.join(ignored)}" if self.is_text and ignored else ""
 
     @property
     def physical(self) -> str:
@@ -283,12 +295,13 @@ def save(con: duckdb.DuckDBPyConnection, table: TableDef, schema_id: int, now: i
                 c.default_id,
                 c.default,
                 c.default_name,
-                c.type.family == "str" and c.type.name != "xml",
+                c.is_text,
                 c.masking,
                 c.hidden,
                 c.generated,
                 c.encryption,
                 c.graph,
+                c.collation or COLLATION_NAME,
             )
         )
     _insert(con, f"{db}.cat.columns", columns)

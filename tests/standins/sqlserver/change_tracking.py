@@ -140,7 +140,7 @@ def alter_table(session: Session, names: list[str], s: Scanner) -> None:
                     "the table. Create a primary key on the table before enabling change tracking.",
                 )
             session.wrote_into(table)
-            keys = ", ".join(f"{c.physical} {c.type.stored}" for c in _key(table))
+            keys = ", ".join(f"{c.physical} {c.type.stored}{c.collate}" for c in _key(table))
             session.run_sql(f"CREATE TABLE {side_table(session, table)} (version BIGINT, op VARCHAR, {keys})")
             session.run_sql(
                 f"INSERT INTO {database.quoted}.cat.tracked VALUES ({table.object_id}, {columns}, {database.version}, "

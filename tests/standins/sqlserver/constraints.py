@@ -77,7 +77,7 @@ def _conflict(word: str, kind: str, name: str, table: TableDef, place: str) -> N
 
 def _unique(session: Session, table: TableDef, key: KeyDef) -> None:
     columns = [table.by_id(c) for c, _ in key.columns]
-    pad = ["rtrim({}, ' ')" if c.type.family == "str" else "{}" for c in columns]
+    pad = ["rtrim({}, ' ')" + c.collate if c.type.family == "str" else "{}" for c in columns]
     new = [f"{p.format(f'n{c.column_id}')} AS k{i}" for i, (p, c) in enumerate(zip(pad, columns, strict=True))]
     old = [f"{p.format('b.' + c.physical)} AS k{i}" for i, (p, c) in enumerate(zip(pad, columns, strict=True))]
     filters = _filter(session, table, key)

@@ -121,7 +121,7 @@ def _column(session: Session, table: TableDef, s: Scanner) -> None:
         elif s.accept("DEFAULT"):
             _give_default(table, column, constraint, _default_text(s))
         elif s.accept("COLLATE"):
-            s.name()
+            column.collation = s.name()
         elif (
             table_kinds.column_word(column, s)
             or s.accept("ROWGUIDCOL")

@@ -32,7 +32,7 @@ def temporary(table: TableDef) -> str:
 
 def create(session: Session, table: TableDef) -> None:
     session.wrote_into(table)
-    listed = ", ".join(f"{c.physical} {c.type.stored}" for c in table.columns)
+    listed = ", ".join(f"{c.physical} {c.type.stored}{c.collate}" for c in table.columns)
     session.run_sql(f"CREATE {temporary(table)}TABLE {table.sql} ({listed})")
     _index(session, table)
     save(session, table)
@@ -68,7 +68,9 @@ def replace(session: Session, table: TableDef, values: dict[int, str] | None = N
         old = table.sql
         table.generation += 1
         listed = ", ".join(f"{(values or {}).get(c.column_id, c.physical)} AS {c.physical}" for c in table.columns)
-        session.run_sql(f"CREATE {temporary(table)}TABLE {table.sql} AS SELECT {listed} FROM {old}")
+        columns = ", ".join(f"{c.physical} {c.type.stored}{c.collate}" for c in table.columns)
+        session.run_sql(f"CREATE {temporary(table)}TABLE {table.sql} ({columns})")
+        session.run_sql(f"INSERT INTO {table.sql} SELECT {listed} FROM {old}")
         session.run_sql(f"DROP TABLE {old}")
         _index(session, table)
     save(session, table)

@@ -124,10 +124,10 @@ view(
     OBJECT + f"; with_check_option bit=false; ledger_view_type tinyint={_of_body('ledger')}",
     "FROM {db}.cat.objects o WHERE o.type = 'V'",
 )
-COLUMN = f"""object_id int=c.object_id; name sysname=c.name; column_id int=c.column_id;
+COLUMN = """object_id int=c.object_id; name sysname=c.name; column_id int=c.column_id;
 system_type_id tinyint=c.system_type_id;
 user_type_id int=c.user_type_id; max_length smallint=c.max_length; precision tinyint=c.precision; scale tinyint=c.scale;
-collation_name sysname=CASE WHEN c.is_text THEN '{COLLATION_NAME}' END; is_nullable bit=c.is_nullable;
+collation_name sysname=CASE WHEN c.is_text THEN c.collation_name END; is_nullable bit=c.is_nullable;
 is_ansi_padded bit=true;
 is_rowguidcol bit=false; is_identity bit=c.is_identity; is_computed bit=c.is_computed; is_filestream bit=false;
 is_xml_document bit=false; xml_collection_id int=0; default_object_id int=c.default_object_id; rule_object_id int=0;

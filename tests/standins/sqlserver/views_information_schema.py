@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from .catalog import COLLATION_NAME
 from .views import ACTION, VIEWS, view
 
 __all__ = ["VIEWS"]
@@ -56,7 +55,7 @@ view(
     "sysname=NULL; CHARACTER_SET_SCHEMA sysname=NULL; CHARACTER_SET_NAME sysname=CASE WHEN c.is_text THEN CASE WHEN "
     "c.type_name "
     "LIKE 'n%' THEN 'UNICODE' ELSE 'iso_1' END END; COLLATION_NAME sysname=CASE WHEN c.is_text THEN "
-    f"'{COLLATION_NAME}' END",
+    "c.collation_name END",
     f"FROM {{db}}.cat.columns c JOIN {{db}}.cat.objects o ON o.object_id = c.object_id {_S}",
 )
 _CONSTRAINT = (
