@@ -72,15 +72,12 @@ def capture_instances(source: SqlServer, table: TableName) -> tuple[CaptureInsta
 
 
 def _refused(source: SqlServer, table: TableName, instance: str, role: object) -> str:
-    user = str(source.fetch(Statement("SELECT USER_NAME()"))[0][0])
     quote = source.dialect.quote
-    need = f"SELECT on all captured columns of {table}"
-    if role is None:
-        return f"{table}: the login may not read the changes of capture instance {instance}: it needs {need}"
-    return (
-        f"{table}: the login may not read the changes of capture instance {instance}: it needs {need}, and to be a "
-        f"member of the gating role: ALTER ROLE {quote(str(role))} ADD MEMBER {quote(user)}"
-    )
+    user = quote(str(source.fetch(Statement("SELECT USER_NAME()"))[0][0]))
+    help_ = f"GRANT SELECT ON {source.dialect.quote_table(table)} TO {user}"
+    if role is not None:
+        help_ += f", and ALTER ROLE {quote(str(role))} ADD MEMBER {user}, the gating role"
+    return f"{table}: the login may not read the changes of capture instance {instance}: {help_}"
 
 
 def max_lsn(source: SqlServer) -> Value | None:
