@@ -31,7 +31,7 @@ from el.plan import Plan, TablePlan, make_plan
 from el.report import Reporter, RunReport, TableReport
 from el.retry import retrying
 from el.selection import Chosen, Places, choose_tables, find_places, keep_selected
-from el.slice import STEP
+from el.slice import LANDING, STEP
 from el.strategies.window import Kind
 
 __all__ = ["Job", "plan_job", "run", "show_plan"]
@@ -88,7 +88,7 @@ def plan_job(
             confirm_deletes=job.confirm_deletes,
             held=held,
         )
-        plan = _without_clashes(opened, plan)
+        plan = _without_masks(opened, _without_clashes(opened, plan))
         return replace(plan, notes=(_consistency(job, plan), *_pressure(job, source, plan)))
 
 
@@ -114,6 +114,26 @@ def _without_clashes(warehouse: Warehouse, plan: Plan) -> Plan:
         return replace(table, window=None, reads=(), keys=None, error=error)
 
     return replace(plan, tables=tuple(stopped(table) for table in plan.tables)) if clashes else plan
+
+
+def _without_masks(warehouse: Warehouse, plan: Plan) -> Plan:
+    """The plan in which a table is stopped of which el has to read from raw, and is not shown what raw holds."""
+    stopped: dict[TableName, PlanError] = {}
+    for table in plan.tables:
+        columns = None if table.drift.widened else [*table.key, *(field.name for field in LANDING)]
+        if columns is not None and (table.keys is None or table.last is None):
+            continue
+        try:
+            with warehouse.connector:
+                warehouse.require_plain(table.raw_schema, table.raw_table, columns)
+        except NotPermitted as error:
+            stopped[table.name] = PlanError(f"{table.name}: {error}")
+
+    def held_back(table: TablePlan) -> TablePlan:
+        error = stopped.get(table.name)
+        return table if error is None else replace(table, window=None, reads=(), keys=None, error=error)
+
+    return replace(plan, tables=tuple(held_back(table) for table in plan.tables)) if stopped else plan
 
 
 def _consistency(job: Job, plan: Plan) -> str:

@@ -79,6 +79,7 @@ def purge(job: Job, confirm: Callable[[str], bool], say: Callable[[str], None]) 
             return []
         with warehouse.connector:
             for removal in found:
+                warehouse.require_plain(removal.raw_schema, removal.table, ["_dlt_load_id", "_el_op"])
                 _remove(warehouse, removal)
     return found
 

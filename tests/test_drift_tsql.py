@@ -148,23 +148,30 @@ def test_a_column_is_widened_though_no_row_of_its_table_came(standin_shop: TsqlS
 # -- the same into Snowflake -------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def snowflake() -> Iterator[SnowflakeStandIn]:
+    with SnowflakeStandIn() as standin:
+        yield standin
+
+
 @pytest.fixture
-def into_snowflake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqlConnector]:
+def into_snowflake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snowflake: SnowflakeStandIn) -> SqlConnector:
+    """From a DuckDB file of the test's own into a raw schema that is not there yet."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("EL_TARGET", raising=False)
-    with SnowflakeStandIn() as standin:
-        profiles = {
-            "shop": {"target": "t", "outputs": {"t": {"type": "duckdb", "path": "shop.duckdb", "read_only": True}}},
-            "warehouse": {"target": "t", "outputs": {"t": standin.dbt_output()}},
-        }
-        Path("profiles.yml").write_text(yaml.safe_dump(profiles))
-        Path("el.yml").write_text(
-            "version: 1\nsource: shop\ndestination: warehouse\ndefaults: {workers: 1, retries: 0}\n"
-            "tables: [{name: main.t, cursor: changed_at}]\n"
-        )
-        connector = open_connector(standin.dbt_output())
-        assert isinstance(connector, SqlConnector)
-        yield connector
+    profiles = {
+        "shop": {"target": "t", "outputs": {"t": {"type": "duckdb", "path": "shop.duckdb", "read_only": True}}},
+        "warehouse": {"target": "t", "outputs": {"t": snowflake.dbt_output()}},
+    }
+    Path("profiles.yml").write_text(yaml.safe_dump(profiles))
+    Path("el.yml").write_text(
+        "version: 1\nsource: shop\ndestination: warehouse\ndefaults: {workers: 1, retries: 0}\n"
+        "tables: [{name: main.t, cursor: changed_at}]\n"
+    )
+    connector = open_connector(snowflake.dbt_output())
+    assert isinstance(connector, SqlConnector)
+    asked(connector, "DROP SCHEMA IF EXISTS shop_main")
+    return connector
 
 
 def source(sql: str) -> None:
@@ -245,3 +252,69 @@ def test_raw_columns_are_widened_in_snowflake_and_keep_their_values_and_comments
     assert comments == [("FINER", "finer decimal(18,4)")]
     kept = asked(into_snowflake, "SELECT COUNT(*) FROM shop_main._el_columns WHERE table_name = 't'")
     assert kept == [(16,)]
+
+
+WIDENED = ("ADD COLUMN", "UPDATE ", "RENAME COLUMN .*TO ._EL_NARROW", "RENAME COLUMN ._EL_WIDER", "DROP COLUMN")
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("statement", WIDENED)
+def test_widening_in_snowflake_that_ends_at_any_statement_is_completed_by_the_next_run(
+    into_snowflake: SqlConnector, snowflake: SnowflakeStandIn, statement: str, after: bool
+) -> None:
+    source("CREATE TABLE t (id INTEGER PRIMARY KEY, v DECIMAL(10,2), changed_at TIMESTAMP)")
+    source("INSERT INTO t VALUES (1, -99999999.99, '2024-01-01')")
+    assert main(["run"]) == 0
+    source("ALTER TABLE t ALTER v TYPE DECIMAL(18,4); INSERT INTO t VALUES (2, 12345678901234.5678, '2024-02-01')")
+    snowflake.fail(rf"{statement}.*" if statement != "UPDATE " else r"UPDATE .*\.\"T\" SET", after=after)
+    assert main(["run"]) == 1
+    source("INSERT INTO t VALUES (3, 1, '2024-03-01')")
+    assert main(["run"]) == 0
+    rows = asked(into_snowflake, "SELECT id, TO_VARCHAR(v) FROM shop_main.t ORDER BY id")
+    assert rows == [(1, "-99999999.9900"), (2, "12345678901234.5678"), (3, "1.0000")]
+    columns = asked(
+        into_snowflake,
+        "SELECT column_name FROM information_schema.columns WHERE table_name = 'T' AND column_name LIKE '%V'",
+    )
+    assert columns == [("V",)]
+
+
+@pytest.mark.parametrize(
+    ("policy", "says"),
+    [
+        ("MODIFY COLUMN v SET MASKING POLICY hidden", "a masking policy on V"),
+        ("ADD ROW ACCESS POLICY some ON (id)", "a row access policy"),
+    ],
+)
+def test_a_table_of_which_el_may_be_shown_less_than_raw_holds_is_not_widened(
+    into_snowflake: SqlConnector, capsys: pytest.CaptureFixture[str], policy: str, says: str
+) -> None:
+    source("CREATE TABLE t (id INTEGER PRIMARY KEY, v DECIMAL(10,2), changed_at TIMESTAMP)")
+    source("INSERT INTO t VALUES (1, 1.25, '2024-01-01')")
+    assert main(["run"]) == 0
+    asked(into_snowflake, f"ALTER TABLE shop_main.t {policy}")
+    source("ALTER TABLE t ALTER v TYPE DECIMAL(18,4); INSERT INTO t VALUES (2, 1, '2024-02-01')")
+    capsys.readouterr()
+    assert main(["run"]) != 0
+    said = capsys.readouterr()
+    assert f"shop_main.t has {says}" in said.out + said.err
+    assert asked(into_snowflake, "SELECT id, TO_VARCHAR(v) FROM shop_main.t") == [(1, "1.25")]
+
+
+def test_keys_that_are_masked_in_raw_delete_nothing(
+    into_snowflake: SqlConnector, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = Path("el.yml")
+    config.write_text(config.read_text().replace("changed_at}", "changed_at, deletes: {every: 0s}}"))
+    source("CREATE TABLE t (id INTEGER PRIMARY KEY, v DECIMAL(10,2), changed_at TIMESTAMP)")
+    source("INSERT INTO t SELECT i, 1.25, '2024-01-01' FROM range(20) AS r (i)")
+    assert main(["run"]) == 0
+    asked(into_snowflake, "ALTER TABLE shop_main.t MODIFY COLUMN id SET MASKING POLICY hidden")
+    source("DELETE FROM t WHERE id = 1")
+    capsys.readouterr()
+    assert main(["run"]) != 0
+    said = capsys.readouterr()
+    assert "shop_main.t has a masking policy on ID" in said.out + said.err
+    asked(into_snowflake, "ALTER TABLE shop_main.t MODIFY COLUMN id UNSET MASKING POLICY")
+    assert main(["run"]) == 0
+    assert asked(into_snowflake, "SELECT id FROM shop_main.t WHERE _el_op = 'D'") == [(1,)]

@@ -171,6 +171,13 @@ class Warehouse(ABC):
     def widen(self, raw_schema: str, table: str, columns: Sequence[Widened]) -> None:
         """Give these raw columns the types that their values now need; what they hold stays the same. Repeatable."""
 
+    def require_plain(self, raw_schema: str, table: str, columns: Sequence[str] | None = None) -> None:
+        """Raise `NotPermitted` where this login may be shown other rows or values of a raw table than it holds.
+
+        columns: only these may not be masked; None: none may. By itself a warehouse shows what it holds.
+        """
+        return
+
     def comment(self, raw_schema: str, comments: Mapping[str, TableComment]) -> None:
         """Comment raw tables and their columns."""
         for table, said in comments.items():

@@ -25,7 +25,7 @@ from el.destinations.lease import lease as leased
 from el.destinations.snowflake_dlt import KeptSnowflake, Sessions
 from el.destinations.snowflake_queries import run_tag
 from el.drift import Widened
-from el.errors import DatabaseError
+from el.errors import DatabaseError, NotPermitted
 from el.limits import SNOWFLAKE, SNOWFLAKE_BINARY_BYTES, SNOWFLAKE_TEXT_BYTES
 from el.lock import Holder, StillOurs
 
@@ -127,9 +127,31 @@ class SnowflakeWarehouse(Warehouse):
         self.connector.execute(Statement(f"CREATE TRANSIENT SCHEMA IF NOT EXISTS {schema}"))
 
     def tables(self, raw_schema: str) -> set[str]:
-        """SHOW needs no running warehouse; it gives 10,000 rows at most."""
-        rows = self._shown(f"SHOW OBJECTS IN SCHEMA {self.connector.dialect.quote(self.fold(raw_schema))}")
+        """SHOW needs no running warehouse; it gives 10,000 rows at most.
+
+        Raises `NotPermitted` where the schema is there and the role may not look into it: what stands there would be
+        overlooked, and loaded again.
+        """
+        name = self.fold(raw_schema)
+        rows = self._shown(f"SHOW OBJECTS IN SCHEMA {self.connector.dialect.quote(name)}")
+        if not rows:
+            for schema in self.connector.show(f"SHOW SCHEMAS LIKE {self.literal(name)}"):
+                self._require_usage(name, schema)
         return super().tables(raw_schema) if len(rows) >= SHOWN else {str(row["name"]) for row in rows}
+
+    def _require_usage(self, name: str, schema: Mapping[str, Any]) -> None:
+        if schema["name"] != name or schema.get("database_name") not in (None, self.connector.config.database.upper()):
+            return
+        try:
+            self.connector.show(f"SHOW OBJECTS IN SCHEMA {self.connector.dialect.quote(name)}")
+        except DatabaseError as error:
+            if error.number not in NOT_THERE:
+                raise
+            role = self.connector.config.role or "el's role"
+            raise NotPermitted(
+                f"raw schema {name} is there and {role} may not use it, so that its ledger would be overlooked: "
+                f"GRANT USAGE ON SCHEMA {name} TO ROLE {role}, and OWNERSHIP of its tables; or set `raw.schema`"
+            ) from None
 
     def columns_of(self, raw_schema: str, table: str) -> set[str]:
         rows = self._shown(f"SHOW COLUMNS IN TABLE {self.qualified(raw_schema, table)}")
@@ -190,34 +212,61 @@ class SnowflakeWarehouse(Warehouse):
             if error.number not in NOT_THERE:
                 raise
 
+    def require_plain(self, raw_schema: str, table: str, columns: Sequence[str] | None = None) -> None:
+        """By the masking and row access policies on the table, of which its owner is told all."""
+        place = self.qualified(raw_schema, table)
+        sql = (
+            "SELECT policy_kind, ref_column_name FROM TABLE(information_schema.policy_references("
+            f"ref_entity_name => {self.literal(place)}, ref_entity_domain => 'TABLE'))"
+        )
+        named = None if columns is None else {self.fold(column).upper() for column in columns}
+        for kind, column in self.connector.fetch(Statement(sql)):
+            masks = column is not None and (named is None or str(column).upper() in named)
+            if kind == "ROW_ACCESS_POLICY" or masks:
+                what = f"a masking policy on {column}" if masks else "a row access policy"
+                raise NotPermitted(
+                    f"{raw_schema}.{table} has {what}: what el is shown of raw may not be what raw holds. Take the "
+                    "policy off for el's role, or off raw, and set it on the tables that dbt makes of it"
+                )
+
     def widen(self, raw_schema: str, table: str, columns: Sequence[Widened]) -> None:
         """A NUMBER of the same scale grows in place; any other change of type is not to be had in place (Snowflake,
-        "ALTER TABLE ... ALTER COLUMN"), so the table is made anew with its rows, in the one statement that is whole
-        or nothing.
+        "ALTER TABLE ... ALTER COLUMN"): a column of the new type is filled beside the old one and takes its name.
+
+        The table itself stays, with its comments, tags, grants and cluster key. Wherever this ends, done again it goes
+        on; a statement that outlives its client changes only what its own rows hold.
         """
         place = self.qualified(raw_schema, table)
-        types = self._types(raw_schema, table)
-        made: dict[str, str] = {}
+        checked = False
         for column in columns:
             name, wanted = self.fold(column.plan.name), column.plan.carried.snowflake
-            held = types[name]
-            if _holds(held, wanted):
-                continue
-            if held.startswith("NUMBER") and held.split(",")[-1] == wanted.split(",")[-1]:
-                sql = f"ALTER TABLE {place} ALTER COLUMN {self.column(column.plan.name)} SET DATA TYPE {wanted}"
-                self.connector.execute(Statement(sql))
-            else:
-                expression = _AS_TEXT[column.before] if wanted == "VARCHAR" else f"CAST({{column}} AS {wanted})"
-                made[name] = expression
-        if made:
-            quote = self.connector.dialect.quote
-            listed = ", ".join(
-                f"{made[name].replace('{column}', quote(name))} AS {quote(name)}" if name in made else quote(name)
-                for name in types
-            )
-            self.connector.execute(
-                Statement(f"CREATE OR REPLACE TABLE {place} COPY GRANTS AS SELECT {listed} FROM {place}")
-            )
+            wider, narrow = self.fold(f"_el_wider_{column.plan.name}"), self.fold(f"_el_narrow_{column.plan.name}")
+            types = self._types(raw_schema, table)
+            if name in types and not _holds(types[name], wanted):
+                held = types[name]
+                if held.startswith("NUMBER") and held.split(",")[-1] == wanted.split(",")[-1]:
+                    self._alter(place, f"ALTER COLUMN {self._quoted(name)} SET DATA TYPE {wanted}")
+                    continue
+                if not checked:
+                    self.require_plain(raw_schema, table)
+                    checked = True
+                if wider not in types:
+                    self._alter(place, f"ADD COLUMN {self._quoted(wider)} {wanted}")
+                made = _AS_TEXT[column.before] if wanted == "VARCHAR" else f"CAST({{column}} AS {wanted})"
+                value = made.replace("{column}", self._quoted(name))
+                self.connector.execute(Statement(f"UPDATE {place} SET {self._quoted(wider)} = {value}"))
+                self._alter(place, f"RENAME COLUMN {self._quoted(name)} TO {self._quoted(narrow)}")
+                types = self._types(raw_schema, table)
+            if name not in types and wider in types:
+                self._alter(place, f"RENAME COLUMN {self._quoted(wider)} TO {self._quoted(name)}")
+            if narrow in types:
+                self._alter(place, f"DROP COLUMN {self._quoted(narrow)}")
+
+    def _quoted(self, stored: str) -> str:
+        return self.connector.dialect.quote(stored)
+
+    def _alter(self, place: str, change: str) -> None:
+        self.connector.execute(Statement(f"ALTER TABLE {place} {change}"))
 
     def _types(self, raw_schema: str, table: str) -> dict[str, str]:
         """The table's columns in order, with their types; a text is TEXT."""

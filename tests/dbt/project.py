@@ -68,7 +68,7 @@ class Project:
         return {
             found["unique_id"].split(".")[2]: found["status"]
             for found in json.loads(results.read_text())["results"]
-            if not found["unique_id"].startswith("exposure.")
+            if not found["unique_id"].startswith(("exposure.", "operation."))
         }
 
     def models(self, *arguments: str) -> dict[str, str]:

@@ -303,3 +303,27 @@ def test_the_extremes_of_each_type_arrive_as_they_are(
     columns = "ID, WHOLE, DAY, MOMENT, HOUR, DIGITS, REAL, WORDS, BYTES, TRUTH"
     found = ask(standin, f"SELECT {columns} FROM {schema}.EXTREMES ORDER BY ID")
     assert [tuple(bytes(v) if isinstance(v, bytearray) else v for v in row) for row in found] == wanted
+
+
+def test_a_raw_schema_that_the_role_may_not_look_into_is_no_first_load(
+    shop: Workspace, standin: SnowflakeStandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (shop.path / "el.yml").write_text((shop.path / "el.yml").read_text().replace("source: shop", "source: closed"))
+    profiles = yaml.safe_load((shop.path / "profiles.yml").read_text())
+    (shop.path / "profiles.yml").write_text(yaml.safe_dump({**profiles, "closed": profiles["shop"]}))
+    run(capsys)
+    with open_connector(standin.dbt_output()) as admin:
+        assert isinstance(admin, Snowflake)
+        for sql in (
+            "CREATE ROLE stranger",
+            "GRANT USAGE ON DATABASE el TO ROLE stranger",
+            "GRANT USAGE ON WAREHOUSE loading TO ROLE stranger",
+            "GRANT CREATE SCHEMA ON DATABASE el TO ROLE stranger",
+            "GRANT MONITOR ON SCHEMA closed_sales TO ROLE stranger",
+        ):
+            admin.execute(Statement(sql))
+    profiles["warehouse"]["outputs"]["local"] = standin.dbt_output(role="STRANGER")
+    (shop.path / "profiles.yml").write_text(yaml.safe_dump({**profiles, "closed": profiles["shop"]}))
+    assert main(["plan"]) == 3
+    said = capsys.readouterr()
+    assert "raw schema CLOSED_SALES is there and STRANGER may not use it" in said.out + said.err

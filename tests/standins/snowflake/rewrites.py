@@ -27,6 +27,7 @@ from .catalog import TEMPORARY_PREFIX
 from .errors import NOTHING_TO_SHOW, compilation_error
 from .keys import declared_keys, name_of, schema_of, show_keys, table_of
 from .offsets import offsets_in_text
+from .policies import policies
 from .rights import rights_statements
 from .stages import (
     copy_options,
@@ -364,6 +365,7 @@ def _stored(key: tuple[str, str, str], session: Session) -> tuple[str, str, str]
 RULES: tuple[Rule, ...] = (
     rights_statements,
     allowed,
+    policies,
     accepted_without_effect,
     session_parameters,
     context_functions,

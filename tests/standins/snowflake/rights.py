@@ -59,6 +59,7 @@ class Rights:
         self.grants: set[Grant] = set()
         self.future: set[Grant] = set()
         self.owners: dict[tuple[str, Name], str] = {}
+        self.policies: dict[Name, set[tuple[str, str]]] = {}  # of a table: kind, column
 
     def checks(self, role: str) -> bool:
         return role in self.roles
@@ -119,6 +120,7 @@ class Rights:
 
         self.grants = {g for g in self.grants if not goes(g.kind, g.name)}
         self.owners = {key: role for key, role in self.owners.items() if not goes(*key)}
+        self.policies = {name: held for name, held in self.policies.items() if not goes("TABLE", name)}
 
     def renamed(self, old: Name, new: Name) -> None:
         self.grants = {g._replace(name=new) if (g.kind, g.name) == ("TABLE", old) else g for g in self.grants}
