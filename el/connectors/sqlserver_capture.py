@@ -26,7 +26,9 @@ LSN = SourceType("binary", length=10)
 
 # By the day on which an instance was made: cleanup moves the start of all of them to one mark.
 _INSTANCES = """
-SELECT c.capture_instance, c.start_lsn, sys.fn_cdc_get_min_lsn(c.capture_instance), c.role_name, c.partition_switch,
+SELECT c.capture_instance, c.start_lsn, sys.fn_cdc_get_min_lsn(c.capture_instance), c.role_name,
+       CASE WHEN c.partition_switch = 1 AND EXISTS (SELECT 1 FROM sys.partitions AS p
+            WHERE p.object_id = c.source_object_id AND p.partition_number > 1) THEN 1 ELSE 0 END,
        CASE WHEN EXISTS (SELECT 1 FROM sys.columns AS x WHERE x.object_id = c.object_id AND x.name = N'__$command_id')
             THEN 1 ELSE 0 END,
        k.column_name

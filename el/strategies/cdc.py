@@ -194,7 +194,7 @@ def _instances(subject: Subject, source: CaptureSource) -> tuple[CaptureInstance
         raise PositionLost(
             f"{name}: its capture instance is not established yet: the capture job has to run once (SQL Server Agent)"
         )
-    switch = subject.table.partitions is not None and any(instance.partition_switch for instance in established)
+    switch = any(instance.partition_switch for instance in established)
     if switch and "partition_switch" not in subject.settings.accept:
         raise PlanError(
             f"{name}: rows that ALTER TABLE ... SWITCH moves are not captured, and its capture instance allows that: "

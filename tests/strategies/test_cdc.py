@@ -79,6 +79,9 @@ def test_a_key_that_a_statement_frees_and_gives_to_another_row_is_there(shop: Ts
         (5, "x", 40, "U"),
     ]
     assert in_raw(shop) == in_source(shop)
+    shop.sql("UPDATE dbo.t SET a = a - 1 WHERE b = 'x'")
+    shop.el()
+    assert in_raw(shop) == in_source(shop)
 
 
 def test_a_change_table_of_an_older_build_is_read_in_the_order_that_it_has_and_plan_says_so(shop: TsqlShop) -> None:

@@ -152,3 +152,21 @@ def test_who_is_not_in_the_gating_role_is_told_how_to_get_in(shop: TsqlShop) -> 
     shop.sql("UPDATE dbo.t SET v = 5 WHERE a = 1")
     assert reader.el()["dbo.t"]["rows"] == 1
     assert in_raw(shop) == in_source(shop)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "accept", "code"), [(1, "", 1), (1, ", accept: [partition_switch]", 0), (0, "", 0)]
+)
+def test_partitions_that_may_be_switched_are_refused_unless_accepted(
+    shop: TsqlShop, allowed: int, accept: str, code: int
+) -> None:
+    shop.sql(
+        "CREATE PARTITION FUNCTION by_a (INT) AS RANGE RIGHT FOR VALUES (10, 20)",
+        "CREATE PARTITION SCHEME of_a AS PARTITION by_a ALL TO ([PRIMARY])",
+        "CREATE TABLE dbo.p (a INT NOT NULL, v INT NULL) ON of_a(a)",
+        CAPTURE.replace("N't'", "N'p'") + f", @allow_partition_switch = {allowed}",
+    )
+    shop.tables(f"  - {{name: dbo.p, strategy: cdc, key: [a]{accept}}}")
+    report = shop.el(code=code)["dbo.p"]
+    if code:
+        assert "rows that ALTER TABLE ... SWITCH moves are not captured" in report["error"]
