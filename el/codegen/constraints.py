@@ -123,7 +123,8 @@ def source_tests(table: TableDesign, others: Mapping[TableName, TableDesign], sc
             **_loosely(own, scheme),
         }
         name = _name("source_relationships", where, *(column.raw for column in own), parent.raw_table)
-        config = {**({"enabled": AT_SOURCE} if parent.filtered else {}), **_foreign_severity(foreign)}
+        only_there = parent.filtered or any(column.ignores_accents for column in own)
+        config = {**({"enabled": AT_SOURCE} if only_there else {}), **_foreign_severity(foreign)}
         tests.append(DbtTest("source_relationships", name, arguments, config))
     for name, original, translated in _checks(table, scheme):
         raw = literal(translated.expression) if translated.expression else None
@@ -191,6 +192,9 @@ def _relationship(
         return None
     if not _whole((*own, *theirs)):
         not_tested("a column of it is masked or cast")
+        return None
+    if any(column.ignores_accents for column in own):
+        not_tested("a column of it is compared without accents at the source, where it is tested")
         return None
     if parent.filtered:
         not_tested(f"not all rows of {key.references} are taken")

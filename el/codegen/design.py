@@ -76,6 +76,11 @@ class ColumnDesign:
         """Whether the source compares its text without case: "Latin1_General_CI_AS"."""
         return self.text and "_CI" in (self.source.collation or "")
 
+    @property
+    def ignores_accents(self) -> bool:
+        """Whether the source compares its text without accents, which no warehouse does as it does."""
+        return self.text and "_AI" in (self.source.collation or "")
+
 
 @dataclass(frozen=True, slots=True)
 class ModelDesign:

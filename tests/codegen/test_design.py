@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -138,6 +139,25 @@ def test_a_reference_of_text_leaves_out_the_blanks_that_sql_server_leaves_out(tm
     assert loosely == {"relationships_together": True, "source_relationships": True}
     exact, _ = model_tests(item, item.models[0], tables, "duckdb")
     assert "relationships" in {test.generic for test in exact}
+
+
+def test_a_reference_that_the_source_compares_without_accents_is_tested_there_alone(tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "shop.duckdb")) as source:
+        source.execute(
+            "CREATE SCHEMA sales; CREATE TABLE sales.unit (code VARCHAR PRIMARY KEY); "
+            "CREATE TABLE sales.item (id INTEGER PRIMARY KEY, unit VARCHAR REFERENCES sales.unit (code))"
+        )
+    tables = {table.table.name: table for table in generated(tmp_path, '  - {name: "sales.*"}\n').tables}
+    item = tables[TableName("sales", "item")]
+    columns = (replace(c, source=replace(c.source, collation="Latin1_General_CI_AI")) for c in item.columns)
+    item = replace(item, columns=tuple(columns))
+    tests, untested = model_tests(item, item.models[0], tables, "sqlserver")
+    assert not [test for test in tests if "relationships" in test.generic]
+    assert [item.why for item in untested] == [
+        "a column of it is compared without accents at the source, where it is tested"
+    ]
+    (there,) = [test for test in source_tests(item, tables, "sqlserver") if "relationships" in test.generic]
+    assert there.config == {"enabled": "{{ target.name == 'source' }}"}
 
 
 def test_settings_choose_schema_kinds_and_how_deletes_are_kept(tmp_path: Path) -> None:
