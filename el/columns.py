@@ -122,11 +122,12 @@ def _carry(
         carried = carried.over(f"CAST({{column}} AS {chosen.cast})")
         return replace(carried, exact=False, loses=f"cast from {column.type} to {chosen.cast}")
     if chosen.mask is not None:
-        masks = source.dialect.masks if isinstance(source, SqlConnector) else {}
-        if chosen.mask not in masks:
+        if not isinstance(source, SqlConnector) or chosen.mask not in source.dialect.masks:
             raise PlanError(f"mask {chosen.mask} is not possible with {source.scheme}")
         text = carry(source.scheme, SourceType("varchar", length=64))
-        return replace(text, read_as=masks[chosen.mask], exact=False, loses=f"{_MASKED}{chosen.mask}")
+        expression, digits = source.dialect.masked(chosen.mask, column.type)
+        loses = f"{_MASKED}{chosen.mask}{' of all digits' if digits else ''}"
+        return replace(text, read_as=expression, exact=False, loses=loses)
     lossy = chosen.lossy or (settings.types or config.defaults.types) == "lossy"
     trim = chosen.trim or (config.defaults.trim if settings.trim is None else settings.trim)
     return carry(source.scheme, column.type, lossy=lossy, trim=trim)

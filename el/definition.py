@@ -65,7 +65,7 @@ def definition(
         if chosen is not None and chosen.cast is not None:
             kept[column.name] = f"cast {chosen.cast}"
         elif chosen is not None and chosen.mask is not None:
-            kept[column.name] = f"mask {chosen.mask}"
+            kept[column.name] = str(column.carried.loses).replace("masked: ", "mask ")
         elif column.carried.loses:
             kept[column.name] = _SHORTER
     made = {"query": query, "filters": filters, "key": list(key), "own_key": settings.key is not None, "columns": kept}

@@ -30,6 +30,8 @@ class Dialect:
     maximum: type name -> an expression that MAX accepts where MAX refuses the type itself.
     clock: an expression for `CursorSource.clock`.
     masks: name of a mask -> the expression that masks a column, "{column}" standing for it; it gives text.
+    mask_as: type name -> what stands there instead, where the column itself would lose digits on its way into the mask;
+        None: no text of it is exact, and a mask that takes its values is refused.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Dialect:
     text: Mapping[str, str] = field(default_factory=dict)
     maximum: Mapping[str, str] = field(default_factory=dict)
     masks: Mapping[str, str] = field(default_factory=dict)
+    mask_as: Mapping[str, str | None] = field(default_factory=dict)
     clock: str = ""
     parameter: Callable[[Value], object] = lambda value: value.text
 
@@ -55,6 +58,20 @@ class Dialect:
         # The labels of an enumeration are what they are.
         shown = declared if "'" in declared else declared.upper()
         return self.bind.get(value.type.name, "CAST(? AS {type})").replace("{type}", shown)
+
+    def masked(self, mask: str, type_: SourceType) -> tuple[str, bool]:
+        """The expression of a mask over a column of this type, and whether `mask_as` has a word in it.
+
+        Raises `PlanError` for a type of which two values could get one pseudonym.
+        """
+        expression = self.masks[mask]
+        # A mask that takes no value, such as NULL, has no digits to lose.
+        if type_.name not in self.mask_as or "{column}" not in expression:
+            return expression, False
+        exact = self.mask_as[type_.name]
+        if exact is None:
+            raise PlanError(f"mask {mask} is not possible with {type_}: two values could get one pseudonym; exclude it")
+        return expression.replace("{column}", exact), True
 
     def as_text(self, column: str, type_: SourceType) -> str:
         """The SQL that gives `column` (an expression) in canonical text."""

@@ -31,6 +31,7 @@ from el.connectors.base import (
 )
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import Catalog, Column, SourceType, TableName
+from el.connectors.own_query import derived_query
 from el.connectors.query import Dialect, Statement
 from el.connectors.request import ColumnRead, Isolation, ReadRequest, Value
 from el.connectors.sql import SqlConnector, Stream, canonical
@@ -82,6 +83,16 @@ TSQL = Dialect(
     masks={
         "sha256": "LOWER(CONVERT(VARCHAR(64), HASHBYTES('SHA2_256', CAST({column} AS NVARCHAR(MAX))), 2))",
         "null": "CAST(NULL AS VARCHAR(64))",
+    },
+    # CAST writes six digits of a float, two of money, minutes of a datetime (Microsoft Learn, "CAST and CONVERT").
+    mask_as={
+        "float": "CONVERT(VARCHAR(40), {column}, 3)",
+        "real": "CONVERT(VARCHAR(40), {column}, 3)",
+        "money": "CONVERT(VARCHAR(40), {column}, 2)",
+        "smallmoney": "CONVERT(VARCHAR(40), {column}, 2)",
+        "datetime": "CONVERT(VARCHAR(40), {column}, 126)",
+        **dict.fromkeys(_BINARY, "CONVERT(VARCHAR(MAX), CAST({column} AS VARBINARY(MAX)), 2)"),
+        **dict.fromkeys(("sql_variant", "image", "geography", "geometry", "vector"), None),
     },
 )
 
@@ -257,7 +268,16 @@ class SqlServer(SqlConnector, RowversionSource, ChangeTrackingSource, CaptureSou
         return capture.next_lsn(position) if step == 1 else capture.previous_lsn(position)
 
     def statement(self, request: ReadRequest) -> Statement:
-        return changes.statement(self, request) if request.changes else super().statement(request)
+        return (
+            changes.statement(self, request) if request.changes else self._gently(super().statement(request), request)
+        )
+
+    def _gently(self, statement: Statement, request: ReadRequest) -> Statement:
+        """With no more of the server's processors than the profile allows; a query's own OPTION stays as it is."""
+        own = request.query is not None and derived_query(request.query, self.dialect.name).option
+        if not self.config.max_dop or own:
+            return statement
+        return Statement(f"{statement.sql}\nOPTION (MAXDOP {self.config.max_dop})", statement.parameters)
 
     def read_buffer(self, request: ReadRequest) -> Buffer:
         return changes.read(self, request) if request.changes else super().read_buffer(self._in_all_digits(request))

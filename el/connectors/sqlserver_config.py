@@ -23,6 +23,7 @@ class SqlServerConfig(ConnectionConfig):
     reader: mssql-python brings its driver along and needs no driver manager; pyodbc is for a DSN, Kerberos, FreeTDS
         or an old server. odbc: further keywords of the connection string, as the driver spells them.
     staging_schema: where `write_buffer` stages its rows; the target's own schema where it is not given.
+    max_dop: processors of the server that one read may use (MAXDOP); 0 leaves it to the server.
     login_timeout, query_timeout: seconds; lock_timeout: seconds that a read waits for a lock. 0 waits for ever.
     encrypt: "strict" is TDS 8, whose certificate is always checked; certificate_host: the name in it, where that is not
         `host`. multi_subnet_failover: all addresses of a listener are tried at once.
@@ -45,6 +46,7 @@ class SqlServerConfig(ConnectionConfig):
     odbc: dict[str, str] = Field(default_factory=dict, repr=False)
     application_intent: Literal["ReadOnly", "ReadWrite"] | None = None
     staging_schema: str | None = None
+    max_dop: int = Field(default=2, ge=0)
     login_timeout: int = Field(default=15, ge=0)
     query_timeout: int = Field(default=7200, ge=0)
     lock_timeout: int = Field(default=30, ge=0)

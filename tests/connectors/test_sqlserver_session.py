@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from el.connectors.catalog import TableName
 from el.connectors.registry import open_connector
 from el.connectors.request import ReadRequest
 from el.connectors.sqlserver import SqlServer
@@ -138,3 +139,35 @@ def test_a_batch_is_as_large_as_the_declared_widths_allow(output: dict[str, Any]
 @pytest.mark.parametrize("size", [0, 2_147_483_647, None])
 def test_a_size_that_is_none_is_that_of_a_column_without_a_length(size: int | None) -> None:
     assert rows_at_once([("a", str, None, size, 0, 0, True)], ReadRequest(query="SELECT 1")) == 256
+
+
+def test_a_server_that_does_not_count_a_read_is_not_believed(
+    output: dict[str, Any], sqlserver_standin: StandInProcess
+) -> None:
+    sqlserver_standin.faults.tell("rowcount_big", 0)
+    request = ReadRequest(query="SELECT 1 AS a")
+    with (
+        connected(output) as server,
+        pytest.raises(ReadError, match="el cannot tell whether a read was whole") as failed,
+        server.read_buffer(request) as buffer,
+    ):
+        buffer.to_arrow()
+    assert not failed.value.retryable
+
+
+@pytest.mark.parametrize(
+    ("settings", "query", "ends"),
+    [
+        ({}, None, "\nOPTION (MAXDOP 2)"),
+        ({"max_dop": 8}, None, "\nOPTION (MAXDOP 8)"),
+        ({"max_dop": 0}, None, "FROM [dbo].[t]"),
+        ({}, "SELECT 1 AS a", "SELECT 1 AS a\nOPTION (MAXDOP 2)"),
+        ({}, "SELECT 1 AS a OPTION (RECOMPILE)", "OPTION (RECOMPILE)"),
+    ],
+)
+def test_a_read_takes_no_more_processors_than_the_profile_says(
+    settings: dict[str, Any], query: str | None, ends: str
+) -> None:
+    server = SqlServer(SqlServerConfig(host="db", user="u", **settings))
+    table = TableName("dbo", "t") if query is None else None
+    assert server.statement(ReadRequest(table=table, query=query)).sql.endswith(ends)

@@ -102,7 +102,7 @@ class Faults:
     def tell(self, name: str, value: str | int) -> None:
         """Lets SERVERPROPERTY or DATABASEPROPERTYEX answer this, as another edition or version would.
 
-        "language" is that of logins from now on.
+        "language" is that of logins from now on, "rowcount_big" what that function gives.
         """
         self.told[name.lower()] = value
 

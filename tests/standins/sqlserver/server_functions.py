@@ -92,7 +92,7 @@ def niladic(session: Session, name: str) -> Bound | None:
 
 @of_session("ROWCOUNT_BIG")
 def rowcount_big(session: Session) -> Bound:
-    return Bound(f"CAST({session.rowcount} AS BIGINT)", BIGINT)
+    return Bound(f"CAST({session.server.faults.told.get('rowcount_big', session.rowcount)} AS BIGINT)", BIGINT)
 
 
 @of_session("DB_NAME")
