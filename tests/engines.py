@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from el.profiles import find_profiles, load_output
 from tests.standins.sqlserver.process import StandInProcess
 
 DATABASES = Path(__file__).parent / "databases"
+RIGHTS = Path(__file__).parents[1] / "docs" / "sqlserver_rights.sql"
 DIGITS = "(SELECT 0 AS d " + " ".join(f"UNION ALL SELECT {d}" for d in range(1, 10)) + ")"
 
 
@@ -58,6 +59,8 @@ def database(output: dict[str, Any], name: str, script: str | None = None) -> It
         if server.fetch(statement(f"SELECT 1 FROM sys.databases WHERE name = '{name}'")):
             server.driver.execute(statement(f"DROP DATABASE {name}"))
         server.driver.execute(statement(f"CREATE DATABASE {name}"))
+        if os.environ.get("EL_TEST_SQLSERVER_ADR"):
+            server.driver.execute(statement(f"ALTER DATABASE {name} SET ACCELERATED_DATABASE_RECOVERY = ON"))
     found = {**output, "database": name}
     if script is not None:
         run_script(found, DATABASES / script)
@@ -76,6 +79,24 @@ def run_script(output: dict[str, Any], path: Path) -> None:
         for batch in path.read_text(encoding="utf-8").replace("{digits}", DIGITS).split("\nGO\n"):
             if text := "\n".join(line for line in batch.splitlines() if not line.startswith("--")).strip():
                 server.driver.execute(statement(text))
+
+
+def least_privileged(output: dict[str, Any], schemas: Sequence[str], *, but: str = "") -> dict[str, Any]:
+    """The output of a login of its own in this database, with the rights of docs/sqlserver_rights.sql on these schemas.
+
+    but: a statement of the script that is left out.
+    """
+    name, password = f"el_{uuid.uuid4().hex[:12]}", f"Aa1-{uuid.uuid4().hex}"
+    script = RIGHTS.read_text(encoding="utf-8").replace("el_reader", name).replace("<a long password>", password)
+    with connected(output) as server:
+        for batch in script.split("\nGO\n"):
+            sql = "\n".join(line for line in batch.splitlines() if line and not line.startswith("--"))
+            if sql and not (but and but in sql):
+                for schema in schemas if "SCHEMA::sales" in sql else schemas[:1]:
+                    server.driver.execute(statement(sql.replace("SCHEMA::sales", f"SCHEMA::{schema}")))
+        if language := os.environ.get("EL_TEST_SQLSERVER_LANGUAGE"):
+            server.driver.execute(statement(f"ALTER LOGIN {name} WITH DEFAULT_LANGUAGE = [{language}]"))
+    return {**output, "user": name, "password": password}
 
 
 def statement(sql: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ import yaml
 from el.cli import main
 from el.connectors.sqlserver import SqlServer
 from el.slice import STEP
-from tests.engines import connected, statement
+from tests.engines import connected, least_privileged, statement
 
 
 @dataclass(frozen=True)
@@ -29,17 +30,31 @@ class TsqlShop:
     capsys: pytest.CaptureFixture[str]
 
     def create(self, tables: str, *setup: str, defaults: str = "{workers: 2, retries: 0}") -> TsqlShop:
+        self.tables(tables, defaults)
+        self.sql(*setup)
+        self.sign_in(self.output)
+        if (
+            os.environ.get("EL_TEST_SQLSERVER_LEAST")
+            or os.environ.get("EL_TEST_SQLSERVER_LANGUAGE", "us_english") != "us_english"
+        ):
+            self.sign_in(least_privileged(self.output, self.schemas()))
+        return self
+
+    def schemas(self) -> list[str]:
+        """The schemas in which there is a table or a view."""
+        sql = "SELECT DISTINCT SCHEMA_NAME(schema_id) FROM sys.objects WHERE type IN ('U', 'V') AND is_ms_shipped = 0"
+        return [str(row[0]) for row in self.rows(sql)]
+
+    def sign_in(self, output: dict[str, Any]) -> None:
+        """Runs of el sign in so from now on."""
         profiles = {
-            "shop": {"target": "it", "outputs": {"it": self.output}},
+            "shop": {"target": "it", "outputs": {"it": output}},
             "warehouse": {
                 "target": "it",
                 "outputs": {"it": {"type": "duckdb", "path": str(self.path / "warehouse.duckdb")}},
             },
         }
         (self.path / "profiles.yml").write_text(yaml.safe_dump(profiles))
-        self.tables(tables, defaults)
-        self.sql(*setup)
-        return self
 
     def tables(self, tables: str, defaults: str = "{workers: 2, retries: 0}") -> None:
         (self.path / "el.yml").write_text(
