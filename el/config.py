@@ -105,6 +105,7 @@ def _wanted(model: type[BaseModel], field: str) -> frozenset[Any]:
 # What a user who knows better lets a table do, and what it means: without the word, the plan refuses such a table.
 ACCEPTED = {
     "encrypted": "columns under Always Encrypted land as ciphertext",
+    "filtered_rows": "of a table without key, rows that leave the `filters` stay in raw",
     "keys_by_bytes": "text in a key compares by its bytes, but for blanks at the end, whatever its collation says",
     "masked": "columns under dynamic data masking land as the login sees them, masked",
     "partition_switch": "rows that ALTER TABLE ... SWITCH moves in or out are not seen",

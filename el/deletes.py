@@ -57,8 +57,8 @@ def find_gone(
     held_path = directory / f"held-{keys_stem(table)}.parquet"
     told_by = [KEY_COLUMN] if table.equal else list(table.key)
     gone_path = directory / f"gone-{keys_stem(table)}.parquet"
-    with _removed(held_path, gone_path):
-        held = _write(held_path, schema, _held(warehouse, table, schema, told_by))
+    with removed(held_path, gone_path):
+        held = write_parquet(held_path, schema, _held(warehouse, table, schema, told_by))
         sys.audit(STEP, "held keys read")
         gone = _anti_join(held_path, keys, schema, told_by, gone_path)
         if gone and not table.keys.of_one_moment:
@@ -74,7 +74,7 @@ def find_gone(
         if not gone:
             return Gone((), 0, held)
         path = directory / f"deleted-{keys_stem(table)}.parquet"
-        rows = _write(
+        rows = write_parquet(
             path, raw_columns(table.landed_schema(), table.equal), _deleted(table, gone_path, schema, load_id)
         )
     sys.audit(STEP, "deletes found")
@@ -139,7 +139,7 @@ def _deleted(table: TablePlan, gone: Path, key: pa.Schema, load_id: str) -> Iter
             yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _write(path: Path, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> int:
+def write_parquet(path: Path, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> int:
     rows = 0
     with pq.ParquetWriter(path, schema, compression="snappy", write_statistics=False) as writer:
         for batch in batches:
@@ -149,7 +149,7 @@ def _write(path: Path, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> 
 
 
 @contextmanager
-def _removed(*paths: Path) -> Iterator[None]:
+def removed(*paths: Path) -> Iterator[None]:
     try:
         yield
     finally:

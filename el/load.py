@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from el import __version__
+from el.again import without_held
 from el.columns import TableComment
 from el.connectors.catalog import TableName
 from el.deletes import Gone, find_gone
@@ -117,9 +118,20 @@ def load(
         except ElError as error:
             reports[table.name] = replace(report, status="failed", error=str(error))
             continue
+        if table.again and found.rows:
+            try:
+                files = without_held(warehouse, table, found.files, spool / schema)
+            except ElError as error:
+                reports[table.name] = replace(report, status="failed", error=str(error))
+                continue
+            found = replace(found, files=files, rows=sum(file.rows for file in files))
+            report = replace(report, rows=found.rows)
         row = _ledger_row(job, table, found, mark, load_id, deleted)
         if found.rows == 0 and row["kind"] == Kind.DELTA:
-            if found.keys is None and not (table.window is not None and table.window.forgets):
+            if mark is not None and mark != held and table.again:
+                # Noted, it tells the next run without a look into raw that nothing changed.
+                reports[table.name] = replace(report, status="unchanged")
+            elif found.keys is None and not (table.window is not None and table.window.forgets):
                 continue
         else:
             reports[table.name] = replace(report, status="loaded", kind=str(row["kind"]), load_id=load_id)

@@ -25,7 +25,6 @@ from el.keys import KeyRule, key_rule
 from el.ledger import LedgerEntry
 from el.selection import Chosen, Places, named, query_text
 from el.strategies import Subject, choose
-from el.strategies.cursor import ENDLESS
 from el.strategies.key_set import KeyRead, key_read
 from el.strategies.partition import WHOLE_NUMBERS, divide
 from el.strategies.window import Kind, Window
@@ -40,7 +39,7 @@ class TablePlan:
     position: the buffer's column that orders the rows, None for a strategy without order; where the column itself
     is not taken, it is read besides under a name of el's own. keys: the read of the key set, where one is due. error:
     why this table cannot go on while others can. definition, source: see `el.definition`. equal: how the key compares,
-    where that is not by bytes.
+    where that is not by bytes. again: rows are read again that raw may hold already.
     """
 
     name: TableName
@@ -66,6 +65,7 @@ class TablePlan:
     definition: str | None = None
     source: str | None = None
     equal: KeyRule | None = None
+    again: bool = False
 
     @property
     def stopped(self) -> str | None:
@@ -203,6 +203,13 @@ def _plan_table(
         notes.append(f"the last load was {last.strategy}: a new snapshot begins")
         last = None
     key = key_of(table, settings, columns)
+    if settings.filters and not key and not strategy.whole_filters:
+        if "filtered_rows" not in settings.accept:
+            raise PlanError(
+                f"{table.name}: of a row that leaves the `filters`, a {strategy.name} read tells only by a key, "
+                "and there is none: set `key`, or `strategy: full`, or `accept: [filtered_rows]` if such rows may stay"
+            )
+        notes.append("rows that leave the `filters` stay in raw: there is no key to delete them by")
     equal = key_rule(source, columns, key, by_bytes="keys_by_bytes" in settings.accept)
     notes += equal.notes() if equal else []
     defined = definition(table, settings, base, columns, key, equal)
@@ -238,31 +245,25 @@ def _plan_table(
         reads = tuple(replace(request, changes=found) for found in changes)
         position: str | None = POSITION_READ
     else:
-        reads, position = _reads(config, source, subject, columns, window, position_column)
+        by_key = bool(key) and not strategy.whole_filters
+        reads, position = _reads(config, source, subject, columns, window, position_column, by_key)
     if not stopped:
         notes += strategy.notes(subject, source, last, window)
     if window is not None and window.because is not None:
         notes.append(f"a new snapshot begins: {window.because}")
-    if window is not None and window.mark is not None:
-        past = "without end" if str(window.upper) in ENDLESS else "in the future"
-        notes.append(
-            f"{window.column} has values {past}, up to {window.upper}: the bound stays at {window.mark}, "
-            "and what lies past it is read again each time"
-        )
-    if window is not None and window.kind is Kind.DELTA and window.nulls:
-        notes.append(
-            f"rows without {window.column} are read each time, and loaded with what else is new or when one changed"
-        )
-    if not key and strategy.reads_again(subject, window):
-        notes.append(
-            "there is no key to tell the rows that are read again by: they stay more than once in raw; set `key`"
-        )
+    notes += window.notes if window is not None else ()
+    rereads = strategy.reads_again(subject, window)
+    if not key and rereads:
+        notes.append("there is no key: a row that is read again and differs is taken for another row")
     if not catalog.snapshot_isolation and len(reads) > 1:
         notes.append(
             f"{len(reads)} partitions are read at slightly different moments: SNAPSHOT isolation is not allowed"
         )
     elif window is not None and not catalog.snapshot_isolation and not catalog.read_committed_snapshot:
-        notes.append("read under READ COMMITTED: rows that change meanwhile may be seen before or after their change")
+        notes.append(
+            "read under locking READ COMMITTED: a row whose place in the index changes meanwhile may be missed or come "
+            "twice; ALTER DATABASE ... SET ALLOW_SNAPSHOT_ISOLATION ON prevents it"
+        )
     return TablePlan(
         name=table.name,
         raw_schema=raw_schema,
@@ -287,6 +288,7 @@ def _plan_table(
         definition=defined,
         source=place,
         equal=equal,
+        again=rereads,
     )
 
 
@@ -343,6 +345,7 @@ def _reads(
     columns: Sequence[ColumnPlan],
     window: Window | None,
     position_column: str | None,
+    by_key: bool,
 ) -> tuple[tuple[ReadRequest, ...], str | None]:
     """The slices of the window, and the buffer's column that holds the position."""
     reads = [read for column in columns for read in column.reads()]
@@ -360,7 +363,11 @@ def _reads(
             position = POSITION_READ
     if window is None:
         return (), position
-    request = replace(subject.request, columns=tuple(reads), where=subject.request.where + window.conditions())
+    filters = subject.request.where
+    if by_key and window.kind is Kind.DELTA:
+        # What left the filters is read too, and becomes a `D` row of its key alone.
+        return (replace(subject.request, columns=tuple(reads), where=window.conditions(), kept=filters),), position
+    request = replace(subject.request, columns=tuple(reads), where=filters + window.conditions())
     settings = subject.settings
     if settings.partition_by is None or window.kind is not Kind.SNAPSHOT:
         return (request,), position

@@ -235,8 +235,12 @@ class Slice:
         keys = [(name, batch.column(name)) for name in self.key if name in batch.schema.names]
         self._look_for_doubt(batch, keys)
         clocks = dict(self.clocks)
+        kept = pc.not_equal(batch.column(OP_READ), "D") if self.request.kept else None
         for name, type_ in zip(self.schema.names, self.schema.types, strict=True):
             column = _time(clocks[name], batch, name) if name in clocks else batch.column(name)
+            if kept is not None and name not in self.key:
+                # What the filters leave out does not land, but for the key of a row that they took before.
+                column = pc.if_else(kept, column, pa.scalar(None, column.type))
             if column.type != type_:
                 try:
                     column = column.cast(type_)

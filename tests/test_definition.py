@@ -127,7 +127,7 @@ def test_the_same_table_of_another_database_begins_a_new_snapshot(
     assert (report["kind"], report["rows"]) == ("snapshot", 10)
     assert "the last load was from duckdb shop.duckdb shop, and this is duckdb prod.duckdb prod" in report["notes"][0]
     Path("profiles.yml").write_text(profiles.replace("path: shop.duckdb", "path: prod.duckdb, settings: {threads: 1}"))
-    assert run(capsys, PLAIN)["status"] == "nothing new"
+    assert run(capsys, PLAIN)["status"] == "unchanged"
 
 
 def test_a_raw_table_that_was_dropped_by_hand_begins_a_new_snapshot(

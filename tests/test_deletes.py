@@ -75,9 +75,9 @@ def test_deletes_alone_are_a_load_that_leaves_the_bound_where_it_was(
     shop: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(capsys)
-    shop.source("DELETE FROM sales.orders WHERE id = 2999")
+    shop.source("DELETE FROM sales.orders WHERE id = 2000")
     assert run(capsys)["deleted"] == 1
-    shop.source("INSERT INTO sales.orders VALUES (2999, 'again', 1, TIMESTAMP '2024-05-01')")
+    shop.source("INSERT INTO sales.orders VALUES (2000, 'again', 1, TIMESTAMP '2024-05-01')")
     assert (run(capsys)["rows"], current(shop)) == (1, in_source(shop))
     bounds = shop.complete("_el_ledger", "_dlt_load_id, lower_bound, upper_bound")
     assert [bound[2] for bound in bounds] == [
@@ -147,7 +147,7 @@ def test_a_look_at_the_keys_that_finds_nothing_is_noted_so_that_it_is_not_due_at
     shop = with_deletes(Workspace(tmp_path).create(), "keys")
     run(capsys)
     shop.warehouse("UPDATE shop_sales._el_ledger SET started_at = started_at - INTERVAL 25 HOUR")
-    assert run(capsys)["status"] == "nothing new"
+    assert run(capsys)["status"] == "unchanged"
     assert len(shop.complete("_el_ledger", "keys_read_at")) == 2, "the snapshot and the look"
     main(["plan"])
     assert "key set is read" not in capsys.readouterr().out

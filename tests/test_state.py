@@ -37,7 +37,7 @@ def test_it_says_what_raw_holds_and_what_the_source_has_since(
     said = el(capsys, "state", "--select", "orders")
     assert "raw       up to updated_at 2024-01-03T01:59:00.000000; last load 1" in said
     assert "(snapshot, 3,000 rows, 20" in said
-    assert "source    next: delta: 2024-01-03T01:59:00.000000 < updated_at <= 2024-02-01T00:00:00.000000" in said
+    assert "source    next: delta: 2024-01-03T01:54:00.000000 <= updated_at <= 2024-02-01T00:00:00.000000" in said
     el(capsys, "run")
     assert "source    has nothing since" in el(capsys, "state", "--select", "orders")
 

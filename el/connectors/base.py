@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from types import TracebackType
 from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
@@ -151,12 +152,52 @@ class Connector(ABC):
         """The `ElError` for a driver's exception, without any secret."""
 
 
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How far a column reaches. against: the greatest value lies beyond (1), at (0) or below (-1) a given bound, as the
+    database orders them. nulls: there are rows without a value.
+    """
+
+    greatest: Value | None
+    against: int = 0
+    nulls: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """The transaction that has been writing for the longest. since: ISO 8601, local or UTC, the earlier."""
+
+    age: timedelta
+    since: str
+
+
 class CursorSource(ABC):
-    """Can say the greatest and the least value of a column: what cursor windows and partitions are made of."""
+    """Can say how far a column reaches: what cursor windows and partitions are made of."""
 
     def clock(self) -> str | None:
         """The database's time as ISO 8601 text, five minutes ahead: local or UTC, the later; None if it tells none."""
         return None
+
+    def local_clock(self) -> bool:
+        """Whether the database's own clock is known to show another time than UTC, now or in summer."""
+        return False
+
+    def oldest_writer(self) -> Writer | None:
+        """The oldest open transaction that has written; None where there is none, or cannot be.
+
+        Raises `NotPermitted` where this login may not see it.
+        """
+        return None
+
+    @abstractmethod
+    def extent(
+        self, request: ReadRequest, column: str, type_: SourceType, bound: Value | None = None, *, nulls: bool = False
+    ) -> Extent:
+        """How far `column` reaches in what `request` reads, by one query; `nulls` asks for rows without a value too."""
+
+    @abstractmethod
+    def value_back(self, request: ReadRequest, column: str, type_: SourceType, bound: Value, rows: int) -> Value | None:
+        """The least of the so many greatest values that are not beyond `bound`; None if there are none."""
 
     @abstractmethod
     def max_value(self, request: ReadRequest, column: str, type_: SourceType) -> Value | None:

@@ -175,6 +175,11 @@ class DuckDb(SqlConnector):
             raise
         self.connection.commit()
 
+    def local_clock(self) -> bool:
+        """By the session's zone, which is this machine's: DuckDB has no server with a clock of its own."""
+        zone = str(self.fetch(Statement("SELECT current_setting('TimeZone')"))[0][0])
+        return zone.removeprefix("Etc/").upper() not in ("UTC", "GMT", "UCT", "ZULU", "GREENWICH", "UNIVERSAL")
+
     def query_columns(self, query: str) -> tuple[tuple[str, SourceType], ...]:
         rows = self.fetch(Statement(f"DESCRIBE {query}"))
         return tuple((str(row[0]), source_type(str(row[1]))) for row in rows)

@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from el.connectors.catalog import SourceType, TableName
 from el.connectors.own_query import derived_query, split_query
-from el.connectors.request import ColumnRead, Condition, Op, ReadRequest, Value
+from el.connectors.request import OP_READ, ColumnRead, Condition, Op, ReadRequest, Value
 from el.errors import PlanError
 
 
@@ -96,6 +96,10 @@ def build_select(request: ReadRequest, dialect: Dialect) -> Statement:
     """The SELECT for `request`. Raises `PlanError` where the user's own query cannot be parsed."""
     parameters: list[object] = []
     columns = [_column(column, dialect) for column in request.columns] or [exp.Star()]
+    if request.kept:
+        held = exp.and_(*(_condition(condition, dialect, parameters) for condition in request.kept))
+        op = exp.Case().when(held, exp.Literal.string("U")).else_(exp.Literal.string("D"))
+        columns.append(exp.alias_(op, exp.to_identifier(OP_READ, quoted=True)))
     if request.query is not None and not (
         request.columns or request.where or request.order_by or request.limit is not None
     ):
@@ -118,6 +122,50 @@ def build_extreme(function: str, request: ReadRequest, column: str, type_: Sourc
     select = _from(exp.select(exp.Var(this=dialect.as_text(f"{function}({inner})", type_))), request)
     for condition in request.where:
         select = select.where(_condition(condition, dialect, parameters), copy=False)
+    return Statement(_text(select, request, dialect), tuple(parameters))
+
+
+def build_extent(
+    request: ReadRequest, column: str, type_: SourceType, bound: Value | None, nulls: bool, dialect: Dialect
+) -> Statement:
+    """SELECT of one row: MAX(column) in canonical text, how it compares with `bound`, whether there are rows without.
+
+    The comparison is the server's, in the column's own type and order.
+    """
+    parameters: list[object] = []
+    name = _identifier(column)
+    greatest = exp.Max(this=name)
+    found: list[exp.Expr] = [exp.Var(this=dialect.as_text(f"MAX({dialect.quote(column)})", type_))]
+    if bound is None:
+        found.append(exp.Literal.number(0))
+    else:
+        value = exp.Var(this=dialect.bound(bound))
+        parameters += [dialect.parameter(bound)] * 2
+        beyond, below = exp.GT(this=greatest, expression=value), exp.LT(this=greatest, expression=value)
+        found.append(exp.Case().when(beyond, exp.Literal.number(1)).when(below, exp.Literal.number(-1)).else_("0"))
+    if nulls:
+        missing = exp.Case().when(name.is_(exp.null()), exp.Literal.number(1)).else_("0")
+        found.append(exp.Max(this=missing))
+    names = ("greatest", "against", "nulls")
+    columns = [exp.alias_(each, name, quoted=True) for each, name in zip(found, names, strict=False)]
+    select = _from(exp.select(*columns), request)
+    for condition in request.where:
+        select = select.where(_condition(condition, dialect, parameters), copy=False)
+    return Statement(_text(select, request, dialect), tuple(parameters))
+
+
+def build_back(
+    request: ReadRequest, column: str, type_: SourceType, bound: Value, rows: int, dialect: Dialect
+) -> Statement:
+    """SELECT the least of the `rows` greatest values that are not beyond `bound`, in canonical text."""
+    parameters: list[object] = []
+    inner = _from(exp.select(_identifier(column)), request)
+    for condition in (*request.where, Condition(column, Op.LE, bound)):
+        inner = inner.where(_condition(condition, dialect, parameters), copy=False)
+    inner = inner.order_by(exp.Ordered(this=_identifier(column), desc=True, nulls_first=False), copy=False)
+    inner = inner.limit(rows, copy=False)
+    least = exp.Var(this=dialect.as_text(f"MIN({dialect.quote(column)})", type_))
+    select = exp.select(exp.alias_(least, "least", quoted=True)).from_(inner.subquery("el_last"), copy=False)
     return Statement(_text(select, request, dialect), tuple(parameters))
 
 

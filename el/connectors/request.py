@@ -118,6 +118,7 @@ class ReadRequest:
     table or query: exactly one. query is a SELECT of the user's own in the source's SQL.
     columns: in order; empty means all, as the source orders and names them.
     where: all must hold. order_by: ascending. limit: rows at most.
+    kept: rows for which these do not all hold (UNKNOWN is not held) are read as deleted: OP_READ says "D".
     changes: not the rows of `table` but their changes, with the columns OP_READ and POSITION_READ besides.
     batch_rows, batch_bytes: upper bounds of one record batch; memory grows with these and not with the table.
     """
@@ -126,6 +127,7 @@ class ReadRequest:
     query: str | None = None
     columns: tuple[ColumnRead, ...] = ()
     where: tuple[Condition, ...] = ()
+    kept: tuple[Condition, ...] = ()
     order_by: tuple[str, ...] = ()
     limit: int | None = None
     isolation: Isolation = Isolation.DEFAULT

@@ -13,10 +13,10 @@ from typing import ClassVar
 
 import pyarrow as pa
 
-from el.connectors.base import Connector, CursorSource
+from el.connectors.base import Connector, CursorSource, Extent
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import SourceType
-from el.connectors.query import Dialect, Statement, build_extreme, build_select
+from el.connectors.query import Dialect, Statement, build_back, build_extent, build_extreme, build_select
 from el.connectors.request import Isolation, ReadRequest, Value
 from el.errors import ElError, PlanError, ReadError
 
@@ -74,6 +74,21 @@ class SqlConnector(Connector, CursorSource):
     def clock(self) -> str | None:
         return str(self.fetch(Statement(f"SELECT {self.dialect.clock}"))[0][0]) if self.dialect.clock else None
 
+    def extent(
+        self, request: ReadRequest, column: str, type_: SourceType, bound: Value | None = None, *, nulls: bool = False
+    ) -> Extent:
+        """How far `column` reaches, under the isolation of `request`."""
+        self._isolate(request.isolation)
+        row = self.fetch(build_extent(request, column, type_, bound, nulls, self.dialect))[0]
+        greatest = None if row[0] is None else Value(canonical(row[0]), type_)
+        return Extent(greatest, int(str(row[1])), nulls and row[2] is not None and int(str(row[2])) == 1)
+
+    def value_back(self, request: ReadRequest, column: str, type_: SourceType, bound: Value, rows: int) -> Value | None:
+        """The value that lies so many rows below `bound`, under the isolation of `request`."""
+        self._isolate(request.isolation)
+        found = self.fetch(build_back(request, column, type_, bound, rows, self.dialect))
+        return None if not found or found[0][0] is None else Value(canonical(found[0][0]), type_)
+
     def max_value(self, request: ReadRequest, column: str, type_: SourceType) -> Value | None:
         """The greatest value of `column` in canonical text; None where there is no row with one."""
         return self._extreme("MAX", request, column, type_)
@@ -83,6 +98,7 @@ class SqlConnector(Connector, CursorSource):
         return self._extreme("MIN", request, column, type_)
 
     def _extreme(self, function: str, request: ReadRequest, column: str, type_: SourceType) -> Value | None:
+        self._isolate(request.isolation)
         rows = self.fetch(build_extreme(function, request, column, type_, self.dialect))
         text = rows[0][0] if rows else None
         return None if text is None else Value(canonical(text), type_)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import ClassVar, Literal
 
 from el.connectors import sqlserver_capture as capture
@@ -27,6 +28,7 @@ from el.connectors.base import (
     RowversionSource,
     TrackingState,
     WriteMode,
+    Writer,
     WriteResult,
 )
 from el.connectors.buffer import Buffer
@@ -244,6 +246,31 @@ class SqlServer(SqlConnector, RowversionSource, ChangeTrackingSource, CaptureSou
 
     def waiting_for(self, session: str) -> int | None:
         return seconds_waited_for(self.fetch, session)
+
+    def oldest_writer(self) -> Writer | None:
+        # The time of the first log record in this database; of a transaction that only reads there is none
+        # (Microsoft Learn, "sys.dm_tran_database_transactions").
+        found = self.fetch(
+            Statement(
+                "SELECT DATEDIFF(SECOND, MIN(database_transaction_begin_time), GETDATE()), "
+                "CONVERT(VARCHAR(19), SYSDATETIME(), 126), CONVERT(VARCHAR(19), SYSUTCDATETIME(), 126) "
+                "FROM sys.dm_tran_database_transactions "
+                "WHERE database_id = DB_ID() AND database_transaction_begin_time IS NOT NULL"
+            )
+        )[0]
+        if found[0] is None:
+            return None
+        age = timedelta(seconds=max(0, int(str(found[0]))))
+        since = datetime.fromisoformat(min(str(found[1]), str(found[2]))) - age - timedelta(seconds=1)
+        return Writer(age, since.isoformat(timespec="seconds"))
+
+    def local_clock(self) -> bool:
+        offset = self.fetch(Statement("SELECT DATEPART(TZOFFSET, SYSDATETIMEOFFSET())"))[0][0]
+        if offset not in (None, 0):
+            return True
+        # In winter London's clock shows UTC: since SQL Server 2019 the zone has a name.
+        zone = where_there(self.fetch, Statement("SELECT CURRENT_TIMEZONE_ID()"))
+        return zone is not None and bool(zone) and zone[0][0] is not None and str(zone[0][0]).upper() != "UTC"
 
     def min_active_rowversion(self) -> Value:
         found = self.fetch(Statement("SELECT CAST(MIN_ACTIVE_ROWVERSION() AS BINARY(8))"))[0][0]

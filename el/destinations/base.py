@@ -226,6 +226,43 @@ class Warehouse(ABC):
             (table, table),
         )
 
+    def held_rows(
+        self, raw_schema: str, table: str, columns: Sequence[str], told_by: Sequence[str], position: str | None
+    ) -> Statement:
+        """What raw holds now of the rows at or beyond a position, and of those without; last, whether it is deleted.
+
+        With a key (`told_by`): the last row of each, by the rule of `held_keys`, whatever came later under another
+        position. Without: every row. None as position: of all rows.
+        """
+        load, op, place = (self.column(name) for name in ("_dlt_load_id", "_el_op", "_el_position"))
+        ledger, kind, name = self.qualified(raw_schema, LEDGER_TABLE), self.column("kind"), self.column("table_name")
+        loads = f"SELECT {load} FROM {ledger} WHERE {name} = ? AND {load} IN ({self._complete(raw_schema)})"
+        complete = (
+            f"{load} IN ({loads}) AND {load} >= "
+            f"COALESCE((SELECT MAX({load}) FROM ({loads} AND {kind} = 'snapshot') AS s), '')"
+        )
+        taken = ", ".join(self.column(each) for each in columns)
+        deleted = f"CASE WHEN {op} = 'D' THEN 1 ELSE 0 END"
+        raw = self.qualified(raw_schema, table)
+        near, parameters = "1 = 1", (table, table)
+        if position is not None:
+            near = f"({place} >= ? OR {place} IS NULL)"
+        if not told_by:
+            values = (*parameters, position) if position is not None else parameters
+            return Statement(f"SELECT {taken}, {deleted} FROM {raw} WHERE {complete} AND {near}", values)
+        among, given = near, (*parameters, *((position,) if position is not None else ()))
+        if position is not None:
+            # What took the place of such a row came with a later load.
+            among = f"({near} OR {load} > (SELECT MIN({load}) FROM {raw} WHERE {complete} AND {near}))"
+            given = (*given, *parameters, position, position)
+        return Statement(
+            f"SELECT {taken}, _el_deleted FROM (SELECT {taken}, {place}, {deleted} AS _el_deleted, row_number() OVER "
+            f"(PARTITION BY {', '.join(self.column(each) for each in told_by)} "
+            f"ORDER BY {load} DESC, {place} DESC NULLS LAST, {deleted}) AS _el_last "
+            f"FROM {raw} WHERE {complete} AND {among}) AS r WHERE _el_last = 1 AND {near}",
+            given,
+        )
+
     def move_bound(self, raw_schema: str, table: str, load_id: str, upper: str | None) -> None:
         """Put the bound that the next run begins at elsewhere; None: it takes a new snapshot."""
         names = {name: self.column(name) for name in ("upper_bound", "fingerprint", "table_name", "_dlt_load_id")}

@@ -24,10 +24,13 @@ def choose(wanted: StrategyName, subject: Subject, source: Connector) -> tuple[S
             continue
         if wanted not in (StrategyName.AUTO, strategy.name):
             continue
+        asked = wanted is not StrategyName.AUTO
+        if not asked and strategy.doubt(subject) is not None:
+            continue
         obstacle = strategy.obstacle(subject, source)
         if obstacle is None:
-            asked = wanted is not StrategyName.AUTO
             return strategy, "asked for in el.yml" if asked else strategy.reason(subject)
-        if wanted is not StrategyName.AUTO:
-            raise PlanError(f"{subject.table.name}: strategy {wanted}: {obstacle}")
+        # A column that el.yml names, and that does not serve, is no reason to read the whole table each time.
+        if asked or (strategy.name is StrategyName.CURSOR and subject.column_type(subject.settings.cursor or "")):
+            raise PlanError(f"{subject.table.name}: strategy {strategy.name}: {obstacle}")
     raise AssertionError("full has no obstacle")

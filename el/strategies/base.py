@@ -16,6 +16,9 @@ from el.connectors.request import CapturedChanges, ColumnRead, Condition, Op, Re
 from el.ledger import LedgerEntry
 from el.strategies.window import Window
 
+# Bytes from which on it is worth a word that a table is scanned.
+WORTH_A_NOTE = 100 * 2**20
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:
@@ -32,6 +35,25 @@ class Subject:
         return column.type if column else None
 
 
+def unfiltered(subject: Subject) -> ReadRequest:
+    """The read without el.yml's filters: a row that leaves them is a change too, and a bound has to pass it."""
+    return replace(subject.request, where=())
+
+
+def index_on(table: Table, column: str) -> str | None:
+    """The name of an index, or key, that begins with this column."""
+    keys = (table.primary_key, *table.uniques, *table.indexes)
+    return next((key.name for key in keys if key is not None and key.columns[0] == column), None)
+
+
+def scan_note(subject: Subject, column: str) -> tuple[str, ...]:
+    """What the plan says where each run has to scan a large table; no words where that is unknown."""
+    table = subject.table
+    if table.kind != "table" or (table.bytes or 0) < WORTH_A_NOTE or index_on(table, column) is not None:
+        return ()
+    return (f"no index begins with {column}: each run scans all of it, {(table.bytes or 0) / 2**30:.1f} GB",)
+
+
 def has_null(source: Connector, subject: Subject, column: str) -> bool:
     """Whether there are rows without a value in `column`: they have no place in its order."""
     found = subject.table.column(column)
@@ -41,7 +63,7 @@ def has_null(source: Connector, subject: Subject, column: str) -> bool:
     request = replace(
         subject.request,
         columns=(ColumnRead(found.name, "found", "1"),),
-        where=(*subject.request.where, condition),
+        where=(condition,),
         limit=1,
     )
     with source.read_buffer(request) as buffer:
@@ -51,17 +73,22 @@ def has_null(source: Connector, subject: Subject, column: str) -> bool:
 class Strategy(ABC):
     """How the changes of a table are found. shows_deletes: rows that are gone are seen without reading the key set.
 
-    only_if_named: `auto` does not pick it.
+    only_if_named: `auto` does not pick it. whole_filters: rows that leave el.yml's filters are seen without a key.
     """
 
     name: ClassVar[StrategyName]
     guarantee: ClassVar[str]
     shows_deletes: ClassVar[bool] = False
     only_if_named: ClassVar[bool] = False
+    whole_filters: ClassVar[bool] = True
 
     @abstractmethod
     def obstacle(self, subject: Subject, source: Connector) -> str | None:
         """Why this table cannot be read so, in words; None where it can."""
+
+    def doubt(self, subject: Subject) -> str | None:
+        """Why `auto` passes over it for this table although it can be asked for by name; None where it does not."""
+        return None
 
     @abstractmethod
     def reason(self, subject: Subject) -> str:

@@ -27,7 +27,8 @@ class Window:
     column's values (a version, a log position). lower is None in a snapshot. nulls: rows whose column is NULL are taken
     too: they have no place in the order. because: why a snapshot is taken again, where that is news. incarnation: of
     the table at the source, to be compared with the next one. forgets: the source forgets old changes, so the bound is
-    noted though no row came. mark: what is noted as upper bound where that is less than `upper`.
+    noted though no row came. mark: what is noted as upper bound where that is less than `upper`. notes: what the plan
+    says of it.
     """
 
     kind: Kind
@@ -42,6 +43,7 @@ class Window:
     incarnation: str | None = None
     forgets: bool = False
     mark: Value | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def noted(self) -> Value | None:

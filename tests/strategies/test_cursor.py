@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,11 @@ import pytest
 from el.cli import main
 from el.connectors.catalog import SourceType
 from el.connectors.request import Value
-from el.strategies.cursor import minus
+from el.connectors.sqlserver import SqlServer
+from el.errors import NotPermitted
+from el.strategies import cursor, lag
+from el.strategies.lag import minus
+from tests.engines import statement
 from tests.shop import Workspace
 from tests.tsql_shop import TsqlShop
 
@@ -61,29 +67,25 @@ STEPS = {
 @pytest.mark.parametrize("type_", STEPS)
 def test_each_type_goes_on_behind_its_last_value_and_then_has_nothing_new(shop: TsqlShop, type_: str) -> None:
     first, second, third = STEPS[type_]
-    table(shop, type_, first)
+    table(shop, type_, first, entry=", accept: [text_cursor]" if "VARCHAR" in type_ else "")
     assert run(shop) == ("snapshot", 1)
     for number, value in ((2, second), (3, third)):
         shop.sql(f"INSERT INTO dbo.t VALUES ({number}, {value})")
-        kind, rows = run(shop)
-        assert kind == "delta"
-        # Dates and whole minutes bring the row at the bound again, for more of them may come.
-        assert rows == (2 if type_.startswith(("DATE ", "SMALLDATETIME")) else 1)
-    run(shop)
-    assert run(shop)[0] in ("nothing new", "unchanged"), "no endless reading of the same row"
-    assert ids(shop) == [1, 2, 3]
+        assert run(shop) == ("delta", 1)
+    assert run(shop) == ("unchanged", 0)
+    assert shop.complete("t", "id") == [(1,), (2,), (3,)], "each of them once"
 
 
 def test_zero_is_a_value_and_no_missing_bound(shop: TsqlShop) -> None:
     table(shop, "INT NOT NULL", "0")
     assert run(shop) == ("snapshot", 1)
-    assert run(shop) == ("nothing new", 0)
-    assert shop.ledger("upper_bound") == [("0",)]
+    assert run(shop) == ("unchanged", 0)
+    assert {bound for (bound,) in shop.ledger("upper_bound")} == {"0"}
 
 
 def test_every_tick_of_a_datetime_is_told_from_its_neighbours(shop: TsqlShop) -> None:
     """A datetime has ticks of 1/300 s, whose texts end in 0, 3 and 7: a bound in text has to find its own tick."""
-    table(shop, "DATETIME NOT NULL", "'2024-02-29T23:59:59.990'")
+    table(shop, "DATETIME NOT NULL", "'2024-02-29T23:59:59.990'", entry=", lag: 0, inclusive: false")
     run(shop)
     for number, tick in enumerate(("59.993", "59.997"), 2):
         shop.sql(f"INSERT INTO dbo.t VALUES ({number}, '2024-02-29T23:59:{tick}')")
@@ -95,44 +97,81 @@ def test_rows_that_come_later_with_the_date_of_the_bound_are_not_skipped(shop: T
     table(shop, "DATE NOT NULL", "'2024-01-01'", "'2024-01-02'")
     run(shop)
     shop.sql("INSERT INTO dbo.t VALUES (3, '2024-01-02')")
-    assert run(shop) == ("delta", 2)
+    assert run(shop) == ("delta", 1)
     assert run(shop) == ("unchanged", 0)
     assert ids(shop) == [1, 2, 3]
 
 
+TIES = {
+    "DATETIME NOT NULL": "'2024-01-01T10:00:00.997'",
+    "DATETIME2(3) NOT NULL": "'2024-01-01T10:00:00.123'",
+    "DATETIME2(7) NOT NULL": "'2024-01-01T10:00:00.1234567'",
+    "DATETIMEOFFSET(7) NOT NULL": "'2024-01-01T10:00:00.1234567+05:30'",
+    "INT NOT NULL": "7",
+}
+
+
+@pytest.mark.parametrize("type_", TIES)
+def test_a_row_that_comes_later_with_the_bounds_value_is_loaded(shop: TsqlShop, type_: str) -> None:
+    """Also without a lag; and without a key, where equal rows keep their number and none of them is doubled."""
+    value = TIES[type_]
+    table(shop, type_, value, entry=", lag: 0}\n  - {name: dbo.keyless, cursor: c, lag: 0")
+    shop.sql(f"CREATE TABLE dbo.keyless (id INT NULL, c {type_})", f"INSERT INTO dbo.keyless VALUES (1, {value})")
+    shop.el()
+    for id_ in (2, 1):
+        shop.sql(f"INSERT INTO dbo.keyless VALUES ({id_}, {value})")
+        shop.sql(*([f"INSERT INTO dbo.t VALUES (2, {value})"] if id_ == 2 else []))
+        shop.el()
+    shop.el()
+    assert ids(shop) == [1, 2]
+    assert sorted(shop.complete("t", "id")) == [(1,), (2,)], "none twice"
+    assert sorted(shop.complete("keyless", "id")) == [(1,), (1,), (2,)]
+
+
+def test_a_column_of_which_no_two_rows_share_a_value_is_not_read_again_at_the_bound(shop: TsqlShop) -> None:
+    shop.create("  - {name: dbo.t, cursor: id, lag: 0}", "CREATE TABLE dbo.t (id INT NOT NULL PRIMARY KEY)")
+    shop.sql("INSERT INTO dbo.t VALUES (1)")
+    run(shop)
+    assert run(shop) == ("nothing new", 0)
+
+
 def test_whether_rows_at_the_bound_are_read_again_can_be_said(shop: TsqlShop) -> None:
-    table(shop, "INT NOT NULL", "1", entry=", inclusive: true")
+    table(shop, "INT NOT NULL", "1", entry=", inclusive: true, lag: 0")
     run(shop)
     shop.sql("INSERT INTO dbo.t VALUES (2, 1)")
-    assert run(shop) == ("delta", 2)
+    assert run(shop) == ("delta", 1)
     assert run(shop) == ("unchanged", 0)
-    shop.tables("  - {name: dbo.t, cursor: c, inclusive: false}")
+    shop.tables("  - {name: dbo.t, cursor: c, inclusive: false, lag: 0}")
     assert run(shop) == ("nothing new", 0)
 
 
 def test_rows_without_a_value_come_with_the_next_delta_and_once_only(shop: TsqlShop) -> None:
     table(shop, "INT NULL", "1", "NULL")
     assert run(shop) == ("snapshot", 2)
-    run(shop)
     assert run(shop) == ("unchanged", 0)
     shop.sql("INSERT INTO dbo.t VALUES (3, NULL)")
-    assert run(shop) == ("delta", 2)
+    assert run(shop) == ("delta", 1)
     assert run(shop) == ("unchanged", 0)
     shop.sql("INSERT INTO dbo.t VALUES (4, 2)")
     run(shop)
-    assert ids(shop) == [1, 2, 3, 4]
+    assert sorted(shop.complete("t", "id")) == [(1,), (2,), (3,), (4,)]
 
 
-def test_rows_that_come_again_and_have_no_key_stay_double_and_the_plan_says_so(shop: TsqlShop) -> None:
+def test_rows_that_come_again_and_have_no_key_are_told_by_all_of_their_values_and_the_plan_says_so(
+    shop: TsqlShop,
+) -> None:
     shop.create(
         "  - {name: dbo.t, cursor: c}", "CREATE TABLE dbo.t (c INT NULL)", "INSERT INTO dbo.t VALUES (1), (NULL)"
     )
     run(shop)
     shop.sql("INSERT INTO dbo.t VALUES (2)")
     notes = " ".join(shop.el()["dbo.t"]["notes"])
-    assert "rows without c are read each time, and loaded with what else is new or when one changed" in notes
-    assert "there is no key to tell the rows that are read again by" in notes
-    assert sorted(shop.complete("t", "c"), key=str) == [(1,), (2,), (None,), (None,)]
+    assert "rows without c are read each time, and loaded when they are new or changed" in notes
+    assert "there is no key: a row that is read again and differs is taken for another row" in notes
+    shop.sql("INSERT INTO dbo.t VALUES (NULL), (2)")
+    shop.el()
+    shop.el()
+    assert sorted(shop.complete("t", "c"), key=str) == [(1,), (2,), (2,), (None,), (None,)]
 
 
 def test_a_table_that_was_empty_is_taken_when_it_fills(shop: TsqlShop) -> None:
@@ -141,26 +180,158 @@ def test_a_table_that_was_empty_is_taken_when_it_fills(shop: TsqlShop) -> None:
     assert run(shop) == ("unchanged", 0)
     shop.sql("INSERT INTO dbo.t VALUES (1, 5)")
     assert run(shop) == ("snapshot", 1)
-    assert run(shop) == ("nothing new", 0)
+    assert run(shop) == ("unchanged", 0)
 
 
 def test_late_commits_within_the_lag_are_taken_and_read_again_but_not_loaded_again(shop: TsqlShop) -> None:
     table(shop, "DATETIME2(3) NOT NULL", "'2024-01-01T10:00:00'", entry=", lag: 10m")
     run(shop)
     shop.sql("INSERT INTO dbo.t VALUES (2, '2024-01-01T09:55:00')")
-    assert run(shop) == ("delta", 2)
+    assert run(shop) == ("delta", 1)
     assert run(shop) == ("unchanged", 0)
+    assert shop.complete("t", "id") == [(1,), (2,)]
+
+
+LATE = {
+    "DATE NOT NULL": ("'2024-01-02'", "'2024-01-01'"),
+    "DATETIME2(3) NOT NULL": ("'2024-01-01T10:00:00'", "'2024-01-01T09:55:01'"),
+    "DATETIMEOFFSET(3) NOT NULL": ("'2024-01-01T10:00:00+02:00'", "'2024-01-01T07:55:01+00:00'"),
+    "INT NOT NULL": ("20", "19"),
+    "DECIMAL(9,2) NOT NULL": ("20.5", "-3.25"),
+}
+
+
+@pytest.mark.parametrize("type_", LATE)
+def test_a_row_that_is_committed_late_is_loaded_though_el_yml_says_nothing_of_a_lag(shop: TsqlShop, type_: str) -> None:
+    value, late = LATE[type_]
+    table(shop, type_, value)
+    run(shop)
+    shop.sql(f"INSERT INTO dbo.t VALUES (2, {late})")
+    report = shop.el()["dbo.t"]
+    assert (report["kind"], report["rows"]) == ("delta", 1)
+    said = "5m" if "DATE" in type_ else "the last 10,000 rows"
+    assert f"c: {said} before the bound are read again, for what is committed late" in " ".join(report["notes"])
+    assert run(shop) == ("unchanged", 0)
+    assert ids(shop) == [1, 2]
+    shop.tables("  - {name: dbo.t, cursor: c, lag: 0}")
+    shop.sql(f"INSERT INTO dbo.t VALUES (3, {late})")
+    run(shop)
+    assert ids(shop) == [1, 2], "who says `lag: 0` has none"
+
+
+def test_of_numbers_the_one_before_is_read_again_however_many_rows_have_the_last(
+    shop: TsqlShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lag, "LAG_ROWS", 2)
+    table(shop, "INT NOT NULL", "7", "8", "8", "8")
+    run(shop)
+    shop.sql("INSERT INTO dbo.t VALUES (5, 7)")
+    assert run(shop) == ("delta", 1)
+    assert ids(shop) == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("type_", "early", "late"),
+    [("DATETIME2(3) NOT NULL", "SYSUTCDATETIME()", "SYSUTCDATETIME()"), ("INT NOT NULL", "1", "9")],
+)
+def test_the_bound_does_not_pass_a_transaction_that_writes_for_longer_than_the_lag(
+    shop: TsqlShop, monkeypatch: pytest.MonkeyPatch, type_: str, early: str, late: str
+) -> None:
+    if shop.rows("SELECT @@VERSION")[0][0].startswith("Babelfish"):
+        pytest.skip("it does not show the transactions of others")
+    monkeypatch.setattr(lag, "LAG", timedelta(seconds=1))
+    monkeypatch.setattr(lag, "LAG_ROWS", 1)
+    monkeypatch.setattr(cursor, "LAG", timedelta(seconds=1))
+    monkeypatch.setattr(cursor, "PATIENCE", timedelta(seconds=1))
+    table(shop, type_, "'2024-01-01'" if "DATE" in type_ else "0")
+    run(shop)
+    with shop.server() as server, server.transaction():
+        server.driver.execute(statement(f"INSERT INTO dbo.t VALUES (2, {early})"))
+        time.sleep(3)
+        for id_ in (3, 4, 5):
+            shop.sql(f"INSERT INTO dbo.t VALUES ({id_}, {late})")
+        notes = " ".join(shop.el()["dbo.t"]["notes"])
+        assert "a transaction has been writing since" in notes
+        assert ids(shop) == [1, 3, 4, 5]
+    run(shop)
+    assert ids(shop) == [1, 2, 3, 4, 5]
+    assert sorted(shop.complete("t", "id")) == [(1,), (2,), (3,), (4,), (5,)]
+
+
+def test_a_login_that_does_not_see_open_transactions_is_told_what_that_means(
+    shop: TsqlShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(source: SqlServer) -> None:
+        raise NotPermitted("VIEW SERVER STATE")
+
+    monkeypatch.setattr(SqlServer, "oldest_writer", refused)
+    table(shop, "DATETIME2(3) NOT NULL", "'2024-01-01'")
+    notes = " ".join(shop.el()["dbo.t"]["notes"])
+    assert "c: this login does not see open transactions (VIEW SERVER STATE): of one that commits more than 5m" in notes
+
+
+def test_an_hour_that_comes_twice_in_autumn_lies_within_the_lag_where_the_clock_is_not_utc(
+    shop: TsqlShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SqlServer, "local_clock", lambda source: True)
+    table(shop, "DATETIME2(3) NOT NULL", "'2024-10-27T02:59:00'")
+    run(shop)
+    shop.sql("INSERT INTO dbo.t VALUES (2, '2024-10-27T02:00:00')")
+    notes = " ".join(shop.el()["dbo.t"]["notes"])
+    assert "c has no offset, and the source's clock is not UTC: in autumn an hour of local time comes twice" in notes
+    assert "c: 1h5m before the bound are read again" in notes
     assert ids(shop) == [1, 2]
 
 
-def test_the_bound_does_not_go_back_when_the_last_row_is_deleted(shop: TsqlShop) -> None:
+def test_when_the_newest_row_is_deleted_one_snapshot_is_taken_and_no_second(shop: TsqlShop) -> None:
     table(shop, "INT NOT NULL", "1", "2", "9")
     run(shop)
     shop.sql("DELETE FROM dbo.t WHERE c = 9")
-    assert run(shop) == ("nothing new", 0)
+    report = shop.el()["dbo.t"]
+    assert (report["kind"], report["rows"]) == ("snapshot", 2)
+    assert any("the greatest value of c is 2, below raw's 9" in note for note in report["notes"])
+    assert run(shop) == ("unchanged", 0)
     shop.sql("INSERT INTO dbo.t VALUES (10, 10)")
     assert run(shop) == ("delta", 1)
-    assert shop.ledger("upper_bound") == [("9",), ("10",)]
+    assert ids(shop) == [1, 2, 10]
+
+
+@pytest.mark.parametrize("deletes", ["", ", deletes: {by: keys, every: 0s, max_percent: 100}"])
+def test_a_table_that_was_emptied_and_counts_from_the_beginning_again_is_taken_anew(
+    shop: TsqlShop, deletes: str
+) -> None:
+    shop.create(
+        f"  - {{name: dbo.t, cursor: id{deletes}}}",
+        "CREATE TABLE dbo.t (id INT IDENTITY(1, 1) NOT NULL PRIMARY KEY, v NVARCHAR(9))",
+        "INSERT INTO dbo.t (v) VALUES (N'old1'), (N'old2'), (N'old3')",
+    )
+    run(shop)
+    shop.sql("TRUNCATE TABLE dbo.t")
+    report = shop.el()["dbo.t"]
+    if not deletes:
+        assert (report["kind"], report["rows"]) == ("snapshot", 0)
+        assert any("no row has a value of id now, and raw is at 3" in note for note in report["notes"])
+    assert shop.state("t", "id", "id") == []
+    assert run(shop) == ("nothing new" if deletes else "unchanged", 0)
+    shop.sql("INSERT INTO dbo.t (v) VALUES (N'new1'), (N'new2'), (N'new3')")
+    assert run(shop) == ("snapshot", 3)
+    shop.sql("TRUNCATE TABLE dbo.t", "INSERT INTO dbo.t (v) VALUES (N'newer1')")
+    assert run(shop) == ("snapshot", 1)
+    shop.sql("TRUNCATE TABLE dbo.t", "INSERT INTO dbo.t (v) VALUES (N'1'), (N'2')")
+    run(shop)
+    assert shop.state("t", "id", "id, v") == [(1, "1"), (2, "2")], "also where it has passed the bound meanwhile"
+
+
+def test_text_that_grows_in_another_order_than_the_rows_is_refused_unless_accepted(shop: TsqlShop) -> None:
+    table(shop, "VARCHAR(20) COLLATE Latin1_General_CI_AS NOT NULL", "'8'", "'9'")
+    assert "'10' before '9'" in str(shop.el(code=1)["dbo.t"]["error"])
+    shop.tables("  - {name: dbo.t, cursor: c, accept: [text_cursor]}")
+    report = shop.el()["dbo.t"]
+    assert any("c is text: what counts as later is what Latin1_General_CI_AS" in note for note in report["notes"])
+    assert shop.complete("t", "_el_position") == [(None,), (None,)], "bytes are in another order than a collation"
+    shop.sql("UPDATE dbo.t SET c = 'b' WHERE id = 1")
+    shop.el()
+    assert shop.state("t", "id", "id, c") == [(1, "b"), (2, "9")]
 
 
 def test_a_value_in_the_future_does_not_carry_the_bound_along(shop: TsqlShop) -> None:
@@ -169,8 +340,7 @@ def test_a_value_in_the_future_does_not_carry_the_bound_along(shop: TsqlShop) ->
     assert report["rows"] == 2
     assert any("has values in the future, up to 9999-12-31" in note for note in report["notes"])
     shop.sql("INSERT INTO dbo.t VALUES (3, '2024-01-02'), (4, '9999-12-30')")
-    assert run(shop) == ("delta", 3), "the new row, and what lies in the future"
-    run(shop)
+    assert run(shop) == ("delta", 2), "the new rows, one of them in the future"
     assert run(shop) == ("unchanged", 0)
     shop.sql("INSERT INTO dbo.t VALUES (5, '2024-01-03')")
     run(shop)
@@ -188,12 +358,12 @@ def test_where_every_value_lies_in_the_future_there_is_no_bound_that_what_comes_
     shop.sql("INSERT INTO dbo.t VALUES (2, SYSUTCDATETIME())")
     assert run(shop) == ("snapshot", 2)
     shop.sql("INSERT INTO dbo.t VALUES (3, DATEADD(SECOND, 1, SYSUTCDATETIME()))")
-    assert run(shop) == ("delta", 2)
+    assert run(shop) == ("delta", 1)
     assert ids(shop) == [1, 2, 3]
 
 
 @pytest.mark.parametrize(
-    ("text", "lag", "less"),
+    ("text", "by", "less"),
     [
         ("12345678901234567890123456789012345678", 5, "12345678901234567890123456789012345673"),
         ("0.0000000000000000000000000000000000001", 0, "0.0000000000000000000000000000000000001"),
@@ -201,12 +371,14 @@ def test_where_every_value_lies_in_the_future_there_is_no_bound_that_what_comes_
         ("1.5e300", 5, None),
     ],
 )
-def test_a_lag_is_taken_from_a_number_to_the_last_digit(text: str, lag: int, less: str | None) -> None:
-    found = minus(Value(text, SourceType("decimal", precision=38, scale=0)), lag).text
+def test_a_lag_is_taken_from_a_number_to_the_last_digit(text: str, by: int, less: str | None) -> None:
+    value = minus(Value(text, SourceType("decimal", precision=38, scale=0)), by)
+    assert value is not None
+    found = value.text
     assert found == less if less is not None else float(found) == float(text)
 
 
-@pytest.mark.parametrize("type_", ["INT NOT NULL", "VARCHAR(20) NOT NULL"])
+@pytest.mark.parametrize("type_", ["INT NOT NULL", "DECIMAL(20) NOT NULL"])
 def test_a_lag_of_time_behind_what_is_no_time_stops_its_table(shop: TsqlShop, type_: str) -> None:
     table(shop, type_, "'20240131'", entry=", lag: 5m")
     assert "a lag of time needs a date or time as cursor, not c" in shop.el(code=1)["dbo.t"]["error"]
@@ -278,8 +450,8 @@ def test_no_value_past_all_that_comes_carries_the_bound_of_any_type_of_duckdb_al
         assert f"c has values {'without end' if type_ in ('DOUBLE', 'FLOAT') else 'in the future'}, up to" in note
     for type_, (*_, later) in SENTINELS.items():
         shop.source(f"INSERT INTO kinds.{type_} VALUES (3, {later})")
-    # Where the bound's own rows come again, the first one does.
-    again = {"DATE": 3, "TIMESTAMP_S": 3}
+    # A year of five digits is not in the order of its text: that row is loaded again.
+    again = {"TIMESTAMP_S": 2}
     assert {type_: found[:2] for type_, found in loaded().items()} == {
-        type_: ("delta", again.get(type_, 2)) for type_ in SENTINELS
+        type_: ("delta", again.get(type_, 1)) for type_ in SENTINELS
     }

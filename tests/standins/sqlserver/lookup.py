@@ -224,6 +224,11 @@ def dynamic(session: Session, database: Database, source: str) -> dict[str, str]
             for number, (target, kind, function, _) in enumerate(p.predicates, 1)
         )
         out["predicates"] = f"(VALUES {rows or '(0, 0, 0, 0, NULL)'}) v(id, number, target, kind, function)"
+    if "{writers}" in source:
+        # A transaction is listed once it has a log record in the database, with the time of the first.
+        writers = [s for s in session.server.sessions_and(session) if s.depth and s.wrote]
+        rows = ", ".join(f"({s.transaction_id}, {s.database.database_id}, {s.wrote_since})" for s in writers)
+        out["writers"] = f"(VALUES {rows or '(0, 0, 0)'}) v(id, database_id, since)"
     if "{logins}" in source:
         rows = ", ".join(f"({quote(n)}, {i})" for i, n in enumerate(session.server.users, 1))
         out["logins"] = f"(VALUES {rows}) v(name, id)"

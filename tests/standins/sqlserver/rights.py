@@ -148,6 +148,7 @@ def require_column(session: Session, table: TableDef, column: str) -> None:
 STATES = {
     "sys.dm_db_partition_stats": "VIEW DATABASE STATE",
     "sys.dm_tran_version_store_space_usage": "VIEW SERVER STATE",
+    "sys.dm_tran_database_transactions": "VIEW SERVER STATE",
 }
 
 

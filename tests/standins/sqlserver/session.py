@@ -76,6 +76,7 @@ class Session:
         self.depth = 0
         self.transaction = 0
         self.wrote = False
+        self.wrote_since = 0
         self.aborted = False
         self.touched: dict[int, TableDef] = {}
         self.output: list[OutColumn] | None = None
@@ -193,6 +194,7 @@ class Session:
     def wrote_into(self, table: TableDef) -> None:
         """To be called before a transaction's first change."""
         if table.database != "tempdb":
+            self.wrote_since = self.wrote_since if self.wrote else now_ticks()
             self.wrote = True
 
     def take_rowversions(self, table: TableDef, count: int) -> int:

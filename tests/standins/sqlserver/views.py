@@ -298,6 +298,11 @@ view(
     "FROM {databases}",
 )
 view(
+    "sys.dm_tran_database_transactions",
+    "transaction_id bigint=id; database_id int=database_id; database_transaction_begin_time datetime=since",
+    "FROM {writers} WHERE id > 0",
+)
+view(
     "sys.dm_exec_requests",
     "session_id smallint=NULL; request_id int=NULL; start_time datetime=NULL; status nvarchar(30)=NULL; "
     "command nvarchar(32)=NULL; database_id smallint=NULL; blocking_session_id smallint=NULL; wait_type "
