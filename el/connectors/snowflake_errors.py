@@ -26,6 +26,7 @@ _RETRYABLE = frozenset({625, 390114, 250003, 290403, 290500, 290502, 290503, 290
 SESSION_GONE = frozenset({390104, 390111, 390112, 390113, 390114, 390115, 250002})
 # "Object does not exist or not authorized", and the same of what is no table.
 NOT_THERE = frozenset({2003, 2043})
+ALREADY_THERE = 2002
 _PREFIX = re.compile(r"^\s*(?:\d{6}\s*\(\w+\):\s*)?(?:[0-9a-f-]{36}:\s*)?")
 
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from el.connectors.query import Statement
 from el.connectors.snowflake import Snowflake
-from el.connectors.snowflake_errors import NOT_THERE
+from el.connectors.snowflake_errors import ALREADY_THERE, NOT_THERE
 from el.destinations.snowflake_queries import end_statements
 from el.errors import DatabaseError, ElError, RunLocked
 from el.lock import Holder, StillOurs, taken
@@ -64,8 +64,8 @@ def lease(
             if beat is not None:
                 beat.join()
             for lock in held:
-                # Another run has it by now, and says so where it matters: before a load.
-                with suppress(DatabaseError):
+                # What was loaded is whole; a lock that stays is broken when its lease has run out.
+                with suppress(ElError):
                     lock.release(connector)
 
 
@@ -153,10 +153,13 @@ class _Lock:
         try:
             connector.execute(Statement(table))
         except DatabaseError as error:
+            if error.number == ALREADY_THERE:
+                # Another run came first, between our look and our statement.
+                return
             if error.number not in NOT_THERE:
                 raise
             self._warehouse.create_schema(self._raw_schema)
-            connector.execute(Statement(table))
+            self._create(connector)
 
     def renew(self, connector: Snowflake) -> None:
         """Say that this run is alive. Raises `RunLocked` unless the lock is ours."""

@@ -47,8 +47,9 @@ class Sessions:
         return open_session(self.config, paramstyle="pyformat")
 
     def give(self, connection: Any) -> None:
-        with self._lock:
-            self._free.append(connection)
+        if not connection.is_closed():
+            with self._lock:
+                self._free.append(connection)
 
     def close(self) -> None:
         with self._lock:
@@ -92,11 +93,10 @@ class KeptSqlClient(SnowflakeSqlClient):
                 cursor.execute(query, args or kwargs or None, num_statements=0, _statement_params=settings)
                 yield SnowflakeCursorImpl(cursor)
             except Error as error:
-                if number_of(error) in SESSION_GONE or self._conn.is_closed():
+                if number_of(error) in SESSION_GONE:
                     # The job fails, and is tried again over another one.
-                    gone, self._conn = self._conn, self.sessions.take()
                     with suppress(Error):
-                        gone.close()
+                        self._conn.close()
                 raise
 
 
