@@ -31,6 +31,7 @@ class SourceType:
         resolved to its base, its own name kept in `alias`.
     length: characters or bytes as declared; -1 for (max); None where the type has none.
     precision, scale: digits; for time types `scale` is the number of fractional digits.
+    collation: of text in a code page, which it decides; None where it plays no part. Two types are equal without it.
     """
 
     name: str
@@ -38,6 +39,7 @@ class SourceType:
     precision: int | None = None
     scale: int | None = None
     alias: str | None = None
+    collation: str | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def parse(cls, declared: str) -> SourceType:

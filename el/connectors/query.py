@@ -24,7 +24,7 @@ class Dialect:
 
     name: sqlglot's name of the dialect.
     bind: type name -> how a parameter in canonical text becomes a value of that type, "{type}" standing for the
-        declared type; the default is a CAST.
+        declared type, "{collate}" for its collation; the default is a CAST.
     text: type name -> how a column becomes canonical text, "{column}" standing for the quoted column; the
         default is a CAST to text.
     maximum: type name -> an expression that MAX accepts where MAX refuses the type itself.
@@ -57,7 +57,9 @@ class Dialect:
         declared = str(value.type)
         # The labels of an enumeration are what they are.
         shown = declared if "'" in declared else declared.upper()
-        return self.bind.get(value.type.name, "CAST(? AS {type})").replace("{type}", shown)
+        made = self.bind.get(value.type.name, "CAST(? AS {type})").replace("{type}", shown)
+        # A collation's name is one of the server's own words: it cannot be quoted, and comes from its catalog.
+        return made.replace("{collate}", f" COLLATE {value.type.collation}" if value.type.collation else "")
 
     def masked(self, mask: str, type_: SourceType) -> tuple[str, bool]:
         """The expression of a mask over a column of this type, and whether `mask_as` has a word in it.

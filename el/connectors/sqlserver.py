@@ -59,6 +59,8 @@ TSQL = Dialect(
     text_type="NVARCHAR(4000)",
     bind={
         "rowversion": "CAST(? AS BINARY(8))",
+        # Text in a code page is that of its column: CAST alone takes the database's, and writes "?" for what it lacks.
+        **dict.fromkeys(("char", "varchar"), "CAST(CAST(? AS NVARCHAR(MAX)){collate} AS {type})"),
         # The newer types take ISO 8601 whatever the login's language (Microsoft Learn, "datetime2").
         "datetime": "CAST(CAST(? AS DATETIME2(3)) AS DATETIME)",
         "smalldatetime": "CAST(CAST(? AS DATETIME2(0)) AS SMALLDATETIME)",

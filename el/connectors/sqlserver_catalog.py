@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from el.connectors.catalog import Catalog, Check, Column, ForeignKey, Key, SourceType, Table, TableName
@@ -179,7 +180,7 @@ def read_catalog(fetch: Fetch, schemas: Sequence[str] | None, *, brief: bool = F
         columns[object_id].append(
             Column(
                 name=name,
-                type=source_type(type_, base, length, precision, scale, assembly),
+                type=replace(source_type(type_, base, length, precision, scale, assembly), collation=collation),
                 nullable=bool(nullable),
                 position=position,
                 identity=bool(identity),

@@ -174,8 +174,27 @@ def _cast(binder: Binder, node: exp.Anonymous, scope: Scope) -> Bound:
     if style:
         bound_style = binder.value(style[0], scope)
         number = binder.session.constant(bound_style)
-    bound = convert(binder.value(value, scope), kind, number)
+    given = binder.value(value, scope)
+    if not isinstance(value, exp.Collate):
+        given = in_code_page(given, kind)
+    bound = convert(given, kind, number)
     return Bound(_trying(bound.sql), kind) if node.args.get("safe") else bound
+
+
+def in_code_page(value: Bound, kind: SqlType) -> Bound:
+    """Text on its way into char or varchar: what the database's code page, 1252, lacks becomes "?".
+
+    Microsoft Learn, "Collation and Unicode support": the code page is that of the collation, the database's where none
+    is given; with COLLATE the text is taken for one that it holds.
+    """
+    if (
+        value.type is None
+        or value.type.name not in ("nchar", "nvarchar", "ntext")
+        or kind.name not in ("char", "varchar")
+    ):
+        return value
+    held = "".join(bytes([n]).decode("cp1252", "ignore") for n in range(128, 256))
+    return Bound(f"regexp_replace({value.sql}, '[^\\x{{00}}-\\x{{7F}}{held}]', '?', 'g')", value.type, value.constant)
 
 
 def _trying(sql: str) -> str:
