@@ -14,13 +14,14 @@ export RUNTIME__DLTHUB_TELEMETRY := false
 LIBRARIES := libltdl.so.7 libodbc.so.2
 DEBIAN := libltdl7 unixodbc tdsodbc
 
-.PHONY: help setup system demo test check format soak mutants bench clean
+.PHONY: help setup system demo test check format soak real real-sqlserver real-snowflake mutants bench clean
 
 help:
 	@echo "make demo    set up, load the sample shop twice, build the schema tables, say where to look"
 	@echo "make test    set up, run all tests"
 	@echo "make check   ruff, mypy --strict, sqlfluff, and all tests"
 	@echo "make soak    the long random tests: kills, histories"
+	@echo "make real    ask real servers what is doubtful, and report (tests/real/README.md)"
 	@echo "make mutants show that tests notice defects put into the SQL Server connector on purpose"
 	@echo "make bench   how fast it is on this machine, as ratios"
 	@echo "make clean   remove what these made"
@@ -64,6 +65,11 @@ check: setup system
 
 soak: setup system
 	$(BIN)/python -m pytest --quiet --numprocesses 2 --dist load -m soak
+
+real: real-sqlserver real-snowflake
+
+real-sqlserver real-snowflake: setup system
+	@$(BIN)/python -m tests.real $(@:real-%=%)
 
 mutants: setup system
 	@$(BIN)/python -m tests.mutation_check
