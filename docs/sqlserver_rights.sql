@@ -10,6 +10,9 @@ GO
 -- Checks, defaults and computed columns for `el codegen`, and whether rows or values are hidden from this login.
 GRANT VIEW DEFINITION ON SCHEMA::sales TO el_reader;
 GO
+-- The same on each schema that holds a security policy (row-level security): a policy that cannot be seen cannot be told.
+-- GRANT VIEW DEFINITION TO el_reader;
+GO
 -- change_tracking
 GRANT VIEW CHANGE TRACKING ON SCHEMA::sales TO el_reader;
 GO

@@ -106,6 +106,7 @@ def _wanted(model: type[BaseModel], field: str) -> frozenset[Any]:
 ACCEPTED = {
     "encrypted": "columns under Always Encrypted land as ciphertext",
     "filtered_rows": "of a table without key, rows that leave the `filters` stay in raw",
+    "gone": "a table that raw holds is no longer seen at the source; raw keeps what it has",
     "keys_by_bytes": "text in a key compares by its bytes, but for blanks at the end, whatever its collation says",
     "masked": "columns under dynamic data masking land as the login sees them, masked",
     "partition_switch": "rows that ALTER TABLE ... SWITCH moves in or out are not seen",
@@ -279,7 +280,8 @@ class TableSettings(Strict):
     filters: conditions that limit what is taken. deletes: `keys`, or {by: keys, every: 1d, max_percent: 20}.
     images: whether cdc brings the row before an update too (`_el_op` B). partition_by: a whole-number column by
     whose ranges a snapshot is divided. skip_unchanged: a full snapshot whose content is what raw holds already is not
-    loaded again. model: the tables that codegen makes of it. accept: words of `ACCEPTED`, for what the plan would
+    loaded again. isolation: read_committed, or snapshot where the plan would choose the other. model: the tables that
+    codegen makes of it. accept: words of `ACCEPTED`, for what the plan would
     refuse otherwise.
     """
 
@@ -303,6 +305,7 @@ class TableSettings(Strict):
     skip_unchanged: bool = True
     contract: Literal["evolve", "freeze"] | None = None
     accept: Accepted = ()
+    isolation: Literal["snapshot", "read_committed"] | None = None
     model: ModelSettings = ModelSettings()
     columns: dict[str, ColumnSettings] = Field(default_factory=dict)
 

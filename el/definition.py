@@ -23,14 +23,28 @@ from el.ledger import LedgerEntry
 _SHORTER = "lossy or trimmed"
 
 
-# What says in a connection which database it is; who signs in, and how, may change.
+# What says in a connection which database it is, where the database itself does not; who signs in, and how, may change.
 _WHERE = ("host", "account", "port", "dsn", "path")
 
 
 def place_of(source: Connector, catalog: Catalog) -> str:
-    """Which database this is, as text without secrets: "sqlserver db01 1433 shop"."""
+    """Which database this is, as text without secrets: "sqlserver db01 1433 shop {5e0f...}", the last as it says."""
     parts = [str(part) for name in _WHERE if (part := getattr(source.config, name, None)) is not None]
-    return " ".join([source.scheme, *parts, catalog.database])
+    identity = [f"{{{catalog.identity}}}"] if catalog.identity is not None else []
+    return " ".join([source.scheme, *parts, catalog.database, *identity])
+
+
+def same_place(before: str, now: str) -> bool:
+    """Whether two places are one database. Where both know who they are, the way there does not count."""
+    (old, _, was), (new, _, is_) = (place.partition(" {") for place in (before, now))
+    if was and is_:
+        # Copies of one database on one server are of one family.
+        return was == is_ and old.split()[0] == new.split()[0] and _name(old) == _name(new)
+    return old == new
+
+
+def _name(place: str) -> str:
+    return place.rpartition(" ")[2]
 
 
 def no_bound_of(last: LedgerEntry, table: TableName, place: str) -> str | None:
@@ -39,7 +53,7 @@ def no_bound_of(last: LedgerEntry, table: TableName, place: str) -> str | None:
         return f"{last.table_name} is no longer in raw"
     if last.source_table != str(table):
         return f"the last load was of {last.source_table}"
-    if last.source is not None and last.source != place:
+    if last.source is not None and not same_place(last.source, place):
         return f"the last load was from {last.source}, and this is {place}"
     return None
 

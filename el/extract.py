@@ -18,6 +18,7 @@ from el.columns import ClockColumns
 from el.connectors.base import OneMomentSource
 from el.connectors.catalog import TableName
 from el.connectors.registry import connector_class, open_connector
+from el.connectors.request import Isolation
 from el.errors import ElError, Paused, RowRefused
 from el.fingerprint import RowHash
 from el.job import Job
@@ -149,7 +150,9 @@ def reads_together(job: Job, plan: Plan) -> list[TablePlan]:
     return [
         table
         for table in plan.tables
-        if table.keys is None and table.reads and all(request.changes is None for request in table.reads)
+        if table.keys is None
+        and table.reads
+        and all(request.changes is None and request.isolation is Isolation.SNAPSHOT for request in table.reads)
     ]
 
 

@@ -15,14 +15,17 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from el.config import Config
 from el.connectors.base import Connector, PressureSource
-from el.connectors.catalog import TableName
+from el.connectors.catalog import Catalog, TableName
 from el.connectors.registry import open_connector
+from el.definition import place_of
 from el.destinations import open_warehouse
 from el.destinations.base import Warehouse
 from el.drift import HeldTable
 from el.errors import DatabaseError, ElError, LoadError, NotPermitted, Paused, PlanError, SourceBusy
 from el.extract import extract, reads_hold_locks, reads_together
+from el.gone import gone_tables
 from el.job import Job
 from el.ledger import LedgerEntry
 from el.load import load, load_ids_for, loader
@@ -30,7 +33,7 @@ from el.lock import StillOurs, this_process
 from el.plan import Plan, TablePlan, make_plan
 from el.report import Reporter, RunReport, TableReport
 from el.retry import retrying
-from el.selection import Chosen, Places, choose_tables, find_places, keep_selected
+from el.selection import Chosen, Places, choose_tables, find_places, keep_selected, left_aside, schemas_of
 from el.slice import LANDING, STEP
 from el.strategies.window import Kind
 
@@ -56,8 +59,7 @@ def plan_job(
     That is before the ledger, or any table, is read. tried: as for `make_plan`.
     """
     with open_connector(job.source.settings, str(job.source)) as source:
-        catalog = source.describe(brief=True)
-        every = choose_tables(job.config, source, catalog)
+        catalog, every = tables_of(job.config, source)
         chosen = keep_selected(job.config, every, job.select)
         everywhere = find_places(job.config, every)
         places = _there(everywhere, chosen)
@@ -88,8 +90,24 @@ def plan_job(
             confirm_deletes=job.confirm_deletes,
             held=held,
         )
+        gone = gone_tables(job.config, catalog, place_of(source, catalog), ledger, everywhere.names, job.select)
+        plan = replace(plan, refused=(*plan.refused, *gone))
         plan = _without_masks(opened, _without_clashes(opened, plan))
-        return replace(plan, notes=(_consistency(job, plan), *_pressure(job, source, plan)))
+        aside = [f"{table.name} ({table.aside})" for table in left_aside(job.config, catalog, every)]
+        beside = [f"left out unless named exactly: {', '.join(aside)}"] if aside and not job.select else []
+        return replace(plan, notes=(_consistency(job, plan), *beside, *_pressure(job, source, plan)))
+
+
+def tables_of(config: Config, source: Connector) -> tuple[Catalog, list[Chosen]]:
+    """What the source says of the schemas in which el.yml names tables, and the tables that it takes."""
+    schemas = schemas_of(config)
+    catalog = source.describe(schemas, brief=True)
+    every = choose_tables(config, source, catalog)
+    if schemas is not None and any(item.error is not None and not item.table.columns for item in every):
+        # What was meant by a name that is not there may be in another schema.
+        catalog = source.describe(brief=True)
+        every = choose_tables(config, source, catalog)
+    return catalog, every
 
 
 def _without_clashes(warehouse: Warehouse, plan: Plan) -> Plan:
@@ -198,7 +216,7 @@ def show_plan(job: Job) -> Plan:
 def plan_places(job: Job) -> tuple[PlaceNames, list[Chosen]]:
     """Where the tables of a job lie in raw; and all tables of el.yml."""
     with open_connector(job.source.settings, str(job.source)) as source:
-        every = choose_tables(job.config, source, source.describe(brief=True))
+        _, every = tables_of(job.config, source)
     return _there(find_places(job.config, every), keep_selected(job.config, every, job.select)), every
 
 

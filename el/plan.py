@@ -16,13 +16,15 @@ from el.columns import ColumnPlan, key_of, plan_columns
 from el.config import Config, TableSettings
 from el.connectors.base import Connector, CursorSource
 from el.connectors.catalog import Catalog, Table, TableName
-from el.connectors.request import POSITION_READ, ColumnRead, Condition, Isolation, Op, ReadRequest
+from el.connectors.request import POSITION_READ, ColumnRead, Condition, Op, ReadRequest
 from el.definition import definition, keys_changed, no_bound_of, place_of, what_changed
 from el.drift import Drift, HeldTable, find_drift
 from el.errors import DatabaseError, ElError, NotPermitted, PlanError, PositionLost, ReadError
 from el.filter_value import filter_value
+from el.isolation import isolation_notes, isolation_of
 from el.keys import KeyRule, key_rule
 from el.ledger import LedgerEntry
+from el.refusals import refuse
 from el.selection import Chosen, Places, named, query_text
 from el.strategies import Subject, choose
 from el.strategies.key_set import KeyRead, key_read
@@ -190,7 +192,9 @@ def _plan_table(
     drift = find_drift(held, table, plan_columns(config, source, table, settings), config.raw.naming, frozen=frozen)
     columns = drift.columns
     notes = [f"{column.source.name}: {column.carried.loses}" for column in columns if column.carried.loses]
+    notes += refuse(table, settings, catalog)
     base = _request(config, catalog, table, settings)
+    notes += isolation_notes(table, settings, catalog)
     subject = Subject(table, settings, base, catalog)
     if settings.cursor is not None:
         _check_cursor(table, settings, settings.cursor)
@@ -332,7 +336,7 @@ def _request(config: Config, catalog: Catalog, table: Table, settings: TableSett
         table=None if query else table.name,
         query=query,
         where=tuple(conditions),
-        isolation=Isolation.SNAPSHOT if catalog.snapshot_isolation else Isolation.DEFAULT,
+        isolation=isolation_of(table, settings, catalog),
         batch_rows=config.defaults.batch_rows,
         batch_bytes=config.defaults.batch_mb * 1024 * 1024,
     )

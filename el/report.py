@@ -247,6 +247,8 @@ def print_plan(plan: Plan) -> None:
     """For every table: strategy and why, key, rows and size as the catalog knows them, what will be taken."""
     for note in plan.notes:
         print(note)
+    for right in plan.catalog.missing:
+        print(f"right     not granted, needed for {right.needed_for}: {right.grant}")
     for table in plan.tables:
         rows = "?" if table.rows is None else f"{table.rows:,}"
         size = f", {in_bytes(table.bytes)}" if table.bytes is not None else ""

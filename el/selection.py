@@ -14,13 +14,13 @@ from difflib import get_close_matches
 from el.config import Config, StrategyName, TableSettings
 from el.connectors.base import Connector
 from el.connectors.catalog import Catalog, Column, Key, Table, TableName
-from el.connectors.own_query import derived_query
+from el.connectors.own_query import derived_query, places_of
 from el.connectors.sql import SqlConnector
 from el.errors import ConfigError, PlanError
 from el.merging import merge_settings
 from el.naming import file_refusal, find_names
 from el.strategies.cdc import without_computed
-from el.table_pattern import TablePattern
+from el.table_pattern import TablePattern, schemas_of_patterns
 from el.text_file import read_text
 
 
@@ -63,15 +63,17 @@ def choose_tables(config: Config, source: Connector, catalog: Catalog, select: S
             # A table whose place it takes may have had a mask from an earlier entry.
             entries.setdefault(name, []).append(entry)
             try:
-                tables[name] = _stream(config, entry, index, source)
+                tables[name] = _stream(config, entry, index, source, catalog.database)
             except PlanError as error:
                 tables[name], errors[name] = Table(name, (), kind="query"), error
             continue
         where = f"{config.path} line {config.line_of(index)}"
         try:
-            matched = entry.pattern.of(tables)
+            matched = [name for name in entry.pattern.of(tables) if taken_by(entry, tables[name])]
         except ConfigError as error:
             raise PlanError(f"{where}: {error}") from None
+        if not matched and "gone" in entry.accept:
+            continue
         if not matched:
             text = f"{where}: no table matches {entry.name!r} in {catalog.database}{_close(entry, catalog)}"
             if entry.protects:
@@ -100,6 +102,24 @@ def _captured(config: Config, item: Chosen) -> Chosen:
     if (item.settings.strategy or config.defaults.strategy) is not StrategyName.CDC:
         return item
     return replace(item, settings=without_computed(item.table, item.settings))
+
+
+def taken_by(entry: TableSettings, table: Table) -> bool:
+    """Whether an entry that matches this table takes it: what is kept of others, or elsewhere, only by its own name."""
+    return table.aside is None or entry.pattern.plain is not None or entry.name == str(table.name)
+
+
+def left_aside(config: Config, catalog: Catalog, chosen: Sequence[Chosen]) -> list[Table]:
+    """The tables that a glob of el.yml matches and does not take."""
+    taken = {item.table.name for item in chosen}
+    aside = [table for table in catalog.tables if table.aside is not None and table.name not in taken]
+    globs = [entry.pattern for entry in config.tables if not entry.is_query and entry.pattern.plain is None]
+    return [table for table in aside if any(pattern.of([table.name]) for pattern in globs)]
+
+
+def schemas_of(config: Config) -> list[str] | None:
+    """The source's schemas in which tables of el.yml can be; None where a glob stands in their place."""
+    return schemas_of_patterns([entry.pattern for entry in config.tables if not entry.is_query])
 
 
 def keep_selected(config: Config, chosen: Sequence[Chosen], select: Sequence[str]) -> list[Chosen]:
@@ -176,7 +196,7 @@ def find_places(config: Config, chosen: Sequence[Chosen]) -> Places:
     return Places(found, problems, frozenset(clashes))
 
 
-def _stream(config: Config, entry: TableSettings, index: int, source: Connector) -> Table:
+def _stream(config: Config, entry: TableSettings, index: int, source: Connector, database: str) -> Table:
     """A query of the user's own as a table: its columns as the database describes them."""
     where = f"{config.path} line {config.line_of(index)}: {entry.name}"
     if not isinstance(source, SqlConnector):
@@ -200,7 +220,8 @@ def _stream(config: Config, entry: TableSettings, index: int, source: Connector)
     stream = entry.pattern.plain
     assert stream is not None
     key = Key("key", entry.key) if entry.key else None
-    return Table(stream, columns, kind="query", primary_key=key)
+    far = places_of(query, source.dialect.name, database) if source.dialect.name == "tsql" else frozenset()
+    return Table(stream, columns, kind="query", primary_key=key, elsewhere=far)
 
 
 def query_text(config: Config, entry: TableSettings) -> str:

@@ -20,9 +20,9 @@ from el.job import Job
 from el.ledger import LedgerEntry
 from el.load import loader
 from el.lock import this_process
-from el.pipeline import warehouse_of
+from el.pipeline import tables_of, warehouse_of
 from el.plan import Plan, TablePlan
-from el.selection import Chosen, choose_tables, query_text, raw_names
+from el.selection import Chosen, keep_selected, query_text, raw_names
 
 # What a bound looks like, by the name of what it counts.
 _FORMS = {"LSN": r"0x[0-9A-F]{20}", "change tracking version": r"\d{1,19}"}
@@ -95,8 +95,8 @@ def change_state(job: Job, action: str, name: str, value: str | None, confirm: C
 def _one_table(job: Job, action: str, name: str) -> tuple[Catalog, Chosen, str, str]:
     """The table with its raw schema and raw table; found without a plan, which a bound that is wrong would prevent."""
     with open_connector(job.source.settings, str(job.source)) as source:
-        catalog = source.describe(brief=True)
-        chosen = choose_tables(job.config, source, catalog, (name,))
+        catalog, every = tables_of(job.config, source)
+        chosen = keep_selected(job.config, every, (name,))
     if len(chosen) != 1:
         raise ConfigError(f"state {action} takes one table, and {name} names {len(chosen)}")
     if chosen[0].error is not None:

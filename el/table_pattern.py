@@ -88,6 +88,14 @@ class TablePattern:
         )
 
 
+def schemas_of_patterns(patterns: Iterable[TablePattern]) -> list[str] | None:
+    """The schemas in which what these patterns mean can be; None where that is any."""
+    parts = [schema for pattern in patterns for schema, _ in pattern.splits]
+    if any(not part.quoted and set(part.text) & set("*?[") for part in parts):
+        return None
+    return sorted({part.text for part in parts})
+
+
 def quoted(name: TableName) -> str:
     """The name in quotes that el takes of every source."""
     return ".".join('"' + part.replace('"', '""') + '"' for part in (name.schema, name.name))

@@ -143,6 +143,7 @@ class Table:
     row_security: the security policies that may hide rows of it from this login.
     partitions: of a partitioned table, text that is another one after a partition was switched in or out, split or
         merged; None where the table is not partitioned, or that is not known.
+    elsewhere: of a view, the other databases and servers that it reads.
     missing: rights on this table that the login lacks, by what they are needed for.
     """
 
@@ -167,12 +168,26 @@ class Table:
     external: bool = False
     row_security: tuple[str, ...] = ()
     partitions: str | None = None
+    elsewhere: frozenset[str] = frozenset()
     missing: tuple[MissingRight, ...] = ()
 
     def column(self, name: str) -> Column | None:
         """The column of this name; case decides only where two names differ in case alone."""
-        exact = next((c for c in self.columns if c.name == name), None)
-        return exact or next((c for c in self.columns if c.name.lower() == name.lower()), None)
+        found = [c for c in self.columns if c.name.lower() == name.lower()]
+        return next((c for c in found if c.name == name), found[0] if len(found) == 1 else None)
+
+    @property
+    def aside(self) -> str | None:
+        """Why a glob does not take this table, though it matches: what it holds is another's, or elsewhere."""
+        if self.temporal == "history":
+            return "the history of a temporal table"
+        if self.ledger in ("history", "view"):
+            return f"the {self.ledger} of a ledger table"
+        return "an external table, whose rows are elsewhere" if self.external else None
+
+    def lacks(self, needed_for: str) -> str | None:
+        """The GRANT that is missing on this table for a strategy; None if none is."""
+        return next((right.grant for right in self.missing if right.needed_for == needed_for), None)
 
     @property
     def rowversion(self) -> str | None:
@@ -194,7 +209,9 @@ class Catalog:
     read_only: it takes no writes, as a readable secondary.
     engine_edition, major_version: SQL Server's SERVERPROPERTY of that name; None where it is another engine.
     language: of the server's messages to this login. case_sensitive: whether names that differ in case alone differ.
-    missing: rights that this login lacks in the database as a whole.
+    user: of this login in the database, as a GRANT names it. masked: it gets some column of the database masked.
+    row_security: the enabled security policies that hide rows, as far as they are seen. missing: rights that this login
+    lacks in the database as a whole.
     """
 
     database: str
@@ -211,11 +228,14 @@ class Catalog:
     major_version: int | None = None
     language: str | None = None
     case_sensitive: bool = False
+    user: str | None = None
+    masked: bool = False
+    row_security: tuple[str, ...] = ()
     missing: tuple[MissingRight, ...] = ()
     notes: tuple[str, ...] = field(default=())
 
     def table(self, name: TableName) -> Table | None:
-        """The table of this name, compared as the catalog spells it first, then without case."""
-        exact = next((t for t in self.tables if t.name == name), None)
+        """The table of this name, compared as the catalog spells it, else without case if that is one alone."""
         wanted = (name.schema.lower(), name.name.lower())
-        return exact or next((t for t in self.tables if (t.name.schema.lower(), t.name.name.lower()) == wanted), None)
+        found = [t for t in self.tables if (t.name.schema.lower(), t.name.name.lower()) == wanted]
+        return next((t for t in found if t.name == name), found[0] if len(found) == 1 else None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from sqlglot import tokenize
+from sqlglot import exp, parse_one, tokenize
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
@@ -99,6 +99,23 @@ def _is_top(words: list[str]) -> bool:
     """Whether the rows are limited by TOP; in a union it is a part's own, and no ORDER BY of the whole may stand."""
     after = [word for word in words[1:3] if word not in ("ALL", "DISTINCT")]
     return after[:1] == ["TOP"] and not any(word in ("UNION", "EXCEPT", "INTERSECT") for word in words)
+
+
+def places_of(query: str, dialect: str, database: str) -> frozenset[str]:
+    """The other databases and linked servers that a query names; none where sqlglot cannot read it."""
+    try:
+        parsed = parse_one(query, read=dialect)
+    except SqlglotError:
+        return frozenset()
+    found = set()
+    for table in parsed.find_all(exp.Table):
+        if table.this.name.lower() in ("openquery", "openrowset", "opendatasource"):
+            found.add(table.this.name.upper())
+        elif len(table.parts) > 3:
+            found.add(f"{table.parts[0].name} (a linked server)")
+        elif table.catalog and table.catalog.lower() != database.lower():
+            found.add(table.catalog)
+    return frozenset(found)
 
 
 def _select_after_with(tokens: list[Token], words: list[str]) -> int:

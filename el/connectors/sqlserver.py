@@ -37,12 +37,13 @@ from el.connectors.own_query import derived_query
 from el.connectors.query import Dialect, Statement
 from el.connectors.request import ColumnRead, Isolation, ReadRequest, Value
 from el.connectors.sql import SqlConnector, Stream, canonical
-from el.connectors.sqlserver_catalog import read_catalog, source_type, where_there
+from el.connectors.sqlserver_catalog import read_catalog, source_type
 from el.connectors.sqlserver_collation import text_rule
 from el.connectors.sqlserver_config import SqlServerConfig
 from el.connectors.sqlserver_drivers import DRIVERS, Driver
 from el.connectors.sqlserver_errors import connect_error, statement_error, while_resuming
 from el.connectors.sqlserver_pressure import STATE_RIGHT, read_pressure, seconds_waited_for
+from el.connectors.sqlserver_server import ServerFacts, server_facts, where_there
 from el.errors import ElError, ReadError, WriteError
 from el.key_text import TextRule
 
@@ -135,6 +136,7 @@ class SqlServer(SqlConnector, RowversionSource, ChangeTrackingSource, CaptureSou
         self._driver: Driver | None = None
         self.session: str | None = None
         self._isolation: Isolation | None = None
+        self.server = ServerFacts()
 
     def text_rule(self, column: Column) -> TextRule | None:
         return text_rule(column)
@@ -153,6 +155,11 @@ class SqlServer(SqlConnector, RowversionSource, ChangeTrackingSource, CaptureSou
         for sql in (_ENGLISH, f"SET CONTEXT_INFO {_MARK}"):
             with suppress(ReadError, WriteError):
                 self.execute(Statement(sql))
+        try:
+            self.server = server_facts(self.fetch, self.config.host, self.config.place)
+        except BaseException:
+            self.close()
+            raise
 
     def _sign_in(self) -> None:
         refused: ElError | None = None
@@ -187,7 +194,7 @@ class SqlServer(SqlConnector, RowversionSource, ChangeTrackingSource, CaptureSou
         return Identity(str(row[0]), " ".join(str(row[1]).split()), str(row[2]), str(row[3]), tuple(held))
 
     def describe(self, schemas: Sequence[str] | None = None, *, brief: bool = False) -> Catalog:
-        return read_catalog(self.fetch, schemas, brief=brief)
+        return read_catalog(self.fetch, schemas, brief=brief, server=self.server)
 
     def _isolate(self, isolation: Isolation) -> None:
         if isolation is not self._isolation:

@@ -20,8 +20,8 @@ _SPECIAL = frozenset("[]{}(),;?*=!@ ")
 class SqlServerConfig(ConnectionConfig):
     """The fields that dbt-sqlserver has, and el's own: `reader`, `dsn`, `odbc`, and the timeouts.
 
-    reader: mssql-python brings its driver along and needs no driver manager; pyodbc is for a DSN, Kerberos, FreeTDS
-        or an old server. odbc: further keywords of the connection string, as the driver spells them.
+    reader: mssql-python brings its driver along and needs no driver manager; pyodbc is for a DSN, Kerberos or
+        FreeTDS. odbc: further keywords of the connection string, as the driver spells them.
     staging_schema: where `write_buffer` stages its rows; the target's own schema where it is not given.
     max_dop: processors of the server that one read may use (MAXDOP); 0 leaves it to the server.
     login_timeout, query_timeout: seconds; lock_timeout: seconds that a read waits for a lock. 0 waits for ever.
@@ -70,7 +70,17 @@ class SqlServerConfig(ConnectionConfig):
     @property
     def place(self) -> str:
         """The server for people: "db01:1433", or the DSN."""
-        return f"{self.host}:{self.port}" if self.dsn is None else f"DSN {self.dsn}"
+        if self.dsn is not None:
+            return f"DSN {self.dsn}"
+        return f"{self.host}:{self.port}" if self.by_port else str(self.host)
+
+    @property
+    def by_port(self) -> bool:
+        r"""Whether a port is named: not of an instance ("db01\SALES") whose port SQL Server Browser tells.
+
+        With a port the instance's name counts for nothing (Microsoft Learn, "Connection string keywords").
+        """
+        return "port" in self.model_fields_set or not set("\\,") & set(self.host or "")
 
     def keywords(self) -> dict[str, str]:
         """The connection string's keywords, but for the driver; the password among them."""
@@ -78,7 +88,7 @@ class SqlServerConfig(ConnectionConfig):
         if self.dsn is not None:
             found["DSN"] = self.dsn
         else:
-            found["Server"] = f"{self.host},{self.port}"
+            found["Server"] = f"{self.host},{self.port}" if self.by_port else str(self.host)
         if self.database is not None:
             found["Database"] = self.database
         if self.windows_login:

@@ -122,7 +122,10 @@ def statement_error(error: Exception, *, writing: bool) -> ElError:
     if "permission was denied" in low or "permission denied" in low:
         return NotPermitted(f"SQL Server: {text}")
     if "snapshot isolation transaction failed" in low and "not allowed" in low:
-        return ReadError(f"{text} (ALTER DATABASE ... SET ALLOW_SNAPSHOT_ISOLATION ON)")
+        way = "ALTER DATABASE ... SET ALLOW_SNAPSHOT_ISOLATION ON, or `isolation: read_committed` in el.yml"
+        return ReadError(f"{text} ({way})")
+    if "remote access is not supported for transaction isolation level" in low:
+        return ReadError(f"{text} (set `isolation: read_committed` for this table in el.yml)")
     if "connection is busy" in low:
         text = "this connection still reads rows: take them into memory first (to_arrow()), or open a second connection"
     retryable = any(word in low for word in _RETRYABLE)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from el.connectors.base import Pressure
 from el.connectors.query import Statement
-from el.connectors.sqlserver_catalog import where_there
+from el.connectors.sqlserver_server import where_there
 
 Fetch = Callable[[Statement], list[tuple[object, ...]]]
 

@@ -20,8 +20,9 @@ import tenacity
 from el.connectors.base import ArrowStream, WriteMode, WriteResult
 from el.connectors.catalog import TableName
 from el.connectors.query import Statement
-from el.connectors.sqlserver_catalog import source_type, where_there
+from el.connectors.sqlserver_catalog import source_type
 from el.connectors.sqlserver_fit import Target, refuse_changes
+from el.connectors.sqlserver_server import where_there
 from el.connectors.writing import (
     WRITES_TABLE,
     Spool,

@@ -19,6 +19,7 @@ STRATEGIES: tuple[Strategy, ...] = (ChangeTracking(), Rowversion(), Cursor(), Fu
 
 def choose(wanted: StrategyName, subject: Subject, source: Connector) -> tuple[Strategy, str]:
     """The strategy and why. `auto`: the strongest without an obstacle; a named one that cannot be is a `PlanError`."""
+    passed: list[str] = []
     for strategy in STRATEGIES:
         if wanted is StrategyName.AUTO and strategy.only_if_named:
             continue
@@ -29,7 +30,9 @@ def choose(wanted: StrategyName, subject: Subject, source: Connector) -> tuple[S
             continue
         obstacle = strategy.obstacle(subject, source)
         if obstacle is None:
-            return strategy, "asked for in el.yml" if asked else strategy.reason(subject)
+            return strategy, "; ".join(["asked for in el.yml" if asked else strategy.reason(subject), *passed])
+        if strategy.at_hand(subject):
+            passed.append(f"not {strategy.name}: {obstacle}")
         # A column that el.yml names, and that does not serve, is no reason to read the whole table each time.
         if asked or (strategy.name is StrategyName.CURSOR and subject.column_type(subject.settings.cursor or "")):
             raise PlanError(f"{subject.table.name}: strategy {strategy.name}: {obstacle}")

@@ -90,6 +90,10 @@ class Strategy(ABC):
         """Why `auto` passes over it for this table although it can be asked for by name; None where it does not."""
         return None
 
+    def at_hand(self, subject: Subject) -> bool:
+        """Whether the source keeps for this table what the strategy is made of, so that an obstacle is worth a word."""
+        return False
+
     @abstractmethod
     def reason(self, subject: Subject) -> str:
         """Why this table is read so, in words."""

@@ -44,6 +44,8 @@ class Cdc(Strategy):
         table, settings = subject.table, subject.settings
         if not isinstance(source, CaptureSource):
             return "this database has no change data capture"
+        if (grant := table.lacks(self.name)) is not None:
+            return f"the login may not read what is captured: {grant}"
         if not table.cdc:
             return "change data capture is not on for this table (sys.sp_cdc_enable_table)"
         if settings.filters:

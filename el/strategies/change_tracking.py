@@ -35,6 +35,13 @@ class ChangeTracking(Strategy):
             return "this database has no change tracking"
         if not table.change_tracking or table.primary_key is None:
             return "change tracking is not on for this table (ALTER TABLE ... ENABLE CHANGE_TRACKING)"
+        if (grant := table.lacks(self.name)) is not None:
+            return f"the login may not see what is tracked: {grant}"
+        if subject.catalog.read_only and "secondary" not in settings.accept:
+            return (
+                "this database takes no writes, and on a readable secondary change tracking cannot be relied on: read "
+                "the primary (`application_intent: ReadWrite`), or `accept: [secondary]`"
+            )
         key = [name.lower() for name in table.primary_key.columns]
         excluded = {name.lower() for name, column in settings.columns.items() if column.exclude}
         if excluded & set(key):
@@ -44,6 +51,9 @@ class ChangeTracking(Strategy):
         if settings.filters:
             return "of a row that leaves the `filters`, change tracking does not tell"
         return None
+
+    def at_hand(self, subject: Subject) -> bool:
+        return subject.table.change_tracking
 
     def reason(self, subject: Subject) -> str:
         return "change tracking is on for this table"

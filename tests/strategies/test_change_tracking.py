@@ -136,7 +136,7 @@ def test_a_restored_database_begins_a_new_snapshot_though_its_version_has_passed
     """The server gives a database another recovery fork with every restore; here its answers are the test's."""
     said: list[tuple[str, list[str]]] = []
     for number, fork in enumerate((None, "ONE", "ONE", "TWO", "TWO"), 5):
-        monkeypatch.setattr("el.connectors.sqlserver_catalog._recovery_fork", lambda _, fork=fork: fork)
+        monkeypatch.setattr("el.connectors.sqlserver_server.recovery", lambda _, fork=fork: (None, fork))
         report = shop.el()["dbo.t"]
         said.append((report["kind"], report["notes"]))
         assert in_raw(shop) == in_source(shop)

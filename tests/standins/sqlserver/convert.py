@@ -124,7 +124,7 @@ def _from_variant(x: str, to: SqlType, style: int | None) -> str:
             stored = f"unhex({whole})"
         elif base.family == "dto":
             stored = (
-                f"{{'t': CAST(split_part({whole}, ';', 1) AS BIGINT), 'o': CAST(split_part({whole}, ';', 2) AS "
+                f"{{'t': TRY_CAST(split_part({whole}, ';', 1) AS BIGINT), 'o': TRY_CAST(split_part({whole}, ';', 2) AS "
                 "SMALLINT)}"
             )
         elif base.family == "dec" and to.family in ("str", "var") and name in ("decimal", "numeric"):

@@ -16,7 +16,7 @@ from .dialect import parse
 from .engine import Database
 from .errors import SqlError, invalid_object
 from .scan import Scanner
-from .scope import OutColumn, Scope
+from .scope import OutColumn, Scope, table_parts
 from .sqltypes import BIGINT, NMAX, SqlType, parse_type
 from .views import SystemView
 from .views_information_schema import VIEWS
@@ -162,9 +162,9 @@ def _visible(session: Session, database: Database, view: SystemView, sql: str) -
             p.object_id for p in database.policies if rights.has(session, database, "VIEW DEFINITION", p.schema, p.name)
         ]
         of = "object_id"
-    owner = (
-        "(CASE WHEN parent_object_id <> 0 THEN parent_object_id ELSE object_id END)" if of == "parent_object_id" else of
-    )
+    owner = of
+    if {"object_id", "parent_object_id"} <= names:
+        owner = "(CASE WHEN parent_object_id <> 0 THEN parent_object_id ELSE object_id END)"
     listed = ", ".join(map(str, [0, *shown]))
     text = f"(SELECT * FROM {sql} WHERE {owner} IN ({listed}))"
     if "definition" in names:
@@ -214,6 +214,15 @@ def dynamic(session: Session, database: Database, source: str) -> dict[str, str]
             f"({d.database_id}, {quote(d.family)}, {quote(d.fork)})" for d in session.engine.databases.values()
         )
         out["recovery"] = f"(VALUES {listed}) v(id, family, fork)"
+    if "{dependencies}" in source:
+        bodies = session.execute(f"SELECT body FROM {database.quoted}.cat.objects WHERE type = 'V'")
+        rows = ", ".join(
+            f"({view.object_id}, {', '.join(quote(part) if part else 'NULL' for part in _three(found))})"
+            for view in (_table(body) for (body,) in bodies)
+            for found in parse(view.body or "").find_all(exp.Table)
+            if not isinstance(found.this, exp.Anonymous)
+        )
+        out["dependencies"] = f"(VALUES {rows or '(0, NULL, NULL, NULL)'}) v(view, db, sch, name)"
     if "{policies}" in source:
         rows = ", ".join(f"({p.object_id}, {quote(p.schema)}, {quote(p.name)}, {p.enabled})" for p in database.policies)
         out["policies"] = f"(VALUES {rows or '(0, NULL, NULL, false)'}) v(id, schema, name, enabled)"
@@ -233,6 +242,12 @@ def dynamic(session: Session, database: Database, source: str) -> dict[str, str]
         rows = ", ".join(f"({quote(n)}, {i})" for i, n in enumerate(session.server.users, 1))
         out["logins"] = f"(VALUES {rows}) v(name, id)"
     return out
+
+
+def _three(node: exp.Table) -> list[str]:
+    """Database, schema and name, as far as written; what is not is empty."""
+    parts = table_parts(node)
+    return [""] * (3 - len(parts)) + parts
 
 
 def table_function(session: Session, binder: Binder, node: exp.Anonymous, scope: Scope) -> tuple[str, list[OutColumn]]:

@@ -238,7 +238,12 @@ def statement_end(tokens: list[Token], start: int) -> int:
                 continue
             if text == "MERGE" and first == "WITH":
                 in_merge = True
-            if text == "WITH" and first != "WITH" and _cte_follows(tokens, at) and not (body and before == "AS"):
+            if (
+                text == "WITH"
+                and first != "WITH"
+                and _cte_follows(tokens, at)
+                and not (body and before in ("AS", "TABLE"))
+            ):
                 return at
             if text in STARTS and not _continues(first, text, before, in_merge, queries, body, tokens, at):
                 return at

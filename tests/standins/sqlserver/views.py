@@ -343,12 +343,13 @@ view(
     "default_schema_name sysname='dbo'; authentication_type_desc nvarchar(60)='INSTANCE'",
     "FROM (VALUES ('dbo', 1), ('guest', 2), ('INFORMATION_SCHEMA', 3), ('sys', 4)) v(name, id)",
 )
-# Dependencies are not kept: what asks for them finds none.
+# Of views alone.
 view(
     "sys.sql_expression_dependencies",
-    "referencing_id int=NULL; referencing_minor_id int=NULL; referenced_id int=NULL; referenced_minor_id int=NULL; "
-    "referenced_schema_name sysname=NULL; referenced_entity_name sysname=NULL; referenced_database_name sysname=NULL",
-    "WHERE false",
+    "referencing_id int=view; referencing_minor_id int=0; referenced_id int=NULL; referenced_minor_id int=0; "
+    "referenced_server_name sysname=NULL; referenced_database_name sysname=db; referenced_schema_name sysname=sch; "
+    "referenced_entity_name sysname=name",
+    "FROM {dependencies} WHERE view > 0",
 )
 for _empty in ("sys.synonyms", "sys.procedures", "sys.triggers", "sys.sequences"):
     view(_empty, OBJECT, "FROM {db}.cat.objects o WHERE false")
