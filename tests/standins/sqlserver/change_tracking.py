@@ -41,6 +41,12 @@ def _of_old_build(session: Session) -> bool:
     return bool(told) and tuple(map(int, told.split("."))) < (13, 0, 4474)
 
 
+def _compared(column: ColumnDef, prefix: str) -> str:
+    """A column of the key as it is compared: blanks at the end of text never count."""
+    place = f"{prefix}{column.column_id}"
+    return f"rtrim({place}, ' '){column.collate}" if column.is_text else place
+
+
 def record(session: Session, table: TableDef, changed: set[int] | None) -> None:
     """Notes the staged rows' keys; a changed key is the old one deleted and the new one inserted.
 
@@ -48,7 +54,7 @@ def record(session: Session, table: TableDef, changed: set[int] | None) -> None:
     """
     key = _key(table)
     old, new = (", ".join(f"{p}{c.column_id}" for c in key) for p in "on")
-    same = " AND ".join(f"o{c.column_id} IS NOT DISTINCT FROM n{c.column_id}" for c in key)
+    same = " AND ".join(f"{_compared(c, 'o')} IS NOT DISTINCT FROM {_compared(c, 'n')}" for c in key)
     session.run_sql(
         f"INSERT INTO {side_table(session, table)} SELECT NULL, * FROM ("
         f"SELECT 'D', {old} FROM {STAGED} WHERE _op = 'D' OR (_op = 'U' AND NOT ({same})) UNION ALL "
@@ -218,13 +224,16 @@ def change_table(
         outs = ", ".join(f"{v} AS {c.physical}" for c, v in zip(key, values, strict=True))
         sql = f"(SELECT (SELECT max(version) FROM {side} WHERE {same}) AS v, CAST(NULL AS BLOB) AS x, {outs})"
         return sql, [OutColumn("SYS_CHANGE_VERSION", BIGINT), context, *names]
+    # One row a key, told as it was first spelled; the key's own collation and blanks at its end decide which are one.
+    told = ", ".join(f"first({c.physical} ORDER BY rowid) AS {c.physical}" for c in key)
+    alike = ", ".join(_compared(c, "c") for c in key)
     last = f"coalesce({convert(binder.value(rest[0], scope), BIGINT).sql}, 0)"
     sql = (
         f"(SELECT v, cv, CASE WHEN op = 'D' THEN 'D' WHEN cv > {last} THEN 'I' ELSE 'U' END AS op, CAST(NULL AS "
         "BLOB) AS cols, "
         f"CAST(NULL AS BLOB) AS x, {listed} FROM (SELECT max(version) AS v, max(CASE WHEN op = 'I' THEN version "
         "END) AS cv, "
-        f"arg_max(op, rowid) AS op, {listed} FROM {side} WHERE version IS NOT NULL GROUP BY {listed}) WHERE v > {last})"
+        f"arg_max(op, rowid) AS op, {told} FROM {side} WHERE version IS NOT NULL GROUP BY {alike}) WHERE v > {last})"
     )
     columns = [
         OutColumn("SYS_CHANGE_VERSION", BIGINT),
