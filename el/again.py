@@ -71,15 +71,21 @@ def _as_compared(columns: Sequence[pa.Array], schema: pa.Schema) -> pa.RecordBat
 
 def _held(warehouse: Warehouse, table: TablePlan) -> Iterator[pa.RecordBatch]:
     types = [*table.landed_schema().types, pa.int8()]
+    # Raw gets a new column with this load: until then it has NULL there.
+    new = {column.name for column in table.drift.filled}
+    names = [*table.landed_schema().names, None]
+    held = [name for name in names if name is not None and name not in new]
     told_by = (KEY_COLUMN,) if table.equal else table.key
-    statement = warehouse.held_rows(
-        table.raw_schema, table.raw_table, table.landed_schema().names, told_by, _position(table)
-    )
+    statement = warehouse.held_rows(table.raw_schema, table.raw_table, held, told_by, _position(table))
     request = ReadRequest(query="SELECT 1", batch_rows=BATCH_ROWS)
     with warehouse.connector as connector, connector.stream(statement, request) as buffer:
         for batch in buffer:
+            there = iter(batch.columns)
             try:
-                columns = [column.cast(type_) for column, type_ in zip(batch.columns, types, strict=True)]
+                columns = [
+                    pa.nulls(batch.num_rows, type_) if name in new else next(there).cast(type_)
+                    for name, type_ in zip(names, types, strict=True)
+                ]
             except pa.ArrowInvalid as error:
                 raise LoadError(f"{table.name}: raw holds a value that the source's type cannot: {error}") from None
             yield _as_compared(columns, _compared(table))
