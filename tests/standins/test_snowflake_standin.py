@@ -246,6 +246,14 @@ def test_a_temporary_table_hides_a_permanent_one_in_its_own_session_only(
         ("CREATE TABLE no_schema.t (a INT)", 2003, "02000"),
         ("SELEKT 1", 1003, "42000"),
         ("SELECT no_such_function(1)", 2140, "42601"),
+        ("SELECT max(CASE WHEN a IN (SELECT 1) THEN a END) FROM (SELECT 1 AS a)", 2031, "42601"),
+        (
+            "WITH t AS (SELECT 1 AS a), u AS (SELECT 1 AS a) "
+            "SELECT * FROM t WHERE a = 2 OR EXISTS (SELECT 1 FROM u WHERE u.a = t.a)",
+            2031,
+            "42601",
+        ),
+        ("CREATE TEMPORARY TABLE n (a INT NOT NULL) AS SELECT NULL AS a", 100072, "22000"),
         ("CREATE STREAM s ON TABLE t", 2, "0A000"),
         ("CREATE TASK t AS SELECT 1", 2, "0A000"),
         ("GET @s file:///tmp", 2, "0A000"),

@@ -38,6 +38,7 @@ from .stages import (
     remove_files,
     stage_references,
 )
+from .subqueries import unsupported_subqueries
 
 if TYPE_CHECKING:
     from .engine import Session
@@ -326,6 +327,21 @@ def temporary_tables(statement: Expr, session: Session, _duck: DuckDBPyConnectio
     return statement
 
 
+def required_columns(statement: Expr, session: Session, _duck: DuckDBPyConnection) -> Expr:
+    """CREATE TABLE (... NOT NULL) AS SELECT: enforced, in a temporary table too (Snowflake, "Constraints").
+
+    LIMITS: the table is there when the statement fails, and the one that it replaced is not.
+    """
+    is_ctas = isinstance(statement, exp.Create) and isinstance(statement.this, exp.Schema) and statement.expression
+    if not is_ctas or str(statement.args.get("kind")).upper() != "TABLE":
+        return statement
+    stored = ".".join(f'"{part}"' for part in table_of(statement.this.this, session))
+    for column in statement.this.expressions:
+        if isinstance(column, exp.ColumnDef) and column.find(exp.NotNullColumnConstraint):
+            session.afterwards.append(f'ALTER TABLE {stored} ALTER COLUMN "{name_of(column.this)}" SET NOT NULL')
+    return statement
+
+
 def merge_for_duckdb(statement: Expr, _session: Session, _duck: DuckDBPyConnection) -> Expr:
     """MERGE goes to DuckDB's own: no table prefix in SET, and the action of each row back, to be counted."""
     if not isinstance(statement, exp.Merge):
@@ -366,6 +382,7 @@ RULES: tuple[Rule, ...] = (
     rights_statements,
     allowed,
     policies,
+    unsupported_subqueries,
     accepted_without_effect,
     session_parameters,
     context_functions,
@@ -382,6 +399,7 @@ RULES: tuple[Rule, ...] = (
     transient_objects,
     temporary_tables,
     column_comments,  # after the rule that stores temporary ones under another name
+    required_columns,
     merge_for_duckdb,
     hash_functions,
     offsets_in_text,
