@@ -99,6 +99,14 @@ def _codegen(arguments: argparse.Namespace) -> int:
     return codegen(_job(arguments), Path(arguments.project_dir), check=arguments.check)
 
 
+def _changed(arguments: argparse.Namespace) -> int:
+    from el.changed import changed
+
+    profiles = Path(arguments.profiles_dir) if arguments.profiles_dir else None
+    target = arguments.target or os.environ.get("EL_TARGET")
+    return changed(Path(arguments.project_dir), find_profiles(profiles).parent, target)
+
+
 def _state(arguments: argparse.Namespace) -> int:
     from el.state import ask, change_state, print_state
 
@@ -193,6 +201,19 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a file would change")
     command.add_argument("--project-dir", default="dbt_project", metavar="DIR", help="default: dbt_project")
     command.set_defaults(command=_codegen)
+
+    command = commands.add_parser(
+        "changed",
+        parents=[common],
+        help="print what dbt has to build: models=$(python -m el changed) && dbt build --select $models",
+        epilog="exit codes: 0 something is new; 5 nothing is; 2 configuration; 1 dbt could not say",
+    )
+    command.add_argument(
+        "--profiles-dir", metavar="DIR", help="where profiles.yml is (default: as dbt: here, then ~/.dbt)"
+    )
+    command.add_argument("--target", metavar="NAME", help="dbt's target (default: the profile's own, or EL_TARGET)")
+    command.add_argument("--project-dir", default="dbt_project", metavar="DIR", help="default: dbt_project")
+    command.set_defaults(command=_changed)
 
     command = commands.add_parser(
         "state", parents=[job], help="what raw holds of each table; begin one elsewhere (reset, set)"

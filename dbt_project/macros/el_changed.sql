@@ -1,0 +1,16 @@
+{% macro el_changed() -%}
+    {%- set notes = ref('el_loads_taken') -%}
+    {%- if execute -%}
+        {%- set readers = el_readers() -%}
+        {%- for source_name in readers | map(attribute='source_name') | unique -%}
+            {%- do el_fetch_windows(source_name, readers | selectattr('source_name', 'equalto', source_name) | list) -%}
+        {%- endfor -%}
+        {#- Where nothing was ever built, the views before a model and the notes are missing too. -#}
+        {%- set before = '' if el_notes() else '+' -%}
+        {%- set names = [] -%}
+        {%- for id, source_name, table in el_known()['windows'] if before ~ graph.nodes[id].name not in names -%}
+            {%- do names.append(before ~ graph.nodes[id].name) -%}
+        {%- endfor -%}
+        {%- do print(names | sort | join(' ')) -%}
+    {%- endif -%}
+{%- endmacro %}
