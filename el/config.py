@@ -248,7 +248,7 @@ class ModelSettings(Strict):
 
     kind: by default current where there is a key, else snapshot where the strategy is full, else log. deleted: rows
     that are deleted at the source are deleted (apply), or kept and marked (flag). schema: the target schema, by
-    default as `dbt.schema` says. cluster_by: Snowflake's cluster keys; by default the key of a large table.
+    default as `dbt.schema` says. cluster_by: Snowflake's cluster keys; by default none.
     """
 
     kind: tuple[ModelKind, ...] = ()
@@ -349,8 +349,8 @@ class DbtSettings(Strict):
     """What codegen writes into the dbt project.
 
     schema: the target schema of a source schema, from {source} and {schema}. warn_after, error_after: how old the last
-    load may be. owner: of the groups, one for each target schema. large_rows: from how many rows on a table has cluster
-    keys on Snowflake. loads_taken: where dbt notes which loads its models took, as database.schema.table; or none.
+    load may be. owner: of the groups, one for each target schema.
+    loads_taken: where dbt notes which loads its models took, as database.schema.table; or none.
     """
 
     schema_: Template = Field(default="{schema}", alias="schema")
@@ -358,7 +358,6 @@ class DbtSettings(Strict):
     warn_after: Duration = timedelta(days=7)
     error_after: Duration | None = None
     owner: str = "data team"
-    large_rows: int = Field(default=50_000_000, ge=1)
 
 
 class LimitSettings(Strict):

@@ -1,28 +1,13 @@
 {% macro el_flagged_state(relation, source_name, table, key) -%}
     {%- set columns = el_source_columns(relation) + ['_dlt_load_id', '_el_op', '_el_position', '_el_extracted_at'] -%}
-    {%- do el_refuse_former_key(key) %}
+    {%- do el_refuse_former_key(key) -%}
+    {%- set window = el_window(source_name, table) -%}
+    {%- set since = window.first -%}
     -- depends_on: {{ ref('el_loads_taken') }}
-    with {{ el_window(source_name, table) }},
-
-    el_next_snapshots as (
-        select
-            _dlt_load_id,
-            min(case when kind = 'snapshot' then _dlt_load_id end) over (
-                order by _dlt_load_id rows between 1 following and unbounded following
-            ) as _el_next_snapshot
-        from el_loads
-        where _dlt_load_id >= (select first_load from el_window)
-    ),
+    with {{ el_window_ctes(window, since) }},
 
     el_events as (
-        select
-            landed.*,
-            el_next_snapshots._el_next_snapshot,
-            {{ el_point('landed') }} as _el_point
-        from {{ relation }} as landed
-        inner join el_next_snapshots on landed._dlt_load_id = el_next_snapshots._dlt_load_id
-        where
-            landed._dlt_load_id >= (select first_load from el_window)
+        {{ el_landed(relation, since, ['el_loads._el_next_snapshot', el_point('landed') ~ ' as _el_point']) }}
             and landed._el_op <> 'B'
     ),
 
@@ -49,24 +34,16 @@
         union all
         select
             {{ el_held_columns(columns) }},
-            (
-                select min(el_loads._dlt_load_id)
-                from el_loads
-                where
-                    el_loads.kind = 'snapshot'
-                    and el_loads._dlt_load_id >= (select first_load from el_window)
-            ) as _el_next_snapshot,
+            {{ el_text(window.snapshots | first) }} as _el_next_snapshot,
             {{ el_point('held') }} as _el_point,
             held._el_deleted_load_id as _el_held_deleted_load,
             true as _el_is_held
         from {{ this }} as held
+        left join el_valued on {{ el_same_key('el_valued', 'held', key) }}
         where
-            held._dlt_load_id < (select first_load from el_window)
-            and (
-                held._el_deleted_load_id is null
-                or held._el_deleted_load_id >= (select first_load from el_window)
-            )
-            and not exists (select 1 from el_valued where {{ el_same_key('el_valued', 'held', key) }})
+            held._dlt_load_id < '{{ since }}'
+            and (held._el_deleted_load_id is null or held._el_deleted_load_id >= '{{ since }}')
+            and el_valued._dlt_load_id is null
         {%- endif %}
     ),
 

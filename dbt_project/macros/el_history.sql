@@ -2,28 +2,14 @@
     {%- set columns = el_source_columns(relation) -%}
     {%- set compared = columns | reject('in', key) | list -%}
     {%- set landing = ['_dlt_load_id', '_el_op', '_el_position', '_el_extracted_at'] -%}
-    {%- do el_refuse_former_key(key) %}
+    {%- do el_refuse_former_key(key) -%}
+    {%- set window = el_window(source_name, table) -%}
+    {%- set since = window.first -%}
     -- depends_on: {{ ref('el_loads_taken') }}
-    with {{ el_window(source_name, table) }},
-
-    el_next_snapshots as (
-        select
-            _dlt_load_id,
-            min(case when kind = 'snapshot' then _dlt_load_id end) over (
-                order by _dlt_load_id rows between 1 following and unbounded following
-            ) as _el_next_snapshot
-        from el_loads
-        where _dlt_load_id >= (select first_load from el_window)
-    ),
+    with {{ el_window_ctes(window, since) }},
 
     el_landed as (
-        select
-            landed.*,
-            el_next_snapshots._el_next_snapshot
-        from {{ relation }} as landed
-        inner join el_next_snapshots on landed._dlt_load_id = el_next_snapshots._dlt_load_id
-        where
-            landed._dlt_load_id >= (select first_load from el_window)
+        {{ el_landed(relation, since, ['el_loads._el_next_snapshot']) }}
             and landed._el_op <> 'B'
         qualify
             row_number() over (
@@ -42,27 +28,14 @@
         -- The version that each key had when the window began.
         select
             {{ el_held_columns(columns + landing) }},
-            (
-                select min(el_loads._dlt_load_id)
-                from el_loads
-                where
-                    el_loads.kind = 'snapshot'
-                    and el_loads._dlt_load_id >= (select first_load from el_window)
-            ) as _el_next_snapshot
+            {{ el_text(window.snapshots | first) }} as _el_next_snapshot
         from {{ this }} as held
         where
-            held._dlt_load_id < (select first_load from el_window)
-            and (held._el_valid_to is null or held._el_valid_to >= (select first_load from el_window))
-            and (
-                exists (select 1 from el_landed where {{ el_same_key('el_landed', 'held', key) }})
-                or exists (
-                    select 1
-                    from el_loads
-                    where
-                        el_loads.kind = 'snapshot'
-                        and el_loads._dlt_load_id >= (select first_load from el_window)
-                )
-            )
+            held._dlt_load_id < '{{ since }}'
+            and (held._el_valid_to is null or held._el_valid_to >= '{{ since }}')
+            {%- if not window.snapshots %}
+            and exists (select 1 from el_landed where {{ el_same_key('el_landed', 'held', key) }})
+            {%- endif %}
         {%- endif %}
     ),
 
@@ -119,9 +92,10 @@
             {% for column in columns + landing %}el_compared.{{ column }}, {% endfor -%}
             false as _el_begins,
             el_compared._el_gap || '/' as _el_point,
-            el_loads.started_at as _el_moment
+            el_snapshots.started_at as _el_moment
         from el_compared
-        inner join el_loads on el_compared._el_gap = el_loads._dlt_load_id
+        inner join ({{ el_loads(source_name, table) }}) as el_snapshots
+            on el_compared._el_gap = el_snapshots._dlt_load_id
     ),
 
     el_versions as (
@@ -147,21 +121,18 @@
     select el_found.*
     from el_found
     {%- if is_incremental() %}
-    where
-        not exists (
-            select 1
-            from {{ this }} as held
-            where
-                {{ el_same_key('held', 'el_found', key) }}
-                and held._el_valid_from = el_found._el_valid_from
-                and coalesce(held._el_valid_to, '') = coalesce(el_found._el_valid_to, '')
-        )
+    left join {{ this }} as held
+        on {{ el_same_key('held', 'el_found', key) }}
+        and held._el_valid_from = el_found._el_valid_from
+        and coalesce(held._el_valid_to, '') = coalesce(el_found._el_valid_to, '')
+    where held._el_valid_from is null
 
     union all
 
     -- Versions that a late load has overtaken.
     select
-        {% for column in columns %}{{ column if column in key else 'null as ' ~ column }}, {% endfor -%}
+        {% for column in columns -%}
+        {{ 'held.' ~ column if column in key else 'null as ' ~ column }}, {% endfor -%}
         held._dlt_load_id,
         'D' as _el_op,
         held._el_position,
@@ -170,14 +141,11 @@
         held._el_valid_to,
         held._el_closed_at
     from {{ this }} as held
+    left join el_found
+        on {{ el_same_key('el_found', 'held', key) }}
+        and el_found._el_valid_from = held._el_valid_from
     where
-        held._dlt_load_id >= (select first_load from el_window)
-        and not exists (
-            select 1
-            from el_found
-            where
-                {{ el_same_key('el_found', 'held', key) }}
-                and el_found._el_valid_from = held._el_valid_from
-        )
+        held._dlt_load_id >= '{{ since }}'
+        and el_found._el_valid_from is null
     {%- endif %}
 {%- endmacro %}

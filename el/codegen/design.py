@@ -197,7 +197,6 @@ def design(
             )
             for kind, schema, name in named
         )
-        large = (item.table.rows or 0) >= config.dbt.large_rows
         designs.append(
             TableDesign(
                 table=item.table,
@@ -210,7 +209,7 @@ def design(
                 key=key,
                 models=models,
                 frozen=(item.settings.contract or config.defaults.contract) == "freeze",
-                cluster_by=settings.cluster_by or (told_by if large else ()),
+                cluster_by=settings.cluster_by or (),
                 filtered=bool(item.settings.filters),
                 told_by=told_by,
             )

@@ -66,11 +66,12 @@ def _config(table: TableDesign, model: ModelDesign) -> str:
     if key:
         settings.append(f"unique_key={_list(key)}")
     settings.append(f"on_schema_change='{'fail' if table.frozen else 'append_new_columns'}'")
+    if not model.flagged and model.kind in (ModelKind.CURRENT, ModelKind.SNAPSHOT):
+        # Raw can give these again; the others hold what a purged raw has no more.
+        settings.append("transient=true")
     if table.cluster_by:
         cluster = ("_dlt_load_id",) if model.kind in (ModelKind.LOG, ModelKind.SNAPSHOT) else table.cluster_by
         settings.append(f"cluster_by={_list(cluster)}")
-    settings.append(f"pre_hook=\"{{{{ el_announce_loads('{table.source_name}', '{table.raw_table}') }}}}\"")
-    settings.append('post_hook="{{ el_record_loads() }}"')
     return "{{\n    config(\n" + ",\n".join(f"        {setting}" for setting in settings) + "\n    )\n}}"
 
 

@@ -184,9 +184,18 @@ def test_a_frozen_table_fails_when_its_columns_change(tmp_path: Path) -> None:
     assert "on_schema_change='fail'" in text(found, "customer.sql")
 
 
-def test_large_tables_have_cluster_keys(tmp_path: Path) -> None:
+def test_a_table_has_cluster_keys_only_where_el_yml_names_them(tmp_path: Path) -> None:
     found = generated(tmp_path, "  - {name: sales.customer, model: {cluster_by: [id]}}\n")
     assert "cluster_by=['id']" in text(found, "customer.sql")
+    assert "cluster_by" not in text(generated(tmp_path, "  - {name: sales.customer}\n"), "customer.sql")
+
+
+def test_a_table_that_raw_can_give_again_is_transient_and_no_other(tmp_path: Path) -> None:
+    names = {"current": "customer.sql", "history": "customer_history.sql", "log": "customer_log.sql"}
+    for model, transient in (("current", True), ("history", False), ("log", False), ("{deleted: flag}", False)):
+        found = generated(tmp_path, f"  - {{name: sales.customer, model: {model}}}\n")
+        name = names.get(model, "customer.sql")
+        assert ("transient=true" in text(found, name)) is transient
 
 
 def test_a_history_without_a_key_is_refused_with_the_setting_that_helps(tmp_path: Path) -> None:

@@ -217,6 +217,12 @@ class History:
     def complete(self, load: Load) -> None:
         self.project.warehouse(f"INSERT INTO shop_main._dlt_loads VALUES ('{load.id}', 0, now())")
 
+    def lose_the_notes_of_the_last_build(self) -> None:
+        """As after a build that was killed when its tables were done: it notes at its end what it took."""
+        self.project.warehouse(
+            "DELETE FROM staging.el_loads_taken WHERE noted_at = (SELECT max(noted_at) FROM staging.el_loads_taken)"
+        )
+
     def shown(self) -> dict[str, list[tuple[Any, ...]]]:
         return {kind: self.project.warehouse(f"SELECT {SHOWN[kind]} ORDER BY ALL") for kind in KINDS}
 
@@ -251,7 +257,12 @@ def play(folder: Path, seed: int, count: int, builds: int) -> None:
         for kind, rows in history.shown().items():
             assert len(rows) == len(set(rows)), f"{kind} has a row twice, seed {seed}"
             assert set(rows) == expected(kind, complete), f"{kind} after {len(complete)} loads, seed {seed}"
+        if chance.random() < 0.5:
+            history.lose_the_notes_of_the_last_build()
     built = history.everything()
+    history.lose_the_notes_of_the_last_build()
+    history.project.models()
+    assert history.everything() == built, "a build that takes again what a killed one took changes nothing"
     history.project.models()
     assert history.everything() == built, "a build with nothing new changes nothing"
     assert history.rows_of_a_build() == dict.fromkeys(MODELS, 0), "with nothing new no row of raw comes"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -61,20 +61,28 @@ def test_columns_have_their_exact_types(built: tuple[Project, dict[str, str]], s
     assert found["DISCOUNT"] == "NUMBER(5,4)"
 
 
-def test_every_query_of_a_node_says_which_run_and_node_it_is_of(
+def test_every_query_of_a_node_says_which_node_it_is_of_without_a_statement_for_it(
     built: tuple[Project, dict[str, str]], standin: SnowflakeStandIn
 ) -> None:
     merges = [query for query in standin.queries if query.sql.lstrip().lower().startswith("merge into")]
-    nodes = {json.loads(query.tag)["node"] for query in merges}
+    assert {query.tag for query in merges} == {"el"}
+    nodes = {found for query in merges for found in re.findall(r'"node_id": "model.el.([a-z_]+)"', query.sql)}
     assert set(TABLES) <= nodes
+    assert not [query for query in standin.queries if "alter session" in query.sql.lower()]
 
 
-def test_staging_and_notes_are_transient_and_schema_tables_are_not(
+def test_what_raw_can_give_again_is_transient_and_what_it_cannot_is_permanent(
     built: tuple[Project, dict[str, str]], standin: SnowflakeStandIn
 ) -> None:
     made = [query.sql.lower() for query in standin.queries if "create or replace" in query.sql.lower()]
-    assert any("transient" in sql and "el_loads_taken" in sql for sql in made)
-    assert not any("transient table" in sql and ".sales.orders " in sql.partition("as (")[0] for sql in made)
+    transient = {
+        name for sql in made for name in re.findall(r"create or replace transient\s+table el\.([a-z_.]+)", sql)
+    }
+    assert {"staging.el_loads_taken", "sales.orders", "sales.customers"} <= transient
+    assert "sales.orders_log" not in transient
+    views = [sql for sql in made if re.search(r"create or replace\s+view", sql)]
+    assert views
+    assert all("copy grants" in sql for sql in views)
 
 
 def test_freshness_passes_and_the_documentation_can_be_made(built: tuple[Project, dict[str, str]]) -> None:

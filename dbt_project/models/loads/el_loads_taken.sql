@@ -1,6 +1,6 @@
 {{ config(materialized='incremental', incremental_strategy='append') }}
 
--- Models write here by their hooks: el_announce_loads before they build, el_record_loads after.
+-- Written by el_end when a build ends, and by el_begin for a model that has taken nothing yet.
 select
     cast(null as varchar) as model,
     cast(null as varchar) as load_id,

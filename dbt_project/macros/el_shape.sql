@@ -1,0 +1,17 @@
+{% macro el_shape() -%}
+    {%- set parents = [] -%}
+    {%- for id in model.depends_on.nodes if id in graph.nodes -%}
+        {%- do parents.append(graph.nodes[id].checksum.checksum) -%}
+    {%- endfor -%}
+    {%- set settings = {} -%}
+    {%- for name in ['unique_key', 'incremental_strategy', 'on_schema_change', 'cluster_by', 'grants', 'persist_docs', 'copy_grants'] -%}
+        {%- do settings.update({name: config.get(name)}) -%}
+    {%- endfor -%}
+    {%- set columns = [] -%}
+    {%- for name, column in model.columns.items() -%}
+        {%- do columns.append([name, column.get('data_type'), column.get('description'), column.get('constraints') | string]) -%}
+    {%- endfor -%}
+    {{- return(local_md5(
+        tojson([model.checksum.checksum, parents, model.description, settings | string, columns], sort_keys=true)
+    )) -}}
+{%- endmacro %}

@@ -1,0 +1,3 @@
+{% macro el_text(value) -%}
+    cast({{ "'" ~ value ~ "'" if value else 'null' }} as varchar)
+{%- endmacro %}
