@@ -15,3 +15,9 @@
         tojson([model.checksum.checksum, parents, model.description, settings | string, columns], sort_keys=true)
     )) -}}
 {%- endmacro %}
+
+
+{% macro el_as_built() -%}
+    {%- set name = (this.schema ~ '.' ~ this.identifier) | lower -%}
+    {{- return(el_known()['shapes'].get(name) == el_shape()) -}}
+{%- endmacro %}
