@@ -15,7 +15,7 @@ import pytest
 import snowflake.connector
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from snowflake.connector.errors import DatabaseError, ProgrammingError
+from snowflake.connector.errors import DatabaseError, IntegrityError, ProgrammingError
 
 from tests.standins.ask_snowflake import parquet, run, second
 from tests.standins.snowflake import SnowflakeStandIn
@@ -253,7 +253,6 @@ def test_a_temporary_table_hides_a_permanent_one_in_its_own_session_only(
             2031,
             "42601",
         ),
-        ("CREATE TEMPORARY TABLE n (a INT NOT NULL) AS SELECT NULL AS a", 100072, "22000"),
         ("CREATE STREAM s ON TABLE t", 2, "0A000"),
         ("CREATE TASK t AS SELECT 1", 2, "0A000"),
         ("GET @s file:///tmp", 2, "0A000"),
@@ -270,6 +269,12 @@ def test_a_statement_that_cannot_run_fails_at_once_with_its_text(
     assert (failed.value.errno, failed.value.sqlstate) == (errno, sqlstate)
     if sqlstate == "0A000":
         assert statement in str(failed.value)
+
+
+def test_a_temporary_table_made_of_a_query_takes_no_null_where_it_says_so(session: Any) -> None:
+    with pytest.raises(IntegrityError) as failed:
+        run(session, "CREATE TEMPORARY TABLE n (a INT NOT NULL) AS SELECT NULL AS a")
+    assert failed.value.errno == 100072
 
 
 def test_failures_are_injected_before_a_statement_runs_or_after_it_committed(
