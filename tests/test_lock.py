@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -122,8 +122,9 @@ def held(warehouse: SnowflakeWarehouse, schema: str, holder: Holder, *, silent: 
     with warehouse.connector as connector:
         connector.execute(Statement(f"CREATE OR REPLACE TRANSIENT SCHEMA {schema}"))
         now = int(str(connector.fetch(Statement("SELECT CAST(DATE_PART('epoch', CURRENT_TIMESTAMP) AS BIGINT)"))[0][0]))
-        said = json.dumps({**asdict(holder), "beat": now - silent})
-        column = f'"{holder.run_id} {now - silent}" BOOLEAN COMMENT {warehouse.literal(said)}'
+        said = json.dumps({"run_id": holder.run_id, "beat": now - silent})
+        name = "|".join((holder.run_id, str(now - silent), str(holder.pid), holder.process, holder.since, holder.host))
+        column = f'"{name}" BOOLEAN COMMENT {warehouse.literal(said)}'
         connector.execute(Statement(f"CREATE TABLE {warehouse.qualified(schema, LOCK_TABLE)} ({column})"))
 
 
@@ -140,7 +141,7 @@ def test_a_lock_in_the_warehouse_names_its_holder_to_other_machines(warehouse: S
     says = r"raw schema held is being loaded by run abc123 on another-machine, pid 77, since 2026-01-02 03:04:05 UTC"
     with pytest.raises(RunLocked, match=says), lease(warehouse, ["held"], this_process("mine"), TEN_MINUTES):
         pytest.fail("it was held")
-    assert {name.partition(" ")[0] for name in columns(warehouse, "held")} == {"abc123"}
+    assert {name.partition("|")[0] for name in columns(warehouse, "held")} == {"abc123"}
 
 
 def test_a_lock_in_the_warehouse_is_broken_when_its_lease_has_run_out(warehouse: SnowflakeWarehouse) -> None:
@@ -164,7 +165,7 @@ def test_a_lock_of_a_run_that_was_killed_before_it_said_who_it_is_is_broken_when
     column = next(iter(columns(warehouse, "mute")))
     with warehouse.connector as connector:
         connector.execute(Statement(f"COMMENT ON COLUMN {place}.\"{column}\" IS ''"))
-    says = "another run, which has not said yet who it is"
+    says = "run begun on another-machine"
     with pytest.raises(RunLocked, match=says), lease(warehouse, ["mute"], this_process("mine"), TEN_MINUTES):
         pytest.fail("it was held")
 
@@ -175,6 +176,18 @@ def test_a_lock_in_the_warehouse_of_a_dead_process_of_this_machine_is_broken_at_
     held(warehouse, "dead", replace(this_process("dead"), process="ticks 1"))
     with lease(warehouse, ["dead"], this_process("mine"), TEN_MINUTES) as still_ours:
         still_ours("dead")
+
+
+def test_a_lock_of_a_run_of_this_machine_that_was_killed_as_it_took_it_is_broken_at_once(
+    warehouse: SnowflakeWarehouse,
+) -> None:
+    held(warehouse, "young", replace(this_process("dead"), process="ticks 1"))
+    column = next(iter(columns(warehouse, "young")))
+    with warehouse.connector as connector:
+        place = warehouse.qualified("young", LOCK_TABLE)
+        connector.execute(Statement(f"COMMENT ON COLUMN {place}.\"{column}\" IS ''"))
+    with lease(warehouse, ["young"], this_process("mine"), TEN_MINUTES) as still_ours:
+        still_ours("young")
 
 
 def test_of_many_runs_that_find_the_lock_of_a_dead_one_at_once_one_gets_it(server: SnowflakeStandIn) -> None:
@@ -209,7 +222,7 @@ def test_a_run_that_lost_its_lock_while_it_was_silent_loads_no_more(
         held(warehouse, "lost", ELSEWHERE)
         with pytest.raises(RunLocked, match="another-machine"):
             still_ours("lost")
-    assert {name.partition(" ")[0] for name in columns(warehouse, "lost")} == {"abc123"}
+    assert {name.partition("|")[0] for name in columns(warehouse, "lost")} == {"abc123"}
 
 
 def test_a_lock_in_the_warehouse_is_renewed_while_the_run_works(warehouse: SnowflakeWarehouse) -> None:

@@ -1,7 +1,7 @@
 """A lock in Snowflake itself, for runs that may be on different machines: the name of a column of `_el_holder`.
 
-The table is in each raw schema and has one column. It is called "free", or after the run that holds the lock and the
-time at which it took it; its comment says who that is, and when it was last heard of. All of that is definitions, which
+The table is in each raw schema and has one column. It is called "free", or after the run that holds the lock, its
+process and the time at which it took it; its comment says when it was last heard of. All of that is definitions, which
 Snowflake changes and shows without a running warehouse (its documentation, "Overview of warehouses", "SHOW").
 
 Guarantees: taking the lock, breaking it, keeping it and letting go of it each name the column that they found, so of
@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
 from threading import Event, Thread
 from typing import TYPE_CHECKING
@@ -114,7 +114,7 @@ class _Lock:
         refused: DatabaseError | None = None
         for _ in range(_TRIES):
             now = _now(connector)
-            mine = f"{self._holder.run_id} {now}"
+            mine = _column_of(self._holder, now)
             try:
                 self._rename(connector, column, mine)
             except DatabaseError as error:
@@ -138,7 +138,7 @@ class _Lock:
             return FREE
         if found.column == FREE:
             return FREE
-        run_id = found.column.partition(" ")[0]
+        run_id = found.column.partition("|")[0]
         if run_id == self._holder.run_id:
             # A connection that broke after it had taken the lock.
             return found.column
@@ -163,7 +163,7 @@ class _Lock:
 
     def renew(self, connector: Snowflake) -> None:
         """Say that this run is alive. Raises `RunLocked` unless the lock is ours."""
-        said = json.dumps({**asdict(self._holder), "beat": _now(connector)})
+        said = json.dumps({"run_id": self._holder.run_id, "beat": _now(connector)})
         column = connector.dialect.quote(self._mine)
         sql = f"COMMENT ON COLUMN {self._table}.{column} IS {self._warehouse.literal(said)}"
         try:
@@ -191,16 +191,30 @@ class _Lock:
         if len(rows) != 1:
             raise RunLocked(f"{self._table} must have one column and has {len(rows)}: drop it, and el makes it anew")
         column, comment = str(rows[0]["column_name"]), str(rows[0]["comment"] or "")
-        run_id, _, since = column.partition(" ")
-        taken_at = int(since) if since.isdigit() else 0
+        holder, beat = _holder_in(column)
         try:
             said = json.loads(comment)
-            beat = int(said.pop("beat"))
-            holder = Holder(**said)
-        except (ValueError, TypeError, KeyError, AttributeError):
-            return _Found(column, None, taken_at)
-        # What the run before said, where this one has not come to say anything.
-        return _Found(column, holder, beat) if holder.run_id == run_id else _Found(column, None, taken_at)
+            # It is of the run before, where this one was killed before it said anything.
+            if holder is not None and said["run_id"] == holder.run_id:
+                beat = int(said["beat"])
+        except (ValueError, TypeError, KeyError):
+            pass
+        return _Found(column, holder, beat)
+
+
+def _column_of(holder: Holder, now: int) -> str:
+    """Who took the lock, and when, in one step with taking it; Snowflake's names have 255 characters at most."""
+    said = (holder.run_id, str(now), str(holder.pid), holder.process, holder.since, holder.host)
+    return "|".join(said)[:255]
+
+
+def _holder_in(column: str) -> tuple[Holder | None, int]:
+    """The holder that a column is called after, and when it took the lock; the end of a long host's name is lost."""
+    try:
+        run_id, now, pid, process, since, host = column.split("|", 5)
+        return Holder(run_id, host, int(pid), process, since), int(now)
+    except ValueError:
+        return None, 0
 
 
 def _now(connector: Snowflake) -> int:
