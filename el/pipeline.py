@@ -50,11 +50,11 @@ _OF_ONE_SCHEMA = (LoadError, DatabaseError)
 def plan_job(
     job: Job,
     warehouse: Future[Warehouse],
-    before: Callable[[Warehouse, PlaceNames, set[str]], None] | None = None,
+    before: Callable[[Warehouse, PlaceNames, PlaceNames], None] | None = None,
     *,
     tried: int | None = 1,
 ) -> Plan:
-    """The plan of a job. `before` is called with its places and the names of all raw tables of el.yml.
+    """The plan of a job. `before` is called with its places and those of all tables of el.yml.
 
     That is before the ledger, or any table, is read. tried: as for `make_plan`.
     """
@@ -68,7 +68,7 @@ def plan_job(
         if taken := [schema for schema in schemas if schema.lower() in opened.taken_schemas()]:
             raise PlanError(f"raw schema {taken[0]}: the warehouse has something else of this name; set `raw.schema`")
         if before is not None:
-            before(opened, places, {table for _, table in everywhere.names.values()})
+            before(opened, places, everywhere.names)
         ledger: dict[tuple[str, str], LedgerEntry] = {}
         held: dict[tuple[str, str], HeldTable] = {}
         with opened.connector:
@@ -250,9 +250,14 @@ def _run(job: Job, reporter: Reporter, executor: Executor | None, stack: ExitSta
     stuck: dict[str, ElError] = {}
     locks: list[StillOurs] = []
     reports: list[TableReport] = []
+    raw_schemas: dict[str, str] = {}
+    left_out: set[str] = set()
 
-    def finish(warehouse: Warehouse, places: PlaceNames, known: set[str]) -> None:
+    def finish(warehouse: Warehouse, places: PlaceNames, everywhere: PlaceNames) -> None:
         schemas = sorted({schema for schema, _ in places.values()})
+        known = {table for _, table in everywhere.values()}
+        raw_schemas.update({str(name): schema for name, (schema, _) in places.items()})
+        left_out.update(schema for name, (schema, _) in everywhere.items() if name not in places)
         if not locks:
             holder = this_process(job.run_id)
             locks.append(stack.enter_context(warehouse.locked(schemas, holder, job.config.defaults.lock_lease)))
@@ -317,6 +322,11 @@ def _run(job: Job, reporter: Reporter, executor: Executor | None, stack: ExitSta
             if each.place[0] not in stuck:
                 raw = ".".join(each.place)
                 reports.append(TableReport(str(each.name), raw, "", "failed", error=str(each)))
+        failed = {raw_schemas.get(report.table) for report in reports if report.status == "failed"}
+        for schema in sorted(set(raw_schemas.values()) - left_out - failed):
+            # Only freshness is asked of it, and without it a source looks older than it is.
+            with suppress(DatabaseError), warehouse.connector:
+                warehouse.mark_run(schema, started)
     finally:
         shutil.rmtree(spool, ignore_errors=True)
     return _run_report(job, started, clock, reports, finished)

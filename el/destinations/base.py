@@ -187,6 +187,17 @@ class Warehouse(ABC):
                 column = f"{place}.{self.column(name)}"
                 self.connector.execute(Statement(f"COMMENT ON COLUMN {column} IS {self.literal(text)}"))
 
+    def mark_run(self, raw_schema: str, began: datetime) -> None:
+        """Say when the last run began that took all tables of a raw schema and failed in none, if it loaded or not.
+
+        It is the end of a comment, which in Snowflake wakes no warehouse; the dbt project asks its freshness there.
+        """
+        said = (
+            f"One row a table and load. The last whole run of el that failed nowhere began at {began:%Y-%m-%d %H:%M:%S}"
+        )
+        ledger = self.qualified(raw_schema, LEDGER_TABLE)
+        self.connector.execute(Statement(f"COMMENT ON TABLE {ledger} IS {self.literal(said)}"))
+
     def forget_staged(self, raw_schema: str) -> None:
         """Remove files that were put beside a raw schema to be loaded; only ever called when none waits there."""
         return
