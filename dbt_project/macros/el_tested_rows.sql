@@ -1,4 +1,5 @@
 {% macro el_tested_rows(model, source_name, table, kinds="'S', 'U'") -%}
+    {%- set loads = el_tested(source_name)['current'].get(table, []) -%}
     {%- if target.name == 'source' -%}
     {{ model }}
     {%- else -%}
@@ -7,12 +8,7 @@
         from {{ model }} as landed
         where
             landed._el_op in ({{ kinds }})
-            and landed._dlt_load_id in ({{ el_tested_loads(source_name, table) }})
-            and landed._dlt_load_id >= (
-                select coalesce(max(snapshots._dlt_load_id), '')
-                from ({{ el_loads(source_name, table) }}) as snapshots
-                where snapshots.kind = 'snapshot'
-            )
+            and {{ el_in_loads('landed._dlt_load_id', source_name, loads) }}
     )
     {%- endif -%}
 {%- endmacro %}

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from el.config import ModelKind
-from el.connectors.catalog import ForeignKey, TableName
+from el.connectors.catalog import Check, ForeignKey, TableName
 from el.keys import KEY_COLUMN
 from el.naming import normalise
 
@@ -54,17 +54,22 @@ def model_tests(
     where = f"{model.schema}_{model.alias}"
     now = {"where": "_el_valid_to is null"} if model.kind is ModelKind.HISTORY else {}
     now = {"where": "not _el_deleted"} if model.flagged else now
-    tests = [
-        # What is no longer so at the source may be from before it was enforced.
-        DbtTest("not_null", _name("not_null", where, column.name), config=now, column=column.name)
-        for column in table.columns
-        if column.required
-    ]
+    tests: list[DbtTest] = []
+    # What is no longer so may be from before it was enforced: the contract has NOT NULL for the key alone.
+    required = [column.name for column in table.columns if column.required and column.name not in table.told_by]
+    checks: dict[str, str] = {}
+    doubted: dict[str, str] = {}
+    untested: list[Untested] = []
+    for name, check, translated in _checks(table, scheme):
+        if translated.expression is None:
+            untested.append(Untested(table.table.name, f"check {check.name or 'check'}", translated.why or ""))
+        else:
+            (checks if check.enforced else doubted)[name] = literal(translated.expression)
+    tests += _row_rules("row_rules", where, {}, now, {"required": required, "checks": checks}, {"checks": doubted})
     if table.key:
         tests.append(_unique(where, table.told_by, now))
     if model.kind is ModelKind.HISTORY:
         tests.append(_unique(where, (*table.told_by, "_el_valid_from"), {}))
-    untested: list[Untested] = []
     for columns, name in _uniques(table, untested):
         if set(columns) != set(table.key):
             names = tuple(column.name for column in columns) if not isinstance(columns[0], str) else columns
@@ -73,43 +78,24 @@ def model_tests(
         found = _relationship(table, where, key, others, now, untested, scheme)
         if found is not None:
             tests.append(found)
-    for name, _, translated in _checks(table, scheme):
-        if translated.expression is None:
-            untested.append(Untested(table.table.name, f"check {name}", translated.why or ""))
-        else:
-            arguments, config = {"expression": literal(translated.expression)}, {**now, **_severity(table, name)}
-            tests.append(DbtTest("check_holds", _name("check", where, name), arguments, config))
     return _once(tests), untested
 
 
 def source_tests(table: TableDesign, others: Mapping[TableName, TableDesign], scheme: str) -> list[DbtTest]:
-    """The tests of a raw table, which run at the source too."""
+    """The tests of a raw table, which run at the source too.
+
+    In raw it is what the schema tables cannot show, for they keep one row of a key: each load's rows as they came.
+    """
     where = f"{table.source_name}_{table.raw_table}"
     base = {"source_name": table.source_name, "table": table.raw_table}
-    tests = [
-        DbtTest(
-            "raw_equals_ledger",
-            _name("raw_equals_ledger", where),
-            {"source_name": table.source_name, "table": table.raw_table},
-            {"enabled": IN_RAW},
-        )
-    ]
-    for column in table.columns:
-        if column.required:
-            names = {**base, **_names((column,))}
-            tests.append(DbtTest("source_not_null", _name("source_not_null", where, column.raw), names))
-    keys = [tuple(column for column in table.columns if column.name in table.key)] if table.key else []
-    keys = [tuple(sorted(key, key=lambda column: table.key.index(column.name))) for key in keys]
+    modelled = any(model.kind is not ModelKind.LOG for model in table.models)
+    tests = _source_row_rules(table, where, base, scheme)
     for unique in table.table.uniques:
         found = table.named(unique.columns)
-        if found and not any({c.name for c in found} == {c.name for c in key} for key in keys) and _whole(found):
-            keys.append(found)
-    for key in keys:
-        name = _name("source_unique", where, *(column.raw for column in key))
-        called = _names(key)
-        if table.told_by == (KEY_COLUMN,) and {column.name for column in key} == set(table.key):
-            called = {"columns": [KEY_COLUMN], "at_source": [literal(column.source.name) for column in key]}
-        tests.append(DbtTest("source_unique", name, {**base, **called}))
+        if found and {column.name for column in found} != set(table.key) and _whole(found):
+            name = _name("source_unique", where, *(column.raw for column in found))
+            config = {"enabled": AT_SOURCE} if modelled else {}
+            tests.append(DbtTest("source_unique", name, {**base, **_names(found)}, config))
     for foreign in table.table.foreign_keys:
         parent = others.get(foreign.references)
         own, theirs = table.named(foreign.columns), parent.named(foreign.referenced_columns) if parent else None
@@ -124,19 +110,56 @@ def source_tests(table: TableDesign, others: Mapping[TableName, TableDesign], sc
         }
         name = _name("source_relationships", where, *(column.raw for column in own), parent.raw_table)
         only_there = parent.filtered or any(column.ignores_accents for column in own)
+        only_there |= modelled and parent.state is not None
         config = {**({"enabled": AT_SOURCE} if only_there else {}), **_foreign_severity(foreign)}
         tests.append(DbtTest("source_relationships", name, arguments, config))
-    for name, original, translated in _checks(table, scheme):
-        raw = literal(translated.expression) if translated.expression else None
-        if any(column.raw != column.name for column in translated.columns):
-            raw = None
-        arguments = {**base, **({"expression": raw} if raw else {}), "at_source": literal(original)}
-        config = {**({} if raw else {"enabled": AT_SOURCE}), **_severity(table, name)}
-        tests.append(DbtTest("source_check", _name("source_check", where, name), arguments, config))
     if table.table.kind == "query":
         # At the source there is no table of this name.
-        tests = [replace(test, config={**test.config, "enabled": IN_RAW}) for test in tests]
+        tests = [
+            replace(test, config={**test.config, "enabled": IN_RAW})
+            for test in tests
+            if test.config.get("enabled") != AT_SOURCE
+        ]
     return _once(tests)
+
+
+def _source_row_rules(table: TableDesign, where: str, base: Mapping[str, str], scheme: str) -> list[DbtTest]:
+    required = [column for column in table.columns if column.required]
+    key = sorted(
+        (column for column in table.columns if column.name in table.key), key=lambda c: table.key.index(c.name)
+    )
+    rules: dict[str, Any] = _names(key, "key", "key_at_source") if key else {}
+    if key and table.told_by == (KEY_COLUMN,):
+        rules = {"key": [KEY_COLUMN], "key_at_source": [literal(column.source.name) for column in key]}
+    rules |= _names(required, "required", "required_at_source") if required else {}
+    doubted: dict[str, Any] = {}
+    for name, check, translated in _checks(table, scheme):
+        into = rules if check.enforced else doubted
+        into.setdefault("checks_at_source", {})[name] = literal(check.expression)
+        # In raw a column may have another name than in the condition.
+        if translated.expression and all(column.raw == column.name for column in translated.columns):
+            into.setdefault("checks", {})[name] = literal(translated.expression)
+    return _row_rules("source_row_rules", where, base, {}, rules, doubted)
+
+
+def _row_rules(
+    generic: str,
+    where: str,
+    base: Mapping[str, Any],
+    config: Mapping[str, Any],
+    rules: Mapping[str, Any],
+    doubted: Mapping[str, Any],
+) -> list[DbtTest]:
+    """All rules of a table's rows as one test, which reads them once; those that the source does not enforce warn."""
+    found = []
+    for suffix, given, severity in (("", rules, {}), ("__not_enforced", doubted, {"severity": "warn"})):
+        said = {name: value for name, value in given.items() if value}
+        if said:
+            # What is known of the source's own text alone is asked there alone.
+            there = {} if set(said) != {"checks_at_source"} else {"enabled": AT_SOURCE}
+            name = _name(generic, where + suffix)
+            found.append(DbtTest(generic, name, {**base, **said}, {**config, **severity, **there}))
+    return found
 
 
 def _names(columns: Sequence[ColumnDesign], raw: str = "columns", source: str = "at_source") -> dict[str, list[str]]:
@@ -224,16 +247,16 @@ def _foreign_severity(key: ForeignKey) -> dict[str, str]:
     return {} if key.enforced else {"severity": "warn"}
 
 
-def _severity(table: TableDesign, name: str) -> dict[str, str]:
-    disabled = any(not check.enforced for check in table.table.checks if normalise(check.name or "check") == name)
-    return {"severity": "warn"} if disabled else {}
-
-
-def _checks(table: TableDesign, scheme: str) -> Iterable[tuple[str, str, Translated]]:
+def _checks(table: TableDesign, scheme: str) -> Iterable[tuple[str, Check, Translated]]:
+    """Each CHECK with a name of its own."""
     columns = {column.source.name.lower(): column for column in table.columns}
+    taken: set[str] = set()
     for check in table.table.checks:
-        name = normalise(check.name or "check")
-        yield name, check.expression, translate(check.expression, scheme, columns)
+        said = name = normalise(check.name or "check")
+        while name in taken:
+            name = f"{said}_{len(taken) + 1}"
+        taken.add(name)
+        yield name, check, translate(check.expression, scheme, columns)
 
 
 def _name(*parts: str) -> str:

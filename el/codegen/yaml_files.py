@@ -45,11 +45,10 @@ def sources_file(config: Config, tables: Sequence[TableDesign], scheme: str) -> 
                     f"Schema {original} of {config.source}, as el landed it: every load, append-only."
                 ),
                 "schema": _per_target(original, inside[0].raw_schema),
-                "config": {
-                    "loaded_at_field": "_el_extracted_at",
-                    "freshness": _freshness(config.dbt.warn_after, config.dbt.error_after),
-                },
-                "tables": [*_own_tables(config, name), *(_source_table(table, others, scheme) for table in inside)],
+                "tables": [
+                    *_own_tables(config, name, [table.raw_table for table in inside]),
+                    *(_source_table(table, others, scheme) for table in inside),
+                ],
             }
         )
     part = normalise(config.source)
@@ -110,25 +109,33 @@ def _group(table: TableDesign) -> str:
     return table.models[0].schema
 
 
-def _own_tables(config: Config, source: str) -> list[dict[str, Any]]:
-    plain_config = Inline(loaded_at_field=None, freshness=None)
+def _own_tables(config: Config, source: str, tables: Sequence[str]) -> list[dict[str, Any]]:
     recency = DbtTest(
-        "recent_load",
-        f"recent_load__{source}",
-        {"days": max(1, round((config.dbt.error_after or config.dbt.warn_after) / timedelta(days=1)))},
+        "recent_run",
+        f"recent_run__{source}",
+        {
+            "source_name": source,
+            "days": max(1, round((config.dbt.error_after or config.dbt.warn_after) / timedelta(days=1))),
+        },
         {"enabled": IN_RAW, **({} if config.dbt.error_after else {"severity": "warn"})},
     )
+    numbers = DbtTest(
+        "raw_equals_ledger",
+        f"raw_equals_ledger__{source}",
+        {"source_name": source, "tables": list(tables)},
+        {"enabled": IN_RAW},
+    )
     return [
-        {
-            "name": "_dlt_loads",
-            "description": "One row a load; complete only with status 0.",
-            "config": plain_config,
-            "data_tests": [_test(recency)],
-        },
+        {"name": "_dlt_loads", "description": "One row a load; complete only with status 0."},
         {
             "name": "_el_ledger",
             "description": "One row a table and load, written in the same package as the rows.",
-            "config": plain_config,
+            "config": {
+                # Of the run, not of the rows: a table that nobody changes is as fresh as the others.
+                "loaded_at_query": f"{{{{ el_last_run('{source}') }}}}",
+                "freshness": _freshness(config.dbt.warn_after, config.dbt.error_after),
+            },
+            "data_tests": [_test(numbers), _test(recency)],
         },
     ]
 
@@ -141,7 +148,8 @@ def _source_table(table: TableDesign, others: Mapping[TableName, TableDesign], s
     if original != table.raw_table or reserved:
         entry["identifier"] = _per_target(original, table.raw_table, folded=True)
         entry["quoting"] = Inline(identifier=True)
-    entry["data_tests"] = [_test(test) for test in source_tests(table, others, scheme)]
+    if tests := source_tests(table, others, scheme):
+        entry["data_tests"] = [_test(test) for test in tests]
     entry["columns"] = [_source_column(column) for column in table.columns]
     return entry
 
@@ -189,9 +197,12 @@ def _further(model: ModelDesign) -> tuple[str, ...]:
 def _test(test: DbtTest) -> dict[str, Any]:
     inside: dict[str, Any] = {"name": test.name}
     if test.arguments:
-        inside["arguments"] = Inline(
-            {key: InlineList(value) if isinstance(value, list) else value for key, value in test.arguments.items()}
-        )
+        # Several conditions are a line each.
+        several = any(isinstance(value, dict) for value in test.arguments.values())
+        arguments = {
+            key: InlineList(value) if isinstance(value, list) else value for key, value in test.arguments.items()
+        }
+        inside["arguments"] = arguments if several else Inline(arguments)
     if test.config:
         inside["config"] = Inline(test.config)
     return {test.generic: inside if len(inside) > 1 else Inline(inside)}

@@ -100,11 +100,11 @@ def test_a_condition_and_names_that_look_like_a_template_stay_text(tmp_path: Pat
     found = generated(tmp_path, '  - {name: "sales.*"}\n')
     sources = text(found, "_shop__sources.yml")
     tested = [test for table in yaml.safe_load(sources)["sources"][0]["tables"] for test in table.get("data_tests", [])]
-    (names,) = [t["source_not_null"]["arguments"] for t in tested if "v_x" in str(t.get("source_not_null"))]
-    (check,) = [t["source_check"]["arguments"] for t in tested if "source_check" in t]
-    assert [Template(name).render() for name in names["at_source"]] == ["v{{x"]
-    assert Template(check["at_source"]).render().count("'{%'") == 1
-    assert Template(check["expression"]).render() == "v_x like '{%'"
+    (rules,) = [t["source_row_rules"]["arguments"] for t in tested if "source_row_rules" in t]
+    assert [Template(name).render() for name in rules["required_at_source"]] == ["id", "v{{x"]
+    (at_source,), (raw,) = rules["checks_at_source"].values(), rules["checks"].values()
+    assert Template(at_source).render().count("'{%'") == 1
+    assert Template(raw).render() == "v_x like '{%'"
     assert "from sales.we# }ird;" in next(file.text for file in found.files if file.path.name == "we_ird.sql")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import duckdb
 import pytest
 
@@ -33,25 +35,55 @@ def failed(states: dict[str, str]) -> set[str]:
     return {name for name, state in states.items() if state == "fail"}
 
 
-def test_each_violation_in_raw_fails_its_own_tests_and_no_other(project: Project) -> None:
-    assert failed(project.dbt("test", "--select", "source:*", code=1)) == {
-        "source_unique__shop_sales_customers__customer_id",
-        "source_relationships__shop_sales_order_lines__product_id_products",
-        "source_not_null__shop_sales_orders__ordered_at",
-        "source_check__shop_sales_orders__orders_status_check",
-        "raw_equals_ledger__shop_sales_payments",
-        "raw_equals_ledger__shop_sales_products",
-        "source_unique__shop_sales_products__product_id",
-        "source_unique__shop_sales_products__sku",
+def broken(project: Project) -> dict[str, list[str]]:
+    """What the last dbt command says of each failed test, in its results; the same is printed."""
+    printed = (project.path / "logs" / "dbt.log").read_text()
+    found = {}
+    for result in json.loads((project.path / "target" / "run_results.json").read_text())["results"]:
+        if result["status"] == "fail" and "broken" in result["adapter_response"]:
+            found[name := result["unique_id"].split(".")[2]] = result["adapter_response"]["broken"]
+            assert f"{name}: {'; '.join(found[name])}" in printed
+    return found
+
+
+def test_each_violation_in_raw_fails_the_test_of_its_table_which_names_the_rule(project: Project) -> None:
+    states = project.dbt("test", "--select", "source:*", code=1)
+    said = broken(project)
+    assert failed(states) == said.keys()
+    numbers = [line.split(": load ") for line in sorted(said.pop("raw_equals_ledger__shop_sales"))]
+    assert [table for table, _ in numbers] == ["payments", "products"]
+    assert [line.split(" has ")[1] for _, line in numbers] == [
+        "5999 rows, and 6000 in the ledger",
+        "301 rows, and 300 in the ledger",
+    ]
+    assert said == {
+        "source_row_rules__shop_sales_customers": ["unique: customer_id (1 rows)"],
+        "source_row_rules__shop_sales_orders": [
+            "not null: ordered_at (1 rows)",
+            "check: orders_status_check (1 rows)",
+        ],
+        "source_row_rules__shop_sales_products": ["unique: product_id (1 rows)"],
     }
+
+
+def test_failures_that_are_stored_have_the_rules_too(project: Project) -> None:
+    project.dbt("test", "--select", "source_row_rules__shop_sales_orders", "--store-failures", code=1)
+    assert broken(project) == {
+        "source_row_rules__shop_sales_orders": [
+            "not null: ordered_at (1 rows)",
+            "check: orders_status_check (1 rows)",
+        ]
+    }
+    stored = 'SELECT rule_name, failing_rows FROM "dbt_test__audit"."source_row_rules__shop_sales_orders" ORDER BY ALL'
+    assert project.warehouse(stored) == [("check: orders_status_check", 1), ("not null: ordered_at", 1)]
 
 
 def test_each_violation_that_reaches_a_schema_table_fails_its_tests_there(project: Project) -> None:
     project.models()
-    assert failed(project.dbt("test", "--exclude", "source:*", "test_type:unit", code=1)) == {
-        "relationships__sales_order_lines__product_id_products",
-        "not_null__sales_orders__ordered_at",
-        "check__sales_orders__orders_status_check",
+    states = project.dbt("test", "--exclude", "source:*", "test_type:unit", code=1)
+    assert failed(states) == {"relationships__sales_order_lines__product_id_products", "row_rules__sales_orders"}
+    assert broken(project) == {
+        "row_rules__sales_orders": ["not null: ordered_at (1 rows)", "check: orders_status_check (1 rows)"]
     }
 
 
@@ -71,9 +103,14 @@ def test_the_same_tests_find_at_the_source_what_is_dirty_there(project: Project)
         dirty.execute("UPDATE sales.products SET price = -1 WHERE product_id = 2")
     states = project.dbt("test", "--select", "source:*", "--target", "source", code=1)
     assert failed(states) == {
-        "source_unique__shop_sales_payments__payment_id",
+        "source_row_rules__shop_sales_payments",
         "source_relationships__shop_sales_orders__customer_id_customers",
-        "source_not_null__shop_sales_customers__name",
-        "source_check__shop_sales_products__products_price_check",
+        "source_row_rules__shop_sales_customers",
+        "source_row_rules__shop_sales_products",
     }
-    assert not [name for name in states if name.startswith(("raw_equals_ledger", "recent_load"))]
+    assert broken(project) == {
+        "source_row_rules__shop_sales_payments": ["unique: payment_id (1 rows)"],
+        "source_row_rules__shop_sales_customers": ["not null: name (1 rows)"],
+        "source_row_rules__shop_sales_products": ["check: products_price_check (1 rows)"],
+    }
+    assert {name.split("__")[0] for name in states} == {"source_row_rules", "source_unique", "source_relationships"}

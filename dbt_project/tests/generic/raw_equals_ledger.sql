@@ -1,37 +1,55 @@
-{% test raw_equals_ledger(model, source_name, table) %}
+{% test raw_equals_ledger(model, source_name, tables) %}
+
+{%- set loads = el_tested(source_name)['loads'] %}
+{%- set tested = [] %}
+{%- for table in tables %}
+    {%- set relation = source(source_name, table) %}
+    {%- if table in loads %}
+        {%- do tested.append((table, loads[table][0], relation)) %}
+    {%- endif %}
+{%- endfor %}
+{%- set firsts = [] %}
+{%- for table, first, relation in tested %}
+    {%- do firsts.append((table, first)) %}
+{%- endfor %}
 
 with tested as (
-    select min(in_days._dlt_load_id) as first_load
-    from ({{ el_tested_loads(source_name, table) }}) as in_days
+    {{ el_rows(['table_name', 'first_load'], firsts) }}
 ),
 
-ledger as (
+counted as (
     select
-        _dlt_load_id,
-        sum(row_count) as row_count
-    from {{ source(source_name, '_el_ledger') }}
+        ledger.table_name,
+        ledger._dlt_load_id,
+        sum(ledger.row_count) as rows_in_ledger,
+        0 as rows_in_raw
+    from {{ model }} as ledger
+    inner join tested on ledger.table_name = tested.table_name
     where
-        table_name = '{{ table }}'
-        and _dlt_load_id >= (select first_load from tested)
-    group by _dlt_load_id
-),
-
-raw_rows as (
+        ledger._dlt_load_id >= '{{ firsts | map('last') | min }}'
+        and ledger._dlt_load_id >= tested.first_load
+    group by ledger.table_name, ledger._dlt_load_id
+    {%- for table, first, relation in tested if adapter.get_relation(relation.database, relation.schema, relation.identifier) %}
+    union all
     select
-        _dlt_load_id,
-        count(*) as row_count
-    from {{ model }}
-    where _dlt_load_id >= (select first_load from tested)
-    group by _dlt_load_id
+        '{{ table }}' as table_name,
+        landed._dlt_load_id,
+        0 as rows_in_ledger,
+        count(*) as rows_in_raw
+    from {{ relation }} as landed
+    where landed._dlt_load_id >= '{{ first }}'
+    group by landed._dlt_load_id
+    {%- endfor %}
 )
 
 select
-    loads.load_id,
-    coalesce(ledger.row_count, 0) as rows_in_ledger,
-    coalesce(raw_rows.row_count, 0) as rows_in_raw
-from ({{ el_complete_loads(source_name) }}) as loads
-left join ledger on loads.load_id = ledger._dlt_load_id
-left join raw_rows on loads.load_id = raw_rows._dlt_load_id
-where coalesce(ledger.row_count, 0) <> coalesce(raw_rows.row_count, 0)
+    counted.table_name,
+    counted._dlt_load_id,
+    sum(counted.rows_in_ledger) as rows_in_ledger,
+    sum(counted.rows_in_raw) as rows_in_raw
+from counted
+inner join ({{ el_complete_loads(source_name) }}) as complete on counted._dlt_load_id = complete.load_id
+group by counted.table_name, counted._dlt_load_id
+having sum(counted.rows_in_ledger) <> sum(counted.rows_in_raw)
 
 {% endtest %}

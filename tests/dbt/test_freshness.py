@@ -1,0 +1,54 @@
+"""Freshness is of the run: a source whose runs succeed is fresh, whether or not rows came; one that fails grows old."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.dbt.project import Project
+
+DAYS_AGO = "TIMESTAMP '2024-01-01 00:00:00'"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A load, and nothing since: every row and every load is years old, as if the runs since had found nothing new."""
+    project = Project.create(tmp_path / "project")
+    project.load()
+    project.warehouse(
+        f"UPDATE shop_sales._el_ledger SET finished_at = {DAYS_AGO}",
+        "COMMENT ON TABLE shop_sales._el_ledger IS NULL",
+        *(f"UPDATE shop_sales.{name} SET _el_extracted_at = {DAYS_AGO}" for name in ("customers", "products")),
+    )
+    return project
+
+
+def freshness(project: Project) -> dict[str, str]:
+    """The state of each source table that is asked."""
+    project.dbt("source", "freshness")
+    found = json.loads((project.path / "target" / "sources.json").read_text())["results"]
+    return {result["unique_id"].split("shop_sales.")[1]: result["status"] for result in found}
+
+
+def test_a_run_that_finds_nothing_new_keeps_a_source_fresh_and_it_is_asked_once(project: Project) -> None:
+    assert freshness(project) == {"_el_ledger": "warn"}
+    began = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+    project.load()
+    assert project.warehouse("SELECT max(finished_at) FROM shop_sales._el_ledger")[0][0].year == 2024
+    assert freshness(project) == {"_el_ledger": "pass"}
+    (result,) = json.loads((project.path / "target" / "sources.json").read_text())["results"]
+    assert abs(datetime.fromisoformat(result["max_loaded_at"][:19]) - began) < timedelta(minutes=2)
+    assert project.dbt("test", "--select", "recent_run__shop_sales") == {"recent_run__shop_sales": "pass"}
+
+
+@pytest.mark.parametrize("command", [["--select", "orders"], []], ids=["of some tables", "in which a table fails"])
+def test_a_run_that_does_not_take_all_tables_leaves_a_source_old(project: Project, command: list[str]) -> None:
+    if not command:
+        settings = project.path / "el.yml"
+        settings.write_text(settings.read_text() + "  - {name: sales.payments, cursor: no_such_column}\n")
+    project.el("run", "--progress", "none", *command, code=0 if command else 1)
+    assert freshness(project) == {"_el_ledger": "warn"}
+    assert project.dbt("test", "--select", "recent_run__shop_sales") == {"recent_run__shop_sales": "warn"}
