@@ -77,7 +77,7 @@ class Shop:
 
     def run(self) -> Asked:
         """`python -m el run` here, and what it asked."""
-        from el.cli import main
+        from el.cli.app import main
 
         queries, logins, before = len(self.server.queries), len(self.server.logins), Path.cwd()
         os.chdir(self.folder)

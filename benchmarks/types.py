@@ -22,15 +22,15 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import pyarrow as pa
 
-from el.columns import ColumnPlan
+from el.config.profiles import Output
 from el.connectors.catalog import Table, TableName
-from el.connectors.query import Statement
 from el.connectors.request import ColumnRead, ReadRequest
+from el.connectors.sql.select import Statement
 from el.connectors.sqlserver import SqlServer
 from el.errors import ElError
-from el.profiles import Output
-from el.slice import Slice
-from el.types import carry
+from el.extraction.slice import Slice
+from el.planning.columns import ColumnPlan
+from el.types.mapping import carry
 from tests.engines import DIGITS, connected, own_database, sqlserver_engine
 
 EASY = {

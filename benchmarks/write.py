@@ -22,9 +22,9 @@ import pyarrow as pa
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from el.connectors.catalog import TableName
-from el.connectors.query import Statement
+from el.connectors.sql.select import Statement
 from el.connectors.sqlserver import SqlServer
-from el.connectors.sqlserver_config import SqlServerConfig
+from el.connectors.sqlserver.config import SqlServerConfig
 from tests.engines import own_database, sqlserver_engine
 
 WANTED = 1 / 3

@@ -1,6 +1,6 @@
 """`python -m el COMMAND`."""
 
-from el.cli import leave, main
+from el.cli.app import leave, main
 
 if __name__ == "__main__":
     leave(main())

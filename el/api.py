@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from el.config.profiles import find_profiles, load_output
 from el.connectors.base import Connector, WriteMode
 from el.connectors.catalog import TableName
 from el.connectors.registry import open_connector
 from el.connectors.request import ReadRequest
-from el.profiles import find_profiles, load_output
 
 __all__ = ["ReadRequest", "TableName", "WriteMode", "connect"]
 

@@ -15,27 +15,27 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from el.config import Config
+from el.config.job import Job
+from el.config.settings import Config
 from el.connectors.base import Connector, PressureSource
 from el.connectors.catalog import Catalog, TableName
 from el.connectors.registry import open_connector
-from el.definition import place_of
-from el.destinations import open_warehouse
-from el.destinations.base import Warehouse
-from el.drift import HeldTable
 from el.errors import DatabaseError, ElError, LoadError, NotPermitted, Paused, PlanError, SourceBusy
-from el.extract import extract, reads_hold_locks, reads_together
-from el.gone import gone_tables
-from el.job import Job
-from el.ledger import LedgerEntry
-from el.load import load, load_ids_for, loader
-from el.lock import StillOurs, this_process
-from el.plan import Plan, TablePlan, make_plan
-from el.report import Reporter, RunReport, TableReport
-from el.retry import retrying
-from el.selection import Chosen, Places, choose_tables, find_places, keep_selected, left_aside, schemas_of
-from el.slice import LANDING, STEP
-from el.strategies.window import Kind
+from el.extraction.extract import extract, reads_hold_locks, reads_together
+from el.extraction.retry import retrying
+from el.extraction.slice import LANDING, STEP
+from el.loading.ledger import LedgerEntry
+from el.loading.load import load, load_ids_for, loader
+from el.loading.lock import StillOurs, this_process
+from el.loading.open import open_warehouse
+from el.loading.warehouse import Warehouse
+from el.planning.definition import place_of
+from el.planning.drift import HeldTable
+from el.planning.gone import gone_tables
+from el.planning.plan import Plan, TablePlan, make_plan
+from el.planning.selection import Chosen, Places, choose_tables, find_places, keep_selected, left_aside, schemas_of
+from el.planning.strategies.window import Kind
+from el.reporting.report import Reporter, RunReport, TableReport
 
 __all__ = ["Job", "plan_job", "run", "show_plan"]
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from el.cli import leave, main
+from el.cli.app import leave, main
 
 if __name__ == "__main__":
     leave(main(["run", *sys.argv[1:]]))

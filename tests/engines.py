@@ -9,9 +9,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from el.config.profiles import find_profiles, load_output
 from el.connectors.sqlserver import SqlServer
-from el.connectors.sqlserver_config import SqlServerConfig
-from el.profiles import find_profiles, load_output
+from el.connectors.sqlserver.config import SqlServerConfig
 from tests.standins.sqlserver.process import StandInProcess
 
 DATABASES = Path(__file__).parent / "databases"
@@ -100,7 +100,7 @@ def least_privileged(output: dict[str, Any], schemas: Sequence[str], *, but: str
 
 
 def statement(sql: str) -> Any:
-    from el.connectors.query import Statement
+    from el.connectors.sql.select import Statement
 
     return Statement(sql)
 

@@ -35,21 +35,21 @@ class Defect:
 DEFECTS = (
     Defect(
         "a dropped NULL: pyodbc's NULL becomes an empty text",
-        "el/connectors/sqlserver_drivers.py",
+        "el/connectors/sqlserver/driver.py",
         "pa.array(column, field.type) for column",
         'pa.array(["" if v is None and field.type == pa.string() else v for v in column], field.type) for column',
         f"{CONFORMANCE}/test_values.py::test_edge_values_of_every_type_come_back[sqlserver-pyodbc-NVARCHAR(MAX)]",
     ),
     Defect(
         "a dropped NULL: rows without a value in the cursor are passed over",
-        "el/connectors/query.py",
+        "el/connectors/sql/select.py",
         "if condition.or_null:",
         "if False:",
         "tests/strategies/test_cursor.py::test_rows_without_a_value_come_with_the_next_delta_and_once_only",
     ),
     Defect(
         "a swapped byte order: a rowversion is bound with its last byte first",
-        "el/connectors/sqlserver.py",
+        "el/connectors/sqlserver/__init__.py",
         'bytes.fromhex(value.text.removeprefix("0x"))',
         'bytes.fromhex(value.text.removeprefix("0x"))[::-1]',
         "tests/strategies/test_rowversion.py::"
@@ -57,14 +57,14 @@ DEFECTS = (
     ),
     Defect(
         "an off-by-one window: its lower end does not belong to it",
-        "el/connectors/query.py",
+        "el/connectors/sql/select.py",
         "Op.GE: exp.GTE,",
         "Op.GE: exp.GT,",
         f"{CONFORMANCE}/test_reading.py::test_two_windows_that_meet_have_every_row_once[sqlserver-mssql-python]",
     ),
     Defect(
         "an unquoted identifier: the columns that a write stages",
-        "el/connectors/sqlserver_write.py",
+        "el/connectors/sqlserver/write.py",
         'names = ", ".join(quote(name) for name in schema.names)',
         'names = ", ".join(schema.names)',
         f"{CONFORMANCE}/test_names.py::"
@@ -72,7 +72,7 @@ DEFECTS = (
     ),
     Defect(
         "a missing rollback: turning autocommit on commits what a failed write had begun",
-        "el/connectors/sqlserver.py",
+        "el/connectors/sqlserver/__init__.py",
         "                connection.rollback()\n                self.driver.autocommit(True)\n            raise",
         "                self.driver.autocommit(True)\n            raise",
         f"{CONFORMANCE}/test_writing.py::"
@@ -80,14 +80,14 @@ DEFECTS = (
     ),
     Defect(
         "a run that is not recorded",
-        "el/connectors/sqlserver_write.py",
+        "el/connectors/sqlserver/write.py",
         "        _record(server, ledger, target, run_id, mode, rows)\n",
         "",
         f"{CONFORMANCE}/test_writing.py::test_the_same_run_twice_changes_nothing[sqlserver-mssql-python-append]",
     ),
     Defect(
         "a missing proof that all rows arrived",
-        "el/connectors/sqlserver_drivers.py",
+        "el/connectors/sqlserver/driver.py",
         'sent = self.fetch(Statement("SELECT ROWCOUNT_BIG()"))[0][0]',
         "sent = read",
         "tests/connectors/test_sqlserver_cut.py::test_a_cut_between_two_rows_is_an_error_and_not_the_end",

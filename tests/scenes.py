@@ -15,12 +15,12 @@ from typing import Any
 
 import yaml
 
-from el.connectors.query import Statement
+from el.config.profiles import Output
 from el.connectors.registry import open_connector
-from el.connectors.sql import SqlConnector
-from el.destinations import open_warehouse
-from el.destinations.base import Warehouse
-from el.profiles import Output
+from el.connectors.sql.connector import SqlConnector
+from el.connectors.sql.select import Statement
+from el.loading.open import open_warehouse
+from el.loading.warehouse import Warehouse
 from tests.engines import connected, own_database
 from tests.standins.snowflake import SnowflakeStandIn
 from tests.standins.sqlserver.process import StandInProcess

@@ -86,7 +86,7 @@ def _child(
 
     with open("output.log", "a") as output:
         sys.addaudithook(hook)
-        from el.cli import main
+        from el.cli.app import main
 
         sys.stdout = sys.stderr = output
         code = main(["run", "--progress", "log", *arguments])

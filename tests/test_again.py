@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from el.cli import main
+from el.cli.app import main
 from tests.shop import Workspace
 
 KEYLESS = 'CREATE TABLE sales.seen (filename VARCHAR, "C0" DOUBLE, el_row BLOB, "null" DECIMAL(38, 4), seen TIMESTAMP)'

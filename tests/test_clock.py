@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from el.clock import Clock, clock_text
+from el.types.times import Clock, clock_text
 
 LOCAL = Clock("s", "o")
 OF_DAY = Clock("s", "o", day=False)

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from el.cli import main
+from el.cli.app import main
 from tests.shop import EL_YML, Workspace
 from tests.tsql_shop import TsqlShop
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from el.config import ACCEPTED, StrategyName, load_config
+from el.config.settings import ACCEPTED, StrategyName, load_config
 from el.errors import ConfigError
 
 GOOD = """\

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from el.cli import main
-from el.definition import same_place
+from el.cli.app import main
+from el.planning.definition import same_place
 from tests.tsql_shop import TsqlShop
 
 FAMILY, OTHER = "{5e0f0000-0000-0000-0000-000000000001}", "{5e0f0000-0000-0000-0000-000000000002}"

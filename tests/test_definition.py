@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from el.cli import main
+from el.cli.app import main
 from tests.shop import Workspace
 
 HEAD = "version: 1\nsource: shop\ndestination: warehouse\ndefaults: {workers: 1, retries: 0}\ntables:\n"

@@ -8,9 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from el.cli import main
-from el.deletes import MEMORY, _anti_join
-from el.slice import LandedFile
+from el.cli.app import main
+from el.extraction.deletes import MEMORY, _anti_join
+from el.extraction.slice import LandedFile
 from tests.shop import Workspace
 
 CURRENT = """

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from el.cli import main
-from el.columns import ColumnPlan
+from el.cli.app import main
 from el.connectors.catalog import Column, SourceType, Table, TableName
-from el.drift import HeldTable, column_rows, find_drift, held_tables
-from el.types import carry
+from el.planning.columns import ColumnPlan
+from el.planning.drift import HeldTable, column_rows, find_drift, held_tables
+from el.types.mapping import carry
 from tests.shop import EL_YML, Workspace
 
 AFTER = "TIMESTAMP '2025-01-01'"
@@ -355,7 +355,7 @@ def table(columns: list[Column], object_id: int | None = None) -> Table:
 
 
 def plans(columns: list[Column], names: list[str] | None = None) -> tuple[ColumnPlan, ...]:
-    from el.naming import normalise
+    from el.planning.naming import normalise
 
     found = names or [normalise(each.name) for each in columns]
     return tuple(

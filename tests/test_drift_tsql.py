@@ -12,10 +12,10 @@ import duckdb
 import pytest
 import yaml
 
-from el.cli import main
-from el.connectors.query import Statement
+from el.cli.app import main
 from el.connectors.registry import open_connector
-from el.connectors.sql import SqlConnector
+from el.connectors.sql.connector import SqlConnector
+from el.connectors.sql.select import Statement
 from tests.standins.snowflake import SnowflakeStandIn
 from tests.tsql_shop import TsqlShop
 

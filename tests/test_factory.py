@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 import yaml
 
-from el.cli import main
+from el.cli.app import main
 from el.connectors.catalog import Table
-from el.connectors.query import Statement
 from el.connectors.registry import open_connector
-from el.connectors.sql import SqlConnector
+from el.connectors.sql.connector import SqlConnector
+from el.connectors.sql.select import Statement
 from el.connectors.sqlserver import SqlServer
-from el.naming import normalise
+from el.planning.naming import normalise
 from tests.engines import connected, database
 from tests.standins.snowflake import SnowflakeStandIn
 

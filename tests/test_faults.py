@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 import yaml
 
-from el.connectors.query import Statement
-from el.destinations import open_warehouse
-from el.profiles import Output
+from el.config.profiles import Output
+from el.connectors.sql.select import Statement
+from el.loading.open import open_warehouse
 from tests.engines import own_database
 from tests.shop import Workspace
 from tests.standins.snowflake import SnowflakeStandIn
@@ -166,7 +166,7 @@ def with_a_small_disk(folder: str) -> None:
     os.environ.pop("EL_TARGET", None)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))
-    from el.cli import main
+    from el.cli.app import main
 
     with open("output.log", "w") as output:
         sys.stdout = sys.stderr = output

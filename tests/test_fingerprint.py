@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from el.fingerprint import RowHash, RowHasher
+from el.extraction.fingerprint import RowHash, RowHasher
 
 VALUES = st.tuples(st.integers(-5, 5) | st.none(), st.text(max_size=3) | st.none(), st.booleans() | st.none())
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from el.cli import main
+from el.cli.app import main
 from tests.tsql_shop import TsqlShop
 
 PEOPLE = (

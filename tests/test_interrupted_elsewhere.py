@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from el.cli import main
+from el.cli.app import main
 from tests.shop import Workspace, inside
 
 CHANGES = "UPDATE sales.orders SET note = 'changed', updated_at = TIMESTAMP '2024-02-01' WHERE id < 50"

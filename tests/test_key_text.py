@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from el.connectors.catalog import Column, SourceType
-from el.connectors.sqlserver_collation import text_rule
-from el.key_text import TextRule, fold
-from el.keys import KeyPart, KeyRule
+from el.connectors.sqlserver.collation import text_rule
+from el.planning.keys import KeyPart, KeyRule
+from el.types.key_text import TextRule, fold
 
 WINDOWS, SQL = "Latin1_General_CI_AS", "SQL_Latin1_General_CP1_CI_AS"
 # Text, text, collation, type: equal at the source. Microsoft Learn, "Collation and Unicode support"; of ß "What is the

@@ -15,17 +15,17 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from el.cli import main
-from el.config import load_config
+from el.cli.app import main
+from el.config.profiles import Output
+from el.config.settings import load_config
 from el.connectors.base import Connector
 from el.connectors.catalog import TableName
 from el.connectors.duckdb import DuckDb, DuckDbConfig
 from el.connectors.request import ColumnRead, ReadRequest
-from el.destinations import open_warehouse
 from el.errors import RowRefused
-from el.limits import SNOWFLAKE, Limits, maybe_replaced, outside_calendar, refuse_misfits, which_rows
-from el.profiles import Output
-from el.slice import Slice
+from el.extraction.slice import Slice
+from el.loading.open import open_warehouse
+from el.types.limits import SNOWFLAKE, Limits, maybe_replaced, outside_calendar, refuse_misfits, which_rows
 from tests.shop import EL_YML, Workspace
 from tests.standins.snowflake import SnowflakeStandIn
 from tests.tsql_shop import TsqlShop
@@ -95,7 +95,7 @@ def test_snowflake_has_its_limits_unless_the_account_has_larger_ones(tmp_path: P
 
 
 def test_larger_limits_declare_larger_columns_in_snowflake() -> None:
-    from el.destinations.snowflake import SnowflakeWarehouse
+    from el.loading.snowflake import SnowflakeWarehouse
 
     def lands(**limits: int) -> list[str]:
         warehouse = SnowflakeWarehouse(DuckDb(DuckDbConfig()), "snake_case", **limits)
@@ -196,7 +196,7 @@ def read_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         def opened(settings: Any, where: str) -> Connector:
             return LossyDriver(DuckDbConfig(path=str(path)))
 
-        monkeypatch.setattr("el.slice.open_connector", opened)
+        monkeypatch.setattr("el.extraction.slice.open_connector", opened)
         texts = [ColumnRead(name, name, "as_the_driver_gives_it({column})") for name in "ab"]
         found = Slice(
             connection=Output("s", "t", {}),

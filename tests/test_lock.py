@@ -17,16 +17,16 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from el.cli import main
-from el.connectors.query import Statement
+from el.cli.app import main
+from el.config.profiles import Output
 from el.connectors.snowflake import Snowflake
-from el.destinations import open_warehouse
-from el.destinations.lease import LOCK_TABLE, lease
-from el.destinations.snowflake import SnowflakeWarehouse
-from el.destinations.snowflake_queries import run_tag
+from el.connectors.sql.select import Statement
 from el.errors import ElError, RunLocked
-from el.lock import Holder, file_lock, process_mark, this_process
-from el.profiles import Output
+from el.loading.lease import LOCK_TABLE, lease
+from el.loading.lock import Holder, file_lock, process_mark, this_process
+from el.loading.open import open_warehouse
+from el.loading.snowflake import SnowflakeWarehouse
+from el.loading.snowflake_queries import run_tag
 from tests.shop import Workspace
 from tests.standins.snowflake import SnowflakeStandIn
 from tests.standins.snowflake.warehouse import needs_warehouse

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from el.errors import PlanError
-from el.naming import MAX_LENGTH, RESERVED, name_map, normalise
+from el.planning.naming import MAX_LENGTH, RESERVED, name_map, normalise
 
 NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=128)
 READABLE = st.from_regex(r"[A-Za-z]([ _-]?[A-Za-z0-9]){0,20}", fullmatch=True)

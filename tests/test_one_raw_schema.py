@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from el.cli import main
-from el.destinations.package import Loader
+from el.cli.app import main
 from el.errors import LoadError
+from el.loading.package import Loader
 from tests.shop import Workspace
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from el.cli import main
+from el.cli.app import main
 from tests.shop import Workspace, inside
 from tests.tsql_shop import TsqlShop
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from el.config.profiles import find_profiles, load_output
 from el.connectors.registry import open_connector
 from el.errors import ConfigError
-from el.profiles import find_profiles, load_output
 
 PROFILES = """\
 shop:

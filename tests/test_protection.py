@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from el.cli import main
+from el.cli.app import main
 from tests.shop import Workspace, inside
 
 HEAD = "version: 1\nsource: shop\ndestination: warehouse\ndefaults: {workers: 1, retries: 0}\ntables:\n"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from el.cli import main
-from el.purge import _was_taken
+from el.cli.app import main
+from el.loading.purge import _was_taken
 from tests.shop import Workspace
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from el.cli import main
-from el.destinations.duckdb import DuckDbWarehouse
+from el.cli.app import main
+from el.loading.duckdb import DuckDbWarehouse
 from tests.shop import PROFILES, Workspace
 
 

@@ -12,11 +12,11 @@ import pytest
 from pydantic import BaseModel
 
 import el
-from el import config
-from el.cli import _parser
+from el.cli.app import _parser
+from el.config import settings as config
 from el.connectors.duckdb import DuckDbConfig
-from el.connectors.snowflake_config import SnowflakeConfig
-from el.connectors.sqlserver_config import SqlServerConfig
+from el.connectors.snowflake.config import SnowflakeConfig
+from el.connectors.sqlserver.config import SqlServerConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

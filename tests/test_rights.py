@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from el.cli import main
+from el.cli.app import main
 from tests.test_hidden_values import planned, reader
 from tests.tsql_shop import TsqlShop
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from el.cli import main
-from el.config import load_config
+from el.cli.app import main
+from el.config.profiles import load_output
+from el.config.settings import load_config
 from el.pipeline import Job, run
-from el.profiles import load_output
-from el.report import Silent
+from el.reporting.report import Silent
 from tests.shop import Workspace, inside
 
 
@@ -268,7 +268,7 @@ def test_load_ids_grow_even_when_the_clock_went_back(
     statuses(capsys)
     shop.source("DELETE FROM sales.lines WHERE order_id = 5")
     with inside(shop.path):
-        monkeypatch.setattr("el.load.time.time_ns", lambda: 1_000_000_000)
+        monkeypatch.setattr("el.loading.load.time.time_ns", lambda: 1_000_000_000)
         assert statuses(capsys)["sales.lines"][0] == "loaded"
     loads = [row[0] for row in shop.warehouse("SELECT load_id FROM shop_sales._dlt_loads ORDER BY inserted_at")]
     assert loads == sorted(loads)

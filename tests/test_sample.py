@@ -7,7 +7,7 @@ from typing import Any
 
 import duckdb
 
-from el import sample
+from el.sample import shop as sample
 
 TABLES = ("customers", "products", "orders", "order_lines", "payments")
 

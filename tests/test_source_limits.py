@@ -17,13 +17,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from el.cli import main
+from el.cli.app import main
+from el.config.pace import Pace, Pause
 from el.connectors.base import Pressure
 from el.connectors.duckdb import DuckDb
 from el.connectors.sqlserver import SqlServer
-from el.pace import Pace, Pause
-from el.slice import STEP
-from el.watch import Watch
+from el.extraction.slice import STEP
+from el.extraction.watch import Watch
 from tests.engines import own_database
 from tests.shop import Workspace
 from tests.standins.sqlserver.process import StandInProcess
@@ -196,7 +196,7 @@ def test_a_table_that_is_changed_under_the_snapshot_of_a_run_begins_another_and_
 def test_a_snapshot_of_a_run_is_held_no_longer_than_it_may(tsql: TsqlShop, monkeypatch: pytest.MonkeyPatch) -> None:
     tsql.tables('  - {name: "dbo.*"}', RUN)
     clock = iter(range(0, 100_000, 2000))
-    monkeypatch.setattr("el.extract.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr("el.extraction.extract.time", SimpleNamespace(monotonic=lambda: next(clock)))
     assert main(["run", "--progress", "log"]) == 0
     assert "read from a later point in time: the former one was held for 60 minutes" in tsql.capsys.readouterr().err
     assert both(tsql) == [[(1,)], [(1,)]]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from el.cli import main
-from el.lock import file_lock, this_process
+from el.cli.app import main
+from el.loading.lock import file_lock, this_process
 from tests.shop import Workspace
 
 

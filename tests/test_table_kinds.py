@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from el.cli import main
+from el.cli.app import main
 from tests.tsql_shop import TsqlShop
 
 ALL = '  - {name: "dbo.*"}'

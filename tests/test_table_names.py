@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from el.cli import main
+from el.cli.app import main
+from el.config.table_pattern import TablePattern, quoted
 from el.connectors.catalog import TableName
 from el.errors import ConfigError
-from el.table_pattern import TablePattern, quoted
 from tests.shop import Workspace, inside
 
 HEAD = "version: 1\nsource: shop\ndestination: warehouse\ndefaults: {workers: 1, retries: 0}\ntables:\n"

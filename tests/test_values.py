@@ -18,17 +18,17 @@ import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from el.config import load_config
-from el.connectors.query import Statement
+from el.config.job import Job
+from el.config.profiles import load_output
+from el.config.settings import load_config
 from el.connectors.registry import open_connector
-from el.connectors.sql import SqlConnector
+from el.connectors.sql.connector import SqlConnector
+from el.connectors.sql.select import Statement
 from el.connectors.sqlserver import SqlServer
 from el.errors import ElError
-from el.job import Job
 from el.pipeline import run
-from el.profiles import load_output
-from el.report import Silent
-from el.types import find_rule
+from el.reporting.report import Silent
+from el.types.mapping import find_rule
 from tests.engines import connected, database, sqlserver_engine
 from tests.shop import inside
 from tests.standins.snowflake import SnowflakeStandIn

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from el.cli import main
-from el.config import load_config
+from el.cli.app import main
+from el.config.filter_value import filter_value
+from el.config.settings import load_config
 from el.connectors.catalog import Column, SourceType, TableName
 from el.errors import ConfigError, PlanError
-from el.filter_value import filter_value
 from tests.shop import Workspace, inside
 
 HEAD = "version: 1\nsource: shop\ndestination: warehouse\ndefaults: {workers: 1, retries: 0}\ntables:\n"

@@ -15,9 +15,9 @@ import duckdb
 import pytest
 import yaml
 
-from el.cli import main
+from el.cli.app import main
 from el.connectors.sqlserver import SqlServer
-from el.slice import STEP
+from el.extraction.slice import STEP
 from tests.engines import connected, least_privileged, statement
 
 

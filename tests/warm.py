@@ -15,16 +15,16 @@ from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
 
 from el.connectors.duckdb import DuckDb
 from el.connectors.snowflake import Snowflake
-from el.destinations.snowflake_dlt import KeptSqlClient
-from el.slice import STEP
+from el.extraction.slice import STEP
+from el.loading.snowflake_dlt import KeptSqlClient
 
 # What is imported late, where it is needed.
 LATE = (
-    *("el.cli", "el.destinations.package", "el.destinations.duckdb", "el.destinations.snowflake", "el.strategies"),
+    *("el.cli.app", "el.loading.package", "el.loading.duckdb", "el.loading.snowflake", "el.planning.strategies"),
     *(
         "el.connectors.sqlserver",
-        "el.destinations.lease",
-        "el.destinations.naming",
+        "el.loading.lease",
+        "el.loading.naming",
         "mssql_python",
         "rich._emoji_codes",
     ),

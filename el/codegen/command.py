@@ -10,14 +10,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from el.config import Config
+from el.config.job import Job
+from el.config.settings import Config
 from el.connectors.base import Connector
 from el.connectors.registry import open_connector
-from el.destinations import open_warehouse
-from el.drift import HeldTable
 from el.errors import ConfigError, ConnectError
-from el.job import Job
-from el.selection import choose_tables, named
+from el.loading.open import open_warehouse
+from el.planning.drift import HeldTable
+from el.planning.selection import choose_tables, named
 
 from .constraints import Untested
 from .design import Held, TableDesign, design, nothing_held

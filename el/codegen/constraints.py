@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from el.config import ModelKind
+from el.config.settings import ModelKind
 from el.connectors.catalog import Check, ForeignKey, TableName
-from el.keys import KEY_COLUMN
-from el.naming import normalise
+from el.planning.keys import KEY_COLUMN
+from el.planning.naming import normalise
 
 from .checks import Translated, translate
 from .design import ColumnDesign, ModelDesign, TableDesign

@@ -10,17 +10,17 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from el.columns import ColumnPlan, key_of, plan_columns
-from el.config import Config, ModelKind, ModelSettings
+from el.config.settings import Config, ModelKind, ModelSettings
 from el.connectors.base import Connector
 from el.connectors.catalog import Catalog, Column, Table, TableName
 from el.connectors.request import ReadRequest
-from el.drift import HeldTable, find_drift
 from el.errors import PlanError
-from el.keys import KEY_COLUMN, key_rule
-from el.naming import normalise
-from el.selection import Chosen, raw_names
-from el.strategies import Subject, choose
+from el.planning.columns import ColumnPlan, key_of, plan_columns
+from el.planning.drift import HeldTable, find_drift
+from el.planning.keys import KEY_COLUMN, key_rule
+from el.planning.naming import normalise
+from el.planning.selection import Chosen, raw_names
+from el.planning.strategies import Subject, choose
 
 from .words import RESERVED, free_name
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from el.config import ModelKind
-from el.keys import KEY_COLUMN
-from el.naming import normalise
+from el.config.settings import ModelKind
+from el.planning.keys import KEY_COLUMN
+from el.planning.naming import normalise
 
 from .design import LANDING, ColumnDesign, ModelDesign, TableDesign
 from .files import GeneratedFile

@@ -7,10 +7,10 @@ from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Any
 
-from el.config import Config, ModelKind
+from el.config.settings import Config, ModelKind
 from el.connectors.catalog import TableName
-from el.keys import KEY_COLUMN
-from el.naming import normalise
+from el.planning.keys import KEY_COLUMN
+from el.planning.naming import normalise
 
 from .constraints import IN_RAW, DbtTest, Untested, model_tests, source_tests
 from .design import LANDING, ColumnDesign, ModelDesign, TableDesign, TypeName

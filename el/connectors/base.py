@@ -22,7 +22,8 @@ from el.connectors.buffer import Buffer
 from el.connectors.catalog import Catalog, Column, SourceType, TableName
 from el.connectors.request import ReadRequest, Value
 from el.errors import ElError
-from el.key_text import TextRule
+from el.types.key_text import TextRule
+from el.types.rule import TypeRule
 
 
 class Capability(StrEnum):
@@ -81,12 +82,13 @@ class ArrowStream(Protocol):
 class Connector(ABC):
     """One database. Subclasses give `scheme`, `capabilities`, `config_type` and the abstract methods.
 
-    scheme: the profile output's `type` that names it.
+    scheme: the profile output's `type` that names it. rules: how its types travel, where it is a source.
     """
 
     scheme: ClassVar[str]
     capabilities: ClassVar[frozenset[Capability]]
     config_type: ClassVar[type[ConnectionConfig]]
+    rules: ClassVar[tuple[TypeRule, ...]] = ()
 
     def __init__(self, config: Any) -> None:
         """`config`: an instance of `config_type`. No I/O happens here."""

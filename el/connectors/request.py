@@ -1,7 +1,7 @@
 """A read, as a value: what is read, which columns, within which bounds. No SQL text but the user's own query.
 
 A `ReadRequest` is frozen and picklable: it is what a slice of work carries to whichever executor runs it. The
-one builder in `el.connectors.query` turns it into SQL.
+one builder in `el.connectors.sql.select` turns it into SQL.
 """
 
 from __future__ import annotations

@@ -12,11 +12,11 @@ from jinja2 import Template
 
 from el.codegen import Generated, generate
 from el.codegen.constraints import model_tests, source_tests
-from el.config import load_config
+from el.config.settings import load_config
 from el.connectors.catalog import TableName
 from el.connectors.duckdb import DuckDb, DuckDbConfig
-from el.drift import HeldColumn, HeldTable
 from el.errors import ConfigError, PlanError
+from el.planning.drift import HeldColumn, HeldTable
 
 SOURCE = """
 CREATE SCHEMA sales; CREATE SCHEMA archive;

@@ -13,11 +13,11 @@ import pytest
 
 from el.connectors.base import ArrowStream, WriteMode, WriteResult
 from el.connectors.catalog import SourceType, TableName
-from el.connectors.query import Statement
-from el.connectors.registry import open_connector
+from el.connectors.registry import connector_class, open_connector
 from el.connectors.request import ColumnRead, ReadRequest
-from el.connectors.sql import SqlConnector
-from el.types import TABLES, carry
+from el.connectors.sql.connector import SqlConnector
+from el.connectors.sql.select import Statement
+from el.types.mapping import carry
 from tests.conformance.facts import ALL, Facts
 
 
@@ -102,7 +102,7 @@ class Place:
         return sorted(tuple(row.values()) for row in read.to_pylist())
 
     def read_as(self, column: str, type_: SourceType) -> ColumnRead:
-        expression = carry(self.facts.scheme, type_).read_as if self.facts.scheme in TABLES else None
+        expression = carry(self.facts.scheme, type_).read_as if connector_class(self.facts.scheme).rules else None
         return ColumnRead(column, column, expression)
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 
 from el.connectors.base import Capability
-from el.connectors.duckdb_write import _Write
+from el.connectors.duckdb.write import _Write
 from el.connectors.snowflake import Snowflake
 from el.connectors.sqlserver import SqlServer
 from el.errors import AuthenticationFailed, ConnectError, DatabaseMissing, ElError, ServerUnreachable

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from el.connectors.query import Statement
 from el.connectors.registry import open_connector
+from el.connectors.sql.select import Statement
 from el.errors import ElError
 from tests.conformance.conftest import Place
 from tests.conformance.facts import Facts

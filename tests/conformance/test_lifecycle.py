@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from el.connectors.query import Statement
 from el.connectors.request import ReadRequest
+from el.connectors.sql.select import Statement
 from el.errors import ElError, ReadError
 from tests.conformance.conftest import Place, numbered
 

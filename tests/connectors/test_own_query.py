@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from el.connectors.catalog import SourceType
-from el.connectors.own_query import split_query
-from el.connectors.query import build_select
 from el.connectors.request import ColumnRead, Condition, Op, ReadRequest, Value
+from el.connectors.sql.own_query import split_query
+from el.connectors.sql.select import build_select
 from el.connectors.sqlserver import TSQL
 from el.errors import PlanError
 

@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from snowflake.connector.errors import OperationalError
 
 from el.connectors.catalog import Key, SourceType, TableName
-from el.connectors.query import Statement
 from el.connectors.registry import open_connector
 from el.connectors.request import Condition, Op, ReadRequest, Value
 from el.connectors.snowflake import Snowflake
+from el.connectors.sql.select import Statement
 from el.errors import (
     AuthenticationFailed,
     ConfigError,
@@ -208,7 +208,7 @@ def test_a_statement_that_takes_longer_than_the_network_may_be_away_is_not_ended
 
 
 def test_a_server_that_answers_no_more_is_given_up_after_the_networks_timeout() -> None:
-    from el.connectors.snowflake_config import SnowflakeConfig
+    from el.connectors.snowflake.config import SnowflakeConfig
 
     config = SnowflakeConfig(account="a", user="u", password="p", database="d", network_timeout=1)
     waits = config.arguments()["backoff_policy"]()

@@ -9,12 +9,12 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from el.connectors import snowflake_write
 from el.connectors.base import WriteMode
 from el.connectors.catalog import SourceType, TableName
-from el.connectors.query import Statement
 from el.connectors.registry import open_connector
 from el.connectors.snowflake import Snowflake
+from el.connectors.snowflake import write as snowflake_write
+from el.connectors.sql.select import Statement
 from el.errors import WriteError
 from tests.standins.snowflake import SnowflakeStandIn
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from el.connectors.query import Statement
+from el.connectors.sql.select import Statement
 from el.connectors.sqlserver import SqlServer
-from el.connectors.sqlserver_catalog import _keys
+from el.connectors.sqlserver.catalog import _keys
 from el.errors import ElError, ReadError
 from tests.engines import connected, own_database, statement
 from tests.standins.sqlserver.process import StandInProcess

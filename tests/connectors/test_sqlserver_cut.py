@@ -10,8 +10,8 @@ import pytest
 from el.connectors.catalog import TableName
 from el.connectors.request import ReadRequest
 from el.connectors.sqlserver import SqlServer
-from el.connectors.sqlserver_config import SqlServerConfig
-from el.connectors.sqlserver_drivers import Driver
+from el.connectors.sqlserver.config import SqlServerConfig
+from el.connectors.sqlserver.driver import Driver
 from el.errors import ElError
 from tests.engines import connected, own_database, statement
 from tests.standins.sqlserver.process import StandInProcess

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from el.connectors.registry import open_connector
-from el.connectors.sqlserver_config import SqlServerConfig
-from el.connectors.sqlserver_errors import clean, connect_error, statement_error
+from el.connectors.sqlserver.config import SqlServerConfig
+from el.connectors.sqlserver.errors import clean, connect_error, statement_error
 from el.errors import (
     AuthenticationFailed,
     CertificateUntrusted,

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from el.connectors.catalog import SourceType, TableName
-from el.connectors.sqlserver_fit import Target, refuse_changes
-from el.connectors.writing import plain
+from el.connectors.sql.write import plain
+from el.connectors.sqlserver.fit import Target, refuse_changes
 from el.errors import WriteError
 from tests.engines import connected, statement
 

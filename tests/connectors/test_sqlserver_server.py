@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from el.connectors.query import Statement
-from el.connectors.sqlserver_config import SqlServerConfig
-from el.connectors.sqlserver_facts import TABLE_FACTS, fullest
+from el.connectors.sql.select import Statement
+from el.connectors.sqlserver.config import SqlServerConfig
+from el.connectors.sqlserver.facts import TABLE_FACTS, fullest
 from el.errors import ConnectError, ReadError
 from tests.engines import connected
 from tests.standins.sqlserver.process import StandInProcess

@@ -11,9 +11,9 @@ from el.connectors.catalog import TableName
 from el.connectors.registry import open_connector
 from el.connectors.request import ReadRequest
 from el.connectors.sqlserver import SqlServer
-from el.connectors.sqlserver_config import SqlServerConfig
-from el.connectors.sqlserver_drivers import rows_at_once
-from el.connectors.sqlserver_errors import DatabaseResuming, while_resuming
+from el.connectors.sqlserver.config import SqlServerConfig
+from el.connectors.sqlserver.driver import rows_at_once
+from el.connectors.sqlserver.errors import DatabaseResuming, while_resuming
 from el.errors import AuthenticationFailed, DatabaseMissing, NotPermitted, ReadError
 from tests.engines import connected, statement
 from tests.standins.sqlserver.process import StandInProcess

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 from el.connectors.catalog import TableName
-from el.connectors.query import Statement
 from el.connectors.request import ReadRequest
+from el.connectors.sql.select import Statement
 from el.connectors.sqlserver import SqlServer
 from el.errors import ElError, WriteError
 from tests.engines import connected, statement
@@ -107,7 +107,7 @@ def test_staging_tables_that_a_killed_write_left_are_dropped_by_a_later_one(
     write(server, table, pa.table({"a": [1]}))
     # It may be another writer's, at work just now.
     assert server.fetch(left) == [(1,)]
-    monkeypatch.setattr("el.connectors.sqlserver_write._LEFT_AFTER_HOURS", -48)
+    monkeypatch.setattr("el.connectors.sqlserver.write._LEFT_AFTER_HOURS", -48)
     write(server, table, pa.table({"a": [2]}))
     assert server.fetch(left) == [(0,)]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-from el import sample
+from el.sample import shop as sample
 
 ROOT = Path(__file__).parents[2]
 TABLES = ("customers", "products", "orders", "order_lines", "payments")

@@ -10,12 +10,12 @@ import pytest
 import yaml
 from dbt.cli.main import dbtRunner
 
-from el import sample
-from el.cli import main
+from el.cli.app import main
 from el.connectors.catalog import TableName
 from el.connectors.registry import open_connector
 from el.connectors.request import ReadRequest
 from el.errors import ElError
+from el.sample import shop as sample
 from tests import snowflake_roles
 from tests.dbt.project import ROOT, copy_project
 from tests.standins.snowflake import SnowflakeStandIn

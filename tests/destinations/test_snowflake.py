@@ -15,10 +15,10 @@ import yaml
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from el.cli import main
-from el.connectors.query import Statement
+from el.cli.app import main
 from el.connectors.registry import open_connector
 from el.connectors.snowflake import Snowflake
+from el.connectors.sql.select import Statement
 from tests.shop import Workspace
 from tests.standins.snowflake import SnowflakeStandIn
 

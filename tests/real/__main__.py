@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from el.connectors.registry import open_connector
-from el.connectors.sql import SqlConnector
+from el.connectors.sql.connector import SqlConnector
 from tests.engines import real_snowflake, real_sqlserver
 from tests.real.probes import PROBES, ask, report
 

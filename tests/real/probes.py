@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from el.connectors.query import Statement
 from el.connectors.request import ReadRequest
-from el.connectors.sql import SqlConnector
+from el.connectors.sql.connector import SqlConnector
+from el.connectors.sql.select import Statement
 from el.errors import ElError
 
 

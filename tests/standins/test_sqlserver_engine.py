@@ -17,8 +17,8 @@ from typing import Any
 import pyodbc
 import pytest
 
-from el.connectors.sqlserver_config import SqlServerConfig
-from el.connectors.sqlserver_drivers import Pyodbc
+from el.connectors.sqlserver.config import SqlServerConfig
+from el.connectors.sqlserver.driver import Pyodbc
 from tests.engines import connected, own_database, run_script
 from tests.standins.sqlserver.process import StandInProcess
 

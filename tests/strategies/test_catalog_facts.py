@@ -10,7 +10,7 @@ import pytest
 
 from el.connectors.catalog import Catalog, Table
 from el.connectors.sqlserver import SqlServer
-from el.strategies import base
+from el.planning.strategies import base
 from tests.tsql_shop import TsqlShop
 
 TABLE = "CREATE TABLE dbo.t (id INT NOT NULL PRIMARY KEY, c INT NOT NULL, rv ROWVERSION NOT NULL)"

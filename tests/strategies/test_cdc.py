@@ -183,7 +183,7 @@ def test_a_restored_database_fails_though_its_log_has_passed_the_position(
 ) -> None:
     """The server gives a database another recovery fork with every restore; here its answers are the test's."""
     for number, (fork, code) in enumerate(((None, 0), ("ONE", 0), ("ONE", 0), ("TWO", 1)), 5):
-        monkeypatch.setattr("el.connectors.sqlserver_server.recovery", lambda _, fork=fork: (None, fork))
+        monkeypatch.setattr("el.connectors.sqlserver.server.recovery", lambda _, fork=fork: (None, fork))
         report = shop.el(code=code)["dbo.t"]
         shop.sql(f"INSERT INTO dbo.t VALUES ({number}, 'v', 5)")
     assert "dbo.t: the database was restored" in report["error"]

@@ -136,7 +136,7 @@ def test_a_restored_database_begins_a_new_snapshot_though_its_version_has_passed
     """The server gives a database another recovery fork with every restore; here its answers are the test's."""
     said: list[tuple[str, list[str]]] = []
     for number, fork in enumerate((None, "ONE", "ONE", "TWO", "TWO"), 5):
-        monkeypatch.setattr("el.connectors.sqlserver_server.recovery", lambda _, fork=fork: (None, fork))
+        monkeypatch.setattr("el.connectors.sqlserver.server.recovery", lambda _, fork=fork: (None, fork))
         report = shop.el()["dbo.t"]
         said.append((report["kind"], report["notes"]))
         assert in_raw(shop) == in_source(shop)
@@ -184,7 +184,7 @@ def test_versions_that_contradict_each_other_are_an_error_and_no_new_snapshot_ea
 ) -> None:
     """Readable secondaries do that; here the answers are the test's."""
     shop.el()
-    monkeypatch.setattr("el.connectors.sqlserver_changes.tracking_state", lambda *_: TrackingState(3, 9, "1:0"))
+    monkeypatch.setattr("el.connectors.sqlserver.changes.tracking_state", lambda *_: TrackingState(3, 9, "1:0"))
     assert "read the primary" in shop.el(code=1)["dbo.t"]["error"]
 
 

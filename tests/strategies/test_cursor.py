@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from el.cli import main
+from el.cli.app import main
 from el.connectors.catalog import SourceType
 from el.connectors.request import Value
 from el.connectors.sqlserver import SqlServer
 from el.errors import NotPermitted
-from el.strategies import cursor, lag
-from el.strategies.lag import minus
+from el.planning.strategies import cursor, lag
+from el.planning.strategies.lag import minus
 from tests.engines import statement
 from tests.shop import Workspace
 from tests.tsql_shop import TsqlShop

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from el.strategies.position import sortable
+from el.planning.strategies.position import sortable
 
 COLUMNS = {
     "bigint": (st.integers(-(2**63), 2**63 - 1), pa.int64()),

@@ -13,7 +13,7 @@ import pytest
 
 from el.connectors.catalog import SourceType
 from el.connectors.request import Value
-from el.connectors.sql import canonical
+from el.connectors.sql.connector import canonical
 from el.connectors.sqlserver import SqlServer
 from tests.engines import connected, statement
 from tests.tsql_shop import TsqlShop

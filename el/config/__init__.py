@@ -1,0 +1,1 @@
+"""What the user says: el.yml and profiles.yml, as frozen values."""

@@ -1,0 +1,51 @@
+"""What a run works on, as one value."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from el.config.profiles import Output
+from el.config.settings import Config
+
+# What says in a profile's output which database it is; who signs in, and how, may change.
+_WHERE = ("type", "host", "server", "port", "dsn", "account", "database", "path")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a run works on. `home`: the folder for what is under way; it may be lost between two runs."""
+
+    config: Config
+    source: Output
+    destination: Output
+    home: Path = Path(".el")
+    select: tuple[str, ...] = ()
+    full_refresh: bool = False
+    confirm_deletes: tuple[str, ...] = ()
+    workers: int | None = None
+    run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+
+    @property
+    def work(self) -> Path:
+        """What is under way from this source to this destination: no other pair may ever load it.
+
+        A path counts as it lies beside `home`: two projects may share one, and a project may be moved as a whole.
+        """
+        outputs = (self.source, self.destination)
+        named = [self._where(name, output.settings.get(name)) for output in outputs for name in _WHERE]
+        mark = hashlib.sha256("\n".join(named).encode()).hexdigest()[:8]
+        return self.home / re.sub(r"[^\w.-]", "_", f"{self.source}-{self.destination}-{mark}")
+
+    def _where(self, name: str, value: object) -> str:
+        if name != "path" or value is None:
+            return str(value)
+        try:
+            return os.path.relpath(str(value), self.home)
+        except ValueError:
+            # On another drive.
+            return os.path.abspath(str(value))

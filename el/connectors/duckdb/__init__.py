@@ -1,0 +1,212 @@
+"""DuckDB: the embedded default, as a source and as the local warehouse.
+
+Guarantees: DuckDB's reads are of one snapshot each; batches stream, so memory does not grow with the table.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+import duckdb
+import pyarrow as pa
+from pydantic import Field
+
+from el.connectors.base import ArrowStream, Capability, ConnectionConfig, Identity, WriteMode, WriteResult
+from el.connectors.catalog import Catalog, SourceType, TableName
+from el.connectors.duckdb.catalog import read_catalog, source_type
+from el.connectors.duckdb.types import RULES
+from el.connectors.request import ReadRequest
+from el.connectors.sql.connector import SqlConnector, Stream
+from el.connectors.sql.select import Dialect, Statement
+from el.errors import ConnectError, DatabaseMissing, ElError, ReadError, RunLocked, WriteError
+
+# A look at the file by someone else takes a moment; seconds.
+PATIENCE = 5.0
+_HELD = re.compile(r"Conflicting lock is held in (?P<name>.+?)\s*\(PID (?P<pid>\d+)\)")
+
+
+class DuckDbConfig(ConnectionConfig):
+    """`path`: the file, or ":memory:". `read_only`: open without the right to write.
+
+    settings, and what follows a "?" in the path, may hold a token: no repr shows them.
+    """
+
+    path: str = Field(default=":memory:", repr=False)
+    read_only: bool = False
+    settings: dict[str, Any] = Field(default_factory=dict, repr=False)
+
+    @property
+    def place(self) -> str:
+        """The file for people."""
+        return self.path.split("?", 1)[0]
+
+    def __repr_args__(self) -> Any:
+        yield "path", self.place
+        yield from super().__repr_args__()
+
+
+DUCKDB = Dialect(
+    name="duckdb",
+    clock=(
+        "strftime(greatest(CAST(now() AS TIMESTAMP), now() AT TIME ZONE 'UTC') + INTERVAL 5 MINUTE, "
+        "'%Y-%m-%dT%H:%M:%S.%f')"
+    ),
+    masks={"sha256": "sha256(CAST({column} AS VARCHAR))", "null": "CAST(NULL AS VARCHAR)"},
+    bind={"varchar": "?", "blob": "unhex(substr(?, 3))"},
+    text={
+        "timestamp": "strftime({column}, '%Y-%m-%dT%H:%M:%S.%f')",
+        # Over TIMESTAMP: strftime would count them in nanoseconds, which reach to the year 2262 alone.
+        "timestamp_s": "strftime(CAST({column} AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S')",
+        "timestamp_ms": "strftime(CAST({column} AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%f')",
+        "timestamp_ns": "strftime({column}, '%Y-%m-%dT%H:%M:%S.%n')",
+        "timestamp with time zone": "strftime({column} AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ')",
+        "blob": "'0x' || hex({column})",
+    },
+)
+
+
+class DuckDb(SqlConnector):
+    """A DuckDB file (or memory), over DuckDB's own Arrow interface."""
+
+    scheme = "duckdb"
+    capabilities = frozenset(
+        {
+            Capability.READ,
+            Capability.APPEND,
+            Capability.REPLACE,
+            Capability.MERGE,
+            Capability.SNAPSHOT_ISOLATION,
+            Capability.SQL,
+        }
+    )
+    config_type = DuckDbConfig
+    rules = RULES
+    dialect: ClassVar[Dialect] = DUCKDB
+
+    def __init__(self, config: DuckDbConfig) -> None:
+        super().__init__(config)
+        self._connection: duckdb.DuckDBPyConnection | None = None
+
+    def connect(self) -> None:
+        config, path = self.config, self.config.place
+        if config.read_only and path != ":memory:" and not Path(config.path).exists():
+            raise DatabaseMissing(f"DuckDB file {path} does not exist")
+        patience = time.monotonic() + PATIENCE
+        refused: ElError | None = None
+        while refused is None:
+            try:
+                self._connection = duckdb.connect(config.path, read_only=config.read_only, config=dict(config.settings))
+                return
+            except duckdb.Error as error:
+                held = _HELD.search(str(error))
+                if held is None:
+                    why = _first_line(error).replace(config.path, path)
+                    refused = ConnectError(f"DuckDB file {path} cannot be opened: {why}")
+                elif time.monotonic() > patience:
+                    who = f"pid {held['pid']} ({Path(held['name']).name})"
+                    refused = RunLocked(
+                        f"DuckDB file {path} is open in another process, {who}, "
+                        "and DuckDB lets only one process write: wait until it has ended, or end it"
+                    )
+                else:
+                    time.sleep(0.1)
+        # Raised out here, the driver's error, which names the path with its token, does not hang on it.
+        raise refused
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The open connection; `ReadError` when there is none."""
+        if self._connection is None:
+            raise ReadError("the connection to DuckDB is closed; use the connector inside `with`")
+        return self._connection
+
+    def ping(self) -> Identity:
+        row = self.fetch(Statement("SELECT current_database(), version()"))[0]
+        return Identity("DuckDB", str(row[1]), str(row[0]), "embedded", ("owner",))
+
+    def describe(self, schemas: Sequence[str] | None = None, *, brief: bool = False) -> Catalog:
+        try:
+            return read_catalog(self.connection, schemas)
+        except duckdb.Error as error:
+            raise self.translate(error) from None
+
+    def _stream(self, statement: Statement, request: ReadRequest) -> Stream:
+        cursor = self.connection.cursor()
+        relation = cursor.sql(statement.sql, params=list(statement.parameters))
+        reader = relation.to_arrow_reader(request.batch_rows)
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            yield from reader
+
+        def close() -> None:
+            reader.close()
+            cursor.close()
+
+        return reader.schema, batches(), close
+
+    def fetch(self, statement: Statement) -> list[tuple[object, ...]]:
+        try:
+            return self.connection.execute(statement.sql, statement.parameters).fetchall()
+        except duckdb.Error as error:
+            raise self.translate(error) from None
+
+    def execute(self, statement: Statement) -> int:
+        try:
+            result = self.connection.execute(statement.sql, statement.parameters).fetchall()
+        except duckdb.Error as error:
+            raise self.translate(error, writing=True) from None
+        return int(result[0][0]) if result and isinstance(result[0][0], int) else -1
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        self.connection.begin()
+        try:
+            yield
+        except BaseException:
+            self.connection.rollback()
+            raise
+        self.connection.commit()
+
+    def local_clock(self) -> bool:
+        """By the session's zone, which is this machine's: DuckDB has no server with a clock of its own."""
+        zone = str(self.fetch(Statement("SELECT current_setting('TimeZone')"))[0][0])
+        return zone.removeprefix("Etc/").upper() not in ("UTC", "GMT", "UCT", "ZULU", "GREENWICH", "UNIVERSAL")
+
+    def query_columns(self, query: str) -> tuple[tuple[str, SourceType], ...]:
+        rows = self.fetch(Statement(f"DESCRIBE {query}"))
+        return tuple((str(row[0]), source_type(str(row[1]))) for row in rows)
+
+    def write_buffer(
+        self,
+        target: TableName,
+        data: ArrowStream,
+        mode: WriteMode = WriteMode.APPEND,
+        *,
+        key: Sequence[str] = (),
+        run_id: str,
+    ) -> WriteResult:
+        from el.connectors.duckdb.write import write
+        from el.connectors.sql.write import released
+
+        with released(data):
+            return write(self, target, data, mode, tuple(key), run_id)
+
+    def translate(self, error: Exception, *, writing: bool = False) -> ElError:
+        if isinstance(error, ElError):
+            return error
+        message = f"DuckDB: {_first_line(error)}"
+        return WriteError(message) if writing else ReadError(message)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,266 @@
+"""Snowflake: the warehouse that this project loads, and a source for analysis.
+
+Guarantees: a result's Arrow schema follows from its declared types, whatever widths the server packs single chunks
+with; decimals stay decimals; a session whose database or warehouse is not there is refused at once.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from types import TracebackType
+from typing import Any, ClassVar, Self, TypeVar
+
+import pyarrow as pa
+
+from el.connectors.base import ArrowStream, Capability, Identity, WriteMode, WriteResult
+from el.connectors.catalog import Catalog, TableName
+from el.connectors.request import ReadRequest
+from el.connectors.snowflake.catalog import read_catalog
+from el.connectors.snowflake.config import SnowflakeConfig
+from el.connectors.snowflake.errors import SESSION_GONE, connect_error, number_of, statement_error
+from el.connectors.sql.connector import SqlConnector, Stream
+from el.connectors.sql.select import Dialect, Statement
+from el.errors import DatabaseMissing, DriverMissing, ElError, NotPermitted, ReadError
+
+Found = TypeVar("Found")
+
+SNOWFLAKE = Dialect(
+    name="snowflake",
+    masks={"sha256": "SHA2(CAST({column} AS VARCHAR), 256)", "null": "CAST(NULL AS VARCHAR)"},
+    bind={"varchar": "?", "binary": "TO_BINARY(SUBSTR(?, 3), 'HEX')"},
+    text={"binary": "'0x' || HEX_ENCODE({column})"},
+)
+
+
+class Snowflake(SqlConnector):
+    """A database of a Snowflake account, through Snowflake's own connector."""
+
+    scheme = "snowflake"
+    capabilities = frozenset(
+        {
+            Capability.READ,
+            Capability.APPEND,
+            Capability.REPLACE,
+            Capability.MERGE,
+            Capability.SNAPSHOT_ISOLATION,
+            Capability.SQL,
+        }
+    )
+    config_type = SnowflakeConfig
+    dialect: ClassVar[Dialect] = SNOWFLAKE
+    config: SnowflakeConfig
+
+    def __init__(self, config: SnowflakeConfig) -> None:
+        super().__init__(config)
+        self._connection: Any = None
+        self._tag: str | None = None
+        self._entered = 0
+        self._in_transaction = False
+
+    def __enter__(self) -> Self:
+        """Entered again while it is open, it stays open until the outermost `with` ends: a login costs a second."""
+        if self._connection is None:
+            self.connect()
+        self._entered += 1
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._entered -= 1
+        if not self._entered:
+            self.close()
+
+    def connect(self) -> None:
+        self._connection = open_session(self.config, paramstyle="qmark")
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    @property
+    def is_open(self) -> bool:
+        return self._connection is not None
+
+    @property
+    def connection(self) -> Any:
+        """The open session; `ReadError` when there is none."""
+        if self._connection is None:
+            raise ReadError("the session with Snowflake is closed; use the connector inside `with`")
+        return self._connection
+
+    def ping(self) -> Identity:
+        row = self.fetch(
+            Statement("SELECT CURRENT_ACCOUNT(), CURRENT_VERSION(), CURRENT_DATABASE(), CURRENT_USER(), CURRENT_ROLE()")
+        )[0]
+        roles = (str(row[4]),) if row[4] is not None else ()
+        return Identity(str(row[0]), str(row[1]), str(row[2]), str(row[3]), roles)
+
+    def describe(self, schemas: Sequence[str] | None = None, *, brief: bool = False) -> Catalog:
+        return read_catalog(self.fetch, self.show, schemas, brief=brief)
+
+    def show(self, sql: str) -> list[dict[str, Any]]:
+        """The rows of a SHOW statement by their column names, in lower case. It needs no running warehouse."""
+
+        def named(cursor: Any) -> list[dict[str, Any]]:
+            names = [item[0].lower() for item in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+        return self._run(Statement(sql), named)
+
+    def _stream(self, statement: Statement, request: ReadRequest) -> Stream:
+        cursor = self.connection.cursor()
+        cursor.execute(statement.sql, statement.parameters)
+        schema = pa.schema([_field(item) for item in cursor.description])
+        # Nanoseconds in 64 bits end in 2262: only columns that declare more than six digits get them.
+        microseconds = not any(pa.types.is_timestamp(field.type) and field.type.unit == "ns" for field in schema)
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            for chunk in cursor.fetch_arrow_batches(force_microsecond_precision=microseconds):
+                named = chunk.rename_columns(schema.names)
+                yield from named.cast(schema).to_batches(max_chunksize=request.batch_rows)
+
+        return schema, batches(), cursor.close
+
+    def fetch(self, statement: Statement) -> list[tuple[object, ...]]:
+        return self._run(statement, lambda cursor: [tuple(row) for row in cursor.fetchall()])
+
+    def execute(self, statement: Statement) -> int:
+        def touched(cursor: Any) -> int:
+            return -1 if cursor.rowcount is None else int(cursor.rowcount)
+
+        return self._run(statement, touched, writing=True)
+
+    def _run(self, statement: Statement, take: Callable[[Any], Found], *, writing: bool = False) -> Found:
+        """Run it and take what came. Outside a transaction, a session that is gone is opened anew, once."""
+        settings = statement_settings(self.config, statement.sql, self._tag)
+        for again in (True, False):
+            try:
+                with self.connection.cursor() as cursor:
+                    cursor.execute(statement.sql, statement.parameters, _statement_params=settings)
+                    return take(cursor)
+            except Exception as error:
+                if again and number_of(error) in SESSION_GONE and self._entered and not self._in_transaction:
+                    self.close()
+                    self.connect()
+                    continue
+                raise self.translate(error, writing=writing) from None
+        raise AssertionError("the second time returns or raises")
+
+    @contextmanager
+    def tagged(self, tag: str) -> Iterator[None]:
+        """Statements inside carry this QUERY_TAG instead of the session's."""
+        before, self._tag = self._tag, tag
+        try:
+            yield
+        finally:
+            self._tag = before
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        self.execute(Statement("BEGIN"))
+        self._in_transaction = True
+        try:
+            try:
+                yield
+            except BaseException:
+                # A session that is gone is rolled back by the server; what went wrong first is what is told.
+                with suppress(ElError):
+                    self.execute(Statement("ROLLBACK"))
+                raise
+            self.execute(Statement("COMMIT"))
+        finally:
+            self._in_transaction = False
+
+    def write_buffer(
+        self,
+        target: TableName,
+        data: ArrowStream,
+        mode: WriteMode = WriteMode.APPEND,
+        *,
+        key: Sequence[str] = (),
+        run_id: str,
+    ) -> WriteResult:
+        from el.connectors.snowflake.write import write
+        from el.connectors.sql.write import released
+
+        with released(data):
+            return write(self, target, data, mode, tuple(key), run_id)
+
+    def translate(self, error: Exception, *, writing: bool = False) -> ElError:
+        return statement_error(error, writing=writing)
+
+
+def open_session(config: SnowflakeConfig, *, paramstyle: str) -> Any:
+    """A session through the driver. Raises a `ConnectError`, also where the database or the warehouse is not there.
+
+    Snowflake opens a session all the same, and complains at the first statement; the login's answer tells it.
+    """
+    driver = _driver()
+    refused: ElError | None = None
+    try:
+        connection = driver.connect(paramstyle=paramstyle, **config.arguments())
+    except Exception as error:
+        refused = connect_error(error, config)
+    if refused is not None:
+        # Raised out here, the driver's error and its frames, which hold the password, do not hang on it.
+        raise refused
+    place, gone = (
+        f"Snowflake account {config.account}",
+        f"does not exist, or {config.role or 'this role'} may not use it",
+    )
+    if connection.database is None:
+        refused = DatabaseMissing(f"{place}: database {config.database!r} {gone}")
+    elif connection.warehouse is None and config.warehouse is not None:
+        refused = NotPermitted(f"{place}: warehouse {config.warehouse!r} {gone}")
+    if refused is not None:
+        connection.close()
+        raise refused
+    return connection
+
+
+# They look at definitions or change them: what takes long there waits for a lock, or for nothing.
+_METADATA = frozenset({"SHOW", "DESCRIBE", "DESC", "COMMENT", "USE", "ALTER", "DROP", "GRANT", "LIST"})
+
+
+def statement_settings(config: SnowflakeConfig, sql: str, tag: str | None) -> dict[str, Any] | None:
+    """What is set for one statement alone, sent with it: its QUERY_TAG, and how long it may take."""
+    found: dict[str, Any] = {} if tag is None else {"QUERY_TAG": tag}
+    if sql.split(maxsplit=1)[0].upper() in _METADATA:
+        found["STATEMENT_TIMEOUT_IN_SECONDS"] = config.metadata_timeout
+    return found or None
+
+
+def _driver() -> Any:
+    try:
+        with warnings.catch_warnings():
+            # Of the HTTP library inside it about other libraries' versions; nobody who runs el can act on it.
+            warnings.simplefilter("ignore")
+            import snowflake.connector as driver
+    except ImportError:
+        raise DriverMissing("Snowflake's driver cannot be imported: pip install snowflake-connector-python") from None
+    return driver
+
+
+def _field(description: Any) -> pa.Field:
+    """The Arrow field of a result's column. Type codes: Snowflake Connector for Python, "Type codes"."""
+    from snowflake.connector.constants import FIELD_ID_TO_NAME
+
+    kind = FIELD_ID_TO_NAME[description.type_code]
+    precision, scale = description.precision, description.scale
+    if kind == "FIXED":
+        # A whole number of 18 digits fits 64 bits whatever its value.
+        whole = not scale and precision is not None and precision <= 18
+        type_: pa.DataType = pa.int64() if whole else pa.decimal128(precision or 38, scale or 0)
+    elif kind.startswith("TIMESTAMP"):
+        unit = "us" if scale is not None and scale <= 6 else "ns"
+        type_ = pa.timestamp(unit, tz=None if kind == "TIMESTAMP_NTZ" else "UTC")
+    elif kind == "TIME":
+        type_ = pa.time64("us" if scale is not None and scale <= 6 else "ns")
+    else:
+        plain = {"REAL": pa.float64(), "DATE": pa.date32(), "BOOLEAN": pa.bool_(), "BINARY": pa.binary()}
+        type_ = plain.get(kind, pa.string())
+    return pa.field(description.name, type_, nullable=description.is_nullable is not False)

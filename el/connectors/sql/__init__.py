@@ -1,0 +1,1 @@
+"""What SQL databases share: building statements, reading in batches, writing."""

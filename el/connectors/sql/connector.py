@@ -1,0 +1,131 @@
+"""What SQL databases share: reading through the one query builder, in batches bounded by rows and bytes.
+
+A SQL connector gives its `Dialect`, and three methods over its driver: `_stream` (Arrow batches of a statement),
+`fetch` (a few metadata rows) and `execute`.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import ClassVar
+
+import pyarrow as pa
+
+from el.connectors.base import Connector, CursorSource, Extent
+from el.connectors.buffer import Buffer
+from el.connectors.catalog import SourceType
+from el.connectors.request import Isolation, ReadRequest, Value
+from el.connectors.sql.select import Dialect, Statement, build_back, build_extent, build_extreme, build_select
+from el.errors import ElError, PlanError, ReadError
+
+Stream = tuple[pa.Schema, Iterator[pa.RecordBatch], Callable[[], None]]
+
+
+class SqlConnector(Connector, CursorSource):
+    """A connector whose source understands SQL."""
+
+    dialect: ClassVar[Dialect]
+
+    @abstractmethod
+    def _stream(self, statement: Statement, request: ReadRequest) -> Stream:
+        """Run `statement`; give its schema, its batches, and what stops it without draining."""
+
+    @abstractmethod
+    def fetch(self, statement: Statement) -> list[tuple[object, ...]]:
+        """All rows of a small metadata query."""
+
+    @abstractmethod
+    def execute(self, statement: Statement) -> int:
+        """Run a statement that gives no rows; the number of rows that it touched, or -1."""
+
+    @abstractmethod
+    def transaction(self) -> AbstractContextManager[None]:
+        """All statements inside commit together, or not at all."""
+
+    def _isolate(self, isolation: Isolation) -> None:
+        """Set the isolation of the next read; databases that are always stable need nothing."""
+
+    def statement(self, request: ReadRequest) -> Statement:
+        """The SQL that `read_buffer(request)` runs, to be shown."""
+        return build_select(request, self.dialect)
+
+    def read_buffer(self, request: ReadRequest) -> Buffer:
+        """Read what `request` says. Raises `ReadError`, or the `ElError` that the driver's error means."""
+        return self.stream(self.statement(request), request)
+
+    def stream(self, statement: Statement, request: ReadRequest) -> Buffer:
+        """Read a statement of el's own; of `request` only isolation and batch bounds count. Raises as `read_buffer`."""
+        try:
+            self._isolate(request.isolation)
+            schema, batches, close = self._stream(statement, request)
+        except ElError:
+            raise
+        except Exception as error:
+            raise self.translate(error) from None
+        return Buffer(
+            schema,
+            _bounded(batches, request.batch_rows, request.batch_bytes),
+            close=close,
+            translate=self.translate,
+        )
+
+    def clock(self) -> str | None:
+        return str(self.fetch(Statement(f"SELECT {self.dialect.clock}"))[0][0]) if self.dialect.clock else None
+
+    def extent(
+        self, request: ReadRequest, column: str, type_: SourceType, bound: Value | None = None, *, nulls: bool = False
+    ) -> Extent:
+        """How far `column` reaches, under the isolation of `request`."""
+        self._isolate(request.isolation)
+        row = self.fetch(build_extent(request, column, type_, bound, nulls, self.dialect))[0]
+        greatest = None if row[0] is None else Value(canonical(row[0]), type_)
+        return Extent(greatest, int(str(row[1])), nulls and row[2] is not None and int(str(row[2])) == 1)
+
+    def value_back(self, request: ReadRequest, column: str, type_: SourceType, bound: Value, rows: int) -> Value | None:
+        """The value that lies so many rows below `bound`, under the isolation of `request`."""
+        self._isolate(request.isolation)
+        found = self.fetch(build_back(request, column, type_, bound, rows, self.dialect))
+        return None if not found or found[0][0] is None else Value(canonical(found[0][0]), type_)
+
+    def max_value(self, request: ReadRequest, column: str, type_: SourceType) -> Value | None:
+        """The greatest value of `column` in canonical text; None where there is no row with one."""
+        return self._extreme("MAX", request, column, type_)
+
+    def min_value(self, request: ReadRequest, column: str, type_: SourceType) -> Value | None:
+        """The least value of `column` in canonical text; None where there is no row with one."""
+        return self._extreme("MIN", request, column, type_)
+
+    def _extreme(self, function: str, request: ReadRequest, column: str, type_: SourceType) -> Value | None:
+        self._isolate(request.isolation)
+        rows = self.fetch(build_extreme(function, request, column, type_, self.dialect))
+        text = rows[0][0] if rows else None
+        return None if text is None else Value(canonical(text), type_)
+
+    def query_columns(self, query: str) -> tuple[tuple[str, SourceType], ...]:
+        """Names and types of the columns that the user's query gives, without running it."""
+        raise PlanError(f"{self.scheme}: a query of one's own is not possible with this connector")
+
+
+def canonical(value: object) -> str:
+    """A fetched value in canonical text; bytes become "0x" and upper-case hex."""
+    return f"0x{value.hex().upper()}" if isinstance(value, bytes | bytearray) else str(value)
+
+
+def _bounded(batches: Iterator[pa.RecordBatch], batch_rows: int, batch_bytes: int) -> Iterator[pa.RecordBatch]:
+    """Split batches that exceed either bound; slices share memory with their batch, nothing is copied."""
+    for batch in batches:
+        if batch.num_rows == 0:
+            continue
+        pieces = max(1, -(-batch.nbytes // batch_bytes))
+        rows = max(1, min(batch_rows, -(-batch.num_rows // pieces)))
+        for start in range(0, batch.num_rows, rows):
+            yield batch.slice(start, rows)
+
+
+def require_columns(found: Sequence[str], wanted: Sequence[str], where: str) -> None:
+    """Raise `ReadError` naming the first of `wanted` that is not among `found`."""
+    missing = [name for name in wanted if name not in found]
+    if missing:
+        raise ReadError(f"{where} has no column {missing[0]!r}; it has: {', '.join(found)}")

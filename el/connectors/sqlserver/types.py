@@ -1,0 +1,271 @@
+"""SQL Server's types: how each is read so that nothing of it is lost, and where that cannot be had.
+
+Ranges and digits: Microsoft Learn, "Data types (Transact-SQL)"; styles: "CAST and CONVERT (Transact-SQL)"; what the
+driver's Arrow reader does with each: mssql-python, FetchArrowBatch. A type without a row is refused.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from el.connectors.catalog import SourceType
+from el.types.rule import (
+    BOOLEAN,
+    DAY,
+    DECLARED_DECIMAL,
+    FLOAT,
+    POINT_IN_TIME,
+    TIME_OF_DAY,
+    WALL_CLOCK,
+    TypeRule,
+    binary,
+    decimal,
+    integer,
+    text,
+)
+from el.types.times import Clock
+
+UTF16 = "CAST(CAST({column} AS NVARCHAR(MAX)) AS VARBINARY(MAX))"
+SURROGATES = (
+    "An unpaired surrogate has no UTF-8 form and no place in Snowflake's text, and the driver gives U+FFFD for it: "
+    "its row is refused; cast: varbinary(max) carries the UTF-16 bytes."
+)
+LONG_TEXT = "Over 16 MB as UTF-8, a value exceeds Snowflake's default VARCHAR: its row is refused."
+LONG_BINARY = "Over 8 MB, a value exceeds Snowflake's default BINARY: its row is refused."
+# The driver gives microseconds, cut off; DATEPART gives all digits that there are (Microsoft Learn, "DATEPART").
+SEVENTH_DIGIT = "CAST(DATEPART(NANOSECOND, {column}) / 100 % 10 AS TINYINT)"
+
+
+def _digits(type_: SourceType) -> int:
+    return 7 if type_.scale is None else type_.scale
+
+
+def _six_digits_or_fewer(type_: SourceType) -> bool:
+    return _digits(type_) <= 6
+
+
+def _scale_38(type_: SourceType) -> bool:
+    return type_.scale == 38
+
+
+# What each base type is converted to before it becomes text, and the style of that: 3 of float gives 17 digits, "use
+# for lossless conversion"; 121 all digits of a time; 1 of binary 0x and hex. Money's own text would have two digits.
+_VARIANT_CONVERSIONS = {
+    "float": ("FLOAT", ", 3"),
+    "real": ("REAL", ", 3"),
+    "money": ("DECIMAL(19,4)", ""),
+    "smallmoney": ("DECIMAL(10,4)", ""),
+    "date": ("DATE", ", 121"),
+    "time": ("TIME(7)", ", 121"),
+    "smalldatetime": ("SMALLDATETIME", ", 121"),
+    "datetime": ("DATETIME", ", 121"),
+    "datetime2": ("DATETIME2(7)", ", 121"),
+    "datetimeoffset": ("DATETIMEOFFSET(7)", ", 121"),
+    "binary": ("VARBINARY(8000)", ", 1"),
+    "varbinary": ("VARBINARY(8000)", ", 1"),
+}
+
+
+def _variant() -> str:
+    """Base type, colon, value; NULL stays NULL, since + with NULL is NULL.
+
+    The value is first converted to its own base type: what a style does to sql_variant itself is not documented.
+    """
+    base = "CAST(SQL_VARIANT_PROPERTY({column}, 'BaseType') AS NVARCHAR(128))"
+    cases = " ".join(
+        f"WHEN '{name}' THEN CONVERT(NVARCHAR(MAX), CONVERT({type_}, {{column}}){style})"
+        for name, (type_, style) in _VARIANT_CONVERSIONS.items()
+    )
+    return f"{base} + N':' + CASE {base} {cases} ELSE CONVERT(NVARCHAR(MAX), {{column}}) END"
+
+
+WELL_KNOWN_TEXT = "N'SRID=' + CAST({column}.STSrid AS NVARCHAR(10)) + N';' + {column}.ToString()"
+
+RULES: tuple[TypeRule, ...] = (
+    TypeRule(("bit",), "bit", "0 and 1 are false and true.", BOOLEAN),
+    TypeRule(
+        ("tinyint",),
+        "tinyint",
+        "0 to 255 needs a signed integer of 16 bits.",
+        integer(pa.int16(), "SMALLINT", 3),
+    ),
+    TypeRule(("smallint",), "smallint", "The same 16 bits.", integer(pa.int16(), "SMALLINT", 5)),
+    TypeRule(("int",), "int", "The same 32 bits.", integer(pa.int32(), "INTEGER", 10)),
+    TypeRule(("bigint",), "bigint", "The same 64 bits.", integer(pa.int64(), "BIGINT", 19)),
+    TypeRule(
+        ("decimal", "numeric"),
+        "decimal(38,38), numeric(38,38)",
+        "Snowflake's NUMBER has at most 37 digits after the point, so all 38 travel as text.",
+        text("CONVERT(VARCHAR(41), {column})", target_duckdb="DECIMAL(38,38)"),
+        lossy=decimal(38, 37, "CAST({column} AS DECIMAL(38,37))").but(loses="the 38th digit after the point, rounded"),
+        applies=_scale_38,
+    ),
+    TypeRule(
+        ("decimal", "numeric"),
+        "decimal(p,s), numeric(p,s)",
+        "The declared digits, up to (38,37).",
+        DECLARED_DECIMAL,
+    ),
+    TypeRule(("money",), "money", "Four digits after the point, never float.", decimal(19, 4)),
+    TypeRule(("smallmoney",), "smallmoney", "Four digits after the point, never float.", decimal(10, 4)),
+    TypeRule(("float",), "float", "The same 64 bits; SQL Server holds no NaN and no infinity.", FLOAT),
+    TypeRule(("real",), "real", "Every 32-bit float is a 64-bit float, so widening is exact.", FLOAT),
+    TypeRule(("date",), "date", "0001-01-01 to 9999-12-31, proleptic Gregorian on every side.", DAY),
+    TypeRule(
+        ("time",),
+        "time(0..6)",
+        "Microseconds hold six digits.",
+        TIME_OF_DAY.but(target_snowflake="TIME({scale})"),
+        applies=_six_digits_or_fewer,
+    ),
+    TypeRule(
+        ("time",),
+        "time(7)",
+        "Microseconds would drop the seventh digit: it is read beside, and both travel as one text.",
+        text(
+            target_snowflake="TIME(7)",
+            target_duckdb="TIME_NS",
+            clock=Clock(SEVENTH_DIGIT, "CONVERT(VARCHAR(16), {column}, 121)", day=False),
+        ),
+        # Rounding 23:59:59.9999999 would give midnight, so the digit is taken away.
+        lossy=TIME_OF_DAY.but(
+            read_as="DATEADD(NANOSECOND, -(DATEPART(NANOSECOND, {column}) % 1000), {column})",
+            loses="the seventh digit of the second, cut off",
+        ),
+    ),
+    TypeRule(
+        ("datetime",),
+        "datetime",
+        "Ticks of 1/300 s, which SQL Server shows, and the driver gives, as .000, .003 and .007.",
+        WALL_CLOCK.but(target_snowflake="TIMESTAMP_NTZ(3)"),
+    ),
+    TypeRule(
+        ("smalldatetime",), "smalldatetime", "Whole minutes.", WALL_CLOCK.but(target_snowflake="TIMESTAMP_NTZ(0)")
+    ),
+    TypeRule(
+        ("datetime2",),
+        "datetime2(0..6)",
+        "Microseconds hold six digits, over the whole range 0001-01-01 to 9999-12-31.",
+        WALL_CLOCK.but(target_snowflake="TIMESTAMP_NTZ({scale})"),
+        applies=_six_digits_or_fewer,
+    ),
+    TypeRule(
+        ("datetime2",),
+        "datetime2(7)",
+        "Microseconds would drop the seventh digit, and nanoseconds end in 2262: the digit is read beside, and both "
+        "travel as one text. DuckDB has no type for it: there it stays text.",
+        text(
+            target_snowflake="TIMESTAMP_NTZ(7)",
+            clock=Clock(SEVENTH_DIGIT, "CONVERT(VARCHAR(27), {column}, 121)"),
+        ),
+        lossy=WALL_CLOCK.but(loses="the seventh digit of the second, cut off"),
+    ),
+    TypeRule(
+        ("datetimeoffset",),
+        "datetimeoffset(0..7)",
+        "A point in time alone would lose the offset: local time, offset and a seventh digit are read apart, and "
+        "travel as one text. DuckDB has no type for it: there it stays text.",
+        text(
+            "CAST({column} AS DATETIME2(7))",
+            target_snowflake="TIMESTAMP_TZ({scale})",
+            clock=Clock(
+                SEVENTH_DIGIT,
+                "CONVERT(VARCHAR(27), CAST(SWITCHOFFSET({column}, '+00:00') AS DATETIME2(7)), 121)",
+                offset="CAST(DATEPART(TZOFFSET, {column}) AS SMALLINT)",
+            ),
+        ),
+        lossy=POINT_IN_TIME.but(loses="the offset (times become UTC), and a seventh digit of the second, cut off"),
+    ),
+    TypeRule(
+        ("char",),
+        "char(n)",
+        "Trailing blanks are kept.",
+        text(),
+        trimmed=text("RTRIM({column})", loses="trailing blanks"),
+    ),
+    TypeRule(
+        ("nchar",),
+        "nchar(n)",
+        f"Trailing blanks are kept. {SURROGATES}",
+        text(),
+        trimmed=text("RTRIM({column})", loses="trailing blanks"),
+        exact_bytes=UTF16,
+    ),
+    TypeRule(
+        ("varchar", "text"),
+        "varchar(n), varchar(max), text",
+        f"Any collation's code page becomes UTF-8. {LONG_TEXT}",
+        text(),
+    ),
+    TypeRule(
+        ("nvarchar", "ntext"),
+        "nvarchar(n), nvarchar(max), ntext",
+        f"Surrogate pairs are kept. {SURROGATES} {LONG_TEXT}",
+        text(),
+        exact_bytes=UTF16,
+    ),
+    TypeRule(
+        ("binary", "varbinary", "image"),
+        "binary(n), varbinary(n), varbinary(max), image",
+        f"The same bytes. {LONG_BINARY}",
+        binary(),
+    ),
+    TypeRule(
+        ("rowversion", "timestamp"),
+        "rowversion (timestamp)",
+        "Eight bytes, most significant first, so that they compare as SQL Server compares them.",
+        binary(),
+    ),
+    TypeRule(
+        ("uniqueidentifier",),
+        "uniqueidentifier",
+        "Text of 36 characters in SQL Server's own order and upper case.",
+        text(),
+    ),
+    TypeRule(
+        ("xml",),
+        "xml",
+        f"The text into which SQL Server writes its stored document; it keeps no declaration itself. {LONG_TEXT}",
+        text(),
+        exact_bytes=UTF16,
+    ),
+    TypeRule(
+        ("json",),
+        "json",
+        f"The text into which SQL Server 2025 writes its stored document. {LONG_TEXT}",
+        text("CAST({column} AS NVARCHAR(MAX))"),
+        exact_bytes=UTF16,
+    ),
+    TypeRule(
+        ("vector",),
+        "vector(n)",
+        "Its 32-bit floats reach a client as bits only through drivers that know the type; the text that SQL Server "
+        "2025 gives others is not promised to hold the nine digits that a float needs. So there is no exact way.",
+        None,
+        lossy=text("CAST({column} AS NVARCHAR(MAX))", loses="the last digits of each number"),
+    ),
+    TypeRule(
+        ("hierarchyid",),
+        "hierarchyid",
+        "Its path, such as /1/2.1/, from which SQL Server makes the same bytes again. "
+        "cast: varbinary(892) carries the bytes, which sort depth first.",
+        text("{column}.ToString()"),
+    ),
+    TypeRule(
+        ("geography", "geometry"),
+        "geography, geometry",
+        "SQL Server's own bytes ([MS-SSCLRT]): SRID, every coordinate's 64 bits, Z and M, empty shapes, arcs. "
+        "Lossy gives SRID=4326;POINT (...), well-known text with Z and M, whose digits are not promised to suffice. "
+        f"{LONG_BINARY}",
+        binary("CAST({column} AS VARBINARY(MAX))"),
+        lossy=text(WELL_KNOWN_TEXT, loses="the last digits of coordinates, where SQL Server writes fewer than 17"),
+    ),
+    TypeRule(
+        ("sql_variant",),
+        "sql_variant",
+        "The base type's name, a colon and the value: int:42. Floats with 17 digits, times with seven, bytes as 0x and "
+        f"hex, text as it is; a text's collation is not part of it. {SURROGATES}",
+        text(_variant()),
+        exact_bytes=f"CAST({_variant()} AS VARBINARY(MAX))",
+    ),
+)

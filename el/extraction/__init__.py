@@ -1,0 +1,1 @@
+"""From the source into landing files: slices, pace, retries, deletes."""

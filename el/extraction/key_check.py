@@ -1,0 +1,46 @@
+"""Whether a snapshot has two rows whose keys el takes for one: then the table stops, before a row of it is loaded.
+
+Two keys of the source must never become one, for the later row would hide the other one for good. A snapshot shows it:
+it has each key once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+from el.errors import LoadError
+from el.extraction.deletes import MEMORY, quoted
+from el.extraction.slice import LandedFile
+from el.planning.keys import KEY_COLUMN
+from el.planning.plan import TablePlan
+from el.planning.strategies.window import Kind
+
+
+def refuse_equal_keys(table: TablePlan, files: Sequence[LandedFile], directory: Path) -> None:
+    """Raises `LoadError` with both keys where text of a snapshot's keys differs and `_el_key` does not."""
+    texts = [part.name for part in table.equal.parts if part.text is not None] if table.equal else []
+    if not texts or not files or table.window is None or table.window.kind is not Kind.SNAPSHOT:
+        return
+    differs = " OR ".join(f"min({name}) <> max({name})" for name in map(quoted, texts))
+    shown = ", ".join(f"{side}({name})" for side in ("min", "max") for name in map(quoted, texts))
+    temporary = str(directory / "keys.tmp")
+    with duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": temporary, "threads": 2}) as connection:
+        found = connection.execute(
+            f"SELECT {shown} FROM read_parquet(?) GROUP BY {KEY_COLUMN} HAVING {differs} LIMIT 1",
+            [[str(file.path) for file in files]],
+        ).fetchone()
+    if found is None:
+        return
+    one, other = found[: len(texts)], found[len(texts) :]
+    raise LoadError(
+        f"{table.name}: the keys {_text(one)} and {_text(other)} ({', '.join(texts)}) are one key by what el knows of "
+        "the column's collation, and two rows: nothing was loaded. If the table was changed while it was read, run "
+        "again; if the source takes them for two keys, set `accept: keys_by_bytes`; else give it a `key` that is one"
+    )
+
+
+def _text(values: Sequence[object]) -> str:
+    return ", ".join(repr(value) for value in values)

@@ -1,0 +1,1 @@
+"""From landing files into raw: packages, the ledger, the lock, the warehouses."""

@@ -1,0 +1,340 @@
+"""One load package of one raw schema: landing files in, dlt's loading, and a package that was cut short made whole.
+
+Guarantees: every row of a package stands in raw exactly once, whatever is killed and whenever. A load job that may
+have committed without being recorded is not trusted: before its table is loaded again, what this load left in it
+is removed. A package whose load id is recorded as complete is never loaded again, and one is loaded only into the raw
+schema that it was planned on. A load whose counts differ from what was sent is hidden from every reader.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import re
+import shutil
+import sys
+from collections.abc import Callable, Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import dlt
+import pyarrow.parquet as pq
+from dlt.common.exceptions import DltException
+from dlt.common.libs.pyarrow import py_arrow_to_table_schema_columns
+from dlt.common.storages import LoadStorage, NormalizeStorage
+from dlt.common.storages.load_package import ParsedLoadJobFileName
+from dlt.extract import storage as extract_storage
+from dlt.pipeline.exceptions import PipelineStepFailed
+
+from el.errors import LoadError
+from el.extraction.retry import retrying
+from el.extraction.slice import STEP, LandedTable
+from el.loading.ledger import LEDGER_TABLE
+from el.loading.warehouse import Warehouse
+from el.planning.columns import COMMENT_HINT
+from el.planning.drift import COLUMNS_TABLE
+
+# The name of the file, beside dlt's own, that says which load a package was planned on.
+FOLLOWS = "follows.json"
+
+
+class Loader:
+    """dlt, set up for one raw schema. Its working folder holds nothing but packages that are not finished."""
+
+    def __init__(self, warehouse: Warehouse, raw_schema: str, home: Path, run_id: str, *, retries: int) -> None:
+        self._warehouse = warehouse
+        self._raw_schema = raw_schema
+        self._home = home / "pipelines"
+        self._name = f"el_{_safe(raw_schema)}"
+        self._run_id = run_id
+        self._retries = retries
+        self._configure()
+
+    def _configure(self) -> None:
+        # These are other people's databases: nothing is reported to anyone.
+        dlt.config["runtime.dlthub_telemetry"] = False
+        dlt.config["runtime.log_level"] = "CRITICAL"
+        # Windows come from the ledger, so dlt has no state to keep or to restore.
+        dlt.config["restore_from_destination"] = False
+        dlt.config["load.delete_completed_jobs"] = False
+        dlt.config["load.workers"] = self._warehouse.loader_workers
+        # A job that failed is not simply run again: it may have committed. See `_rewind`.
+        dlt.config["load.raise_on_max_retries"] = 1
+        dlt.config["load.truncate_staging_dataset"] = False
+
+    def warm_up(self) -> None:
+        """Have all imported that dlt imports at first use: a quarter of a second, better spent beside the source's."""
+        self._warehouse.dlt_destination(self._raw_schema, self._run_id)
+
+    def _pipeline(self) -> dlt.Pipeline:
+        return dlt.pipeline(
+            pipeline_name=self._name,
+            pipelines_dir=str(self._home),
+            destination=self._warehouse.dlt_destination(self._raw_schema, self._run_id),
+            dataset_name=self._raw_schema,
+        )
+
+    def finish_pending(self, say: Callable[[str], None], known: Collection[str] | None = None) -> list[str]:
+        """Load what an earlier run left behind; the load ids that became complete. Then empty the working folder.
+
+        A folder that power loss left damaged is as good as a lost one: `say` is told, and its windows are read again.
+        So is a package that cannot be loaded and has tables that are not in `known`, el.yml's of today.
+        """
+        if not (self._home / self._name).exists():
+            return []
+        try:
+            pipeline = self._pipeline()
+            follows = self._follows() if _examine(pipeline) else None
+        except (ValueError, KeyError, TypeError, OSError, DltException) as error:
+            say(f"{self._raw_schema}: what an earlier run left behind is damaged, and is read again: {error}")
+            self.clean()
+            return []
+        finished: list[str] = []
+        self._drop_superseded(pipeline, follows)
+        if pipeline.list_extracted_load_packages() or pipeline.list_normalized_load_packages():
+            try:
+                finished = self._load(pipeline)
+            except LoadError as error:
+                if known is None or self._waiting(pipeline) <= {*known, LEDGER_TABLE, COLUMNS_TABLE}:
+                    raise
+                say(f"{self._raw_schema}: what was left is of tables that el.yml no longer has; read again: {error}")
+                self._drop_superseded(pipeline, follows, all_of_them=True)
+        self._confirm_loaded(pipeline)
+        self.clean()
+        return finished
+
+    def _discard(self, load_id: str, tables: Sequence[str]) -> None:
+        """Tried again where a statement of the killed run still holds a table."""
+        for attempt in retrying(self._retries, initial=1):
+            with attempt:
+                self._warehouse.discard(self._raw_schema, load_id, tables)
+
+    def _waiting(self, pipeline: dlt.Pipeline) -> set[str]:
+        """The tables of what waits to be loaded."""
+        packages = pipeline._get_load_storage().normalized_packages
+        ids = pipeline.list_normalized_load_packages()
+        found = [jobs for load_id in ids for jobs in packages.get_load_package_jobs(load_id).values()]
+        return {job.table_name for jobs in found for job in jobs if not job.table_name.startswith("_dlt")}
+
+    def _drop_superseded(self, pipeline: dlt.Pipeline, follows: str | None, *, all_of_them: bool = False) -> None:
+        """Remove packages that follow another load than the last one: its windows begin elsewhere.
+
+        Another machine has read the same windows again meanwhile, or the raw schema was made anew.
+        """
+        with self._warehouse.connector:
+            last = self._warehouse.last_load(self._raw_schema)
+            storage = pipeline._get_load_storage()
+            for load_id in pipeline.list_normalized_load_packages():
+                if last in (follows, load_id) and not all_of_them:
+                    continue
+                if not self._warehouse.complete_loads(self._raw_schema, [load_id]):
+                    jobs = storage.normalized_packages.get_load_package_jobs(load_id)
+                    tables = sorted({job.table_name for found in jobs.values() for job in found})
+                    self._discard(load_id, tables)
+                self._forget_staged()
+                storage.normalized_packages.delete_package(load_id)
+        for load_id in pipeline.list_extracted_load_packages():
+            if last != follows or all_of_them:
+                pipeline._get_normalize_storage().extracted_packages.delete_package(load_id)
+
+    def _forget_staged(self) -> None:
+        """Nothing waits to be loaded from there: what a package that is forgotten had put is removed, too."""
+        with self._warehouse.connector:
+            self._warehouse.forget_staged(self._raw_schema)
+
+    def _follows(self) -> str | None:
+        """The load that the package in the working folder was planned on; None for the first one of all."""
+        found: str | None = json.loads((self._home / self._name / FOLLOWS).read_text())
+        return found
+
+    def _note_what_it_follows(self) -> None:
+        with self._warehouse.connector:
+            last = self._warehouse.last_load(self._raw_schema)
+        (self._home / self._name / FOLLOWS).write_text(json.dumps(last))
+
+    def load(self, load_id: str, tables: Sequence[LandedTable]) -> None:
+        """Load these tables as one package. Raises `LoadError`; what was begun is finished by the next run."""
+        pipeline = self._pipeline()
+        self._note_what_it_follows()
+        source = _source(dlt.Schema(_safe(self._raw_schema)), tables)
+        with _as_load_error(self._raw_schema), _named(load_id):
+            extracted = pipeline.extract(source, loader_file_format="parquet")
+        sys.audit(STEP, "package extracted")
+        if extracted.loads_ids != [load_id]:
+            raise LoadError(f"dlt named the package {extracted.loads_ids}, its rows say {load_id}")
+        self._load(pipeline)
+        self._confirm_loaded(pipeline)
+        self.clean()
+
+    def _confirm_loaded(self, pipeline: dlt.Pipeline) -> None:
+        """Compare what raw holds of each load with what its ledger says; one that differs is hidden from every reader.
+
+        The last step before a package is forgotten, so that a run that recovers does not go without it.
+        """
+        packages = pipeline._get_load_storage().loaded_packages
+        completed = pipeline.list_completed_load_packages()
+        for load_id in completed:
+            self._confirm(load_id, Path(packages.storage.make_full_path(packages.get_package_path(load_id))))
+        if completed:
+            self._forget_staged()
+        sys.audit(STEP, "load confirmed")
+
+    def _confirm(self, load_id: str, folder: Path) -> None:
+        sent: dict[str, int] = {}
+        for path in folder.glob(f"completed_jobs/{LEDGER_TABLE}.*.parquet"):
+            rows = pq.read_table(path, columns=["table_name", "row_count"]).to_pylist()
+            sent |= {LEDGER_TABLE: len(rows), **{row["table_name"]: row["row_count"] for row in rows}}
+        with self._warehouse.connector:
+            held = self._warehouse.count(self._raw_schema, load_id, list(sent))
+            wrong = [f"{name} has {held[name]:,} of {rows:,} rows" for name, rows in sent.items() if held[name] != rows]
+            if not wrong:
+                return
+            self._warehouse.hide(self._raw_schema, load_id)
+        self.clean()
+        raise LoadError(f"load {load_id} of {self._raw_schema} is not what was sent and was hidden: {'; '.join(wrong)}")
+
+    def clean(self) -> None:
+        """Empty the working folder; only ever called when no package waits in it."""
+        shutil.rmtree(self._home / self._name, ignore_errors=True)
+        sys.audit(STEP, "working folder emptied")
+
+    def _load(self, pipeline: dlt.Pipeline) -> list[str]:
+        with _as_load_error(self._raw_schema):
+            pipeline.normalize()
+        sys.audit(STEP, "package normalized")
+        load_ids = list(pipeline.list_normalized_load_packages())
+        for attempt in retrying(self._retries, initial=1):
+            with attempt:
+                for load_id in list(pipeline.list_normalized_load_packages()):
+                    self._rewind(pipeline, load_id)
+                sys.audit(STEP, "package ready to load")
+                with _as_load_error(self._raw_schema):
+                    pipeline.load()
+                sys.audit(STEP, "package loaded")
+        return load_ids
+
+    def _rewind(self, pipeline: dlt.Pipeline, load_id: str) -> None:
+        """Bring a package to a state from which loading it gives every row once.
+
+        A table of which a job was started, or failed, may hold rows of that job: they are removed, and all of the
+        table's jobs wait again. A package that the warehouse knows as complete only waits to be confirmed.
+        """
+        packages = pipeline._get_load_storage().normalized_packages
+        jobs = packages.get_load_package_jobs(load_id)
+        doubtful = {job.table_name for job in (*jobs["started_jobs"], *jobs["failed_jobs"])}
+        doubtful |= {job.table_name for job in jobs["new_jobs"] if job.retry_count > 0}
+        if not doubtful and not jobs["completed_jobs"]:
+            return
+        with self._warehouse.connector:
+            if self._warehouse.complete_loads(self._raw_schema, [load_id]):
+                storage = pipeline._get_load_storage()
+                storage.storage.rename_tree(
+                    storage.get_normalized_package_path(load_id), storage.get_loaded_package_path(load_id)
+                )
+                return
+            self._discard(load_id, sorted(doubtful))
+            sys.audit(STEP, "doubtful rows removed")
+        folder = Path(packages.storage.make_full_path(packages.get_package_path(load_id)))
+        # What makes a table doubtful goes last, so that it stays so if this is cut short.
+        for state in ("completed_jobs", "failed_jobs", "started_jobs"):
+            for path in (folder / state).iterdir():
+                if path.suffix == ".parquet" and ParsedLoadJobFileName.parse(path.name).table_name in doubtful:
+                    path.rename(folder / "new_jobs" / path.name)
+                elif state != "completed_jobs":
+                    path.unlink()
+
+
+def _safe(raw_schema: str) -> str:
+    """What dlt calls a raw schema in its own files: it takes fewer names than a database does, and shorter ones."""
+    if re.fullmatch(r"[A-Za-z_]\w{0,63}", raw_schema, re.ASCII):
+        return raw_schema
+    digest = hashlib.sha256(raw_schema.encode()).hexdigest()[:8]
+    return f"s_{re.sub('[^a-z0-9]+', '_', raw_schema.lower())[:30]}_{digest}"
+
+
+def _examine(pipeline: dlt.Pipeline) -> bool:
+    """Open all that an earlier run left behind, as dlt will; raises what opening a damaged file raises.
+
+    Whether there is a package at all.
+
+    Opened as their owner, the folders get what a run that was killed while it made them did not come to make.
+    """
+    extracted = NormalizeStorage(True, pipeline._normalize_storage_config()).extracted_packages
+    load_storage = LoadStorage(True, LoadStorage.ALL_SUPPORTED_FILE_FORMATS, pipeline._load_storage_config())
+    normalized = load_storage.normalized_packages
+    # dlt removes an extracted package once it is normalized as a whole: what a kill left of it is no package.
+    for load_id in set(extracted.list_packages()) & set(normalized.list_packages()):
+        extracted.delete_package(load_id)
+    found = False
+    for packages in (extracted, normalized):
+        for load_id in packages.list_packages():
+            found = True
+            packages.load_schema(load_id)
+            packages.get_load_package_state(load_id)
+            folder = Path(packages.storage.make_full_path(packages.get_package_path(load_id)))
+            for path in folder.glob("*_jobs/*.parquet"):
+                pq.read_metadata(path)
+    return found
+
+
+@contextlib.contextmanager
+def _named(load_id: str) -> Iterator[None]:
+    """dlt names a package by the clock when it makes it; the rows were written before, and carry the name already."""
+    original = extract_storage.create_load_id  # type: ignore[attr-defined]
+    extract_storage.create_load_id = lambda: load_id  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        extract_storage.create_load_id = original  # type: ignore[attr-defined]
+
+
+def _source(schema: dlt.Schema, tables: Sequence[LandedTable]) -> Any:
+    def resource(table: LandedTable) -> Any:
+        def files() -> Iterator[Any]:
+            if not table.files:
+                # Its own mark would add a `_dlt_id` that no later row has.
+                yield table.schema.empty_table()
+            for file in table.files:
+                yield dlt.mark.with_file_import(str(file.path), "parquet", file.rows)
+
+        found = dlt.resource(
+            files,
+            name=table.name,
+            table_name=table.name,
+            write_disposition="append",
+            columns=_columns(table),
+        )
+        if table.comment is not None:
+            found.apply_hints(additional_table_hints={COMMENT_HINT: table.comment.text})
+        return found
+
+    resources = [resource(table) for table in tables]
+    return dlt.source(lambda: resources, schema=schema)()
+
+
+def _columns(table: LandedTable) -> Any:
+    """dlt's columns; a description is the comment of a column in what CREATE TABLE of dlt knows comments."""
+    found = py_arrow_to_table_schema_columns(table.schema)
+    for name, said in (table.comment.columns if table.comment else {}).items():
+        if name in found:
+            found[name]["description"] = said
+    return found
+
+
+@contextlib.contextmanager
+def _as_load_error(raw_schema: str) -> Iterator[None]:
+    """dlt's exceptions as one line; whatever it could not finish stays as a package for another try."""
+    try:
+        yield
+    except PipelineStepFailed as error:
+        cause: BaseException = error
+        while cause.__cause__ is not None or getattr(cause, "exception", None) is not None:
+            cause = getattr(cause, "exception", None) or cause.__cause__  # type: ignore[assignment]
+        if isinstance(cause, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        step = {"extract": "packing", "normalize": "normalising"}.get(error.step, "loading")
+        text = str(cause).strip().splitlines()
+        raise LoadError(
+            f"{step} {raw_schema} failed: {text[0] if text else type(cause).__name__}", retryable=error.step == "load"
+        ) from None

@@ -1,0 +1,141 @@
+"""`python -m el state`: what raw holds of each table, what the source has since, and a bound put elsewhere by hand.
+
+Guarantees: the ledger is the only state, so what is shown is what the next run begins from; a bound is changed for one
+table at a time, under the lock that keeps runs away, and only in the table's last complete load: raw keeps its rows.
+What a killed run left is loaded first.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+
+from el.config.job import Job
+from el.connectors.base import CursorSource
+from el.connectors.catalog import Catalog
+from el.connectors.registry import open_connector
+from el.connectors.request import Condition, Isolation, Op, ReadRequest, Value
+from el.errors import ConfigError, ElError
+from el.loading.ledger import LedgerEntry
+from el.loading.load import loader
+from el.loading.lock import this_process
+from el.pipeline import tables_of, warehouse_of
+from el.planning.plan import Plan, TablePlan
+from el.planning.selection import Chosen, keep_selected, query_text, raw_names
+
+# What a bound looks like, by the name of what it counts.
+_FORMS = {"LSN": r"0x[0-9A-F]{20}", "change tracking version": r"\d{1,19}"}
+_ROWVERSION = r"0x[0-9A-F]{16}"
+
+Confirm = Callable[[str], bool]
+"""Asked with what will be done; whether to do it."""
+
+
+def print_state(plan: Plan) -> None:
+    """For each table: position, time, rows and name of the last complete load; what the next run would take."""
+    for table in plan.tables:
+        print(f"{table.name}  ->  {table.raw_schema}.{table.raw_table}  ({table.strategy})")
+        last = table.last
+        if last is None:
+            print("  raw       nothing that a next load could go on from")
+        else:
+            when = f"{last.finished_at:%Y-%m-%d %H:%M:%S} UTC" if last.finished_at else "unknown"
+            print(
+                f"  raw       up to {_bound(table)}; last load {last.load_id} ({last.kind}, {last.rows:,} rows, {when})"
+            )
+        print(f"  source    {_since(table)}")
+    for refused in plan.refused:
+        print(f"STOPPED {refused}")
+
+
+def _bound(table: TablePlan) -> str:
+    last = table.last
+    assert last is not None
+    return f"{last.bound_column} {last.upper}" if last.upper is not None else "its last snapshot"
+
+
+def _since(table: TablePlan) -> str:
+    if table.error is not None:
+        return str(table.error)
+    if table.window is None:
+        return "has nothing since"
+    again = f" ({table.window.because})" if table.window.because else ""
+    return f"next: {table.window.kind}: {table.window}{again}"
+
+
+def change_state(job: Job, action: str, name: str, value: str | None, confirm: Confirm) -> str:
+    """`reset`: the next run takes a new snapshot. `set`: it begins behind `value`. What was done, in words.
+
+    Raises `ConfigError` for a table that was never loaded, has no bound, or whose bound has another form.
+    """
+    catalog, item, raw_schema, raw_table = _one_table(job, action, name)
+    table = item.table.name
+    warehouse = warehouse_of(job)
+    with warehouse.locked([raw_schema], this_process(job.run_id), job.config.defaults.lock_lease):
+        # What a killed run left would be loaded by the next one, with its own bound, over the one that is put here.
+        loader(job, warehouse, raw_schema).finish_pending(print)
+        with warehouse.connector:
+            last = warehouse.ledger(raw_schema).get(raw_table)
+        if last is None:
+            raise ConfigError(f"{table} was never loaded: there is no state to {action}")
+        if action == "set":
+            assert value is not None
+            _check(job, catalog, item, last, value)
+            what = f"{table}: the next run begins behind {last.bound_column} {value} instead of {last.upper}"
+        else:
+            what = f"{table}: the next run takes a new snapshot"
+        if not confirm(what):
+            return "nothing was changed"
+        with warehouse.connector:
+            warehouse.move_bound(raw_schema, raw_table, last.load_id, value)
+    return what
+
+
+def _one_table(job: Job, action: str, name: str) -> tuple[Catalog, Chosen, str, str]:
+    """The table with its raw schema and raw table; found without a plan, which a bound that is wrong would prevent."""
+    with open_connector(job.source.settings, str(job.source)) as source:
+        catalog, every = tables_of(job.config, source)
+        chosen = keep_selected(job.config, every, (name,))
+    if len(chosen) != 1:
+        raise ConfigError(f"state {action} takes one table, and {name} names {len(chosen)}")
+    if chosen[0].error is not None:
+        raise chosen[0].error
+    return catalog, chosen[0], *raw_names(job.config, chosen)[chosen[0].table.name]
+
+
+def _check(job: Job, catalog: Catalog, item: Chosen, last: LedgerEntry, value: str) -> None:
+    """Raise `ConfigError` unless the next run can begin behind `value`: the database itself is asked."""
+    table, bound, settings = item.table, last.bound_column, item.settings
+    if bound is None:
+        raise ConfigError(f"{table.name} has no bound that could be set: {last.strategy} takes whole snapshots")
+    form = _FORMS.get(bound) or (_ROWVERSION if last.strategy == "rowversion" else None)
+    if form is not None:
+        if not re.fullmatch(form, value):
+            raise ConfigError(f"{table.name}: a {bound} has the form {form}, and {value!r} has not")
+        return
+    column = table.column(bound)
+    if column is None:
+        raise ConfigError(f"{table.name} has no column {bound} any more: the next run takes a new snapshot")
+    query = settings.query or (query_text(job.config, settings) if settings.query_file else None)
+    request = ReadRequest(
+        table=None if query else table.name,
+        query=query,
+        where=(Condition(column.name, Op.GE, Value(value, column.type)),),
+        isolation=Isolation.SNAPSHOT if catalog.snapshot_isolation else Isolation.DEFAULT,
+    )
+    with open_connector(job.source.settings, str(job.source)) as source:
+        assert isinstance(source, CursorSource)
+        try:
+            source.max_value(request, column.name, column.type)
+        except ElError as error:
+            if error.retryable:
+                raise
+            raise ConfigError(f"{table.name}: {value!r} is no {column.type} as {column.name} has") from None
+
+
+def ask(what: str) -> bool:
+    """Ask on the terminal. Raises `ConfigError` where there is none."""
+    if not sys.stdin.isatty():
+        raise ConfigError(f"{what}: say --yes if that is right")
+    return input(f"{what}. Do it? [y/N] ").strip().lower() in ("y", "yes")

@@ -1,0 +1,1 @@
+"""What will be done with each table, and why, before a row moves."""

@@ -1,0 +1,158 @@
+"""How each column of a table travels: taken or excluded, renamed, masked, cast, or as the type table says.
+
+Guarantees: names that collide, a column that is not there and a type that cannot be carried are a `PlanError` that
+names table and column, before the first row is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from el.config.settings import ColumnSettings, Config, TableSettings
+from el.connectors.base import Connector
+from el.connectors.catalog import Column, Key, SourceType, Table
+from el.connectors.request import ColumnRead
+from el.connectors.sql.connector import SqlConnector
+from el.errors import PlanError
+from el.planning.naming import name_map
+from el.types.mapping import Carried, carry
+from el.types.times import Clock
+
+_PLAIN = ColumnSettings()
+_MASKED = "masked: "
+# Of a table in dlt's schema: what raw says of it.
+COMMENT_HINT = "x-el-comment"
+
+
+@dataclass(frozen=True, slots=True)
+class TableComment:
+    """What raw says of a table, and of its columns by their names."""
+
+    text: str
+    columns: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ClockColumns:
+    """A time in parts: the buffer's columns that hold its seventh digit and its offset; None: it has none."""
+
+    clock: Clock
+    seventh: str | None
+    offset: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnPlan:
+    """One column on its way: where it comes from, what it is called in raw, how it is carried."""
+
+    source: Column
+    name: str
+    carried: Carried
+
+    @property
+    def masked(self) -> bool:
+        """Whether something else than its value is read."""
+        return (self.carried.loses or "").startswith(_MASKED)
+
+    def reads(self) -> tuple[ColumnRead, ...]:
+        """How the source is asked for it: itself, and what is read beside."""
+        itself = ColumnRead(self.source.name, self.name, self.carried.read_as)
+        found = self.clock()
+        if found is None:
+            return (itself,)
+        parts = ((found.seventh, found.clock.seventh), (found.offset, found.clock.offset))
+        return (itself, *(ColumnRead(self.source.name, name, sql) for name, sql in parts if name and sql))
+
+    def clock(self) -> ClockColumns | None:
+        """For a time that is put together: from which columns of the buffer."""
+        clock = self.carried.clock
+        if clock is None:
+            return None
+        seventh = f"_el_seventh_{self.name}" if clock.digits == 7 else None
+        return ClockColumns(clock, seventh, f"_el_offset_{self.name}" if clock.offset else None)
+
+    def comment(self) -> str:
+        """What raw says of the column: its name and type at the source, what it loses, the source's own comment."""
+        source = self.source
+        loses = f"; loses {self.carried.loses}" if self.carried.loses else ""
+        own = f": {source.comment}" if source.comment else ""
+        return f"{source.name} {source.type}{'' if source.nullable else ' not null'}{loses}{own}"
+
+    def read_bytes(self) -> ColumnRead | None:
+        """How the source is asked for its text as UTF-16LE bytes; None if the driver hands all over as it is."""
+        if self.carried.exact_bytes is None:
+            return None
+        return ColumnRead(self.source.name, f"_el_bytes_{self.name}", self.carried.exact_bytes)
+
+
+def plan_columns(config: Config, source: Connector, table: Table, settings: TableSettings) -> tuple[ColumnPlan, ...]:
+    for name in settings.columns:
+        if table.column(name) is None:
+            known = ", ".join(column.name for column in table.columns)
+            raise PlanError(f"{table.name} has no column {name!r}; it has: {known}")
+    wanted = {found.name: chosen for name, chosen in settings.columns.items() if (found := table.column(name))}
+    kept = [column for column in table.columns if not wanted.get(column.name, _PLAIN).exclude]
+    if not kept:
+        raise PlanError(f"{table.name}: every column is excluded")
+    renames = {name: chosen.rename for name, chosen in wanted.items() if chosen.rename}
+    names = name_map([column.name for column in kept], config.raw.naming, renames, f"column of {table.name}")
+    plans = []
+    for column in kept:
+        chosen = wanted.get(column.name, _PLAIN)
+        try:
+            carried = _carry(config, source, column, chosen, settings)
+        except PlanError as error:
+            raise PlanError(f"{table.name}.{column.name}: {error}") from None
+        plans.append(ColumnPlan(column, names[column.name], carried))
+    return tuple(plans)
+
+
+def _carry(
+    config: Config, source: Connector, column: Column, chosen: ColumnSettings, settings: TableSettings
+) -> Carried:
+    if chosen.cast is not None and chosen.mask is not None:
+        raise PlanError(f"mask {chosen.mask} and cast {chosen.cast}: a masked column has no other type; leave out one")
+    if chosen.cast is not None:
+        try:
+            cast = SourceType.parse(chosen.cast)
+        except ValueError as error:
+            raise PlanError(f"cast: {error}") from None
+        carried = carry(source.scheme, cast)
+        carried = carried.over(f"CAST({{column}} AS {chosen.cast})")
+        return replace(carried, exact=False, loses=f"cast from {column.type} to {chosen.cast}")
+    if chosen.mask is not None:
+        if not isinstance(source, SqlConnector) or chosen.mask not in source.dialect.masks:
+            raise PlanError(f"mask {chosen.mask} is not possible with {source.scheme}")
+        text = carry(source.scheme, SourceType("varchar", length=64))
+        expression, digits = source.dialect.masked(chosen.mask, column.type)
+        loses = f"{_MASKED}{chosen.mask}{' of all digits' if digits else ''}"
+        return replace(text, read_as=expression, exact=False, loses=loses)
+    lossy = chosen.lossy or (settings.types or config.defaults.types) == "lossy"
+    trim = chosen.trim or (config.defaults.trim if settings.trim is None else settings.trim)
+    return carry(source.scheme, column.type, lossy=lossy, trim=trim)
+
+
+def key_of(table: Table, settings: TableSettings, columns: Sequence[ColumnPlan]) -> tuple[str, ...]:
+    """The raw names of the key: `key` of el.yml, else the primary key, else a unique key without NULL."""
+    landed = {column.source.name: column.name for column in columns}
+    return tuple(landed[name] for name in source_key(table, settings, landed))
+
+
+def source_key(table: Table, settings: TableSettings, taken: Container[str]) -> tuple[str, ...]:
+    """The names of the key's columns at the source, where all of them are among those that are taken; else ()."""
+    if settings.key is not None:
+        found = []
+        for name in settings.key:
+            column = table.column(name)
+            if column is None or column.name not in taken:
+                raise PlanError(f"{table.name}: key column {name!r} is not among the columns that are taken")
+            found.append(column.name)
+        return tuple(found)
+    candidates: list[Key] = [table.primary_key] if table.primary_key else []
+    nullable = {column.name for column in table.columns if column.nullable}
+    candidates += [key for key in table.uniques if not nullable & set(key.columns)]
+    for key in candidates:
+        if all(name in taken for name in key.columns):
+            return key.columns
+    return ()

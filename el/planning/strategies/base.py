@@ -1,0 +1,123 @@
+"""A strategy: what it needs of a table, how it fixes a window, and what it guarantees in words.
+
+A strategy is a stateless object; the last complete ledger entry of the table is all that it knows of the past.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from el.config.settings import StrategyName, TableSettings
+from el.connectors.base import Connector
+from el.connectors.catalog import Catalog, SourceType, Table
+from el.connectors.request import CapturedChanges, ColumnRead, Condition, Op, ReadRequest, TrackedChanges
+from el.loading.ledger import LedgerEntry
+from el.planning.strategies.window import Window
+
+# Bytes from which on it is worth a word that a table is scanned.
+WORTH_A_NOTE = 100 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a strategy decides about: a table of the catalog (or a query's shape), its settings, its read."""
+
+    table: Table
+    settings: TableSettings
+    request: ReadRequest
+    catalog: Catalog
+
+    def column_type(self, name: str) -> SourceType | None:
+        """The declared type of a column, or None where there is none of this name."""
+        column = self.table.column(name)
+        return column.type if column else None
+
+
+def unfiltered(subject: Subject) -> ReadRequest:
+    """The read without el.yml's filters: a row that leaves them is a change too, and a bound has to pass it."""
+    return replace(subject.request, where=())
+
+
+def index_on(table: Table, column: str) -> str | None:
+    """The name of an index, or key, that begins with this column."""
+    keys = (table.primary_key, *table.uniques, *table.indexes)
+    return next((key.name for key in keys if key is not None and key.columns[0] == column), None)
+
+
+def scan_note(subject: Subject, column: str) -> tuple[str, ...]:
+    """What the plan says where each run has to scan a large table; no words where that is unknown."""
+    table = subject.table
+    if table.kind != "table" or (table.bytes or 0) < WORTH_A_NOTE or index_on(table, column) is not None:
+        return ()
+    return (f"no index begins with {column}: each run scans all of it, {(table.bytes or 0) / 2**30:.1f} GB",)
+
+
+def has_null(source: Connector, subject: Subject, column: str) -> bool:
+    """Whether there are rows without a value in `column`: they have no place in its order."""
+    found = subject.table.column(column)
+    if found is None or not found.nullable:
+        return False
+    condition = Condition(found.name, Op.IS_NULL)
+    request = replace(
+        subject.request,
+        columns=(ColumnRead(found.name, "found", "1"),),
+        where=(condition,),
+        limit=1,
+    )
+    with source.read_buffer(request) as buffer:
+        return any(batch.num_rows for batch in buffer)
+
+
+class Strategy(ABC):
+    """How the changes of a table are found. shows_deletes: rows that are gone are seen without reading the key set.
+
+    only_if_named: `auto` does not pick it. whole_filters: rows that leave el.yml's filters are seen without a key.
+    """
+
+    name: ClassVar[StrategyName]
+    guarantee: ClassVar[str]
+    shows_deletes: ClassVar[bool] = False
+    only_if_named: ClassVar[bool] = False
+    whole_filters: ClassVar[bool] = True
+
+    @abstractmethod
+    def obstacle(self, subject: Subject, source: Connector) -> str | None:
+        """Why this table cannot be read so, in words; None where it can."""
+
+    def doubt(self, subject: Subject) -> str | None:
+        """Why `auto` passes over it for this table although it can be asked for by name; None where it does not."""
+        return None
+
+    def at_hand(self, subject: Subject) -> bool:
+        """Whether the source keeps for this table what the strategy is made of, so that an obstacle is worth a word."""
+        return False
+
+    @abstractmethod
+    def reason(self, subject: Subject) -> str:
+        """Why this table is read so, in words."""
+
+    @abstractmethod
+    def window(self, subject: Subject, source: Connector, last: LedgerEntry | None) -> Window | None:
+        """The window of the next read, from the last complete load; None where there is nothing new for certain."""
+
+    def changes(
+        self, subject: Subject, source: Connector, window: Window, last: LedgerEntry | None = None
+    ) -> tuple[TrackedChanges | CapturedChanges, ...] | None:
+        """What a delta reads instead of the table's rows, one read each; None: rows within the window's bounds."""
+        return None
+
+    def notes(
+        self, subject: Subject, source: Connector, last: LedgerEntry | None, window: Window | None
+    ) -> tuple[str, ...]:
+        """What `plan` tells of this table besides."""
+        return ()
+
+    def reads_again(self, subject: Subject, window: Window | None) -> bool:
+        """Whether this read takes rows again that did not change, so that only a key tells which are new."""
+        return False
+
+    def position_column(self, subject: Subject) -> str | None:
+        """The source column whose value orders the rows, or None."""
+        return None

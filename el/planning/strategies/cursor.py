@@ -1,0 +1,289 @@
+"""cursor: rows whose growing column went past the last bound, and again those nearest below it.
+
+Guarantees: the upper bound is fixed before the first row is read, and never goes back without a new snapshot; rows at
+the bound are read again unless its value can be that of one row alone, and so are those that a transaction may have
+committed later than their value says (`lag`, beside this). Every comparison is the database's own, in the column's own
+type: no digit is lost, and no other order used. A value far in the future does not carry the bound along: rows past it
+are read again until their time has come; and the bound does not pass the beginning of a transaction that has been
+writing for longer than the lag, where the database shows it. A greatest value below the bound begins a new snapshot:
+the table was emptied, or its newest rows are gone. What the column does not show (deletes, updates that do not
+move it) is not seen, and the plan says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from el.config.settings import StrategyName
+from el.connectors.base import Connector, CursorSource, Extent
+from el.connectors.catalog import SourceType
+from el.connectors.request import Condition, Op, ReadRequest, Value
+from el.errors import NotPermitted, PlanError
+from el.loading.ledger import LedgerEntry
+from el.planning.strategies.base import Strategy, Subject, has_null, index_on, scan_note, unfiltered
+from el.planning.strategies.incarnation import another, incarnation, switched
+from el.planning.strategies.lag import LAG, LAG_ROWS, MOMENTS, ZONED, default_lag, in_words, is_local, minus, rows_back
+from el.planning.strategies.window import Kind, Window
+
+# Of a number: past all values that can still come.
+ENDLESS = frozenset({"nan", "inf"})
+NUMBERS = frozenset({"float", "double"})
+TEXT = frozenset({"char", "varchar", "nchar", "nvarchar"})
+# A transaction may draw numbers for so long before it counts as one that was forgotten.
+PATIENCE = timedelta(minutes=1)
+# Why a type does not grow, or has no order that its text keeps.
+REFUSED = {
+    **dict.fromkeys(("uniqueidentifier", "uuid"), "is drawn, and does not grow"),
+    **dict.fromkeys(("bit", "boolean"), "has two values, and does not grow"),
+    **dict.fromkeys(("rowversion",), "passes over rows of open transactions when read so; use strategy: rowversion"),
+    **dict.fromkeys(("varbinary", "image", "blob", "text", "ntext", "xml", "json", "sql_variant"), "has no order here"),
+    **dict.fromkeys(("geography", "geometry", "hierarchyid", "vector"), "has no order here"),
+    "time": "begins anew every day",
+}
+
+
+class Cursor(Strategy):
+    """Needs a column that grows with every insert and update."""
+
+    name = StrategyName.CURSOR
+    guarantee = "at least once within the lag; deletes are not seen; duplicates resolve by key"
+    whole_filters = False
+
+    def obstacle(self, subject: Subject, source: Connector) -> str | None:
+        if not isinstance(source, CursorSource):
+            return "this database cannot say a column's greatest value"
+        column = subject.settings.cursor
+        if column is None:
+            return "strategy cursor needs `cursor: <column>`"
+        type_ = subject.column_type(column)
+        if type_ is None:
+            return f"there is no column {column!r} for the cursor"
+        if type_.name in REFUSED:
+            return f"cursor {column}: {type_} {REFUSED[type_.name]}"
+        if type_.name in TEXT and "text_cursor" not in subject.settings.accept:
+            return (
+                f"cursor {column}: {type_} is ordered as text, '10' before '9': rows that come later with a lesser "
+                "text would be lost; take another column, or set `accept: [text_cursor]` if it grows so"
+            )
+        return None
+
+    def reason(self, subject: Subject) -> str:
+        return f"`cursor: {subject.settings.cursor}` is set, and there is no rowversion column"
+
+    def position_column(self, subject: Subject) -> str | None:
+        # Text is in the order of a collation, which the bytes of a position are not.
+        column = subject.table.column(subject.settings.cursor or "")
+        return column.name if column and column.type.name not in TEXT else None
+
+    def reads_again(self, subject: Subject, window: Window | None) -> bool:
+        return window is not None and window.kind is Kind.DELTA
+
+    def window(self, subject: Subject, source: Connector, last: LedgerEntry | None) -> Window | None:
+        assert isinstance(source, CursorSource)
+        found = subject.table.column(subject.settings.cursor or "")
+        assert found is not None
+        column, type_, lag = found.name, found.type, subject.settings.lag
+        if isinstance(lag, timedelta) and type_.name not in MOMENTS:
+            raise PlanError(f"{subject.table.name}: a lag of time needs a date or time as cursor, not {column} {type_}")
+        # Asked first: what it does not hold back is committed before the bound is read, or younger than the lag.
+        since, notes = _written_since(subject, source, column, type_)
+        notes += _notes(subject, source, column, type_)
+        because = (another(subject, last) or switched(subject, last)) if last is not None else None
+        if last is None or last.upper is None or last.bound_column != column or because is not None:
+            extent = source.extent(unfiltered(subject), column, type_)
+            return _snapshot(subject, source, column, extent, since, because, notes)
+        bound = Value(last.upper, type_)
+        extent = _extent(subject, source, column, type_, bound)
+        if extent.greatest is None and subject.settings.deletes is not None:
+            # The keys tell it, and whether so many may be gone.
+            extent = replace(extent, greatest=bound, against=0)
+        if extent.greatest is None or extent.against < 0:
+            because = (
+                f"no row has a value of {column} now, and raw is at {bound}: the table was emptied"
+                if extent.greatest is None
+                else f"the greatest value of {column} is {extent.greatest}, below raw's {bound}: the table was "
+                "emptied, or its newest rows were deleted"
+            )
+            return _snapshot(subject, source, column, extent, since, because, notes)
+        upper = extent.greatest if extent.against > 0 else bound
+        lower, inclusive, again = _lower(subject, source, column, bound)
+        if upper == bound and not (again or extent.nulls):
+            return None
+        seen = _before_now(subject, source, column, type_, upper, bound) or bound if upper != bound else bound
+        if extent.nulls:
+            notes += (f"rows without {column} are read each time, and loaded when they are new or changed",)
+        window = Window(
+            Kind.DELTA,
+            column,
+            lower,
+            upper,
+            lower_inclusive=inclusive,
+            nulls=extent.nulls,
+            incarnation=incarnation(subject),
+            notes=(*notes, *again),
+        )
+        return _marked(window, seen, since, bound)
+
+
+def _snapshot(
+    subject: Subject,
+    source: CursorSource,
+    column: str,
+    extent: Extent,
+    since: str | None,
+    because: str | None,
+    notes: tuple[str, ...],
+) -> Window:
+    mine, upper = incarnation(subject), extent.greatest
+    if upper is None:
+        # An empty table has no bound: what comes later is found by the first bound that there is.
+        return Window(Kind.SNAPSHOT, because=because, incarnation=mine, notes=notes)
+    seen = _before_now(subject, source, column, upper.type, upper)
+    if seen is None:
+        # No bound either: one at the present would pass over rows that come with a value up to it.
+        because = because or f"every value of {column} lies in the future"
+        return Window(Kind.SNAPSHOT, because=because, incarnation=mine, notes=notes)
+    window = Window(Kind.SNAPSHOT, column, None, upper, nulls=True, because=because, incarnation=mine, notes=notes)
+    return _marked(window, seen, since, None)
+
+
+def _marked(window: Window, seen: Value, since: str | None, bound: Value | None) -> Window:
+    """The window with the bound that is noted: before the future, and before an old transaction's beginning."""
+    upper, column, notes, mark = window.upper, window.column, window.notes, seen
+    assert upper is not None
+    if seen != upper:
+        past = "without end" if str(upper) in ENDLESS else "in the future"
+        notes += (
+            f"{column} has values {past}, up to {upper}: the bound stays at {seen}, "
+            "and what lies past it is read again each time",
+        )
+    if since is not None:
+        begun = _begun(since, upper.type)
+        if begun is None:
+            mark = bound or mark
+        elif begun.text < mark.text:
+            mark = bound if bound is not None and begun.text < bound.text else begun
+        if mark != seen:
+            notes += (f"a transaction has been writing since {since}: the bound stays at {mark}",)
+    return replace(window, mark=mark if mark != upper else None, notes=notes)
+
+
+def _begun(since: str, type_: SourceType) -> Value | None:
+    """The beginning of a transaction as a value of the cursor's type; None: no time can be compared with it."""
+    if type_.name not in MOMENTS:
+        return None
+    if type_.name == "date":
+        return Value(since[: len("2024-01-31")], type_)
+    return Value(since + ("Z" if type_.name in ZONED else ""), type_)
+
+
+def _written_since(
+    subject: Subject, source: CursorSource, column: str, type_: SourceType
+) -> tuple[str | None, tuple[str, ...]]:
+    """Since when the oldest transaction has been writing that the lag does not cover; what is to be said of it."""
+    lag = subject.settings.lag
+    if lag is not None and not lag:
+        return None, ()
+    try:
+        writer = source.oldest_writer()
+    except NotPermitted:
+        covered = lag if lag is not None else default_lag(type_, False)
+        far = in_words(covered) if isinstance(covered, timedelta) else "the lag"
+        return None, (
+            f"{column}: this login does not see open transactions (VIEW SERVER STATE): of one that commits more than "
+            f"{far} late, rows may be passed over",
+        )
+    patience = lag if isinstance(lag, timedelta) else LAG if type_.name in MOMENTS else PATIENCE
+    return (writer.since if writer is not None and writer.age >= patience else None), ()
+
+
+def _notes(subject: Subject, source: CursorSource, column: str, type_: SourceType) -> tuple[str, ...]:
+    """What the plan says of this column as a cursor."""
+    found = subject.table.column(column)
+    notes = scan_note(subject, column)
+    if type_.name in TEXT:
+        order = found.collation if found is not None and found.collation else "the database's own order"
+        notes += (f"{column} is text: what counts as later is what {order} puts behind the last value",)
+    if is_local(type_) and source.local_clock():
+        notes += (
+            f"{column} has no offset, and the source's clock is not UTC: in autumn an hour of local time comes twice; "
+            "a lag of less than that hour passes over rows of the second",
+        )
+    return notes
+
+
+def _extent(subject: Subject, source: CursorSource, column: str, type_: SourceType, bound: Value) -> Extent:
+    """One query; two where there are rows without a value to look for, and an index that finds both ends at once."""
+    found, request = subject.table.column(column), unfiltered(subject)
+    nullable = found is None or found.nullable
+    if nullable and index_on(subject.table, column) is not None:
+        assert isinstance(source, Connector)
+        return replace(source.extent(request, column, type_, bound), nulls=has_null(source, subject, column))
+    return source.extent(request, column, type_, bound, nulls=nullable)
+
+
+def _lower(
+    subject: Subject, source: CursorSource, column: str, bound: Value
+) -> tuple[Value | None, bool, tuple[str, ...]]:
+    """Where a delta begins, whether that value belongs to it, and in words what is read again; no words: nothing is."""
+    wanted, lag = subject.settings.inclusive, subject.settings.lag
+    inclusive = wanted if wanted is not None else not _unique(subject, column)
+    if lag is not None:
+        if lag:
+            said = in_words(lag) if isinstance(lag, timedelta) else str(lag)
+            return minus(bound, lag), True, (f"{column}: read again from {said} before the bound (`lag`)",)
+        return bound, inclusive, (f"{column}: rows at the bound are read again",) if inclusive else ()
+    span = default_lag(bound.type, source.local_clock())
+    lower: Value | None
+    if span is None:
+        lower, said = rows_back(source, unfiltered(subject), column, bound) or bound, f"the last {LAG_ROWS:,} rows"
+    else:
+        said = in_words(span)
+        try:
+            lower = minus(bound, span)
+        except PlanError:
+            # A moment that Python does not know, such as a year of five digits: all before it.
+            lower = None
+    words = f"{column}: {said} before the bound are read again, for what is committed late (`lag` says how far)"
+    return lower, True, (words,)
+
+
+def _unique(subject: Subject, column: str) -> bool:
+    """Whether no two rows can have the same value, as far as the catalog says."""
+    table = subject.table
+    return any(key is not None and key.columns == (column,) for key in (table.primary_key, *table.uniques))
+
+
+def _before_now(
+    subject: Subject, source: CursorSource, column: str, type_: SourceType, upper: Value, bound: Value | None = None
+) -> Value | None:
+    """`upper`, or if it is in the future, the greatest value behind `bound` that is not; None if there is none.
+
+    Of a number, infinity and NaN are its future.
+    """
+    now = _now(source, type_, upper) if type_.name in MOMENTS else None
+    if now is not None:
+        limit = Condition(column, Op.LE, now)
+    elif upper.text in ENDLESS and type_.name in NUMBERS:
+        limit = Condition(column, Op.LT, Value("inf", type_))
+    else:
+        return upper
+    limits = (limit,) if bound is None else (limit, Condition(column, Op.GT, bound))
+    request: ReadRequest = replace(unfiltered(subject), where=limits)
+    return source.max_value(request, column, type_)
+
+
+def _now(source: CursorSource, type_: SourceType, upper: Value) -> Value | None:
+    """The present, in the digits of `upper`, which lies behind it; None if it does not."""
+    clock = source.clock()
+    if clock is None:
+        return None
+    if type_.name == "date":
+        now = clock[: len("2024-01-31")]
+    else:
+        digits = len(upper.text.removesuffix("Z"))
+        now = clock[: max(19, min(len(clock), digits))].rstrip(".") + ("Z" if type_.name in ZONED else "")
+    # A year of five digits, and infinity, are later than their text is in the order of texts.
+    far = len(upper.text.partition("-")[0]) > len("9999")
+    return Value(now, type_) if far or upper.text > now else None

@@ -1,0 +1,82 @@
+"""rowversion: [last upper, MIN_ACTIVE_ROWVERSION()), so that no committed row is missed.
+
+A rowversion is drawn when a row is written, and seen when its transaction commits: of the values below
+MIN_ACTIVE_ROWVERSION() none can still appear (Microsoft Learn, "MIN_ACTIVE_ROWVERSION"). MAX would pass over
+the rows of transactions that are open during the read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from el.config.settings import StrategyName
+from el.connectors.base import Connector, RowversionSource
+from el.connectors.catalog import SourceType
+from el.connectors.request import Value
+from el.loading.ledger import LedgerEntry
+from el.planning.strategies.base import Strategy, Subject, has_null, scan_note
+from el.planning.strategies.incarnation import another, incarnation, switched
+from el.planning.strategies.window import Kind, Window
+
+ROWVERSION = SourceType("rowversion")
+
+
+class Rowversion(Strategy):
+    """Needs a rowversion column, and a database that has MIN_ACTIVE_ROWVERSION()."""
+
+    name = StrategyName.ROWVERSION
+    guarantee = "no committed row missed, none twice; deletes are not seen"
+    whole_filters = False
+
+    def obstacle(self, subject: Subject, source: Connector) -> str | None:
+        if subject.table.rowversion is None:
+            return "there is no rowversion column"
+        if not isinstance(source, RowversionSource) or not subject.catalog.min_active_rowversion:
+            return "this database has no MIN_ACTIVE_ROWVERSION() to bound the read with"
+        if subject.catalog.read_only and "secondary" not in subject.settings.accept:
+            return (
+                "this database takes no writes: of a readable secondary it is not certain that MIN_ACTIVE_ROWVERSION() "
+                "knows the open transactions of the primary; read the primary, or set `accept: [secondary]`"
+            )
+        return None
+
+    def doubt(self, subject: Subject) -> str | None:
+        if subject.table.kind == "table":
+            return None
+        return "a row of a view or query changes with each row that it is made of, and shows one rowversion"
+
+    def reason(self, subject: Subject) -> str:
+        return f"rowversion column {subject.table.rowversion}"
+
+    def position_column(self, subject: Subject) -> str | None:
+        return subject.table.rowversion
+
+    def window(self, subject: Subject, source: Connector, last: LedgerEntry | None) -> Window | None:
+        assert isinstance(source, RowversionSource)
+        column = subject.table.rowversion
+        assert column is not None
+        doubt = self.doubt(subject)
+        notes = (*scan_note(subject, column), *((doubt,) if doubt else ()))
+        upper = source.min_active_rowversion()
+        mine = incarnation(subject)
+        window = Window(
+            Kind.SNAPSHOT, column, None, upper, upper_inclusive=False, nulls=True, incarnation=mine, notes=notes
+        )
+        if last is None or last.upper is None or last.bound_column != column:
+            return window
+        lower = Value(last.upper, ROWVERSION)
+        because = another(subject, last) or switched(subject, last)
+        if because is None and upper.text < lower.text:
+            because = f"the database's counter is at {upper}, before {lower}: it was restored"
+        if because is not None:
+            # Only a new snapshot says what it holds now.
+            return replace(window, because=because)
+        nulls = has_null(source, subject, column)
+        if upper.text == lower.text and not nulls:
+            return None
+        if nulls:
+            notes += (f"rows without {column} are read each time, and loaded when they are new or changed",)
+        return replace(window, kind=Kind.DELTA, lower=lower, lower_inclusive=True, nulls=nulls, notes=notes)
+
+    def reads_again(self, subject: Subject, window: Window | None) -> bool:
+        return window is not None and window.kind is Kind.DELTA and window.nulls

@@ -1,0 +1,1 @@
+"""The sample shop, and the demo that needs no server."""

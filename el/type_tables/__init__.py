@@ -1,1 +1,0 @@
-"""The rows of the type table, one module for each source database."""

@@ -1,0 +1,39 @@
+"""README's table of types, written from the type table: `python -m el.types.readme [README.md]`.
+
+Guarantee: what stands between the two marks is the type table; nothing else of the page is touched.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from el.types.mapping import render_markdown
+
+# What has no row of its own: it is decided by what it is made of, or refused.
+BESIDE = """
+Alias types travel as their base type, computed columns as the type of what they compute. CLR types of your own are
+refused: `cast: varbinary(max)` carries their bytes, `cast: nvarchar(max)` what their ToString() gives.
+"""
+BEGIN, END = "<!-- types:begin -->", "<!-- types:end -->"
+
+
+def rendered(page: str) -> str:
+    """`page` with the table as it is now. Raises `ValueError` where the marks are missing."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the page has no {BEGIN} and {END}")
+    return f"{before}{begin}\n{render_markdown()}{BESIDE}{end}{after}"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the table into the page that is named, by default README.md here."""
+    path = Path(arguments[0] if arguments else "README.md")
+    path.write_text(rendered(path.read_text(encoding="utf-8")), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
