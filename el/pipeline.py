@@ -35,7 +35,8 @@ from el.planning.gone import gone_tables
 from el.planning.plan import Plan, TablePlan, make_plan
 from el.planning.selection import Chosen, Places, choose_tables, find_places, keep_selected, left_aside, schemas_of
 from el.planning.strategies.window import Kind
-from el.reporting.report import Reporter, RunReport, TableReport
+from el.reporting.progress import Reporter
+from el.reporting.summary import RunReport, TableReport
 
 __all__ = ["Job", "plan_job", "run", "show_plan"]
 

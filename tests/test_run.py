@@ -13,7 +13,7 @@ from el.cli.app import main
 from el.config.profiles import load_output
 from el.config.settings import load_config
 from el.pipeline import Job, run
-from el.reporting.report import Silent
+from el.reporting.progress import Silent
 from tests.shop import Workspace, inside
 
 

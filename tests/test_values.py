@@ -27,7 +27,7 @@ from el.connectors.sql.select import Statement
 from el.connectors.sqlserver import SqlServer
 from el.errors import ElError
 from el.pipeline import run
-from el.reporting.report import Silent
+from el.reporting.progress import Silent
 from el.types.mapping import find_rule
 from tests.engines import connected, database, sqlserver_engine
 from tests.shop import inside

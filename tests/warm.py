@@ -20,10 +20,19 @@ from el.loading.snowflake_dlt import KeptSqlClient
 
 # What is imported late, where it is needed.
 LATE = (
-    *("el.cli.app", "el.loading.package", "el.loading.duckdb", "el.loading.snowflake", "el.planning.strategies"),
+    *(
+        "el.pipeline",
+        "el.cli.app",
+        "el.loading.package",
+        "el.loading.duckdb",
+        "el.loading.snowflake",
+        "el.planning.strategies",
+    ),
     *(
         "el.connectors.sqlserver",
         "el.loading.lease",
+        "el.reporting.plan",
+        "el.reporting.summary",
         "el.loading.naming",
         "mssql_python",
         "rich._emoji_codes",

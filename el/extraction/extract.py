@@ -27,7 +27,7 @@ from el.extraction.watch import Watch
 from el.planning.columns import ClockColumns
 from el.planning.plan import Plan, TablePlan
 from el.planning.strategies.window import Kind
-from el.reporting.report import Reporter
+from el.reporting.progress import Reporter
 from el.types.limits import Limits
 
 

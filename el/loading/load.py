@@ -33,7 +33,8 @@ from el.planning.drift import COLUMNS_SCHEMA, COLUMNS_TABLE, column_rows
 from el.planning.keys import KEY_COLUMN, KEY_COMMENT
 from el.planning.plan import Plan, TablePlan
 from el.planning.strategies.window import Kind
-from el.reporting.report import Reporter, TableReport
+from el.reporting.progress import Reporter
+from el.reporting.summary import TableReport
 
 if TYPE_CHECKING:
     from el.loading.package import Loader

@@ -1,0 +1,28 @@
+"""`codegen`: write the dbt project out of the source's catalog."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from el.cli.arguments import job_of
+
+if TYPE_CHECKING:
+    from el.cli.arguments import Commands
+
+
+def add(commands: Commands, job: argparse.ArgumentParser) -> None:
+    """The command and its arguments."""
+    command = commands.add_parser(
+        "codegen", parents=[job], help="write the dbt project's sources, models and tests from the source's catalog"
+    )
+    command.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a file would change")
+    command.add_argument("--project-dir", default="dbt_project", metavar="DIR", help="default: dbt_project")
+    command.set_defaults(command=_codegen)
+
+
+def _codegen(arguments: argparse.Namespace) -> int:
+    from el.codegen import codegen
+
+    return codegen(job_of(arguments), Path(arguments.project_dir), check=arguments.check)

@@ -1,0 +1,46 @@
+"""`plan`: what a run would do, and why."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from el.cli.arguments import job_of
+from el.errors import PlanError
+
+if TYPE_CHECKING:
+    from el.cli.arguments import Commands
+    from el.planning.plan import Plan
+
+
+def add(commands: Commands, job: argparse.ArgumentParser) -> None:
+    """The command and its arguments."""
+    command = commands.add_parser("plan", parents=[job], help="what a run would do, and why")
+    command.add_argument("--sql", action="store_true", help="print the queries instead, with their parameters")
+    command.set_defaults(command=_plan)
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    from el.pipeline import show_plan
+
+    job = job_of(arguments)
+    plan = show_plan(job)
+    if not arguments.sql:
+        return show(plan)
+    from el.connectors.registry import open_connector
+    from el.connectors.sql.connector import SqlConnector
+
+    source = open_connector(job.source.settings)
+    for table in plan.tables:
+        for request in table.reads:
+            if isinstance(source, SqlConnector):
+                print(f"-- {table.name}\n{source.statement(request)};\n")
+    return 0
+
+
+def show(plan: Plan) -> int:
+    """Print the plan; the exit code that goes with it."""
+    from el.reporting.plan import print_plan
+
+    print_plan(plan)
+    return PlanError.exit_code if plan.stopped else 0

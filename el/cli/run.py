@@ -1,0 +1,43 @@
+"""`run`: take what is new into raw."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from el.cli.arguments import EXIT_CODES, job_of, positive
+
+if TYPE_CHECKING:
+    from el.cli.arguments import Commands
+
+
+def add(commands: Commands, job: argparse.ArgumentParser) -> None:
+    """The command and its arguments."""
+    command = commands.add_parser("run", parents=[job], help="take what is new into raw", epilog=EXIT_CODES)
+    command.add_argument("--full-refresh", action="store_true", help="a new snapshot of every table")
+    command.add_argument(
+        "--confirm-deletes", nargs="+", metavar="GLOB", help="of these tables any number of rows may be gone"
+    )
+    command.add_argument("--dry-run", action="store_true", help="print the plan and stop")
+    command.add_argument("--workers", type=positive, metavar="N", help="reads at once (default: el.yml's)")
+    command.add_argument("--progress", choices=("auto", "log", "none"), default="auto", help="default: auto")
+    command.add_argument("--json", action="store_true", help="print the summary as one JSON object, nothing else")
+    command.set_defaults(command=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from el.cli.plan import show
+    from el.pipeline import run, show_plan
+    from el.reporting.progress import reporter
+    from el.reporting.summary import print_report
+
+    job = job_of(arguments)
+    if arguments.dry_run:
+        return show(show_plan(job))
+    shown = reporter("none" if arguments.json else arguments.progress)
+    try:
+        report = run(job, shown)
+    finally:
+        shown.close()
+    print(report.to_json()) if arguments.json else print_report(report)
+    return report.exit_code
