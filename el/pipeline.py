@@ -32,7 +32,9 @@ from el.loading.warehouse import Warehouse
 from el.planning.definition import place_of
 from el.planning.drift import HeldTable
 from el.planning.gone import gone_tables
-from el.planning.plan import Plan, TablePlan, make_plan
+from el.planning.make_plan import make_plan
+from el.planning.plan import Plan, TablePlan
+from el.planning.plan_table import Known
 from el.planning.selection import Chosen, Places, choose_tables, find_places, keep_selected, left_aside, schemas_of
 from el.planning.strategies.window import Kind
 from el.reporting.progress import Reporter
@@ -79,18 +81,8 @@ def plan_job(
                     ledger[schema, table] = entry
                 for table, columns in opened.held_tables(schema, there).items():
                     held[schema, table] = columns
-        plan = make_plan(
-            job.config,
-            source,
-            catalog,
-            chosen,
-            everywhere,
-            ledger,
-            full_refresh=job.full_refresh,
-            tried=tried,
-            confirm_deletes=job.confirm_deletes,
-            held=held,
-        )
+        known = Known(job.config, source, catalog, ledger, held, job.full_refresh)
+        plan = make_plan(known, chosen, everywhere, tried=tried, confirm_deletes=job.confirm_deletes)
         gone = gone_tables(job.config, catalog, place_of(source, catalog), ledger, everywhere.names, job.select)
         plan = replace(plan, refused=(*plan.refused, *gone))
         plan = _without_masks(opened, _without_clashes(opened, plan))

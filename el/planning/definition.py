@@ -47,7 +47,7 @@ def _name(place: str) -> str:
     return place.rpartition(" ")[2]
 
 
-def no_bound_of(last: LedgerEntry, table: TableName, place: str) -> str | None:
+def why_no_bound(last: LedgerEntry, table: TableName, place: str) -> str | None:
     """Why the last load's bound is none for this table: it was of another one, or raw's table is gone; in words."""
     if last.gone:
         return f"{last.table_name} is no longer in raw"

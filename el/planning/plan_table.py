@@ -1,0 +1,233 @@
+"""Plan one table, step by step: columns, strategy, the bound to go on from, key, window, reads, and what to say of it.
+
+Each step rests on those before it; a `PlanError` in any of them stops this table alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from el.config.settings import Config, TableSettings
+from el.connectors.base import Connector
+from el.connectors.catalog import Catalog, Table
+from el.connectors.request import POSITION_READ, ReadRequest
+from el.errors import ElError, PlanError, PositionLost, ReadError
+from el.loading.ledger import LedgerEntry
+from el.planning.columns import key_of, plan_columns
+from el.planning.definition import definition, keys_changed, place_of, what_changed, why_no_bound
+from el.planning.drift import HeldTable, find_drift
+from el.planning.isolation import isolation_notes
+from el.planning.keys import key_rule
+from el.planning.plan import TablePlan
+from el.planning.reads import Reads, table_request, unfilled
+from el.planning.refusals import refuse
+from el.planning.selection import Chosen
+from el.planning.strategies import Subject, choose
+from el.planning.strategies.key_set import key_read
+from el.planning.strategies.window import Kind, Window
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known before the first table is planned. (raw schema, raw table) is the key of what raw says."""
+
+    config: Config
+    source: Connector
+    catalog: Catalog
+    ledger: Mapping[tuple[str, str], LedgerEntry]  # the last complete load of each raw table
+    held: Mapping[tuple[str, str], HeldTable] = field(default_factory=dict)  # the columns that it was loaded with
+    full_refresh: bool = False  # every table begins with a new snapshot
+
+
+class TablePlanner:
+    """Plans one table. A step that finds that raw's last load is none to go on from forgets it (`last`)."""
+
+    def __init__(self, known: Known, item: Chosen, place: tuple[str, str], *, confirmed: bool) -> None:
+        self.known = known
+        self.table: Table = item.table
+        self.settings: TableSettings = item.settings
+        self.raw_schema, self.raw_table = place
+        self.last = None if known.full_refresh else known.ledger.get(place)
+        self.held = known.held.get(place)
+        self.confirmed = confirmed  # many rows may be gone
+        self.notes: list[str] = []
+        self.error: ElError | None = None
+
+    def plan(self) -> TablePlan:
+        """Raises `PlanError`, or the `DatabaseError` that the source answered with."""
+        self._take_columns()
+        self._choose_strategy()
+        self._compare_place()
+        self._find_key()
+        self._compare_definition()
+        self._fix_window()
+        self._make_reads()
+        self._say_what_is_sure()
+        return self._planned()
+
+    def _begin_anew(self, why: str) -> None:
+        self.notes.append(why)
+        self.last = None
+
+    def _take_columns(self) -> None:
+        """The columns as they travel, after what changed at the source; what is read of the table."""
+        config, table, settings = self.known.config, self.table, self.settings
+        frozen = (settings.contract or config.defaults.contract) == "freeze"
+        wanted = plan_columns(config, self.known.source, table, settings)
+        self.drift = find_drift(self.held, table, wanted, config.raw.naming, frozen=frozen)
+        self.columns = self.drift.columns
+        self.notes += [f"{each.source.name}: {each.carried.loses}" for each in self.columns if each.carried.loses]
+        self.notes += refuse(table, settings, self.known.catalog)
+        self.base: ReadRequest = table_request(config, self.known.catalog, table, settings)
+        self.notes += isolation_notes(table, settings, self.known.catalog)
+
+    def _choose_strategy(self) -> None:
+        self.subject = Subject(self.table, self.settings, self.base, self.known.catalog)
+        if self.settings.cursor is not None:
+            _check_cursor(self.table, self.settings, self.settings.cursor)
+        wanted = self.settings.strategy or self.known.config.defaults.strategy
+        self.strategy, self.why = choose(wanted, self.subject, self.known.source)
+
+    def _compare_place(self) -> None:
+        """The last load's bound is none for another table, another database, or another strategy."""
+        self.place = place_of(self.known.source, self.known.catalog)
+        if self.last is not None and (other := why_no_bound(self.last, self.table.name, self.place)):
+            self._begin_anew(f"{other}: a new snapshot begins")
+        if self.last is not None and self.last.strategy != self.strategy.name:
+            self._begin_anew(f"the last load was {self.last.strategy}: a new snapshot begins")
+
+    def _find_key(self) -> None:
+        """The key, and how it compares. Rows that leave the filters cannot be told without one."""
+        settings, strategy = self.settings, self.strategy
+        self.key = key_of(self.table, settings, self.columns)
+        if settings.filters and not self.key and not strategy.whole_filters:
+            if "filtered_rows" not in settings.accept:
+                raise PlanError(
+                    f"{self.table.name}: of a row that leaves the `filters`, a {strategy.name} read tells only by a "
+                    "key, and there is none: set `key`, or `strategy: full`, or `accept: [filtered_rows]` if such rows "
+                    "may stay"
+                )
+            self.notes.append("rows that leave the `filters` stay in raw: there is no key to delete them by")
+        by_bytes = "keys_by_bytes" in settings.accept
+        self.equal = key_rule(self.known.source, self.columns, self.key, by_bytes=by_bytes)
+        self.notes += self.equal.notes() if self.equal else []
+
+    def _compare_definition(self) -> None:
+        """A delta over what other settings loaded would leave raw half one and half the other."""
+        self.defined = definition(self.table, self.settings, self.base, self.columns, self.key, self.equal)
+        before = self.last.definition if self.last is not None else None
+        changed = what_changed(before, self.defined, self.table, self.columns, self.held)
+        if self.last is not None and changed:
+            self._begin_anew(f"el.yml changed what {self.raw_table} holds ({changed}): a new snapshot begins")
+        if self.last is not None and keys_changed(self.last.definition, self.defined):
+            self._begin_anew(f"its keys compare otherwise than {self.raw_table} was loaded with: a new snapshot begins")
+
+    def _fix_window(self) -> None:
+        """The bounds, before the first row is read; a snapshot again where a delta would leave raw's rows short."""
+        self.window: Window | None = None
+        try:
+            if not self.drift.stopped:
+                self.window = self.strategy.window(self.subject, self.known.source, self.last)
+        except PositionLost as lost:
+            self.error = lost
+        except (ReadError, ValueError) as unread:
+            if self.last is None or self.last.upper is None or getattr(unread, "retryable", False):
+                raise
+            self.error = PositionLost(
+                f"{self.table.name}: cannot go on behind {self.last.bound_column} {self.last.upper!r}: {unread}; "
+                f"`python -m el state reset {self.table.name}` begins anew"
+            )
+        if self.last is None or self._stopped or (self.window is not None and self.window.kind is Kind.SNAPSHOT):
+            return
+        again = self.drift.again or unfilled(self.known.source, self.base, self.drift)
+        if again is not None:
+            self._begin_anew(f"a new snapshot begins: {again}")
+            self.window = self.strategy.window(self.subject, self.known.source, None)
+
+    @property
+    def _stopped(self) -> bool:
+        return self.error is not None or self.drift.stopped is not None
+
+    def _make_reads(self) -> None:
+        """The slices of the window, and which of the buffer's columns orders the rows."""
+        source, window = self.known.source, self.window
+        ordered_by = self.strategy.position_column(self.subject)
+        changes = self.strategy.changes(self.subject, source, window, self.last) if window is not None else None
+        self.reads: tuple[ReadRequest, ...]
+        self.position: str | None
+        if changes is not None:
+            request = replace(self.base, columns=tuple(read for column in self.columns for read in column.reads()))
+            self.reads = tuple(replace(request, changes=found) for found in changes)
+            self.position = POSITION_READ
+        else:
+            by_key = bool(self.key) and not self.strategy.whole_filters
+            reads = Reads(self.known.config, source, self.subject, self.columns, by_key)
+            self.reads, self.position = reads.of(window, ordered_by)
+        if not self._stopped:
+            self.notes += self.strategy.notes(self.subject, source, self.last, window)
+        if window is not None and window.because is not None:
+            self.notes.append(f"a new snapshot begins: {window.because}")
+        self.notes += window.notes if window is not None else ()
+
+    def _say_what_is_sure(self) -> None:
+        """What a reader has to know of rows that are read again, and of reads that see more than one moment."""
+        catalog = self.known.catalog
+        self.again = self.strategy.reads_again(self.subject, self.window)
+        if not self.key and self.again:
+            self.notes.append("there is no key: a row that is read again and differs is taken for another row")
+        if catalog.snapshot_isolation:
+            return
+        if len(self.reads) > 1:
+            self.notes.append(
+                f"{len(self.reads)} partitions are read at slightly different moments: SNAPSHOT isolation is not "
+                "allowed"
+            )
+        elif self.window is not None and not catalog.read_committed_snapshot:
+            self.notes.append(
+                "read under locking READ COMMITTED: a row whose place in the index changes meanwhile may be missed or "
+                "come twice; ALTER DATABASE ... SET ALLOW_SNAPSHOT_ISOLATION ON prevents it"
+            )
+
+    def _planned(self) -> TablePlan:
+        keys = None
+        if not self._stopped:
+            keys = key_read(self.subject, self.strategy, self.columns, self.key, self.window, self.last, self.confirmed)
+        return TablePlan(
+            name=self.table.name,
+            raw_schema=self.raw_schema,
+            raw_table=self.raw_table,
+            columns=self.columns,
+            key=self.key,
+            strategy=self.strategy.name,
+            why=self.why,
+            guarantee=self.strategy.guarantee,
+            window=self.window,
+            reads=self.reads,
+            position=self.position,
+            rows=self.table.rows,
+            bytes=self.table.bytes,
+            last=self.last,
+            skip_unchanged=self.settings.skip_unchanged,
+            notes=(*self.notes, *self.drift.notes),
+            drift=self.drift,
+            table_id=self.table.object_id,
+            keys=keys,
+            error=self.error,
+            definition=self.defined,
+            source=self.place,
+            equal=self.equal,
+            again=self.again,
+        )
+
+
+def _check_cursor(table: Table, settings: TableSettings, name: str) -> None:
+    column = table.column(name)
+    if column is None:
+        raise PlanError(f"{table.name} has no column {name!r} for the cursor")
+    chosen = settings.columns.get(column.name)
+    if chosen is not None and chosen.mask is not None:
+        raise PlanError(
+            f"{table.name}.{column.name}: it is masked, and as the cursor its values would stand in raw as positions "
+            "and bounds: take another cursor, or `mask: none`"
+        )

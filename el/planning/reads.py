@@ -1,0 +1,113 @@
+"""What is read of a table: the request before its window is known, and the slices of its window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from el.config.filter_value import filter_value
+from el.config.settings import Config, TableSettings
+from el.connectors.base import Connector, CursorSource
+from el.connectors.catalog import Catalog, Table
+from el.connectors.request import POSITION_READ, ColumnRead, Condition, Op, ReadRequest
+from el.errors import PlanError
+from el.planning.columns import ColumnPlan
+from el.planning.drift import Drift
+from el.planning.isolation import isolation_of
+from el.planning.selection import query_text
+from el.planning.strategies import Subject
+from el.planning.strategies.partition import WHOLE_NUMBERS, divide
+from el.planning.strategies.window import Kind, Window
+from el.types.mapping import carry
+
+
+def table_request(config: Config, catalog: Catalog, table: Table, settings: TableSettings) -> ReadRequest:
+    """What is read of this table, before its columns and its window are known."""
+    conditions = []
+    for wanted in settings.filters:
+        column = table.column(wanted.column)
+        if column is None:
+            raise PlanError(f"{table.name} has no column {wanted.column!r} to filter by")
+        value = None if wanted.value is None else filter_value(table.name, column, wanted.text)
+        conditions.append(Condition(column.name, wanted.op, value))
+    query = settings.query or (query_text(config, settings) if settings.query_file else None)
+    return ReadRequest(
+        table=None if query else table.name,
+        query=query,
+        where=tuple(conditions),
+        isolation=isolation_of(table, settings, catalog),
+        batch_rows=config.defaults.batch_rows,
+        batch_bytes=config.defaults.batch_mb * 1024 * 1024,
+    )
+
+
+def unfilled(source: Connector, request: ReadRequest, drift: Drift) -> str | None:
+    """Why raw's older rows lack values that the source has: a column that is new is not always empty."""
+    for column in drift.filled:
+        name = column.source.name
+        if column.source.nullable:
+            condition = Condition(name, Op.NOT_NULL)
+            found = replace(request, columns=column.reads(), where=(*request.where, condition), limit=1)
+            with source.read_buffer(found) as buffer:
+                if not any(batch.num_rows for batch in buffer):
+                    continue
+        return f"{name} has values in rows that raw holds without it"
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """The reads of one table that are bounded by a column, or by nothing."""
+
+    config: Config
+    source: Connector
+    subject: Subject
+    columns: Sequence[ColumnPlan]
+    by_key: bool  # a row that left the filters is told by its key
+
+    def of(self, window: Window | None, ordered_by: str | None) -> tuple[tuple[ReadRequest, ...], str | None]:
+        """The slices of the window, and the buffer's column that holds the position: the values of `ordered_by`."""
+        reads = [read for column in self.columns for read in column.reads()]
+        position = None
+        if ordered_by is not None:
+            position = self._landed(ordered_by)
+            if position is None:
+                position = POSITION_READ
+                reads.append(self._position_read(ordered_by))
+        if window is None:
+            return (), position
+        subject = self.subject
+        filters = subject.request.where
+        if self.by_key and window.kind is Kind.DELTA:
+            # What left the filters is read too, and becomes a `D` row of its key alone.
+            found = replace(subject.request, columns=tuple(reads), where=window.conditions(), kept=filters)
+            return (found,), position
+        request = replace(subject.request, columns=tuple(reads), where=filters + window.conditions())
+        if subject.settings.partition_by is None or window.kind is not Kind.SNAPSHOT:
+            return (request,), position
+        return tuple(replace(request, where=request.where + ranges) for ranges in self._ranges()), position
+
+    def _landed(self, name: str) -> str | None:
+        """The column in raw that holds exactly the values of this one."""
+        landed = next((column for column in self.columns if column.source.name == name), None)
+        return landed.name if landed is not None and landed.carried.exact else None
+
+    def _position_read(self, name: str) -> ColumnRead:
+        type_ = self.subject.column_type(name)
+        assert type_ is not None
+        carried = carry(self.source.scheme, type_)
+        return ColumnRead(name, POSITION_READ, carried.clock.sort_as if carried.clock else carried.read_as)
+
+    def _ranges(self) -> tuple[tuple[Condition, ...], ...]:
+        settings, table = self.subject.settings, self.subject.table
+        column = table.column(settings.partition_by or "")
+        if column is None or column.type.name not in WHOLE_NUMBERS or column.type.scale:
+            raise PlanError(f"{table.name}: partition_by: {settings.partition_by!r} is not a whole-number column")
+        if not isinstance(self.source, CursorSource):
+            raise PlanError(f"{table.name}: partition_by is not possible with {self.source.scheme}")
+        least = self.source.min_value(self.subject.request, column.name, column.type)
+        greatest = self.source.max_value(self.subject.request, column.name, column.type)
+        if least is None or greatest is None:
+            return ((),)
+        wanted = settings.partitions or -(-(table.rows or 0) // self.config.defaults.partition_rows)
+        return divide(column.name, column.type, int(least.text), int(greatest.text), wanted)
