@@ -18,7 +18,7 @@ from el.connectors.catalog import SourceType
 from el.connectors.duckdb.catalog import source_type
 from el.connectors.request import ColumnRead, ReadRequest, TableName
 from el.connectors.sql.select import Dialect, build_select
-from el.errors import PlanError
+from el.errors import ConfigError, PlanError
 from el.types.limits import maybe_replaced, too_long, unpaired_surrogates
 from el.types.mapping import (
     SNOWFLAKE_BINARY_BYTES,
@@ -234,7 +234,7 @@ def test_an_unknown_alias_is_named_with_its_base() -> None:
 
 
 def test_a_source_without_a_table_of_types_is_refused() -> None:
-    with pytest.raises(PlanError, match=r"teradata"):
+    with pytest.raises(ConfigError, match=r"there is no connector for type 'teradata'"):
         carry("teradata", SourceType("int"))
 
 

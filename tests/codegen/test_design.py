@@ -55,7 +55,7 @@ def test_a_table_with_a_key_becomes_its_current_state_and_one_without_its_last_s
 
 
 def test_a_table_without_a_key_that_is_read_by_a_cursor_becomes_a_log(tmp_path: Path) -> None:
-    found = models(generated(tmp_path, "  - {name: sales.log, cursor: what}\n"))
+    found = models(generated(tmp_path, "  - {name: sales.log, cursor: what, accept: [text_cursor]}\n"))
     assert found["sales.log"] == [("log", "log_log")]
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from el.connectors.catalog import TableName
+from el.connectors.catalog import SourceType, TableName
 from el.connectors.registry import open_connector
-from el.connectors.request import ReadRequest
+from el.connectors.request import ReadRequest, Value
+from el.connectors.sql.select import Statement
 from el.connectors.sqlserver import SqlServer
 from el.connectors.sqlserver.config import SqlServerConfig
 from el.connectors.sqlserver.driver import rows_at_once
@@ -171,3 +172,21 @@ def test_a_read_takes_no_more_processors_than_the_profile_says(
     server = SqlServer(SqlServerConfig(host="db", user="u", **settings))
     table = TableName("dbo", "t") if query is None else None
     assert server.statement(ReadRequest(table=table, query=query)).sql.endswith(ends)
+
+
+def test_the_look_for_a_columns_ends_takes_no_more_processors_than_a_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str] = []
+
+    def fetch(server: SqlServer, statement: Statement) -> list[tuple[object, ...]]:
+        sent.append(statement.sql)
+        return [("7", 0, 0)]
+
+    monkeypatch.setattr(SqlServer, "fetch", fetch)
+    monkeypatch.setattr(SqlServer, "_isolate", lambda server, isolation: None)
+    server = SqlServer(SqlServerConfig(host="db", user="u"))
+    request, type_ = ReadRequest(table=TableName("dbo", "t")), SourceType("int")
+    server.extent(request, "id", type_, Value("7", type_), nulls=True)
+    server.value_back(request, "id", type_, Value("7", type_), 10)
+    server.max_value(request, "id", type_)
+    server.min_value(request, "id", type_)
+    assert [sql.endswith("\nOPTION (MAXDOP 2)") for sql in sent] == [True] * 4, sent

@@ -47,9 +47,13 @@ class SqlConnector(Connector, CursorSource):
     def _isolate(self, isolation: Isolation) -> None:
         """Set the isolation of the next read; databases that are always stable need nothing."""
 
+    def _gently(self, statement: Statement, request: ReadRequest) -> Statement:
+        """The statement, which scans what `request` reads, with what this database is told besides to spare itself."""
+        return statement
+
     def statement(self, request: ReadRequest) -> Statement:
         """The SQL that `read_buffer(request)` runs, to be shown."""
-        return build_select(request, self.dialect)
+        return self._gently(build_select(request, self.dialect), request)
 
     def read_buffer(self, request: ReadRequest) -> Buffer:
         """Read what `request` says. Raises `ReadError`, or the `ElError` that the driver's error means."""
@@ -79,14 +83,14 @@ class SqlConnector(Connector, CursorSource):
     ) -> Extent:
         """How far `column` reaches, under the isolation of `request`."""
         self._isolate(request.isolation)
-        row = self.fetch(build_extent(request, column, type_, bound, nulls, self.dialect))[0]
+        row = self.fetch(self._gently(build_extent(request, column, type_, bound, nulls, self.dialect), request))[0]
         greatest = None if row[0] is None else Value(canonical(row[0]), type_)
         return Extent(greatest, int(str(row[1])), nulls and row[2] is not None and int(str(row[2])) == 1)
 
     def value_back(self, request: ReadRequest, column: str, type_: SourceType, bound: Value, rows: int) -> Value | None:
         """The value that lies so many rows below `bound`, under the isolation of `request`."""
         self._isolate(request.isolation)
-        found = self.fetch(build_back(request, column, type_, bound, rows, self.dialect))
+        found = self.fetch(self._gently(build_back(request, column, type_, bound, rows, self.dialect), request))
         return None if not found or found[0][0] is None else Value(canonical(found[0][0]), type_)
 
     def max_value(self, request: ReadRequest, column: str, type_: SourceType) -> Value | None:
@@ -99,7 +103,7 @@ class SqlConnector(Connector, CursorSource):
 
     def _extreme(self, function: str, request: ReadRequest, column: str, type_: SourceType) -> Value | None:
         self._isolate(request.isolation)
-        rows = self.fetch(build_extreme(function, request, column, type_, self.dialect))
+        rows = self.fetch(self._gently(build_extreme(function, request, column, type_, self.dialect), request))
         text = rows[0][0] if rows else None
         return None if text is None else Value(canonical(text), type_)
 

@@ -306,9 +306,7 @@ class SqlServer(SqlConnector, RowversionSource, ChangeTrackingSource, CaptureSou
         return capture.next_lsn(position) if step == 1 else capture.previous_lsn(position)
 
     def statement(self, request: ReadRequest) -> Statement:
-        return (
-            changes.statement(self, request) if request.changes else self._gently(super().statement(request), request)
-        )
+        return changes.statement(self, request) if request.changes else super().statement(request)
 
     def _gently(self, statement: Statement, request: ReadRequest) -> Statement:
         """With no more of the server's processors than the profile allows; a query's own OPTION stays as it is."""
