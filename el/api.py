@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from el.config.profiles import find_profiles, load_output
-from el.connectors.base import Connector, WriteMode
+from el.connectors.base import WriteMode
 from el.connectors.catalog import TableName
 from el.connectors.registry import open_connector
 from el.connectors.request import ReadRequest
@@ -13,8 +14,8 @@ from el.connectors.request import ReadRequest
 __all__ = ["ReadRequest", "TableName", "WriteMode", "connect"]
 
 
-def connect(profile: str, target: str | None = None, *, profiles_dir: str | Path | None = None) -> Connector:
-    """The connector of a profile's output, not connected until it is entered by `with`.
+def connect(profile: str, target: str | None = None, *, profiles_dir: str | Path | None = None) -> Any:
+    """The connector of a profile's output, not connected until it is entered by `with`: a Source, a Target, or both.
 
     target: the output's name; by default the profile's own. profiles_dir: where profiles.yml is; by default where dbt
     looks. Raises `ConfigError`; entering it raises a `ConnectError`.

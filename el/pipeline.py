@@ -17,9 +17,9 @@ from datetime import UTC, datetime
 
 from el.config.job import Job
 from el.config.settings import Config
-from el.connectors.base import Connector, PressureSource
+from el.connectors.base import PressureSource, Source
 from el.connectors.catalog import Catalog, TableName
-from el.connectors.registry import open_connector
+from el.connectors.registry import open_source
 from el.errors import DatabaseError, ElError, LoadError, NotPermitted, Paused, PlanError, SourceBusy
 from el.extraction.extract import extract, reads_hold_locks, reads_together
 from el.extraction.retry import retrying
@@ -61,7 +61,7 @@ def plan_job(
 
     That is before the ledger, or any table, is read. tried: as for `make_plan`.
     """
-    with open_connector(job.source.settings, str(job.source)) as source:
+    with open_source(job.source.settings, str(job.source)) as source:
         catalog, every = tables_of(job.config, source)
         chosen = keep_selected(job.config, every, job.select)
         everywhere = find_places(job.config, every)
@@ -91,7 +91,7 @@ def plan_job(
         return replace(plan, notes=(_consistency(job, plan), *beside, *_pressure(job, source, plan)))
 
 
-def tables_of(config: Config, source: Connector) -> tuple[Catalog, list[Chosen]]:
+def tables_of(config: Config, source: Source) -> tuple[Catalog, list[Chosen]]:
     """What the source says of the schemas in which el.yml names tables, and the tables that it takes."""
     schemas = schemas_of(config)
     catalog = source.describe(schemas, brief=True)
@@ -168,7 +168,7 @@ def _consistency(job: Job, plan: Plan) -> str:
     return f"consistency: each table is read from one point in time of its own{but if divided else ''}"
 
 
-def _pressure(job: Job, source: Connector, plan: Plan) -> list[str]:
+def _pressure(job: Job, source: Source, plan: Plan) -> list[str]:
     """What is worth knowing before long reads under SNAPSHOT. Raises `SourceBusy` beyond the limit, for any read."""
     limit = job.config.source_limits.version_store_mb
     limited = limit is not None and any(table.reads or table.keys for table in plan.tables)
@@ -208,7 +208,7 @@ def show_plan(job: Job) -> Plan:
 
 def plan_places(job: Job) -> tuple[PlaceNames, list[Chosen]]:
     """Where the tables of a job lie in raw; and all tables of el.yml."""
-    with open_connector(job.source.settings, str(job.source)) as source:
+    with open_source(job.source.settings, str(job.source)) as source:
         _, every = tables_of(job.config, source)
     return _there(find_places(job.config, every), keep_selected(job.config, every, job.select)), every
 

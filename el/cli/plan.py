@@ -27,14 +27,12 @@ def _plan(arguments: argparse.Namespace) -> int:
     plan = show_plan(job)
     if not arguments.sql:
         return show(plan)
-    from el.connectors.registry import open_connector
-    from el.connectors.sql.connector import SqlConnector
+    from el.connectors.registry import open_source
 
-    source = open_connector(job.source.settings)
+    source = open_source(job.source.settings)
     for table in plan.tables:
         for request in table.reads:
-            if isinstance(source, SqlConnector):
-                print(f"-- {table.name}\n{source.statement(request)};\n")
+            print(f"-- {table.name}\n{source.describe_read(request)}\n")
     return 0
 
 

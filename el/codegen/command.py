@@ -12,8 +12,8 @@ from pathlib import Path
 
 from el.config.job import Job
 from el.config.settings import Config
-from el.connectors.base import Connector
-from el.connectors.registry import open_connector
+from el.connectors.base import Source
+from el.connectors.registry import open_source
 from el.errors import ConfigError, ConnectError
 from el.loading.open import open_warehouse
 from el.planning.drift import HeldTable
@@ -35,7 +35,7 @@ class Generated:
     untested: tuple[Untested, ...]
 
 
-def generate(config: Config, source: Connector, held: Held = nothing_held) -> Generated:
+def generate(config: Config, source: Source, held: Held = nothing_held) -> Generated:
     """Everything that belongs into the dbt project. Raises `PlanError` for what cannot be taken or named."""
     catalog = source.describe()
     tables = design(config, source, catalog, choose_tables(config, source, catalog), held)
@@ -56,7 +56,7 @@ def codegen(job: Job, project: Path, *, check: bool = False) -> int:
     """Write the project's files, or with `check` only compare; print what was found; the exit code."""
     if not (project / "dbt_project.yml").is_file():
         raise ConfigError(f"{project} is no dbt project: it has no dbt_project.yml; name another with --project-dir")
-    with open_connector(job.source.settings, str(job.source)) as source:
+    with open_source(job.source.settings, str(job.source)) as source:
         generated = generate(job.config, source, lambda schemas: _held(job, schemas))
     files = _selected(generated, job.select)
     findings = compare(project, files, whole=not job.select)

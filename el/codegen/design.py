@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from el.config.settings import Config, ModelKind, ModelSettings
-from el.connectors.base import Connector
+from el.connectors.base import Source
 from el.connectors.catalog import Catalog, Column, Table, TableName
 from el.connectors.request import ReadRequest
 from el.errors import PlanError
@@ -142,7 +142,7 @@ def nothing_held(_: Iterable[str]) -> Mapping[tuple[str, str], HeldTable]:
 
 
 def design(
-    config: Config, source: Connector, catalog: Catalog, chosen: Sequence[Chosen], held: Held = nothing_held
+    config: Config, source: Source, catalog: Catalog, chosen: Sequence[Chosen], held: Held = nothing_held
 ) -> list[TableDesign]:
     """All tables. Raises `PlanError` with one line for each problem."""
     if config.raw.naming != "snake_case":
@@ -240,7 +240,7 @@ def _columns(plans: Sequence[ColumnPlan], item: Chosen) -> tuple[ColumnDesign, .
 
 
 def _kinds(
-    config: Config, source: Connector, catalog: Catalog, item: Chosen, key: tuple[str, ...]
+    config: Config, source: Source, catalog: Catalog, item: Chosen, key: tuple[str, ...]
 ) -> tuple[ModelKind, ...]:
     wanted = item.settings.model.kind
     keyed = {ModelKind.CURRENT, ModelKind.HISTORY} & set(wanted)

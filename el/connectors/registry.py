@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import AliasChoices, ValidationError
 from pydantic.fields import FieldInfo
 
-from el.connectors.base import ConnectionConfig, Connector
+from el.connectors.base import ConnectionConfig, Connector, Source
 from el.errors import ConfigError
 
 GROUP = "el.connectors"
@@ -60,6 +60,14 @@ def open_connector(output: Mapping[str, Any], where: str = "profile") -> Connect
         raise ConfigError(f"{where}: {setting}: {first['msg'].removeprefix('Value error, ')}") from None
     _refuse_misspelt(output, found.config_type, where)
     return found(config)
+
+
+def open_source(output: Mapping[str, Any], where: str = "profile") -> Source:
+    """The same of a database that is to be read. Raises `ConfigError` where its connector only writes."""
+    found = open_connector(output, where)
+    if not isinstance(found, Source):
+        raise ConfigError(f"{where}: {found.scheme} cannot be a source: its connector does not read")
+    return found
 
 
 def settings_of(scheme: str) -> tuple[frozenset[str], frozenset[str]]:

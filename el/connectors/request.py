@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+import pyarrow as pa
+
 from el.connectors.catalog import SourceType, TableName
 
 
@@ -58,19 +60,30 @@ class Condition:
     value: Value | None = None
     or_null: bool = False
 
+    def __str__(self) -> str:
+        value = "" if self.value is None else f" {self.value}"
+        return f"{self.column} {self.op}{value}{' or null' if self.or_null else ''}"
+
 
 @dataclass(frozen=True, slots=True)
 class ColumnRead:
     """One column of the result.
 
     source: the column's name in the table or query; name: what it is called in the buffer.
-    read_as: an expression in the source's own SQL, "{column}" standing for the quoted column; None reads the
-        column untouched. It comes from the type table or from a cast that the user wrote in el.yml.
+    read_as: an expression in the source's own language, "{column}" standing for the column (quoted, where that is
+        SQL); None reads the column untouched. It comes from the connector's type rules, or of a SQL source from a cast
+        that the user wrote in el.yml.
+    arrow: the type that the plan expects of it, so that no driver has to guess; None where nobody planned it.
     """
 
     source: str
     name: str
     read_as: str | None = None
+    arrow: pa.DataType | None = None
+
+    def __str__(self) -> str:
+        read = self.read_as.replace("{column}", self.source) if self.read_as is not None else self.source
+        return read if read == self.name else f"{read} as {self.name}"
 
 
 # Columns of el's own in a buffer: the operation (`_el_op`) and the place in the source's order of each change.
@@ -140,3 +153,13 @@ class ReadRequest:
             raise ValueError("a ReadRequest needs either a table or a query")
         if self.batch_rows < 1 or self.batch_bytes < 1:
             raise ValueError("batch_rows and batch_bytes must be at least 1")
+
+    def __str__(self) -> str:
+        """In plain words: "sales.orders: id, note, where id > 7"."""
+        parts = [", ".join(str(column) for column in self.columns) or "all columns"]
+        parts += [f"where {' and '.join(str(each) for each in self.where)}"] if self.where else []
+        parts += [f"as deleted unless {' and '.join(str(each) for each in self.kept)}"] if self.kept else []
+        parts += [f"in the order of {', '.join(self.order_by)}"] if self.order_by else []
+        parts += [f"at most {self.limit} rows"] if self.limit is not None else []
+        parts += [f"changes: {self.changes}"] if self.changes is not None else []
+        return f"{self.query if self.table is None else self.table}: {', '.join(parts)}"

@@ -18,7 +18,7 @@ from el.config.job import Job
 from el.config.pace import Pace
 from el.connectors.base import OneMomentSource
 from el.connectors.catalog import TableName
-from el.connectors.registry import connector_class, open_connector
+from el.connectors.registry import connector_class, open_source
 from el.connectors.request import Isolation
 from el.errors import ElError, Paused, RowRefused
 from el.extraction.fingerprint import RowHash
@@ -178,7 +178,7 @@ def _at_one_moment(
     try:
         while waiting:
             begun = time.monotonic()
-            with open_connector(job.source.settings, str(job.source)) as source:
+            with open_source(job.source.settings, str(job.source)) as source:
                 assert isinstance(source, OneMomentSource)
                 with source.at_one_moment():
                     while waiting and time.monotonic() - begun < limit:

@@ -23,8 +23,8 @@ import pyarrow.parquet as pq
 
 from el.config.pace import Pace
 from el.config.profiles import Output
-from el.connectors.base import Connector
-from el.connectors.registry import open_connector
+from el.connectors.base import Source
+from el.connectors.registry import open_source
 from el.connectors.request import OP_READ, ColumnRead, ReadRequest
 from el.errors import ElError, LoadError, RowRefused
 from el.extraction.fingerprint import RowHash, RowHasher
@@ -144,7 +144,7 @@ class Slice:
     equal: KeyRule | None = None
 
     def run(
-        self, progress: Progress | None = None, cancelled: Event | None = None, source: Connector | None = None
+        self, progress: Progress | None = None, cancelled: Event | None = None, source: Source | None = None
     ) -> SliceResult:
         """Read and write it all. Raises the `ElError` that was met, `Cancelled` when told to stop.
 
@@ -159,7 +159,7 @@ class Slice:
         raise AssertionError("unreachable")
 
     def _settled(
-        self, progress: Progress | None, cancelled: Event | None, attempt: int, source: Connector | None = None
+        self, progress: Progress | None, cancelled: Event | None, attempt: int, source: Source | None = None
     ) -> SliceResult:
         """Read it; where text is in doubt, from the beginning again with its bytes beside, in the same statement."""
         doubts: tuple[tuple[str, ColumnRead], ...] = ()
@@ -176,7 +176,7 @@ class Slice:
         cancelled: Event | None,
         attempt: int,
         doubts: tuple[tuple[str, ColumnRead], ...],
-        shared: Connector | None = None,
+        shared: Source | None = None,
     ) -> SliceResult:
         started, clock = _now(), time.monotonic()
         landing = _LandingFiles(self, raw_columns(self.schema, self.equal))
@@ -188,9 +188,7 @@ class Slice:
         sys.audit(STEP, "slice begun")
         try:
             opened = (
-                open_connector(self.connection.settings, str(self.connection))
-                if shared is None
-                else nullcontext(shared)
+                open_source(self.connection.settings, str(self.connection)) if shared is None else nullcontext(shared)
             )
             sleep = cancelled.wait if cancelled is not None else time.sleep
             with opened as source, source.read_buffer(request) as buffer:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from el.config.profiles import Output
-from el.connectors.base import Connector, PressureSource
+from el.connectors.base import PressureSource, Source
 from el.connectors.registry import open_connector
 from el.errors import SourceBusy
 
@@ -30,7 +30,7 @@ class Watch:
     version_store_mb: int | None = None
     every: float = 60
 
-    def begin(self, table: str, source: Connector, output: Output) -> Callable[[], None]:
+    def begin(self, table: str, source: Source, output: Output) -> Callable[[], None]:
         """What is called after each batch: a look, where one is due. Raises `SourceBusy`."""
         session = source.session if isinstance(source, PressureSource) else None
         if session is None or (self.blocked_seconds is None and self.version_store_mb is None):

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from el.config.job import Job
 from el.connectors.base import CursorSource
 from el.connectors.catalog import Catalog
-from el.connectors.registry import open_connector
+from el.connectors.registry import open_source
 from el.connectors.request import Condition, Isolation, Op, ReadRequest, Value
 from el.errors import ConfigError, ElError
 from el.loading.ledger import LedgerEntry
@@ -94,7 +94,7 @@ def change_state(job: Job, action: str, name: str, value: str | None, confirm: C
 
 def _one_table(job: Job, action: str, name: str) -> tuple[Catalog, Chosen, str, str]:
     """The table with its raw schema and raw table; found without a plan, which a bound that is wrong would prevent."""
-    with open_connector(job.source.settings, str(job.source)) as source:
+    with open_source(job.source.settings, str(job.source)) as source:
         catalog, every = tables_of(job.config, source)
         chosen = keep_selected(job.config, every, (name,))
     if len(chosen) != 1:
@@ -124,7 +124,7 @@ def _check(job: Job, catalog: Catalog, item: Chosen, last: LedgerEntry, value: s
         where=(Condition(column.name, Op.GE, Value(value, column.type)),),
         isolation=Isolation.SNAPSHOT if catalog.snapshot_isolation else Isolation.DEFAULT,
     )
-    with open_connector(job.source.settings, str(job.source)) as source:
+    with open_source(job.source.settings, str(job.source)) as source:
         assert isinstance(source, CursorSource)
         try:
             source.max_value(request, column.name, column.type)

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import pyarrow as pa
+
 from el.config.settings import ColumnSettings, Config, TableSettings
-from el.connectors.base import Connector
+from el.connectors.base import Source
 from el.connectors.catalog import Column, Key, SourceType, Table
 from el.connectors.request import ColumnRead
 from el.connectors.sql.connector import SqlConnector
@@ -21,6 +23,7 @@ from el.types.times import Clock
 
 _PLAIN = ColumnSettings()
 _MASKED = "masked: "
+_LATER = "leave out `cast`, and cast it in the warehouse; or exclude the column"
 # Of a table in dlt's schema: what raw says of it.
 COMMENT_HINT = "x-el-comment"
 
@@ -57,10 +60,11 @@ class ColumnPlan:
 
     def reads(self) -> tuple[ColumnRead, ...]:
         """How the source is asked for it: itself, and what is read beside."""
-        itself = ColumnRead(self.source.name, self.name, self.carried.read_as)
         found = self.clock()
         if found is None:
-            return (itself,)
+            return (ColumnRead(self.source.name, self.name, self.carried.read_as, self.carried.arrow),)
+        # Its text is put together here, of what the driver hands over.
+        itself = ColumnRead(self.source.name, self.name, self.carried.read_as)
         parts = ((found.seventh, found.clock.seventh), (found.offset, found.clock.offset))
         return (itself, *(ColumnRead(self.source.name, name, sql) for name, sql in parts if name and sql))
 
@@ -83,10 +87,10 @@ class ColumnPlan:
         """How the source is asked for its text as UTF-16LE bytes; None if the driver hands all over as it is."""
         if self.carried.exact_bytes is None:
             return None
-        return ColumnRead(self.source.name, f"_el_bytes_{self.name}", self.carried.exact_bytes)
+        return ColumnRead(self.source.name, f"_el_bytes_{self.name}", self.carried.exact_bytes, pa.binary())
 
 
-def plan_columns(config: Config, source: Connector, table: Table, settings: TableSettings) -> tuple[ColumnPlan, ...]:
+def plan_columns(config: Config, source: Source, table: Table, settings: TableSettings) -> tuple[ColumnPlan, ...]:
     for name in settings.columns:
         if table.column(name) is None:
             known = ", ".join(column.name for column in table.columns)
@@ -108,12 +112,12 @@ def plan_columns(config: Config, source: Connector, table: Table, settings: Tabl
     return tuple(plans)
 
 
-def _carry(
-    config: Config, source: Connector, column: Column, chosen: ColumnSettings, settings: TableSettings
-) -> Carried:
+def _carry(config: Config, source: Source, column: Column, chosen: ColumnSettings, settings: TableSettings) -> Carried:
     if chosen.cast is not None and chosen.mask is not None:
         raise PlanError(f"mask {chosen.mask} and cast {chosen.cast}: a masked column has no other type; leave out one")
     if chosen.cast is not None:
+        if not isinstance(source, SqlConnector):
+            raise PlanError(f"cast {chosen.cast}: {source.scheme} has no SQL to cast in: {_LATER}")
         try:
             cast = SourceType.parse(chosen.cast)
         except ValueError as error:
@@ -122,7 +126,9 @@ def _carry(
         carried = carried.over(f"CAST({{column}} AS {chosen.cast})")
         return replace(carried, exact=False, loses=f"cast from {column.type} to {chosen.cast}")
     if chosen.mask is not None:
-        if not isinstance(source, SqlConnector) or chosen.mask not in source.dialect.masks:
+        if not isinstance(source, SqlConnector):
+            raise PlanError(f"mask {chosen.mask}: {source.scheme} has no SQL to mask in: exclude the column")
+        if chosen.mask not in source.dialect.masks:
             raise PlanError(f"mask {chosen.mask} is not possible with {source.scheme}")
         text = carry(source.scheme, SourceType("varchar", length=64))
         expression, digits = source.dialect.masked(chosen.mask, column.type)

@@ -12,7 +12,7 @@ import json
 from collections.abc import Sequence
 
 from el.config.settings import TableSettings
-from el.connectors.base import Connector
+from el.connectors.base import Source
 from el.connectors.catalog import Catalog, Table, TableName
 from el.connectors.request import ReadRequest
 from el.loading.ledger import LedgerEntry
@@ -27,7 +27,7 @@ _SHORTER = "lossy or trimmed"
 _WHERE = ("host", "account", "port", "dsn", "path")
 
 
-def place_of(source: Connector, catalog: Catalog) -> str:
+def place_of(source: Source, catalog: Catalog) -> str:
     """Which database this is, as text without secrets: "sqlserver db01 1433 shop {5e0f...}", the last as it says."""
     parts = [str(part) for name in _WHERE if (part := getattr(source.config, name, None)) is not None]
     identity = [f"{{{catalog.identity}}}"] if catalog.identity is not None else []

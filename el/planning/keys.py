@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from el.connectors.base import Connector
+from el.connectors.base import Source
 from el.planning.columns import ColumnPlan
 from el.types.key_text import TextRule, fold
 
@@ -86,7 +86,7 @@ class KeyRule:
 
 
 def key_rule(
-    source: Connector, columns: Sequence[ColumnPlan], key: Sequence[str], *, by_bytes: bool = False
+    source: Source, columns: Sequence[ColumnPlan], key: Sequence[str], *, by_bytes: bool = False
 ) -> KeyRule | None:
     """The rule of a key, given by raw names; None where it compares as its bytes do.
 
@@ -97,7 +97,7 @@ def key_rule(
     return None if all(part.by_bytes for part in parts) else KeyRule(parts)
 
 
-def _part(source: Connector, column: ColumnPlan, by_bytes: bool) -> KeyPart:
+def _part(source: Source, column: ColumnPlan, by_bytes: bool) -> KeyPart:
     arrow, nullable = column.carried.arrow, column.source.nullable
     clock = column.carried.clock
     if clock is not None and clock.offset:

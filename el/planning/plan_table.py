@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from el.config.settings import Config, TableSettings
-from el.connectors.base import Connector
+from el.connectors.base import Source
 from el.connectors.catalog import Catalog, Table
 from el.connectors.request import POSITION_READ, ReadRequest
 from el.errors import ElError, PlanError, PositionLost, ReadError
@@ -33,7 +33,7 @@ class Known:
     """What is known before the first table is planned. (raw schema, raw table) is the key of what raw says."""
 
     config: Config
-    source: Connector
+    source: Source
     catalog: Catalog
     ledger: Mapping[tuple[str, str], LedgerEntry]  # the last complete load of each raw table
     held: Mapping[tuple[str, str], HeldTable] = field(default_factory=dict)  # the columns that it was loaded with

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from el.config.filter_value import filter_value
 from el.config.settings import Config, TableSettings
-from el.connectors.base import Connector, CursorSource
+from el.connectors.abilities import RangeSource
+from el.connectors.base import Source
 from el.connectors.catalog import Catalog, Table
 from el.connectors.request import POSITION_READ, ColumnRead, Condition, Op, ReadRequest
 from el.errors import PlanError
@@ -41,7 +42,7 @@ def table_request(config: Config, catalog: Catalog, table: Table, settings: Tabl
     )
 
 
-def unfilled(source: Connector, request: ReadRequest, drift: Drift) -> str | None:
+def unfilled(source: Source, request: ReadRequest, drift: Drift) -> str | None:
     """Why raw's older rows lack values that the source has: a column that is new is not always empty."""
     for column in drift.filled:
         name = column.source.name
@@ -60,7 +61,7 @@ class Reads:
     """The reads of one table that are bounded by a column, or by nothing."""
 
     config: Config
-    source: Connector
+    source: Source
     subject: Subject
     columns: Sequence[ColumnPlan]
     by_key: bool  # a row that left the filters is told by its key
@@ -96,14 +97,16 @@ class Reads:
         type_ = self.subject.column_type(name)
         assert type_ is not None
         carried = carry(self.source.scheme, type_)
-        return ColumnRead(name, POSITION_READ, carried.clock.sort_as if carried.clock else carried.read_as)
+        if carried.clock is not None:
+            return ColumnRead(name, POSITION_READ, carried.clock.sort_as)
+        return ColumnRead(name, POSITION_READ, carried.read_as, carried.arrow)
 
     def _ranges(self) -> tuple[tuple[Condition, ...], ...]:
         settings, table = self.subject.settings, self.subject.table
         column = table.column(settings.partition_by or "")
         if column is None or column.type.name not in WHOLE_NUMBERS or column.type.scale:
             raise PlanError(f"{table.name}: partition_by: {settings.partition_by!r} is not a whole-number column")
-        if not isinstance(self.source, CursorSource):
+        if not isinstance(self.source, RangeSource):
             raise PlanError(f"{table.name}: partition_by is not possible with {self.source.scheme}")
         least = self.source.min_value(self.subject.request, column.name, column.type)
         greatest = self.source.max_value(self.subject.request, column.name, column.type)

@@ -15,7 +15,7 @@ from el.config.merging import merge_settings
 from el.config.settings import Config, StrategyName, TableSettings
 from el.config.table_pattern import TablePattern, schemas_of_patterns
 from el.config.text_file import read_text
-from el.connectors.base import Connector
+from el.connectors.base import Source
 from el.connectors.catalog import Catalog, Column, Key, Table, TableName
 from el.connectors.sql.connector import SqlConnector
 from el.connectors.sql.own_query import derived_query, places_of
@@ -48,7 +48,7 @@ class Places:
     clashes: frozenset[TableName]
 
 
-def choose_tables(config: Config, source: Connector, catalog: Catalog, select: Sequence[str] = ()) -> list[Chosen]:
+def choose_tables(config: Config, source: Source, catalog: Catalog, select: Sequence[str] = ()) -> list[Chosen]:
     """The tables that el.yml takes and `select` keeps, with the error of each that cannot be taken.
 
     Raises `ConfigError` where `select` names none, and `PlanError` where an entry that protects something matches none.
@@ -196,11 +196,11 @@ def find_places(config: Config, chosen: Sequence[Chosen]) -> Places:
     return Places(found, problems, frozenset(clashes))
 
 
-def _stream(config: Config, entry: TableSettings, index: int, source: Connector, database: str) -> Table:
+def _stream(config: Config, entry: TableSettings, index: int, source: Source, database: str) -> Table:
     """A query of the user's own as a table: its columns as the database describes them."""
     where = f"{config.path} line {config.line_of(index)}: {entry.name}"
     if not isinstance(source, SqlConnector):
-        raise PlanError(f"{where}: a query is not possible with {source.scheme}")
+        raise PlanError(f"{where}: {source.scheme} has no SQL for a `query`: name its tables instead")
     query = entry.query or query_text(config, entry)
     try:
         derived_query(query, source.dialect.name)

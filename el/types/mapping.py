@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
+from el.connectors.base import Source
 from el.connectors.catalog import SourceType
 from el.connectors.registry import connector_class
 from el.errors import PlanError
@@ -65,7 +66,8 @@ class Carried:
 
 def type_rules(scheme: str) -> tuple[TypeRule, ...]:
     """The rows for sources of `scheme`. Raises `PlanError` where its connector brings none."""
-    rules = connector_class(scheme).rules
+    found = connector_class(scheme)
+    rules = found.rules if issubclass(found, Source) else ()
     if not rules:
         raise PlanError(f"{scheme} cannot be a source: its connector brings no type rules")
     return rules

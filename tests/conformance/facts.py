@@ -18,7 +18,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from el.connectors.base import Capability
 from el.connectors.duckdb.write import _Write
 from el.connectors.snowflake import Snowflake
 from el.connectors.sqlserver import SqlServer
@@ -59,7 +58,6 @@ class Facts:
     name: str
     scheme: str
     server: Callable[[], AbstractContextManager[Output]]
-    capabilities: frozenset[Capability]
     whole: str
     text: str
     held: tuple[Held, ...]
@@ -75,10 +73,6 @@ class Facts:
         return self.name
 
 
-EVERYTHING = frozenset(
-    {Capability.READ, Capability.APPEND, Capability.REPLACE, Capability.MERGE, Capability.SQL}
-    | {Capability.SNAPSHOT_ISOLATION}
-)
 TEXTS = (
     "",
     " ",
@@ -132,7 +126,6 @@ DUCKDB = Facts(
     name="duckdb",
     scheme="duckdb",
     server=_duckdb_file,
-    capabilities=EVERYTHING,
     whole="BIGINT",
     text="VARCHAR",
     held=(
@@ -188,7 +181,6 @@ SNOWFLAKE = Facts(
     name="snowflake",
     scheme="snowflake",
     server=_snowflake,
-    capabilities=EVERYTHING,
     whole="NUMBER(18,0)",
     text="VARCHAR",
     name_length=255,
@@ -258,7 +250,6 @@ def _sqlserver_facts(reader: str) -> Facts:
         scheme="sqlserver",
         server=_sqlserver,
         options={"reader": reader},
-        capabilities=EVERYTHING,
         whole="BIGINT",
         text="NVARCHAR(MAX)",
         held=(

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from el.connectors.base import Capability, WriteMode
+from el.connectors.base import WriteMode
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import TableName
 from el.errors import ElError, ReadError, WriteError
@@ -90,12 +90,6 @@ def test_half_floats_are_taken_as_what_they_are(place: Place) -> None:
     table = place.create("halves", {"value": "FLOAT"})
     place.write(table, pa.table({"value": pa.array([1.5, -0.25], pa.float16())}))
     assert place.rows(table) == [(-0.25,), (1.5,)]
-
-
-def test_every_mode_is_declared(place: Place) -> None:
-    declared = {Capability.APPEND, Capability.REPLACE, Capability.MERGE} & place.connector.capabilities
-    assert declared == {Capability.APPEND, Capability.REPLACE, Capability.MERGE} & place.facts.capabilities
-    assert place.connector.capabilities == place.facts.capabilities
 
 
 def unread() -> Buffer:

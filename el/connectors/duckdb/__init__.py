@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 from pydantic import Field
 
-from el.connectors.base import ArrowStream, Capability, ConnectionConfig, Identity, WriteMode, WriteResult
+from el.connectors.base import ArrowStream, ConnectionConfig, Identity, Target, WriteMode, WriteResult
 from el.connectors.catalog import Catalog, SourceType, TableName
 from el.connectors.duckdb.catalog import read_catalog, source_type
 from el.connectors.duckdb.types import RULES
@@ -70,20 +70,10 @@ DUCKDB = Dialect(
 )
 
 
-class DuckDb(SqlConnector):
+class DuckDb(SqlConnector, Target):
     """A DuckDB file (or memory), over DuckDB's own Arrow interface."""
 
     scheme = "duckdb"
-    capabilities = frozenset(
-        {
-            Capability.READ,
-            Capability.APPEND,
-            Capability.REPLACE,
-            Capability.MERGE,
-            Capability.SNAPSHOT_ISOLATION,
-            Capability.SQL,
-        }
-    )
     config_type = DuckDbConfig
     rules = RULES
     dialect: ClassVar[Dialect] = DUCKDB

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 import pyarrow as pa
 
-from el.connectors.base import ArrowStream, Capability, Identity, WriteMode, WriteResult
+from el.connectors.base import ArrowStream, Identity, Target, WriteMode, WriteResult
 from el.connectors.catalog import Catalog, TableName
 from el.connectors.request import ReadRequest
 from el.connectors.snowflake.catalog import read_catalog
@@ -34,20 +34,10 @@ SNOWFLAKE = Dialect(
 )
 
 
-class Snowflake(SqlConnector):
+class Snowflake(SqlConnector, Target):
     """A database of a Snowflake account, through Snowflake's own connector."""
 
     scheme = "snowflake"
-    capabilities = frozenset(
-        {
-            Capability.READ,
-            Capability.APPEND,
-            Capability.REPLACE,
-            Capability.MERGE,
-            Capability.SNAPSHOT_ISOLATION,
-            Capability.SQL,
-        }
-    )
     config_type = SnowflakeConfig
     dialect: ClassVar[Dialect] = SNOWFLAKE
     config: SnowflakeConfig

@@ -13,7 +13,8 @@ from typing import ClassVar
 
 import pyarrow as pa
 
-from el.connectors.base import Connector, CursorSource, Extent
+from el.connectors.abilities import CursorSource, Extent
+from el.connectors.base import Source
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import SourceType
 from el.connectors.request import Isolation, ReadRequest, Value
@@ -23,7 +24,7 @@ from el.errors import ElError, PlanError, ReadError
 Stream = tuple[pa.Schema, Iterator[pa.RecordBatch], Callable[[], None]]
 
 
-class SqlConnector(Connector, CursorSource):
+class SqlConnector(Source, CursorSource):
     """A connector whose source understands SQL."""
 
     dialect: ClassVar[Dialect]
@@ -54,6 +55,10 @@ class SqlConnector(Connector, CursorSource):
     def statement(self, request: ReadRequest) -> Statement:
         """The SQL that `read_buffer(request)` runs, to be shown."""
         return self._gently(build_select(request, self.dialect), request)
+
+    def describe_read(self, request: ReadRequest) -> str:
+        """That SQL."""
+        return f"{self.statement(request)};"
 
     def read_buffer(self, request: ReadRequest) -> Buffer:
         """Read what `request` says. Raises `ReadError`, or the `ElError` that the driver's error means."""

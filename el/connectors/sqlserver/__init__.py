@@ -15,7 +15,6 @@ from typing import ClassVar, Literal
 
 from el.connectors.base import (
     ArrowStream,
-    Capability,
     CaptureInstance,
     CaptureSource,
     ChangeTrackingSource,
@@ -24,6 +23,7 @@ from el.connectors.base import (
     Pressure,
     PressureSource,
     RowversionSource,
+    Target,
     TrackingState,
     WriteMode,
     Writer,
@@ -113,20 +113,12 @@ _ENGLISH = (
 )
 
 
-class SqlServer(SqlConnector, RowversionSource, ChangeTrackingSource, CaptureSource, OneMomentSource, PressureSource):
+class SqlServer(
+    SqlConnector, Target, RowversionSource, ChangeTrackingSource, CaptureSource, OneMomentSource, PressureSource
+):
     """A SQL Server database, through mssql-python or pyodbc as the profile says."""
 
     scheme = "sqlserver"
-    capabilities = frozenset(
-        {
-            Capability.READ,
-            Capability.APPEND,
-            Capability.REPLACE,
-            Capability.MERGE,
-            Capability.SNAPSHOT_ISOLATION,
-            Capability.SQL,
-        }
-    )
     config_type = SqlServerConfig
     rules = RULES
     dialect: ClassVar[Dialect] = TSQL

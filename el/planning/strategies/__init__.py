@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from el.config.settings import StrategyName
-from el.connectors.base import Connector
+from el.connectors.base import Source
 from el.errors import PlanError
 from el.planning.strategies.base import Strategy, Subject
 from el.planning.strategies.cdc import Cdc
@@ -17,7 +17,7 @@ __all__ = ["STRATEGIES", "Strategy", "Subject", "choose"]
 STRATEGIES: tuple[Strategy, ...] = (ChangeTracking(), Rowversion(), Cursor(), Full(), Cdc())
 
 
-def choose(wanted: StrategyName, subject: Subject, source: Connector) -> tuple[Strategy, str]:
+def choose(wanted: StrategyName, subject: Subject, source: Source) -> tuple[Strategy, str]:
     """The strategy and why. `auto`: the strongest without an obstacle; a named one that cannot be is a `PlanError`."""
     passed: list[str] = []
     for strategy in STRATEGIES:

@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from el.config.settings import StrategyName, TableSettings
-from el.connectors.base import Connector
+from el.connectors.base import Source
 from el.connectors.catalog import Catalog, SourceType, Table
 from el.connectors.request import CapturedChanges, ColumnRead, Condition, Op, ReadRequest, TrackedChanges
 from el.loading.ledger import LedgerEntry
 from el.planning.strategies.window import Window
+from el.types.mapping import carry
 
 # Bytes from which on it is worth a word that a table is scanned.
 WORTH_A_NOTE = 100 * 2**20
@@ -54,15 +55,16 @@ def scan_note(subject: Subject, column: str) -> tuple[str, ...]:
     return (f"no index begins with {column}: each run scans all of it, {(table.bytes or 0) / 2**30:.1f} GB",)
 
 
-def has_null(source: Connector, subject: Subject, column: str) -> bool:
+def has_null(source: Source, subject: Subject, column: str) -> bool:
     """Whether there are rows without a value in `column`: they have no place in its order."""
     found = subject.table.column(column)
     if found is None or not found.nullable:
         return False
     condition = Condition(found.name, Op.IS_NULL)
+    carried = carry(source.scheme, found.type, lossy=True)
     request = replace(
         subject.request,
-        columns=(ColumnRead(found.name, "found", "1"),),
+        columns=(ColumnRead(found.name, "found", carried.read_as, None if carried.clock else carried.arrow),),
         where=(condition,),
         limit=1,
     )
@@ -83,7 +85,7 @@ class Strategy(ABC):
     whole_filters: ClassVar[bool] = True
 
     @abstractmethod
-    def obstacle(self, subject: Subject, source: Connector) -> str | None:
+    def obstacle(self, subject: Subject, source: Source) -> str | None:
         """Why this table cannot be read so, in words; None where it can."""
 
     def doubt(self, subject: Subject) -> str | None:
@@ -99,17 +101,17 @@ class Strategy(ABC):
         """Why this table is read so, in words."""
 
     @abstractmethod
-    def window(self, subject: Subject, source: Connector, last: LedgerEntry | None) -> Window | None:
+    def window(self, subject: Subject, source: Source, last: LedgerEntry | None) -> Window | None:
         """The window of the next read, from the last complete load; None where there is nothing new for certain."""
 
     def changes(
-        self, subject: Subject, source: Connector, window: Window, last: LedgerEntry | None = None
+        self, subject: Subject, source: Source, window: Window, last: LedgerEntry | None = None
     ) -> tuple[TrackedChanges | CapturedChanges, ...] | None:
         """What a delta reads instead of the table's rows, one read each; None: rows within the window's bounds."""
         return None
 
     def notes(
-        self, subject: Subject, source: Connector, last: LedgerEntry | None, window: Window | None
+        self, subject: Subject, source: Source, last: LedgerEntry | None, window: Window | None
     ) -> tuple[str, ...]:
         """What `plan` tells of this table besides."""
         return ()

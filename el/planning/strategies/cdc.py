@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from el.config.settings import ColumnSettings, StrategyName, TableSettings
-from el.connectors.base import CaptureInstance, CaptureSource, Connector
+from el.connectors.base import CaptureInstance, CaptureSource, Source
 from el.connectors.catalog import Column, SourceType, Table
 from el.connectors.request import CapturedChanges, TrackedChanges, Value
 from el.errors import NotPermitted, PlanError, PositionLost
@@ -40,7 +40,7 @@ class Cdc(Strategy):
     shows_deletes = True
     only_if_named = True
 
-    def obstacle(self, subject: Subject, source: Connector) -> str | None:
+    def obstacle(self, subject: Subject, source: Source) -> str | None:
         table, settings = subject.table, subject.settings
         if not isinstance(source, CaptureSource):
             return "this database has no change data capture"
@@ -67,7 +67,7 @@ class Cdc(Strategy):
         return "asked for"
 
     def notes(
-        self, subject: Subject, source: Connector, last: LedgerEntry | None, window: Window | None
+        self, subject: Subject, source: Source, last: LedgerEntry | None, window: Window | None
     ) -> tuple[str, ...]:
         assert isinstance(source, CaptureSource)
         found = []
@@ -94,7 +94,7 @@ class Cdc(Strategy):
             )
         return tuple(found)
 
-    def window(self, subject: Subject, source: Connector, last: LedgerEntry | None) -> Window | None:
+    def window(self, subject: Subject, source: Source, last: LedgerEntry | None) -> Window | None:
         assert isinstance(source, CaptureSource)
         name = subject.table.name
         instances = _instances(subject, source)
@@ -137,7 +137,7 @@ class Cdc(Strategy):
         return Window(Kind.DELTA, None, lower, upper, bound=BOUND, incarnation=mine, forgets=True)
 
     def changes(
-        self, subject: Subject, source: Connector, window: Window, last: LedgerEntry | None = None
+        self, subject: Subject, source: Source, window: Window, last: LedgerEntry | None = None
     ) -> tuple[TrackedChanges | CapturedChanges, ...] | None:
         if window.kind is Kind.SNAPSHOT:
             return None

@@ -10,7 +10,7 @@ comes with the first delta. What the server has forgotten, or never noted, begin
 from __future__ import annotations
 
 from el.config.settings import StrategyName
-from el.connectors.base import ChangeTrackingSource, Connector
+from el.connectors.base import ChangeTrackingSource, Source
 from el.connectors.catalog import SourceType
 from el.connectors.request import CapturedChanges, TrackedChanges, Value
 from el.errors import PositionLost
@@ -29,7 +29,7 @@ class ChangeTracking(Strategy):
     guarantee = "the net change of every row, deletes included, exactly once"
     shows_deletes = True
 
-    def obstacle(self, subject: Subject, source: Connector) -> str | None:
+    def obstacle(self, subject: Subject, source: Source) -> str | None:
         table, settings = subject.table, subject.settings
         if not isinstance(source, ChangeTrackingSource):
             return "this database has no change tracking"
@@ -58,7 +58,7 @@ class ChangeTracking(Strategy):
     def reason(self, subject: Subject) -> str:
         return "change tracking is on for this table"
 
-    def window(self, subject: Subject, source: Connector, last: LedgerEntry | None) -> Window | None:
+    def window(self, subject: Subject, source: Source, last: LedgerEntry | None) -> Window | None:
         assert isinstance(source, ChangeTrackingSource)
         state = source.tracking_state(subject.table.name)
         if state.current is None or state.least is None:
@@ -96,7 +96,7 @@ class ChangeTracking(Strategy):
         return Window(Kind.DELTA, None, Value(last.upper, VERSION), upper, bound=BOUND, incarnation=mine, forgets=True)
 
     def changes(
-        self, subject: Subject, source: Connector, window: Window, last: LedgerEntry | None = None
+        self, subject: Subject, source: Source, window: Window, last: LedgerEntry | None = None
     ) -> tuple[TrackedChanges | CapturedChanges, ...] | None:
         if window.kind is Kind.SNAPSHOT:
             return None

@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from el.config.settings import StrategyName
-from el.connectors.base import Connector, CursorSource, Extent
+from el.connectors.base import CursorSource, Extent, Source
 from el.connectors.catalog import SourceType
 from el.connectors.request import Condition, Op, ReadRequest, Value
 from el.errors import NotPermitted, PlanError
@@ -50,7 +50,7 @@ class Cursor(Strategy):
     guarantee = "at least once within the lag; deletes are not seen; duplicates resolve by key"
     whole_filters = False
 
-    def obstacle(self, subject: Subject, source: Connector) -> str | None:
+    def obstacle(self, subject: Subject, source: Source) -> str | None:
         if not isinstance(source, CursorSource):
             return "this database cannot say a column's greatest value"
         column = subject.settings.cursor
@@ -79,7 +79,7 @@ class Cursor(Strategy):
     def reads_again(self, subject: Subject, window: Window | None) -> bool:
         return window is not None and window.kind is Kind.DELTA
 
-    def window(self, subject: Subject, source: Connector, last: LedgerEntry | None) -> Window | None:
+    def window(self, subject: Subject, source: Source, last: LedgerEntry | None) -> Window | None:
         assert isinstance(source, CursorSource)
         found = subject.table.column(subject.settings.cursor or "")
         assert found is not None
@@ -218,7 +218,7 @@ def _extent(subject: Subject, source: CursorSource, column: str, type_: SourceTy
     found, request = subject.table.column(column), unfiltered(subject)
     nullable = found is None or found.nullable
     if nullable and index_on(subject.table, column) is not None:
-        assert isinstance(source, Connector)
+        assert isinstance(source, Source)
         return replace(source.extent(request, column, type_, bound), nulls=has_null(source, subject, column))
     return source.extent(request, column, type_, bound, nulls=nullable)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from el.config.settings import StrategyName
-from el.connectors.base import Connector
+from el.connectors.base import Source
 from el.loading.ledger import LedgerEntry
 from el.planning.strategies.base import Strategy, Subject
 from el.planning.strategies.window import Kind, Window
@@ -16,11 +16,11 @@ class Full(Strategy):
     shows_deletes = True
     guarantee = "the table as it was at one moment, where the database allows it; deletes implied by the next snapshot"
 
-    def obstacle(self, subject: Subject, source: Connector) -> str | None:
+    def obstacle(self, subject: Subject, source: Source) -> str | None:
         return None
 
     def reason(self, subject: Subject) -> str:
         return "no rowversion column and no cursor to tell what changed"
 
-    def window(self, subject: Subject, source: Connector, last: LedgerEntry | None) -> Window:
+    def window(self, subject: Subject, source: Source, last: LedgerEntry | None) -> Window:
         return Window(Kind.SNAPSHOT)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from el.config.settings import StrategyName
-from el.connectors.base import Connector, RowversionSource
+from el.connectors.base import RowversionSource, Source
 from el.connectors.catalog import SourceType
 from el.connectors.request import Value
 from el.loading.ledger import LedgerEntry
@@ -28,7 +28,7 @@ class Rowversion(Strategy):
     guarantee = "no committed row missed, none twice; deletes are not seen"
     whole_filters = False
 
-    def obstacle(self, subject: Subject, source: Connector) -> str | None:
+    def obstacle(self, subject: Subject, source: Source) -> str | None:
         if subject.table.rowversion is None:
             return "there is no rowversion column"
         if not isinstance(source, RowversionSource) or not subject.catalog.min_active_rowversion:
@@ -51,7 +51,7 @@ class Rowversion(Strategy):
     def position_column(self, subject: Subject) -> str | None:
         return subject.table.rowversion
 
-    def window(self, subject: Subject, source: Connector, last: LedgerEntry | None) -> Window | None:
+    def window(self, subject: Subject, source: Source, last: LedgerEntry | None) -> Window | None:
         assert isinstance(source, RowversionSource)
         column = subject.table.rowversion
         assert column is not None
