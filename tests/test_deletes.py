@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from el.cli.app import main
-from el.extraction.deletes import MEMORY, _anti_join
 from el.extraction.slice import LandedFile
+from el.loading.deletes import MEMORY, _anti_join
 from tests.shop import Workspace
 
 CURRENT = """

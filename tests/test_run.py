@@ -253,11 +253,11 @@ def test_what_nobody_foresaw_is_one_line_too_and_says_nothing_of_its_text(
     def broken(*_: object) -> None:
         raise RuntimeError("PWD=secret")
 
-    monkeypatch.setattr("el.pipeline.choose_tables", broken)
+    monkeypatch.setattr("el.planning.places.choose_tables", broken)
     code, _, err = el(capsys, "run")
     assert code == 1
     assert len(err.strip().splitlines()) == 1
-    assert "a defect of el: RuntimeError in pipeline.py, line " in err
+    assert "a defect of el: RuntimeError in places.py, line " in err
     assert "secret" not in err
     assert "Traceback" in el(capsys, "run", "--traceback")[2]
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from el.config.settings import Config, ModelKind, ModelSettings
+from el.config.settings import Config, ModelKind
 from el.connectors.base import Source
 from el.connectors.catalog import Catalog, Column, Table, TableName
 from el.connectors.request import ReadRequest
@@ -21,8 +21,7 @@ from el.planning.keys import KEY_COLUMN, key_rule
 from el.planning.naming import normalise
 from el.planning.selection import Chosen, raw_names
 from el.planning.strategies import Subject, choose
-
-from .words import RESERVED, free_name
+from el.planning.target_names import RESERVED, free_name, target_schema
 
 LANDING = ("_dlt_load_id", "_el_op", "_el_position", "_el_extracted_at")
 STAGING = "staging"
@@ -253,14 +252,6 @@ def _kinds(
     subject = Subject(item.table, item.settings, ReadRequest(table=item.table.name), catalog)
     strategy, _ = choose(item.settings.strategy or config.defaults.strategy, subject, source)
     return (ModelKind.SNAPSHOT if strategy.name == "full" else ModelKind.LOG,)
-
-
-def target_schema(config: Config, name: TableName, settings: ModelSettings) -> str:
-    """The target schema of the models of a table."""
-    schema = settings.schema_ or config.dbt.schema_.format(
-        source=normalise(config.source), schema=normalise(name.schema)
-    )
-    return free_name(schema, set())
 
 
 def _refuse_doubles(parts: Sequence[tuple[Chosen, object, object, object, list[Named]]]) -> None:

@@ -8,10 +8,10 @@ from pathlib import PurePosixPath
 from el.config.settings import ModelKind
 from el.planning.keys import KEY_COLUMN
 from el.planning.naming import normalise
+from el.planning.target_names import RESERVED
 
 from .design import LANDING, ColumnDesign, ModelDesign, TableDesign
 from .files import GeneratedFile
-from .words import RESERVED
 
 LINE = 120
 _MACROS = {

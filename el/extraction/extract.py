@@ -7,37 +7,28 @@ them. The slices are small picklable values; where they run does not matter.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from threading import Event
 
 from el.config.job import Job
-from el.config.pace import Pace
 from el.connectors.base import OneMomentSource
 from el.connectors.catalog import TableName
-from el.connectors.registry import connector_class, open_source
-from el.connectors.request import Isolation
+from el.connectors.registry import open_source
 from el.errors import ElError, Paused, RowRefused
 from el.extraction.fingerprint import RowHash
 from el.extraction.slice import Cancelled, LandedFile, Progress, Slice, SliceResult
-from el.extraction.watch import Watch
-from el.planning.columns import ClockColumns
+from el.extraction.slicer import Destination, Slicer, pace_of, reads_at_once
 from el.planning.plan import Plan, TablePlan
-from el.planning.strategies.window import Kind
+from el.planning.run_notes import reads_hold_locks, reads_together
 from el.reporting.progress import Reporter
-from el.types.limits import Limits
 
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """A table after extraction: its files and counts, or the error that stopped it. keys: its key set, if due.
-
-    reached: the source's position that the rows go up to, where that differs from the window's upper bound.
-    hashed: of the rows, where it is of use.
-    """
+    """A table after extraction: its files and counts, or the error that stopped it."""
 
     files: tuple[LandedFile, ...] = ()
     rows: int = 0
@@ -46,9 +37,10 @@ class Landed:
     finished: datetime | None = None
     attempts: int = 1
     error: ElError | None = None
-    keys: SliceResult | None = None
+    keys: SliceResult | None = None  # its key set, if due
+    # The source's position that the rows go up to, where that differs from the window's upper bound.
     reached: str | None = None
-    hashed: RowHash | None = None
+    hashed: RowHash | None = None  # of the rows, where it is of use
 
     @property
     def seconds(self) -> float:
@@ -56,109 +48,104 @@ class Landed:
 
 
 def extract(
-    job: Job,
-    plan: Plan,
-    load_ids: Mapping[str, str],
-    spool: Path,
-    reporter: Reporter,
-    executor: Executor | None,
-    file_bytes: int,
-    limits: Limits,
+    job: Job, plan: Plan, destination: Destination, reporter: Reporter, executor: Executor | None = None
 ) -> dict[TableName, Landed]:
-    """Run every slice; a table's failure cancels only its own slices, an interrupt all of them."""
-    cancelled = Event()
-    own = executor is None
-    pool = executor or ThreadPoolExecutor(reads_at_once(job), thread_name_prefix="el")
-    waiting: dict[Future[SliceResult], TablePlan] = {}
-    reading_keys: set[Future[SliceResult]] = set()
-    keys: dict[TableName, SliceResult] = {}
-    results: dict[TableName, list[SliceResult]] = {}
-    landed: dict[TableName, Landed] = {}
-    together = reads_together(job, plan) if own else []
-    pace = replace(pace_of(job, _at_the_same_time(job, plan, together)), after=reads_hold_locks(plan))
+    """Run every slice; a table's failure cancels only its own slices, an interrupt all of them.
 
-    def submit(table: TablePlan, work: Slice, progress: Progress | None) -> Future[SliceResult]:
+    executor: where the slices run; by default threads, as many as `workers`.
+    """
+    together = reads_together(job, plan) if executor is None else []
+    pace = replace(pace_of(job, _at_the_same_time(job, plan, together)), after=reads_hold_locks(plan))
+    work = _Extraction(Slicer(job, destination, pace), reporter, executor)
+    try:
+        work.begin(plan, together)
+        return work.finish()
+    finally:
+        work.close()
+
+
+class _Extraction:
+    """The slices that are at work, and what came of those that ended."""
+
+    def __init__(self, slicer: Slicer, reporter: Reporter, executor: Executor | None) -> None:
+        self.slicer = slicer
+        self.reporter = reporter
+        self.cancelled = Event()
+        self.own = executor is None
+        self.pool = executor or ThreadPoolExecutor(reads_at_once(slicer.job), thread_name_prefix="el")
+        self.waiting: dict[Future[SliceResult], TablePlan] = {}
+        self.reading_keys: set[Future[SliceResult]] = set()
+        self.keys: dict[TableName, SliceResult] = {}
+        self.results: dict[TableName, list[SliceResult]] = {}
+        self.landed: dict[TableName, Landed] = {}
+
+    def begin(self, plan: Plan, together: Sequence[TablePlan]) -> None:
+        """Hand over the first slices of each table; `together` are read in one transaction."""
+        group: list[tuple[Future[SliceResult], Slice]] = []
+        for table in together:
+            for work in self.slicer.slices(table):
+                future: Future[SliceResult] = Future()
+                self.waiting[future] = table
+                group.append((future, work))
+        if group:
+            self.pool.submit(_at_one_moment, self.slicer.job, group, self.reporter, self.cancelled)
+        # The largest first, so that none of them is left alone at the end.
+        for table in sorted(plan.tables, key=lambda item: -(item.rows or 0)):
+            if table in together:
+                continue
+            if table.keys is None:
+                self._read(table)
+            else:
+                # Keys first: a row that comes while they are read is then among the rows, and outlives its `D` row.
+                self.reading_keys.add(self._submit(table, self.slicer.key_slice(table), None))
+
+    def finish(self) -> dict[TableName, Landed]:
+        """Wait for all. Raises what is no error of one table: an interrupt, a defect."""
+        while self.waiting:
+            done, _ = wait(self.waiting, return_when="FIRST_COMPLETED")
+            for future in done:
+                table = self.waiting.pop(future)
+                if not future.cancelled():
+                    self._settle(table, future)
+        return self.landed
+
+    def close(self) -> None:
+        self.cancelled.set()
+        if self.own:
+            self.pool.shutdown(wait=True, cancel_futures=True)
+
+    def _read(self, table: TablePlan) -> None:
+        for work in self.slicer.slices(table):
+            self._submit(table, work, self.reporter.progress)
+
+    def _submit(self, table: TablePlan, work: Slice, progress: Progress | None) -> Future[SliceResult]:
         # Another process cannot call back, and is not told to stop: it ends with its slice.
-        future = pool.submit(work.run, progress, cancelled) if own else pool.submit(work.run)
-        waiting[future] = table
+        future = self.pool.submit(work.run, progress, self.cancelled) if self.own else self.pool.submit(work.run)
+        self.waiting[future] = table
         return future
 
-    def read(table: TablePlan) -> None:
-        for work in slices(job, table, load_ids[table.raw_schema], spool, file_bytes, limits, pace):
-            submit(table, work, reporter.progress)
-
-    group: list[tuple[Future[SliceResult], Slice]] = []
-    for table in together:
-        for work in slices(job, table, load_ids[table.raw_schema], spool, file_bytes, limits, pace):
-            future: Future[SliceResult] = Future()
-            waiting[future] = table
-            group.append((future, work))
-    if group:
-        pool.submit(_at_one_moment, job, group, reporter, cancelled)
-    # The largest first, so that none of them is left alone at the end.
-    for table in sorted(plan.tables, key=lambda item: -(item.rows or 0)):
-        if table in together:
-            continue
-        if table.keys is None:
-            read(table)
+    def _settle(self, table: TablePlan, future: Future[SliceResult]) -> None:
+        error = future.exception()
+        if isinstance(error, Cancelled) or (error is not None and not isinstance(error, ElError)):
+            raise error
+        if isinstance(error, ElError):
+            self.landed.setdefault(table.name, Landed(error=error))
+            for other, owner in self.waiting.items():
+                if owner is table:
+                    other.cancel()
+        elif future in self.reading_keys:
+            self.keys[table.name] = future.result()
+            if table.reads:
+                self._read(table)
+            else:
+                self.landed[table.name] = _together([], self.keys[table.name])
         else:
-            # Keys first: a row that comes while they are read is then among the rows, and outlives its `D` row.
-            work = key_slice(job, table, load_ids[table.raw_schema], spool, file_bytes, pace)
-            reading_keys.add(submit(table, work, None))
-    try:
-        while waiting:
-            done, _ = wait(waiting, return_when="FIRST_COMPLETED")
-            for future in done:
-                table = waiting.pop(future)
-                if future.cancelled():
-                    continue
-                error = future.exception()
-                if isinstance(error, Cancelled) or (error is not None and not isinstance(error, ElError)):
-                    raise error
-                if isinstance(error, ElError):
-                    landed.setdefault(table.name, Landed(error=error))
-                    for other, owner in waiting.items():
-                        if owner is table:
-                            other.cancel()
-                    continue
-                if future in reading_keys:
-                    keys[table.name] = future.result()
-                    if table.reads:
-                        read(table)
-                    else:
-                        landed[table.name] = _together([], keys[table.name])
-                    continue
-                results.setdefault(table.name, []).append(future.result())
-                if len(results[table.name]) == len(table.reads):
-                    landed[table.name] = _together(results[table.name], keys.get(table.name))
-                    reporter.extracted(table, landed[table.name].rows, landed[table.name].seconds)
-    finally:
-        cancelled.set()
-        if own:
-            pool.shutdown(wait=True, cancel_futures=True)
-    return landed
-
-
-def reads_together(job: Job, plan: Plan) -> list[TablePlan]:
-    """The tables that are read from one point in time, where el.yml asks for it: the server keeps all that changes
-    meanwhile until the last of them is read.
-    """
-    if job.config.defaults.consistent != "run":
-        return []
-    if not issubclass(connector_class(job.source.type), OneMomentSource) or not plan.catalog.snapshot_isolation:
-        return []
-    return [
-        table
-        for table in plan.tables
-        if table.keys is None
-        and table.reads
-        and all(request.changes is None and request.isolation is Isolation.SNAPSHOT for request in table.reads)
-    ]
-
-
-def reads_hold_locks(plan: Plan) -> bool:
-    """Whether a statement that reads locks rows, and so keeps writers waiting while it is open."""
-    return not (plan.catalog.snapshot_isolation or plan.catalog.read_committed_snapshot)
+            results = self.results.setdefault(table.name, [])
+            results.append(future.result())
+            if len(results) == len(table.reads):
+                landed = _together(results, self.keys.get(table.name))
+                self.landed[table.name] = landed
+                self.reporter.extracted(table, landed.rows, landed.seconds)
 
 
 _LATER = "read from a later point in time"
@@ -207,103 +194,11 @@ def _at_one_moment(
                 future.set_exception(error)
 
 
-def reads_at_once(job: Job) -> int:
-    """Connections to the source for reading, at most."""
-    wanted = job.workers or job.config.defaults.workers
-    return min(wanted, job.config.source_limits.connections or wanted)
-
-
-def pace_of(job: Job, reads: int = 1) -> Pace:
-    """The share of each of so many reads at once in what the source may be asked for."""
-    limits = job.config.source_limits
-    return Pace(limits.rows_per_second / reads if limits.rows_per_second else None, limits.pause)
-
-
 def _at_the_same_time(job: Job, plan: Plan, together: Sequence[TablePlan]) -> int:
     """How many reads of this plan can be at work at once: no more than there are, those of one moment being one."""
     apart = (table for table in plan.tables if table not in together)
     reads = sum(max(len(table.reads), table.keys is not None) for table in apart) + bool(together)
     return max(1, min(reads_at_once(job), reads))
-
-
-def slices(
-    job: Job, table: TablePlan, load_id: str, spool: Path, file_bytes: int, limits: Limits, pace: Pace
-) -> list[Slice]:
-    directory = spool / table.raw_schema
-    directory.mkdir(parents=True, exist_ok=True)
-    assert table.window is not None or not table.reads
-    exact_bytes = tuple((column.name, read) for column in table.columns if (read := column.read_bytes()) is not None)
-    return [
-        Slice(
-            connection=job.source,
-            table=str(table.name),
-            # A raw name may hold what a file system refuses.
-            stem=f"{abs(hash(table.raw_table)):x}-{number:04d}",
-            request=replace(request, batch_rows=pace.batch_rows(request.batch_rows)),
-            schema=table.landed_schema(),
-            load_id=load_id,
-            op="S" if table.window is not None and table.window.kind is Kind.SNAPSHOT else "U",
-            position=table.position,
-            directory=directory,
-            file_bytes=file_bytes,
-            retries=job.config.defaults.retries,
-            key=table.key,
-            limits=limits,
-            exact_bytes=exact_bytes,
-            clocks=_clocks(table),
-            pace=pace,
-            hashed=_compared(table),
-            watch=_watch(job),
-            equal=table.equal,
-        )
-        for number, request in enumerate(table.reads)
-    ]
-
-
-def _compared(table: TablePlan) -> bool:
-    """Whole snapshots are compared, and what is read again below a bound; others know by it that nothing is new."""
-    window = table.window
-    if window is None:
-        return False
-    if window.kind is Kind.SNAPSHOT:
-        return window.bounded is None
-    return table.last is not None and window.noted is not None and window.noted.text == table.last.upper
-
-
-def key_slice(
-    job: Job, table: TablePlan, load_id: str, spool: Path, file_bytes: int, pace: Pace, attempt: int = 0
-) -> Slice:
-    """The slice that brings the table's key set; `attempt` tells its files from those of another."""
-    assert table.keys is not None
-    directory = spool / table.raw_schema
-    directory.mkdir(parents=True, exist_ok=True)
-    return Slice(
-        connection=job.source,
-        table=str(table.name),
-        stem=f"{abs(hash(table.raw_table)):x}-keys{attempt}",
-        request=table.keys.request,
-        schema=table.key_schema(),
-        load_id=load_id,
-        op="K",
-        position=None,
-        directory=directory,
-        file_bytes=file_bytes,
-        retries=job.config.defaults.retries,
-        key=table.key,
-        clocks=tuple((name, parts) for name, parts in _clocks(table) if name in table.key),
-        pace=pace,
-        watch=_watch(job),
-        equal=table.equal,
-    )
-
-
-def _watch(job: Job) -> Watch:
-    limits = job.config.source_limits
-    return Watch(limits.blocked_seconds or None, limits.version_store_mb)
-
-
-def _clocks(table: TablePlan) -> tuple[tuple[str, ClockColumns], ...]:
-    return tuple((column.name, parts) for column in table.columns if (parts := column.clock()) is not None)
 
 
 def _together(results: Sequence[SliceResult], keys: SliceResult | None = None) -> Landed:

@@ -6,9 +6,6 @@ holds cannot differ: neither a lost working folder nor an older copy of some sta
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-
 import pyarrow as pa
 
 LEDGER_TABLE = "_el_ledger"
@@ -38,30 +35,3 @@ LEDGER_SCHEMA = pa.schema(
         pa.field("_dlt_load_id", pa.string()),
     ]
 )
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerEntry:
-    """The last complete load of one raw table. Bounds in canonical text; None where the strategy has none.
-
-    fingerprint: of the content of a full snapshot, to tell that nothing changed; None otherwise. incarnation: what
-    changes when the source's table is made anew or its database is restored. keys_read_at: when the source's whole
-    key set was last compared with raw, by a key read or by a snapshot; UTC. definition: what el.yml made of the table,
-    and source, the database that it came from: see `el.planning.definition`. gone: raw's table is not there any longer.
-    """
-
-    load_id: str
-    table_name: str
-    source_table: str
-    kind: str
-    strategy: str
-    bound_column: str | None
-    upper: str | None
-    rows: int
-    fingerprint: str | None
-    finished_at: datetime | None = None
-    incarnation: str | None = None
-    keys_read_at: datetime | None = None
-    definition: str | None = None
-    source: str | None = None
-    gone: bool = False

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from el.config.job import Job
 from el.config.profiles import Output
 from el.connectors.registry import open_connector
 from el.connectors.sql.connector import SqlConnector
 from el.errors import ConfigError
 from el.loading.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from el.loading.package import Loader
 
 WAREHOUSES = {
     "duckdb": "el.loading.duckdb:DuckDbWarehouse",
@@ -38,3 +42,18 @@ def open_warehouse(
     assert isinstance(connector, SqlConnector)
     found: Warehouse = getattr(import_module(module), name)(connector, naming, text_mb=text_mb, binary_mb=binary_mb)
     return found
+
+
+def warehouse_of(job: Job) -> Warehouse:
+    """The warehouse, not connected. Importing dlt and a driver takes a second or two: done beside the source's work."""
+    limits = job.config.limits
+    opened = open_warehouse(job.destination, job.config.raw.naming, text_mb=limits.text_mb, binary_mb=limits.binary_mb)
+    loader(job, opened, "").warm_up()
+    return opened
+
+
+def loader(job: Job, warehouse: Warehouse, schema: str) -> Loader:
+    """What loads the packages of one raw schema."""
+    from el.loading.package import Loader
+
+    return Loader(warehouse, schema, job.work, job.run_id, retries=job.config.defaults.retries)

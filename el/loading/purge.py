@@ -17,15 +17,16 @@ from decimal import Decimal
 
 from sqlglot import exp
 
-from el.codegen.design import target_schema
 from el.config.job import Job
 from el.connectors.sql.select import Statement
 from el.errors import ConfigError
 from el.loading.ledger import LEDGER_TABLE
 from el.loading.lock import this_process
+from el.loading.open import warehouse_of
 from el.loading.warehouse import LOADS_TABLE, Warehouse
-from el.pipeline import plan_places, warehouse_of
+from el.planning.places import plan_places
 from el.planning.selection import find_places
+from el.planning.target_names import target_schema
 
 TAKEN_TABLE = "el_loads_taken"
 

@@ -17,10 +17,10 @@ from el.connectors.catalog import Catalog
 from el.connectors.registry import open_source
 from el.connectors.request import Condition, Isolation, Op, ReadRequest, Value
 from el.errors import ConfigError, ElError
-from el.loading.ledger import LedgerEntry
-from el.loading.load import loader
 from el.loading.lock import this_process
-from el.pipeline import tables_of, warehouse_of
+from el.loading.open import loader, warehouse_of
+from el.planning.ledger import LedgerEntry
+from el.planning.places import tables_of
 from el.planning.plan import Plan, TablePlan
 from el.planning.selection import Chosen, keep_selected, query_text, raw_names
 

@@ -17,10 +17,11 @@ from sqlglot import exp
 from el.connectors.catalog import TableName
 from el.connectors.sql.connector import SqlConnector
 from el.connectors.sql.select import Statement
-from el.loading.ledger import LEDGER_TABLE, LedgerEntry
+from el.loading.ledger import LEDGER_TABLE
 from el.loading.lock import Holder, StillOurs
 from el.planning.columns import TableComment
 from el.planning.drift import COLUMNS_TABLE, HeldTable, Widened, held_tables
+from el.planning.ledger import LedgerEntry
 from el.types.limits import Limits
 
 LOADS_TABLE = "_dlt_loads"

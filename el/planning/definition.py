@@ -15,10 +15,10 @@ from el.config.settings import TableSettings
 from el.connectors.base import Source
 from el.connectors.catalog import Catalog, Table, TableName
 from el.connectors.request import ReadRequest
-from el.loading.ledger import LedgerEntry
 from el.planning.columns import ColumnPlan
 from el.planning.drift import HeldTable
 from el.planning.keys import KeyRule
+from el.planning.ledger import LedgerEntry
 
 _SHORTER = "lossy or trimmed"
 

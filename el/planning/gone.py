@@ -13,8 +13,8 @@ from el.config.merging import merge_settings
 from el.config.settings import Config, TableSettings
 from el.connectors.catalog import Catalog, Table, TableName
 from el.errors import ConfigError, PlanError
-from el.loading.ledger import LedgerEntry
 from el.planning.definition import same_place
+from el.planning.ledger import LedgerEntry
 from el.planning.plan import Refused
 from el.planning.selection import Chosen, keep_selected
 

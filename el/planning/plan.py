@@ -12,10 +12,10 @@ import pyarrow as pa
 from el.connectors.catalog import Catalog, TableName
 from el.connectors.request import ReadRequest
 from el.errors import ElError
-from el.loading.ledger import LedgerEntry
 from el.planning.columns import ColumnPlan
 from el.planning.drift import Drift
 from el.planning.keys import KeyRule
+from el.planning.ledger import LedgerEntry
 from el.planning.strategies.key_set import KeyRead
 from el.planning.strategies.window import Window
 

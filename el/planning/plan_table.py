@@ -13,12 +13,12 @@ from el.connectors.base import Source
 from el.connectors.catalog import Catalog, Table
 from el.connectors.request import POSITION_READ, ReadRequest
 from el.errors import ElError, PlanError, PositionLost, ReadError
-from el.loading.ledger import LedgerEntry
 from el.planning.columns import key_of, plan_columns
 from el.planning.definition import definition, keys_changed, place_of, what_changed, why_no_bound
 from el.planning.drift import HeldTable, find_drift
 from el.planning.isolation import isolation_notes
 from el.planning.keys import key_rule
+from el.planning.ledger import LedgerEntry
 from el.planning.plan import TablePlan
 from el.planning.reads import Reads, table_request, unfilled
 from el.planning.refusals import refuse

@@ -13,7 +13,7 @@ from el.config.settings import StrategyName, TableSettings
 from el.connectors.base import Source
 from el.connectors.catalog import Catalog, SourceType, Table
 from el.connectors.request import CapturedChanges, ColumnRead, Condition, Op, ReadRequest, TrackedChanges
-from el.loading.ledger import LedgerEntry
+from el.planning.ledger import LedgerEntry
 from el.planning.strategies.window import Window
 from el.types.mapping import carry
 

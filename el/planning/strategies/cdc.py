@@ -17,8 +17,8 @@ from el.connectors.base import CaptureInstance, CaptureSource, Source
 from el.connectors.catalog import Column, SourceType, Table
 from el.connectors.request import CapturedChanges, TrackedChanges, Value
 from el.errors import NotPermitted, PlanError, PositionLost
-from el.loading.ledger import LedgerEntry
 from el.planning.columns import source_key
+from el.planning.ledger import LedgerEntry
 from el.planning.strategies.base import Strategy, Subject
 from el.planning.strategies.incarnation import another, incarnation
 from el.planning.strategies.window import Kind, Window

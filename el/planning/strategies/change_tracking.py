@@ -14,7 +14,7 @@ from el.connectors.base import ChangeTrackingSource, Source
 from el.connectors.catalog import SourceType
 from el.connectors.request import CapturedChanges, TrackedChanges, Value
 from el.errors import PositionLost
-from el.loading.ledger import LedgerEntry
+from el.planning.ledger import LedgerEntry
 from el.planning.strategies.base import Strategy, Subject
 from el.planning.strategies.window import Kind, Window
 

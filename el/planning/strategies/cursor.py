@@ -20,7 +20,7 @@ from el.connectors.base import CursorSource, Extent, Source
 from el.connectors.catalog import SourceType
 from el.connectors.request import Condition, Op, ReadRequest, Value
 from el.errors import NotPermitted, PlanError
-from el.loading.ledger import LedgerEntry
+from el.planning.ledger import LedgerEntry
 from el.planning.strategies.base import Strategy, Subject, has_null, index_on, scan_note, unfiltered
 from el.planning.strategies.incarnation import another, incarnation, switched
 from el.planning.strategies.lag import LAG, LAG_ROWS, MOMENTS, ZONED, default_lag, in_words, is_local, minus, rows_back

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from el.config.settings import StrategyName
 from el.connectors.base import Source
-from el.loading.ledger import LedgerEntry
+from el.planning.ledger import LedgerEntry
 from el.planning.strategies.base import Strategy, Subject
 from el.planning.strategies.window import Kind, Window
 

@@ -6,7 +6,7 @@ left out of the comparison.
 
 from __future__ import annotations
 
-from el.loading.ledger import LedgerEntry
+from el.planning.ledger import LedgerEntry
 from el.planning.strategies.base import Subject
 
 

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 
 from el.connectors.request import ReadRequest
 from el.errors import PlanError
-from el.loading.ledger import LedgerEntry
 from el.planning.columns import ColumnPlan
+from el.planning.ledger import LedgerEntry
 from el.planning.strategies.base import Strategy, Subject
 from el.planning.strategies.window import Kind, Window
 

@@ -3,7 +3,7 @@
 A value is drawn before its transaction commits: rows with a lower value than the bound come after it. So every cursor
 has a lag unless el.yml says `lag: 0`. By default it is five minutes of time (a whole day of a date), and one hour more
 where the clock is local and goes back in autumn; of what is no time, it is the rows that lie nearest to the bound,
-and at least the value before it. What raw holds already of these rows is not loaded again (`el.extraction.again`).
+and at least the value before it. What raw holds already of these rows is not loaded again (`el.loading.again`).
 """
 
 from __future__ import annotations

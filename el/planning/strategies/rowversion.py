@@ -13,7 +13,7 @@ from el.config.settings import StrategyName
 from el.connectors.base import RowversionSource, Source
 from el.connectors.catalog import SourceType
 from el.connectors.request import Value
-from el.loading.ledger import LedgerEntry
+from el.planning.ledger import LedgerEntry
 from el.planning.strategies.base import Strategy, Subject, has_null, scan_note
 from el.planning.strategies.incarnation import another, incarnation, switched
 from el.planning.strategies.window import Kind, Window

@@ -12,8 +12,8 @@ from pathlib import Path
 import duckdb
 
 from el.errors import LoadError
-from el.extraction.deletes import MEMORY, quoted
 from el.extraction.slice import LandedFile
+from el.loading.deletes import MEMORY, quoted
 from el.planning.keys import KEY_COLUMN
 from el.planning.plan import TablePlan
 from el.planning.strategies.window import Kind

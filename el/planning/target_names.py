@@ -1,10 +1,14 @@
-"""Words that no column, table or schema of the dbt project may be called, so that nobody ever has to quote one.
+"""Names in the dbt project: a target schema's, and the words that none may be, so that nobody ever has to quote one.
 
 dbt's style guide ("How we style our SQL models"): avoid reserved words as column names. The words are those that
 Snowflake ("Reserved & limited keywords") or DuckDB (`duckdb_keywords()`) reserve in any place of a query.
 """
 
 from __future__ import annotations
+
+from el.config.settings import Config, ModelSettings
+from el.connectors.catalog import TableName
+from el.planning.naming import normalise
 
 _SNOWFLAKE = """
 account all alter and any as asof between by case cast check column connect connection constraint create cross current
@@ -37,3 +41,11 @@ def free_name(name: str, taken: set[str]) -> str:
     while found in RESERVED or found in taken:
         found += "_"
     return found
+
+
+def target_schema(config: Config, name: TableName, settings: ModelSettings) -> str:
+    """The target schema of the models of a table."""
+    schema = settings.schema_ or config.dbt.schema_.format(
+        source=normalise(config.source), schema=normalise(name.schema)
+    )
+    return free_name(schema, set())

@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 
 from el.connectors.request import ReadRequest
 from el.errors import LoadError
-from el.extraction.deletes import BATCH_ROWS, MEMORY, removed, write_parquet
 from el.extraction.slice import LANDING, STEP, LandedFile
+from el.loading.deletes import BATCH_ROWS, MEMORY, removed, write_parquet
 from el.loading.warehouse import Warehouse
 from el.planning.keys import KEY_COLUMN
 from el.planning.plan import TablePlan

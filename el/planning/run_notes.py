@@ -1,0 +1,86 @@
+"""What a plan says of its run as a whole: how the tables agree with each other, and what the source is under."""
+
+from __future__ import annotations
+
+from el.config.job import Job
+from el.connectors.base import OneMomentSource, PressureSource, Source
+from el.connectors.registry import connector_class
+from el.connectors.request import Isolation
+from el.errors import NotPermitted, PlanError, SourceBusy
+from el.planning.plan import Plan, TablePlan
+from el.planning.strategies.window import Kind
+
+
+def reads_together(job: Job, plan: Plan) -> list[TablePlan]:
+    """The tables that are read from one point in time, where el.yml asks for it: the server keeps all that changes
+    meanwhile until the last of them is read.
+    """
+    if job.config.defaults.consistent != "run":
+        return []
+    if not issubclass(connector_class(job.source.type), OneMomentSource) or not plan.catalog.snapshot_isolation:
+        return []
+    return [
+        table
+        for table in plan.tables
+        if table.keys is None
+        and table.reads
+        and all(request.changes is None and request.isolation is Isolation.SNAPSHOT for request in table.reads)
+    ]
+
+
+def reads_hold_locks(plan: Plan) -> bool:
+    """Whether a statement that reads locks rows, and so keeps writers waiting while it is open."""
+    return not (plan.catalog.snapshot_isolation or plan.catalog.read_committed_snapshot)
+
+
+def consistency(job: Job, plan: Plan) -> str:
+    """How the tables of a run agree with each other, in words."""
+    tables = reads_together(job, plan)
+    together = len(tables)
+    reading = sum(1 for table in plan.tables if table.reads)
+    if not plan.catalog.snapshot_isolation:
+        own = "each statement" if plan.catalog.read_committed_snapshot else "no table"
+        return f"consistency: SNAPSHOT isolation is not allowed here; {own} sees one moment"
+    # Each range is a read, and a transaction, of its own.
+    divided = [
+        str(table.name)
+        for table in plan.tables
+        if len(table.reads) > 1 and table.reads[0].changes is None and table not in tables
+    ]
+    but = f", but each partition of {', '.join(divided)}: a row that moves between them may come twice or not at all"
+    if together:
+        rest = "" if together == reading else f", {reading - together} each at its own"
+        return f"consistency: {together} tables are read from one point in time{rest}{but if divided else ''}"
+    return f"consistency: each table is read from one point in time of its own{but if divided else ''}"
+
+
+def pressure_notes(job: Job, source: Source, plan: Plan) -> list[str]:
+    """What is worth knowing before long reads under SNAPSHOT. Raises `SourceBusy` beyond the limit, for any read."""
+    limit = job.config.source_limits.version_store_mb
+    limited = limit is not None and any(table.reads or table.keys for table in plan.tables)
+    long = any(table.window is not None and table.window.kind is Kind.SNAPSHOT for table in plan.tables)
+    notes = []
+    if job.config.source_limits.rows_per_second is not None and reads_hold_locks(plan):
+        notes.append(
+            "rows_per_second: without row versions a statement that waits keeps others from writing, so that each "
+            "reads at full speed and rests after it"
+        )
+    if not isinstance(source, PressureSource):
+        if limited:
+            raise PlanError(f"source_limits.version_store_mb: {source.scheme} has no version store to look at")
+        return notes
+    if not (limited or (long and plan.catalog.snapshot_isolation)):
+        return notes
+    found = source.pressure()
+    if limit is not None and limited and found.version_store_mb is None:
+        raise NotPermitted(
+            f"source_limits.version_store_mb is {limit:,}, and this login may not see the version store: "
+            f"{source.state_right}; nothing was read"
+        )
+    if limit is not None and found.version_store_mb is not None and found.version_store_mb > limit:
+        raise SourceBusy(
+            f"the version store of the source is {found.version_store_mb:,} MB, and source_limits.version_store_mb is "
+            f"{limit:,}: a read could let it grow; nothing was read"
+        )
+    blocked = f"{found.blocked:,} sessions of the source wait for a lock of another one" if found.blocked else None
+    return [*notes, blocked] if blocked else notes
