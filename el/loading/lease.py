@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from threading import Event, Thread
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from el.connectors.snowflake import Snowflake
 from el.connectors.snowflake.errors import ALREADY_THERE, NOT_THERE
@@ -28,19 +28,29 @@ from el.errors import DatabaseError, ElError, RunLocked
 from el.loading.lock import Holder, StillOurs, taken
 from el.loading.snowflake_queries import end_statements
 
-if TYPE_CHECKING:
-    from el.loading.snowflake import SnowflakeWarehouse
-
 LOCK_TABLE = "_el_holder"
 FREE = "free"
 # How often a lock is looked at that others take and let go of meanwhile.
 _TRIES = 3
 
 
+class Raw(Protocol):
+    """What a lock needs of the warehouse."""
+
+    connector: Snowflake
+
+    def qualified(self, raw_schema: str, table: str) -> str:
+        """Schema and table, quoted."""
+
+    def create_schema(self, raw_schema: str) -> None:
+        """Make a raw schema that is not there."""
+
+    def literal(self, text: str) -> str:
+        """A text as SQL."""
+
+
 @contextmanager
-def lease(
-    warehouse: SnowflakeWarehouse, raw_schemas: Sequence[str], holder: Holder, length: timedelta
-) -> Iterator[StillOurs]:
+def lease(warehouse: Raw, raw_schemas: Sequence[str], holder: Holder, length: timedelta) -> Iterator[StillOurs]:
     """Hold the lock of these raw schemas while inside, renewing it twice a `length`. Raises `RunLocked`."""
     locks = {schema: _Lock(warehouse, schema, holder, int(length.total_seconds())) for schema in sorted(raw_schemas)}
     held: list[_Lock] = []
@@ -100,7 +110,7 @@ class _Found:
 class _Lock:
     """The lock of one raw schema."""
 
-    def __init__(self, warehouse: SnowflakeWarehouse, raw_schema: str, holder: Holder, seconds: int) -> None:
+    def __init__(self, warehouse: Raw, raw_schema: str, holder: Holder, seconds: int) -> None:
         self._warehouse = warehouse
         self._raw_schema = raw_schema
         self._holder = holder

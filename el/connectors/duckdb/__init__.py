@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -186,10 +186,10 @@ class DuckDb(SqlConnector, Target):
         run_id: str,
     ) -> WriteResult:
         from el.connectors.duckdb.write import write
-        from el.connectors.sql.write import released
+        from el.connectors.sql.write import WriteJob, released
 
-        with released(data):
-            return write(self, target, data, mode, tuple(key), run_id)
+        with released(data), closing(self.connection.cursor()) as connection:
+            return write(self, connection, WriteJob(target, mode, tuple(key), run_id), data)
 
     def translate(self, error: Exception, *, writing: bool = False) -> ElError:
         if isinstance(error, ElError):

@@ -11,47 +11,36 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
 
 from el.connectors.base import ArrowStream, WriteMode, WriteResult
 from el.connectors.catalog import TableName
+from el.connectors.sql.connector import SqlConnector
 from el.connectors.sql.select import Statement
-from el.connectors.sql.write import WRITES_TABLE, as_batches, as_mode, refuse_columns, refuse_keys, refuse_run_id
+from el.connectors.sql.write import WRITES_TABLE, WriteJob, as_batches, refuse_columns, refuse_keys
 from el.errors import ElError, WriteError
-
-if TYPE_CHECKING:
-    from el.connectors.duckdb import DuckDb
 
 # DuckDB has no locks to wait for: of two transactions that touch the same rows one is refused, and tries again.
 WAIT_SECONDS = 30.0
 _MOMENTS = ("DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE")
 
 
-def write(
-    db: DuckDb, target: TableName, data: ArrowStream, mode: WriteMode, key: tuple[str, ...], run_id: str
-) -> WriteResult:
-    """See `Connector.write_buffer`."""
-    mode = as_mode(mode)
-    refuse_run_id(run_id)
-    types = _columns(db, target)
+def write(db: SqlConnector, connection: duckdb.DuckDBPyConnection, job: WriteJob, data: ArrowStream) -> WriteResult:
+    """See `Connector.write_buffer`. connection: one to the same database, of whose transaction nobody else knows."""
+    types = _columns(db, job.target)
     schema, batches = as_batches(data)
-    refuse_columns(target, schema.names, list(types), mode, key)
-    # A connection of its own to the same database: its transaction and its temporary table are nobody else's.
-    connection = db.connection.cursor()
+    refuse_columns(job.target, schema.names, list(types), job.mode, job.key)
     broken: list[ElError] = []
     try:
-        return _Write(db, connection, target, types).run(schema, _noting(batches, broken), mode, key, run_id)
+        return _Write(db, connection, job, types).run(schema, _noting(batches, broken))
     except duckdb.Error as error:
         if broken:
             # DuckDB gives an error of the stream as a text of its own.
             raise broken[0] from None
         found = db.translate(error, writing=True)
         raise found from None
-    finally:
-        connection.close()
 
 
 def _noting(batches: Iterator[pa.RecordBatch], broken: list[ElError]) -> Iterator[pa.RecordBatch]:
@@ -62,7 +51,7 @@ def _noting(batches: Iterator[pa.RecordBatch], broken: list[ElError]) -> Iterato
         raise
 
 
-def _columns(db: DuckDb, target: TableName) -> dict[str, str]:
+def _columns(db: SqlConnector, target: TableName) -> dict[str, str]:
     """The target's columns that can be written -> their types."""
     rows = db.fetch(
         Statement(
@@ -80,38 +69,32 @@ class _Write:
     """One write over its own connection."""
 
     def __init__(
-        self, db: DuckDb, connection: duckdb.DuckDBPyConnection, target: TableName, types: dict[str, str]
+        self, db: SqlConnector, connection: duckdb.DuckDBPyConnection, job: WriteJob, types: dict[str, str]
     ) -> None:
         self._connection = connection
         self._dialect = db.dialect
-        self._target = target
+        self._job = job
+        self._target = target = job.target
         self._types = types
         self._into = db.dialect.quote_table(target)
         self._ledger = db.dialect.quote_table(TableName(target.schema, WRITES_TABLE))
         self._staging = f"_el_staging_{uuid.uuid4().hex[:16]}"
 
-    def run(
-        self,
-        schema: pa.Schema,
-        batches: Iterator[pa.RecordBatch],
-        mode: WriteMode,
-        key: Sequence[str],
-        run_id: str,
-    ) -> WriteResult:
+    def run(self, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> WriteResult:
         self._persist(self._make_ledger)
-        if self._written(run_id):
-            return WriteResult(0, mode, run_id, already_done=True)
+        if self._written(self._job.run_id):
+            return self._job.done_before()
         reader = pa.RecordBatchReader.from_batches(schema, batches)
         self._connection.register("el_incoming", reader)
         self._execute(f'CREATE TEMP TABLE "{self._staging}" AS SELECT * FROM el_incoming')
         self._connection.unregister("el_incoming")
         self._refuse_changed_values(schema.names)
-        if mode is WriteMode.MERGE:
+        if self._job.mode is WriteMode.MERGE:
             self._restage(schema.names)
-            refuse_keys(self._fetch, self._dialect, TableName("", self._staging), self._target, key)
+            refuse_keys(self._fetch, self._dialect, TableName("", self._staging), self._target, self._job.key)
         rows = int(str(self._fetch(Statement(f'SELECT count(*) FROM "{self._staging}"'))[0][0]))
-        done = self._persist(lambda: self._apply(schema.names, mode, key, run_id, rows))
-        return WriteResult(rows if done else 0, mode, run_id, already_done=not done)
+        done = self._persist(lambda: self._apply(schema.names, rows))
+        return self._job.done(rows) if done else self._job.done_before()
 
     def _execute(self, sql: str, parameters: Sequence[object] = ()) -> None:
         self._connection.execute(sql, parameters)
@@ -193,8 +176,9 @@ class _Write:
                     f"{self._target}.{name} is {after}: {changed:,} values of {before} would be changed; cast the data"
                 )
 
-    def _apply(self, columns: Sequence[str], mode: WriteMode, key: Sequence[str], run_id: str, rows: int) -> bool:
+    def _apply(self, columns: Sequence[str], rows: int) -> bool:
         """Within a transaction; False if another writer had applied this run first."""
+        mode, key, run_id = self._job.mode, self._job.key, self._job.run_id
         meet = f"UPDATE {self._ledger} SET row_count = row_count + 1 WHERE target = ? AND run_id = ''"
         self._execute(meet, (str(self._target),))
         if self._written(run_id):

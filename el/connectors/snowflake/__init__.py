@@ -6,6 +6,7 @@ with; decimals stay decimals; a session whose database or warehouse is not there
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -175,10 +176,10 @@ class Snowflake(SqlConnector, Target):
         run_id: str,
     ) -> WriteResult:
         from el.connectors.snowflake.write import write
-        from el.connectors.sql.write import released
+        from el.connectors.sql.write import WriteJob, released
 
-        with released(data):
-            return write(self, target, data, mode, tuple(key), run_id)
+        with released(data), self.tagged(json.dumps({"app": "el", "run": run_id, "table": str(target)})):
+            return write(self, WriteJob(target, mode, tuple(key), run_id), data)
 
     def translate(self, error: Exception, *, writing: bool = False) -> ElError:
         return statement_error(error, writing=writing)

@@ -8,12 +8,10 @@ else ends them. A column of the target that cannot hold every value of the data'
 from __future__ import annotations
 
 import contextlib
-import json
 import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,12 +19,10 @@ import pyarrow.parquet as pq
 from el.connectors.base import ArrowStream, WriteMode, WriteResult
 from el.connectors.catalog import SourceType, TableName
 from el.connectors.snowflake.catalog import source_type
+from el.connectors.sql.connector import SqlConnector
 from el.connectors.sql.select import Statement
-from el.connectors.sql.write import WRITES_TABLE, as_batches, as_mode, refuse_columns, refuse_keys, refuse_run_id
+from el.connectors.sql.write import WRITES_TABLE, WriteJob, as_batches, refuse_columns, refuse_keys
 from el.errors import ElError, WriteError
-
-if TYPE_CHECKING:
-    from el.connectors.snowflake import Snowflake
 
 # Snowflake, "Preparing your data files": 100 to 250 MB compressed.
 FILE_BYTES = 128 * 1024 * 1024
@@ -35,48 +31,20 @@ ROW_GROUP_BYTES = 32 * 1024 * 1024
 _FORMAT = "TYPE = PARQUET USE_VECTORIZED_SCANNER = TRUE USE_LOGICAL_TYPE = TRUE BINARY_AS_TEXT = FALSE"
 
 
-def write(
-    server: Snowflake, target: TableName, data: ArrowStream, mode: WriteMode, key: tuple[str, ...], run_id: str
-) -> WriteResult:
+def write(server: SqlConnector, job: WriteJob, data: ArrowStream) -> WriteResult:
     """See `Connector.write_buffer`."""
-    mode = as_mode(mode)
-    refuse_run_id(run_id)
-    columns = _columns(server, target)
+    columns = _columns(server, job.target)
     schema, batches = as_batches(data)
-    refuse_columns(target, schema.names, list(columns), mode, key)
+    refuse_columns(job.target, schema.names, list(columns), job.mode, job.key)
     for field in schema:
         if not holds(columns[field.name], field.type):
             raise WriteError(
-                f"{target}.{field.name} is {columns[field.name]}, which cannot hold every {field.type}: cast the data"
+                f"{job.target}.{field.name} is {columns[field.name]}, which cannot hold every {field.type}: "
+                "cast the data"
             )
-    quote_table = server.dialect.quote_table
-    ledger = quote_table(TableName(target.schema, WRITES_TABLE.upper()))
-    _make_ledger(server, ledger, target)
-    if _written(server, ledger, target, run_id):
-        return WriteResult(0, mode, run_id, already_done=True)
-    mark = uuid.uuid4().hex[:16].upper()
-    staging, stage = (TableName(target.schema, f"_EL_{what}_{mark}") for what in ("STAGING", "FILES"))
-    names = ", ".join(server.dialect.quote(name) for name in schema.names)
-    try:
-        with server.tagged(json.dumps({"app": "el", "run": run_id, "table": str(target)})):
-            empty = f"SELECT {names} FROM {quote_table(target)} LIMIT 0"
-            server.execute(Statement(f"CREATE TEMPORARY TABLE {quote_table(staging)} AS {empty}"))
-            server.execute(Statement(f"CREATE TEMPORARY STAGE {quote_table(stage)}"))
-            rows = _fill(server, staging, stage, schema, batches)
-            if mode is WriteMode.MERGE:
-                refuse_keys(server.fetch, server.dialect, staging, target, key)
-            if not _apply(server, ledger, target, staging, schema.names, mode, key, run_id, rows):
-                return WriteResult(0, mode, run_id, already_done=True)
-    except ElError as error:
-        with contextlib.suppress(ElError):
-            if _written(server, ledger, target, run_id):
-                return WriteResult(0, mode, run_id, already_done=True)
-        if isinstance(error, WriteError):
-            raise
-        raise WriteError(str(error), retryable=error.retryable) from None
-    finally:
-        _drop(server, quote_table(staging), quote_table(stage))
-    return WriteResult(rows, mode, run_id)
+    work = _Write(server, job)
+    work.make_ledger()
+    return job.done_before() if work.written() else work.run(schema, batches)
 
 
 def holds(column: SourceType, data: pa.DataType) -> bool:
@@ -109,7 +77,7 @@ def holds(column: SourceType, data: pa.DataType) -> bool:
     return name == "varchar" and bool(text)
 
 
-def _columns(server: Snowflake, target: TableName) -> dict[str, SourceType]:
+def _columns(server: SqlConnector, target: TableName) -> dict[str, SourceType]:
     rows = server.fetch(
         Statement(
             "SELECT column_name, data_type, character_maximum_length, numeric_precision, numeric_scale, "
@@ -127,60 +95,137 @@ def _columns(server: Snowflake, target: TableName) -> dict[str, SourceType]:
     return {str(name): source_type(str(kind), *(number(n) for n in sizes)) for name, kind, *sizes in rows}
 
 
-def _make_ledger(server: Snowflake, ledger: str, target: TableName) -> None:
-    """The ledger, and in it this target's own row without a run: the row that writers of one target wait for."""
-    server.execute(
-        Statement(
-            f"CREATE TABLE IF NOT EXISTS {ledger} (RUN_ID VARCHAR NOT NULL, TARGET VARCHAR NOT NULL, "
-            "MODE VARCHAR NOT NULL, ROW_COUNT NUMBER(19,0) NOT NULL, WRITTEN_AT TIMESTAMP_NTZ NOT NULL)"
+class _Write:
+    """One write into a table that can hold the data."""
+
+    def __init__(self, server: SqlConnector, job: WriteJob) -> None:
+        self._server = server
+        self._job = job
+        self._target = job.target
+        mark = uuid.uuid4().hex[:16].upper()
+        self._staging = TableName(job.target.schema, f"_EL_STAGING_{mark}")
+        self._stage = TableName(job.target.schema, f"_EL_FILES_{mark}")
+        self._ledger = server.dialect.quote_table(TableName(job.target.schema, WRITES_TABLE.upper()))
+
+    def run(self, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> WriteResult:
+        server, quote_table = self._server, self._server.dialect.quote_table
+        names = ", ".join(server.dialect.quote(name) for name in schema.names)
+        try:
+            empty = f"SELECT {names} FROM {quote_table(self._target)} LIMIT 0"
+            server.execute(Statement(f"CREATE TEMPORARY TABLE {quote_table(self._staging)} AS {empty}"))
+            server.execute(Statement(f"CREATE TEMPORARY STAGE {quote_table(self._stage)}"))
+            rows = self._fill(schema, batches)
+            if self._job.mode is WriteMode.MERGE:
+                refuse_keys(server.fetch, server.dialect, self._staging, self._target, self._job.key)
+            if not self._apply(schema.names, rows):
+                return self._job.done_before()
+        except ElError as error:
+            with contextlib.suppress(ElError):
+                if self.written():
+                    return self._job.done_before()
+            if isinstance(error, WriteError):
+                raise
+            raise WriteError(str(error), retryable=error.retryable) from None
+        finally:
+            self._drop()
+        return self._job.done(rows)
+
+    def make_ledger(self) -> None:
+        """The ledger, and in it this target's own row without a run: the row that writers of one target wait for."""
+        self._server.execute(
+            Statement(
+                f"CREATE TABLE IF NOT EXISTS {self._ledger} (RUN_ID VARCHAR NOT NULL, TARGET VARCHAR NOT NULL, "
+                "MODE VARCHAR NOT NULL, ROW_COUNT NUMBER(19,0) NOT NULL, WRITTEN_AT TIMESTAMP_NTZ NOT NULL)"
+            )
         )
-    )
-    if not _written(server, ledger, target, ""):
-        _record(server, ledger, target, "", "lock", 0)
+        if not self._has(""):
+            self._record("", "lock", 0)
 
+    def written(self) -> bool:
+        """Whether this very run was applied."""
+        return self._has(self._job.run_id)
 
-def _record(server: Snowflake, ledger: str, target: TableName, run_id: str, mode: str, rows: int) -> None:
-    sql = (
-        f"INSERT INTO {ledger} (RUN_ID, TARGET, MODE, ROW_COUNT, WRITTEN_AT) "
-        "SELECT ?, ?, ?, ?, CAST(CURRENT_TIMESTAMP() AS TIMESTAMP_NTZ)"
-    )
-    server.execute(Statement(sql, (run_id, str(target), mode, rows)))
+    def _has(self, run_id: str) -> bool:
+        sql = f"SELECT 1 FROM {self._ledger} WHERE TARGET = ? AND RUN_ID = ?"
+        return bool(self._server.fetch(Statement(sql, (str(self._target), run_id))))
 
-
-def _written(server: Snowflake, ledger: str, target: TableName, run_id: str) -> bool:
-    sql = f"SELECT 1 FROM {ledger} WHERE TARGET = ? AND RUN_ID = ?"
-    return bool(server.fetch(Statement(sql, (str(target), run_id))))
-
-
-def _fill(
-    server: Snowflake, staging: TableName, stage: TableName, schema: pa.Schema, batches: Iterator[pa.RecordBatch]
-) -> int:
-    """Every row into the staging table; how many. Files go one at a time, so the disk holds one of them."""
-    at, rows = f"@{server.dialect.quote_table(stage)}", 0
-    groups = _groups(schema, batches)
-    with tempfile.TemporaryDirectory(prefix="el-write-") as folder:
-        for number, first in enumerate(groups):
-            path, group = Path(folder) / f"{number:06d}.parquet", first
-            with pq.ParquetWriter(path, schema, compression="snappy") as writer:
-                while group is not None:
-                    writer.write_table(group, row_group_size=group.num_rows)
-                    rows += group.num_rows
-                    group = next(groups, None) if path.stat().st_size < FILE_BYTES else None
-            server.execute(Statement(f"PUT 'file://{path}' {at} AUTO_COMPRESS = FALSE"))
-            path.unlink()
-    if not rows:
-        return 0
-    copied = server.fetch(
-        Statement(
-            f"COPY INTO {server.dialect.quote_table(staging)} FROM {at} FILE_FORMAT = ({_FORMAT}) "
-            "MATCH_BY_COLUMN_NAME = CASE_SENSITIVE ON_ERROR = ABORT_STATEMENT"
+    def _record(self, run_id: str, mode: str, rows: int) -> None:
+        sql = (
+            f"INSERT INTO {self._ledger} (RUN_ID, TARGET, MODE, ROW_COUNT, WRITTEN_AT) "
+            "SELECT ?, ?, ?, ?, CAST(CURRENT_TIMESTAMP() AS TIMESTAMP_NTZ)"
         )
-    )
-    # file, status, rows_parsed, rows_loaded: Snowflake, "COPY INTO <table>", output.
-    loaded = sum(int(str(row[3])) for row in copied)
-    if loaded != rows:
-        raise WriteError(f"COPY loaded {loaded:,} of {rows:,} rows")
-    return rows
+        self._server.execute(Statement(sql, (run_id, str(self._target), mode, rows)))
+
+    def _fill(self, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> int:
+        """Every row into the staging table; how many. Files go one at a time, so the disk holds one of them."""
+        server = self._server
+        at, rows = f"@{server.dialect.quote_table(self._stage)}", 0
+        groups = _groups(schema, batches)
+        with tempfile.TemporaryDirectory(prefix="el-write-") as folder:
+            for number, first in enumerate(groups):
+                path, group = Path(folder) / f"{number:06d}.parquet", first
+                with pq.ParquetWriter(path, schema, compression="snappy") as writer:
+                    while group is not None:
+                        writer.write_table(group, row_group_size=group.num_rows)
+                        rows += group.num_rows
+                        group = next(groups, None) if path.stat().st_size < FILE_BYTES else None
+                server.execute(Statement(f"PUT 'file://{path}' {at} AUTO_COMPRESS = FALSE"))
+                path.unlink()
+        if not rows:
+            return 0
+        copied = server.fetch(
+            Statement(
+                f"COPY INTO {server.dialect.quote_table(self._staging)} FROM {at} FILE_FORMAT = ({_FORMAT}) "
+                "MATCH_BY_COLUMN_NAME = CASE_SENSITIVE ON_ERROR = ABORT_STATEMENT"
+            )
+        )
+        # file, status, rows_parsed, rows_loaded: Snowflake, "COPY INTO <table>", output.
+        loaded = sum(int(str(row[3])) for row in copied)
+        if loaded != rows:
+            raise WriteError(f"COPY loaded {loaded:,} of {rows:,} rows")
+        return rows
+
+    def _apply(self, columns: Sequence[str], rows: int) -> bool:
+        """The one transaction; False if another writer had applied this run first."""
+        server = self._server
+        with server.transaction():
+            # An UPDATE locks its table's rows until the transaction ends (Snowflake, "Transactions"), and INSERT does
+            # not: a second writer of this target waits here, and then sees what the first one did.
+            lock = f"UPDATE {self._ledger} SET WRITTEN_AT = WRITTEN_AT WHERE TARGET = ? AND RUN_ID = ''"
+            server.execute(Statement(lock, (str(self._target),)))
+            if self.written():
+                return False
+            self._record(self._job.run_id, str(self._job.mode), rows)
+            for sql in self._steps(columns):
+                server.execute(Statement(sql))
+        return True
+
+    def _steps(self, columns: Sequence[str]) -> list[str]:
+        """The statements that bring the staged rows into the target."""
+        dialect, mode, key = self._server.dialect, self._job.mode, self._job.key
+        quote, into, staged = dialect.quote, *map(dialect.quote_table, (self._target, self._staging))
+        names = ", ".join(quote(name) for name in columns)
+        if mode is not WriteMode.MERGE:
+            insert = f"INSERT INTO {into} ({names}) SELECT {names} FROM {staged}"
+            return [f"DELETE FROM {into}", insert] if mode is WriteMode.REPLACE else [insert]
+        same = " AND ".join(f"t.{quote(name)} = s.{quote(name)}" for name in key)
+        sets = ", ".join(f"t.{quote(name)} = s.{quote(name)}" for name in columns if name not in key)
+        matched = f"WHEN MATCHED THEN UPDATE SET {sets} " if sets else ""
+        values = ", ".join(f"s.{quote(name)}" for name in columns)
+        return [
+            f"MERGE INTO {into} AS t USING {staged} AS s ON {same} {matched}"
+            f"WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({values})"
+        ]
+
+    def _drop(self) -> None:
+        quote_table = self._server.dialect.quote_table
+        for sql in (
+            f"DROP STAGE IF EXISTS {quote_table(self._stage)}",
+            f"DROP TABLE IF EXISTS {quote_table(self._staging)}",
+        ):
+            # The session is gone, and what was temporary in it too.
+            with contextlib.suppress(ElError):
+                self._server.execute(Statement(sql))
 
 
 def _groups(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
@@ -197,58 +242,3 @@ def _groups(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[pa
             waiting, size = [], 0
     if waiting:
         yield pa.Table.from_batches(waiting, schema)
-
-
-def _apply(
-    server: Snowflake,
-    ledger: str,
-    target: TableName,
-    staging: TableName,
-    columns: Sequence[str],
-    mode: WriteMode,
-    key: Sequence[str],
-    run_id: str,
-    rows: int,
-) -> bool:
-    """The one transaction; False if another writer had applied this run first."""
-    with server.transaction():
-        # An UPDATE locks its table's rows until the transaction ends (Snowflake, "Transactions"), and INSERT does not:
-        # a second writer of this target waits here, and then sees what the first one did.
-        lock = f"UPDATE {ledger} SET WRITTEN_AT = WRITTEN_AT WHERE TARGET = ? AND RUN_ID = ''"
-        server.execute(Statement(lock, (str(target),)))
-        if _written(server, ledger, target, run_id):
-            return False
-        _record(server, ledger, target, run_id, str(mode), rows)
-        for sql in _steps(server, target, staging, columns, mode, key):
-            server.execute(Statement(sql))
-    return True
-
-
-def _steps(
-    server: Snowflake,
-    target: TableName,
-    staging: TableName,
-    columns: Sequence[str],
-    mode: WriteMode,
-    key: Sequence[str],
-) -> list[str]:
-    quote, into, staged = server.dialect.quote, *map(server.dialect.quote_table, (target, staging))
-    names = ", ".join(quote(name) for name in columns)
-    if mode is not WriteMode.MERGE:
-        insert = f"INSERT INTO {into} ({names}) SELECT {names} FROM {staged}"
-        return [f"DELETE FROM {into}", insert] if mode is WriteMode.REPLACE else [insert]
-    same = " AND ".join(f"t.{quote(name)} = s.{quote(name)}" for name in key)
-    sets = ", ".join(f"t.{quote(name)} = s.{quote(name)}" for name in columns if name not in key)
-    matched = f"WHEN MATCHED THEN UPDATE SET {sets} " if sets else ""
-    values = ", ".join(f"s.{quote(name)}" for name in columns)
-    return [
-        f"MERGE INTO {into} AS t USING {staged} AS s ON {same} {matched}"
-        f"WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({values})"
-    ]
-
-
-def _drop(server: Snowflake, staged: str, stage: str) -> None:
-    for sql in (f"DROP STAGE IF EXISTS {stage}", f"DROP TABLE IF EXISTS {staged}"):
-        # The session is gone, and what was temporary in it too.
-        with contextlib.suppress(ElError):
-            server.execute(Statement(sql))

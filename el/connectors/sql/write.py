@@ -16,7 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 from sqlglot import exp
 
-from el.connectors.base import ArrowStream, WriteMode
+from el.connectors.base import ArrowStream, WriteMode, WriteResult
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import TableName
 from el.connectors.sql.select import Dialect, Statement
@@ -39,6 +39,28 @@ def refuse_run_id(run_id: str) -> None:
     if not run_id or run_id != run_id.strip():
         # Databases differ in whether blanks at the end make another text.
         raise WriteError(f"run_id {run_id!r}: give it at least one character, and none that is blank at either end")
+
+
+@dataclass(frozen=True, slots=True)
+class WriteJob:
+    """What one `write_buffer` is asked for. Raises `WriteError` for a mode or a run_id that is none."""
+
+    target: TableName
+    mode: WriteMode
+    key: tuple[str, ...]
+    run_id: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mode", as_mode(self.mode))
+        refuse_run_id(self.run_id)
+
+    def done(self, rows: int) -> WriteResult:
+        """That these rows were applied."""
+        return WriteResult(rows, self.mode, self.run_id)
+
+    def done_before(self) -> WriteResult:
+        """That this very run was applied already."""
+        return WriteResult(0, self.mode, self.run_id, already_done=True)
 
 
 @contextmanager
