@@ -1,6 +1,6 @@
 """INFORMATION_SCHEMA and SHOW as Snowflake answers them: row counts, views among the tables, comments, transience.
 
-Tables that `rewrites.temporary_tables` stores under a session's own name are not shown.
+Tables that `tables.temporary_tables` stores under a session's own name are not shown.
 """
 
 from __future__ import annotations
