@@ -51,6 +51,12 @@ def test_an_unknown_key_at_the_top_names_its_line(tmp_path: Path) -> None:
     assert "line 6: dump: unknown key" in refused(tmp_path, GOOD + "dump: []\n")
 
 
+def test_a_key_of_an_earlier_version_is_told_what_is_there_instead(tmp_path: Path) -> None:
+    message = refused(tmp_path, GOOD + "dbt: {large_rows: 50000000}\n")
+    assert "line 6: dbt.large_rows: unknown key" in message
+    assert "model: {cluster_by: [column]}" in message
+
+
 def test_a_missing_key_is_named(tmp_path: Path) -> None:
     assert "destination: this key is required" in refused(tmp_path, "version: 1\nsource: a\ntables: [{name: a.b}]\n")
 

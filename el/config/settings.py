@@ -442,11 +442,18 @@ def _explain(file: YamlFile, error: ValidationError) -> str:
     shown = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
-        message = "unknown key" + _suggestion(str(place[-1]), place)
+        message = "unknown key" + _FORMER.get(place, _suggestion(str(place[-1]), place))
     elif first["type"] == "missing":
         message = "this key is required"
         place = place[:-1]
     return f"{file.path} line {file.line(place)}: {shown}: {message}"
+
+
+_FORMER: dict[tuple[Any, ...], str] = {
+    ("dbt", "large_rows"): "; no table is clustered by its size any more: where one gains by it, say so in its entry "
+    "of tables, `model: {cluster_by: [column]}`"
+}
+"""What earlier versions had, and what is there instead."""
 
 
 def _suggestion(key: str, place: tuple[Any, ...]) -> str:
