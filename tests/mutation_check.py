@@ -49,7 +49,7 @@ DEFECTS = (
     ),
     Defect(
         "a swapped byte order: a rowversion is bound with its last byte first",
-        "el/connectors/sqlserver/__init__.py",
+        "el/connectors/sqlserver/dialect.py",
         'bytes.fromhex(value.text.removeprefix("0x"))',
         'bytes.fromhex(value.text.removeprefix("0x"))[::-1]',
         "tests/strategies/test_rowversion.py::"
@@ -72,7 +72,7 @@ DEFECTS = (
     ),
     Defect(
         "a missing rollback: turning autocommit on commits what a failed write had begun",
-        "el/connectors/sqlserver/__init__.py",
+        "el/connectors/sqlserver/session.py",
         "                connection.rollback()\n                self.driver.autocommit(True)\n            raise",
         "                self.driver.autocommit(True)\n            raise",
         f"{CONFORMANCE}/test_writing.py::"

@@ -8,7 +8,7 @@ from el.connectors.catalog import SourceType
 from el.connectors.request import ColumnRead, Condition, Op, ReadRequest, Value
 from el.connectors.sql.own_query import split_query
 from el.connectors.sql.select import build_select
-from el.connectors.sqlserver import TSQL
+from el.connectors.sqlserver.dialect import TSQL
 from el.errors import PlanError
 
 

@@ -84,7 +84,7 @@ def test_a_database_that_wakes_up_is_waited_for(
     output: dict[str, Any], sqlserver_standin: StandInProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits: list[float] = []
-    monkeypatch.setattr("el.connectors.sqlserver.while_resuming", lambda: while_resuming(sleep=waits.append))
+    monkeypatch.setattr("el.connectors.sqlserver.session.while_resuming", lambda: while_resuming(sleep=waits.append))
     sqlserver_standin.faults.fail_login(1, times=2, error=40613)
     # A connection string of its own: the driver keeps those of others open.
     with connected({**output, "odbc": {"KeepAlive": "31"}}) as server:
@@ -95,7 +95,7 @@ def test_a_database_that_wakes_up_is_waited_for(
 def test_a_database_that_does_not_wake_up_is_said_and_may_be_tried_again(
     output: dict[str, Any], sqlserver_standin: StandInProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("el.connectors.sqlserver.while_resuming", lambda: while_resuming(seconds=0))
+    monkeypatch.setattr("el.connectors.sqlserver.session.while_resuming", lambda: while_resuming(seconds=0))
     sqlserver_standin.faults.fail_login(1, times=9, error=40613)
     connector = open_connector({**output, "odbc": {"KeepAlive": "32"}})
     with pytest.raises(DatabaseResuming, match="is not currently available") as failed, connector:

@@ -28,7 +28,7 @@ _MOMENTS = ("DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", 
 
 
 def write(db: SqlConnector, connection: duckdb.DuckDBPyConnection, job: WriteJob, data: ArrowStream) -> WriteResult:
-    """See `Connector.write_buffer`. connection: one to the same database, of whose transaction nobody else knows."""
+    """See `Target.write_buffer`. connection: one to the same database, of whose transaction nobody else knows."""
     types = _columns(db, job.target)
     schema, batches = as_batches(data)
     refuse_columns(job.target, schema.names, list(types), job.mode, job.key)

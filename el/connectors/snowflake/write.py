@@ -32,7 +32,7 @@ _FORMAT = "TYPE = PARQUET USE_VECTORIZED_SCANNER = TRUE USE_LOGICAL_TYPE = TRUE 
 
 
 def write(server: SqlConnector, job: WriteJob, data: ArrowStream) -> WriteResult:
-    """See `Connector.write_buffer`."""
+    """See `Target.write_buffer`."""
     columns = _columns(server, job.target)
     schema, batches = as_batches(data)
     refuse_columns(job.target, schema.names, list(columns), job.mode, job.key)

@@ -32,152 +32,31 @@ from el.connectors.base import (
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import Catalog, Column, SourceType, TableName
 from el.connectors.request import ColumnRead, Isolation, ReadRequest, Value
-from el.connectors.sql.connector import SqlConnector, Stream, canonical
+from el.connectors.sql.connector import canonical
 from el.connectors.sql.own_query import derived_query
-from el.connectors.sql.select import Dialect, Statement
+from el.connectors.sql.select import Statement
 from el.connectors.sqlserver import capture as capture
 from el.connectors.sqlserver import changes as changes
 from el.connectors.sqlserver.catalog import read_catalog, source_type
 from el.connectors.sqlserver.collation import text_rule
-from el.connectors.sqlserver.config import SqlServerConfig
-from el.connectors.sqlserver.driver import DRIVERS, Driver
-from el.connectors.sqlserver.errors import connect_error, statement_error, while_resuming
 from el.connectors.sqlserver.pressure import STATE_RIGHT, read_pressure, seconds_waited_for
-from el.connectors.sqlserver.server import ServerFacts, server_facts, where_there
+from el.connectors.sqlserver.server import where_there
+from el.connectors.sqlserver.session import SqlServerSession
 from el.connectors.sqlserver.types import RULES
-from el.errors import ElError, ReadError, WriteError
 from el.types.key_text import TextRule
-
-_BINARY = ("rowversion", "binary", "varbinary")
-_TEMPORAL = ("date", "time", "datetime", "smalldatetime", "datetime2")
-
-
-def _parameter(value: Value) -> object:
-    return bytes.fromhex(value.text.removeprefix("0x")) if value.type.name in _BINARY else value.text
-
-
-TSQL = Dialect(
-    name="tsql",
-    text_type="NVARCHAR(4000)",
-    bind={
-        "rowversion": "CAST(? AS BINARY(8))",
-        # Text in a code page is that of its column: CAST alone takes the database's, and writes "?" for what it lacks.
-        **dict.fromkeys(("char", "varchar"), "CAST(CAST(? AS NVARCHAR(MAX)){collate} AS {type})"),
-        # The newer types take ISO 8601 whatever the login's language (Microsoft Learn, "datetime2").
-        "datetime": "CAST(CAST(? AS DATETIME2(3)) AS DATETIME)",
-        "smalldatetime": "CAST(CAST(? AS DATETIME2(0)) AS SMALLDATETIME)",
-    },
-    text={
-        **dict.fromkeys(_TEMPORAL, "CONVERT(VARCHAR(40), {column}, 126)"),
-        "datetimeoffset": "CONVERT(VARCHAR(40), {column}, 127)",
-        "float": "CONVERT(VARCHAR(40), {column}, 3)",
-        "real": "CONVERT(VARCHAR(40), {column}, 3)",
-        "money": "CONVERT(VARCHAR(40), {column}, 2)",
-        "smallmoney": "CONVERT(VARCHAR(40), {column}, 2)",
-        # Binary comes and goes as bytes: `canonical` and `_parameter` turn them into text and back.
-        **dict.fromkeys(_BINARY, "{column}"),
-    },
-    maximum={
-        "rowversion": "CAST({column} AS BINARY(8))",
-        "bit": "CAST({column} AS TINYINT)",
-    },
-    clock=(
-        "CONVERT(VARCHAR(27), DATEADD(MINUTE, 5, CASE WHEN SYSDATETIME() > SYSUTCDATETIME() "
-        "THEN SYSDATETIME() ELSE SYSUTCDATETIME() END), 126)"
-    ),
-    parameter=_parameter,
-    masks={
-        "sha256": "LOWER(CONVERT(VARCHAR(64), HASHBYTES('SHA2_256', CAST({column} AS NVARCHAR(MAX))), 2))",
-        "null": "CAST(NULL AS VARCHAR(64))",
-    },
-    # CAST writes six digits of a float, two of money, minutes of a datetime (Microsoft Learn, "CAST and CONVERT").
-    mask_as={
-        "float": "CONVERT(VARCHAR(40), {column}, 3)",
-        "real": "CONVERT(VARCHAR(40), {column}, 3)",
-        "money": "CONVERT(VARCHAR(40), {column}, 2)",
-        "smallmoney": "CONVERT(VARCHAR(40), {column}, 2)",
-        "datetime": "CONVERT(VARCHAR(40), {column}, 126)",
-        **dict.fromkeys(_BINARY, "CONVERT(VARCHAR(MAX), CAST({column} AS VARBINARY(MAX)), 2)"),
-        **dict.fromkeys(("sql_variant", "image", "geography", "geometry", "vector"), None),
-    },
-)
-
-
-# "el" in sys.dm_exec_sessions.context_info: mssql-python gives every program its own name.
-_MARK = "0x656C"
-# Errors are told in English, whatever the login's language; dates that a query of one's own writes as text are read as
-# before (Microsoft Learn, "SET LANGUAGE": it sets DATEFORMAT and DATEFIRST too).
-_ENGLISH = (
-    "DECLARE @format NVARCHAR(3) = (SELECT dateformat FROM sys.syslanguages WHERE langid = @@LANGID), "
-    "@first TINYINT = @@DATEFIRST; SET LANGUAGE us_english; SET DATEFORMAT @format; SET DATEFIRST @first"
-)
 
 
 class SqlServer(
-    SqlConnector, Target, RowversionSource, ChangeTrackingSource, CaptureSource, OneMomentSource, PressureSource
+    SqlServerSession, Target, RowversionSource, ChangeTrackingSource, CaptureSource, OneMomentSource, PressureSource
 ):
     """A SQL Server database, through mssql-python or pyodbc as the profile says."""
 
     scheme = "sqlserver"
-    config_type = SqlServerConfig
     rules = RULES
-    dialect: ClassVar[Dialect] = TSQL
-    config: SqlServerConfig
     state_right: ClassVar[str] = STATE_RIGHT
-
-    def __init__(self, config: SqlServerConfig) -> None:
-        super().__init__(config)
-        self._driver: Driver | None = None
-        self.session: str | None = None
-        self._isolation: Isolation | None = None
-        self.server = ServerFacts()
 
     def text_rule(self, column: Column) -> TextRule | None:
         return text_rule(column)
-
-    def connect(self) -> None:
-        for attempt in while_resuming():
-            with attempt:
-                self._sign_in()
-        self._isolation = None
-        timeout = self.config.lock_timeout * 1000 or -1
-        # Of two that wait for each other, the application of the server's own users goes on, and el tries again. After
-        # an error a transaction is rolled back as a whole. Counts of rows are asked for where they are wanted.
-        settings = f"SET LOCK_TIMEOUT {timeout}; SET DEADLOCK_PRIORITY LOW; SET XACT_ABORT ON; SET NOCOUNT ON"
-        self.session = str(self.fetch(Statement(f"{settings}; SELECT @@SPID"))[0][0])
-        # Engines that only speak T-SQL lack one or the other.
-        for sql in (_ENGLISH, f"SET CONTEXT_INFO {_MARK}"):
-            with suppress(ReadError, WriteError):
-                self.execute(Statement(sql))
-        try:
-            self.server = server_facts(self.fetch, self.config.host, self.config.place)
-        except BaseException:
-            self.close()
-            raise
-
-    def _sign_in(self) -> None:
-        refused: ElError | None = None
-        try:
-            self._driver = DRIVERS[self.config.reader](self.config)
-        except Exception as error:
-            refused = connect_error(error, self.config)
-        if refused is not None:
-            # Raised out here, the driver's error and its frames, which hold the password, do not hang on it.
-            raise refused
-
-    def close(self) -> None:
-        driver, self._driver, self.session = self._driver, None, None
-        if driver is not None:
-            # A connection that is broken cannot be closed either; what broke it was said already.
-            with suppress(Exception):
-                driver.close()
-
-    @property
-    def driver(self) -> Driver:
-        """The open driver; `ReadError` when there is none."""
-        if self._driver is None:
-            raise ReadError("the connection to SQL Server is closed; use the connector inside `with`")
-        return self._driver
 
     def ping(self) -> Identity:
         row = self.fetch(Statement("SELECT @@SERVERNAME, @@VERSION, DB_NAME(), SUSER_SNAME()"))[0]
@@ -189,49 +68,6 @@ class SqlServer(
 
     def describe(self, schemas: Sequence[str] | None = None, *, brief: bool = False) -> Catalog:
         return read_catalog(self.fetch, schemas, brief=brief, server=self.server)
-
-    def _isolate(self, isolation: Isolation) -> None:
-        if isolation is not self._isolation:
-            level = "SNAPSHOT" if isolation is Isolation.SNAPSHOT else "READ COMMITTED"
-            self.execute(Statement(f"SET TRANSACTION ISOLATION LEVEL {level}"))
-            self._isolation = isolation
-
-    def _stream(self, statement: Statement, request: ReadRequest) -> Stream:
-        return self.driver.stream(statement, request)
-
-    def fetch(self, statement: Statement) -> list[tuple[object, ...]]:
-        try:
-            return self.driver.fetch(statement)
-        except Exception as error:
-            raise self.translate(error) from None
-
-    def execute(self, statement: Statement) -> int:
-        try:
-            return self.driver.execute(statement)
-        except Exception as error:
-            raise self.translate(error, writing=True) from None
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        connection = self.driver.connection
-        self.driver.autocommit(False)
-        try:
-            yield
-            try:
-                connection.commit()
-            except Exception as error:
-                raise self.translate(error, writing=True) from None
-        except BaseException:
-            # A connection that is gone is rolled back by the server; what went wrong first is what is told. Autocommit
-            # comes after a rollback that worked only: turning it on commits what is open (ODBC).
-            with suppress(Exception):
-                connection.rollback()
-                self.driver.autocommit(True)
-            raise
-        try:
-            self.driver.autocommit(True)
-        except Exception as error:
-            raise self.translate(error, writing=True) from None
 
     @contextmanager
     def at_one_moment(self) -> Iterator[None]:
@@ -354,14 +190,11 @@ class SqlServer(
         key: Sequence[str] = (),
         run_id: str,
     ) -> WriteResult:
-        from el.connectors.sql.write import released
+        from el.connectors.sql.write import WriteJob, released
         from el.connectors.sqlserver.write import write
 
         with released(data):
-            return write(self, target, data, mode, tuple(key), run_id)
-
-    def translate(self, error: Exception, *, writing: bool = False) -> ElError:
-        return statement_error(error, writing=writing)
+            return write(self, WriteJob(target, mode, tuple(key), run_id), data)
 
 
 def _described(row: tuple[object, ...]) -> SourceType:

@@ -10,17 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from el.connectors.base import CaptureInstance
 from el.connectors.catalog import SourceType, TableName
 from el.connectors.request import OP_READ, POSITION_READ, CapturedChanges, ColumnRead, ReadRequest, Value
 from el.connectors.sql.connector import canonical
 from el.connectors.sql.select import Statement
+from el.connectors.sqlserver.session import SqlServerSession
 from el.errors import NotPermitted, PositionLost
-
-if TYPE_CHECKING:
-    from el.connectors.sqlserver import SqlServer
 
 LSN = SourceType("binary", length=10)
 
@@ -49,7 +46,7 @@ _BY_BYTES = ("char", "varchar", "nchar", "nvarchar", "datetimeoffset", "binary",
 _NEWER = {"text": "VARCHAR(MAX)", "ntext": "NVARCHAR(MAX)", "image": "VARBINARY(MAX)"}
 
 
-def capture_instances(source: SqlServer, table: TableName) -> tuple[CaptureInstance, ...]:
+def capture_instances(source: SqlServerSession, table: TableName) -> tuple[CaptureInstance, ...]:
     """Raises `NotPermitted` where the login may not read an instance's changes."""
     columns: dict[str, list[str]] = {}
     about: dict[str, tuple[object, ...]] = {}
@@ -73,7 +70,7 @@ def capture_instances(source: SqlServer, table: TableName) -> tuple[CaptureInsta
     return tuple(found)
 
 
-def _refused(source: SqlServer, table: TableName, instance: str, role: object) -> str:
+def _refused(source: SqlServerSession, table: TableName, instance: str, role: object) -> str:
     quote = source.dialect.quote
     user = quote(str(source.fetch(Statement("SELECT USER_NAME()"))[0][0]))
     help_ = f"GRANT SELECT ON {source.dialect.quote_table(table)} TO {user}"
@@ -82,18 +79,18 @@ def _refused(source: SqlServer, table: TableName, instance: str, role: object) -
     return f"{table}: the login may not read the changes of capture instance {instance}: {help_}"
 
 
-def max_lsn(source: SqlServer) -> Value | None:
+def max_lsn(source: SqlServerSession) -> Value | None:
     found = source.fetch(Statement("SELECT sys.fn_cdc_get_max_lsn()"))[0][0]
     return None if found is None else Value(canonical(found), LSN)
 
 
-def captured_at(source: SqlServer, milliseconds: int) -> tuple[Value | None, bool]:
+def captured_at(source: SqlServerSession, milliseconds: int) -> tuple[Value | None, bool]:
     ago = -min(max(milliseconds, 0), 2**31 - 1)
     last, following = source.fetch(Statement(_CAPTURED_AT, (ago, ago)))[0]
     return None if last is None else Value(canonical(last), LSN), following is not None
 
 
-def has_changes(source: SqlServer, instance: str, first: Value, last: Value) -> bool:
+def has_changes(source: SqlServerSession, instance: str, first: Value, last: Value) -> bool:
     sql = (
         f"SELECT TOP (1) 1 FROM {_change_table(source, instance)} AS c "
         "WHERE c.[__$start_lsn] >= ? AND c.[__$start_lsn] <= ?"
@@ -111,7 +108,7 @@ def previous_lsn(lsn: Value) -> Value:
     return Value(f"0x{int(lsn.text, 16) - 1:020X}", LSN)
 
 
-def require(source: SqlServer, table: TableName, changes: CapturedChanges) -> None:
+def require(source: SqlServerSession, table: TableName, changes: CapturedChanges) -> None:
     """Raise unless the server has all changes of the range, and this login may see them."""
     found = source.fetch(Statement("SELECT sys.fn_cdc_get_min_lsn(?)", (changes.instance,)))[0][0]
     if found is not None and int(canonical(found), 16) and canonical(found) <= changes.first.text:
@@ -126,11 +123,11 @@ def require(source: SqlServer, table: TableName, changes: CapturedChanges) -> No
     )
 
 
-def _change_table(source: SqlServer, instance: str) -> str:
+def _change_table(source: SqlServerSession, instance: str) -> str:
     return f"{source.dialect.quote('cdc')}.{source.dialect.quote(f'{instance}_CT')}"
 
 
-def captured(source: SqlServer, request: ReadRequest, changes: CapturedChanges) -> Statement:
+def captured(source: SqlServerSession, request: ReadRequest, changes: CapturedChanges) -> Statement:
     """The SELECT of the changes: `c` is a row of the change table, `n` the new image that follows an old one."""
     assert request.table is not None
     return _Captured(source, request.table, request.columns, changes).statement()
@@ -138,7 +135,7 @@ def captured(source: SqlServer, request: ReadRequest, changes: CapturedChanges) 
 
 @dataclass
 class _Captured:
-    source: SqlServer
+    source: SqlServerSession
     table: TableName
     columns: Sequence[ColumnRead]
     changes: CapturedChanges

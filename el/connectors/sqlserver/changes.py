@@ -8,7 +8,6 @@ functions"). Names are quoted, versions and LSNs are parameters.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -25,10 +24,8 @@ from el.connectors.request import (
 )
 from el.connectors.sql.select import Statement
 from el.connectors.sqlserver.capture import captured, require
+from el.connectors.sqlserver.session import SqlServerSession
 from el.errors import ElError, PositionLost
-
-if TYPE_CHECKING:
-    from el.connectors.sqlserver import SqlServer
 
 VERSION = SourceType("bigint")
 
@@ -39,7 +36,7 @@ FROM sys.change_tracking_tables AS t WHERE t.object_id = OBJECT_ID(?)
 """
 
 
-def tracking_state(source: SqlServer, table: TableName) -> TrackingState:
+def tracking_state(source: SqlServerSession, table: TableName) -> TrackingState:
     rows = source.fetch(Statement(_TRACKING, (source.dialect.quote_table(table),)))
     if not rows or any(value is None for value in rows[0][:4]):
         return TrackingState(None, None, None)
@@ -50,7 +47,7 @@ def tracking_state(source: SqlServer, table: TableName) -> TrackingState:
     return TrackingState(current, max(least, int(str(cleaned or 0))), f"{table_id}:{begin}")
 
 
-def statement(source: SqlServer, request: ReadRequest) -> Statement:
+def statement(source: SqlServerSession, request: ReadRequest) -> Statement:
     """The SELECT that gives the changes, each with its operation and position."""
     assert request.table is not None
     if isinstance(request.changes, TrackedChanges):
@@ -59,7 +56,7 @@ def statement(source: SqlServer, request: ReadRequest) -> Statement:
     return captured(source, request, request.changes)
 
 
-def _tracked(source: SqlServer, request: ReadRequest, table: TableName, changes: TrackedChanges) -> Statement:
+def _tracked(source: SqlServerSession, request: ReadRequest, table: TableName, changes: TrackedChanges) -> Statement:
     """Of a row that is gone the key is all that there is, and comes from the change; else all comes from the row.
 
     Whether the row is there says more than the operation: builds before KB4135113 tell 'D' of a row whose unique column
@@ -88,7 +85,7 @@ def _column(column: ColumnRead, value: str, name: str) -> str:
     return f"{(column.read_as or '{column}').replace('{column}', value)} AS {name}"
 
 
-def read(source: SqlServer, request: ReadRequest) -> Buffer:
+def read(source: SqlServerSession, request: ReadRequest) -> Buffer:
     """The changes, in one transaction with the looks at what the server still has. `Buffer.reached`: see there."""
     try:
         source._isolate(request.isolation)
@@ -113,7 +110,7 @@ def read(source: SqlServer, request: ReadRequest) -> Buffer:
     return Buffer(schema, checked(), close=close, translate=source.translate, reached=reached)
 
 
-def _require(source: SqlServer, request: ReadRequest) -> Value | None:
+def _require(source: SqlServerSession, request: ReadRequest) -> Value | None:
     """Raise `PositionLost` unless the server has all changes of `request`; the version that it is at."""
     assert request.table is not None
     changes = request.changes
@@ -129,7 +126,7 @@ def _require(source: SqlServer, request: ReadRequest) -> Value | None:
     return None
 
 
-def _end(source: SqlServer) -> None:
+def _end(source: SqlServerSession) -> None:
     driver = source._driver
     if driver is None:
         return

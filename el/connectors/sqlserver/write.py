@@ -11,7 +11,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,20 +22,17 @@ from el.connectors.sql.select import Statement
 from el.connectors.sql.write import (
     WRITES_TABLE,
     Spool,
+    WriteJob,
     as_batches,
-    as_mode,
     refuse_columns,
     refuse_keys,
-    refuse_run_id,
     spooled,
 )
 from el.connectors.sqlserver.catalog import source_type
 from el.connectors.sqlserver.fit import Target, refuse_changes
 from el.connectors.sqlserver.server import where_there
+from el.connectors.sqlserver.session import SqlServerSession
 from el.errors import ElError, ReadError, WriteError
-
-if TYPE_CHECKING:
-    from el.connectors.sqlserver import SqlServer
 
 # A statement takes 2,100 parameters at most (Microsoft Learn, "Maximum capacity specifications for SQL Server").
 _PARAMETERS = 2000
@@ -44,12 +40,9 @@ _PARAMETERS = 2000
 _LEFT_AFTER_HOURS = 24
 
 
-def write(
-    server: SqlServer, target: TableName, data: ArrowStream, mode: WriteMode, key: tuple[str, ...], run_id: str
-) -> WriteResult:
-    """See `Connector.write_buffer`."""
-    mode = as_mode(mode)
-    refuse_run_id(run_id)
+def write(server: SqlServerSession, job: WriteJob, data: ArrowStream) -> WriteResult:
+    """See `Target.write_buffer`."""
+    target, mode, key, run_id = job.target, job.mode, job.key, job.run_id
     quote = server.dialect.quote
     try:
         writable = _columns(server, target)
@@ -61,7 +54,7 @@ def write(
     ledger = server.dialect.quote_table(TableName(target.schema, WRITES_TABLE))
     _make_ledger(server, target, ledger)
     if _written(server, ledger, target, run_id):
-        return WriteResult(0, mode, run_id, already_done=True)
+        return job.done_before()
     staging = TableName(server.config.staging_schema or target.schema, f"_el_staging_{uuid.uuid4().hex[:16]}")
     staged = server.dialect.quote_table(staging)
     names = ", ".join(quote(name) for name in schema.names)
@@ -93,7 +86,7 @@ def write(
     except ElError as error:
         with suppress(ElError):
             if _written(server, ledger, target, run_id):
-                return WriteResult(0, mode, run_id, already_done=True)
+                return job.done_before()
         if isinstance(error, WriteError):
             raise
         raise WriteError(str(error), retryable=error.retryable) from None
@@ -103,11 +96,11 @@ def write(
             with suppress(ElError):
                 server.execute(Statement(f"SET IDENTITY_INSERT {server.dialect.quote_table(target)} OFF"))
         _drop(server, staged)
-    return WriteResult(rows if done else 0, mode, run_id, already_done=not done)
+    return job.done(rows) if done else job.done_before()
 
 
 def _commit(
-    server: SqlServer, ledger: str, target: TableName, run_id: str, mode: str, rows: int, steps: Sequence[str]
+    server: SqlServerSession, ledger: str, target: TableName, run_id: str, mode: str, rows: int, steps: Sequence[str]
 ) -> bool:
     """The one transaction; False if another writer had applied this run first."""
     with server.transaction():
@@ -125,7 +118,7 @@ def _commit(
     return True
 
 
-def _columns(server: SqlServer, target: TableName) -> dict[str, Target]:
+def _columns(server: SqlServerSession, target: TableName) -> dict[str, Target]:
     """The target's columns that can be written, by their names in lower case."""
     rows = server.fetch(
         Statement(
@@ -153,7 +146,7 @@ def _columns(server: SqlServer, target: TableName) -> dict[str, Target]:
     return found
 
 
-def _generated(server: SqlServer, target: TableName) -> set[object]:
+def _generated(server: SqlServerSession, target: TableName) -> set[object]:
     """Columns that the server alone writes: the period of a temporal table, the marks of a ledger table (13536)."""
     rows = where_there(
         server.fetch,
@@ -182,7 +175,7 @@ def _as_named(names: Sequence[str], writable: Mapping[str, Target]) -> list[str]
     return [spelt.get(name, name) for name in writable]
 
 
-def _make_ledger(server: SqlServer, target: TableName, ledger: str) -> None:
+def _make_ledger(server: SqlServerSession, target: TableName, ledger: str) -> None:
     """The ledger, and in it this target's own row without a run: the row that its writers wait for."""
     found = server.fetch(
         Statement(
@@ -205,18 +198,18 @@ def _make_ledger(server: SqlServer, target: TableName, ledger: str) -> None:
             _record(server, ledger, target, "", "lock", 0)
 
 
-def _record(server: SqlServer, ledger: str, target: TableName, run_id: str, mode: str, rows: int) -> None:
+def _record(server: SqlServerSession, ledger: str, target: TableName, run_id: str, mode: str, rows: int) -> None:
     sql = f"INSERT INTO {ledger} (run_id, target, mode, row_count, written_at) VALUES (?, ?, ?, ?, SYSUTCDATETIME())"
     server.execute(Statement(sql, (run_id, str(target), mode, rows)))
 
 
-def _written(server: SqlServer, ledger: str, target: TableName, run_id: str) -> bool:
+def _written(server: SqlServerSession, ledger: str, target: TableName, run_id: str) -> bool:
     """Whether this very run_id is there. A target is told as the database tells names, often by any case."""
     sql = f"SELECT run_id FROM {ledger} WHERE target = ? AND run_id = ?"
     return (run_id,) in server.fetch(Statement(sql, (str(target), run_id)))
 
 
-def _fill(server: SqlServer, staging: TableName, spool: Spool) -> None:
+def _fill(server: SqlServerSession, staging: TableName, spool: Spool) -> None:
     if not spool.rows:
         return
     try:
@@ -261,7 +254,7 @@ def _as_bound(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _apply(
-    server: SqlServer,
+    server: SqlServerSession,
     target: TableName,
     staged: str,
     columns: Sequence[str],
@@ -294,7 +287,7 @@ def _apply(
 
 
 def _refuse_other_numbers(
-    server: SqlServer, target: TableName, staged: str, key: Sequence[str], numbered: Sequence[str]
+    server: SqlServerSession, target: TableName, staged: str, key: Sequence[str], numbered: Sequence[str]
 ) -> None:
     """Raise `WriteError` where a row that is there has another number than the data gives it: it cannot get it."""
     quote, into = server.dialect.quote, server.dialect.quote_table(target)
@@ -310,7 +303,7 @@ def _refuse_other_numbers(
             )
 
 
-def _sweep(server: SqlServer, schema: str) -> None:
+def _sweep(server: SqlServerSession, schema: str) -> None:
     """Drop staging tables that a write left behind a day ago or longer: its process was killed."""
     left = "SELECT o.name FROM sys.tables AS o JOIN sys.schemas AS s ON s.schema_id = o.schema_id "
     left += "WHERE s.name = ? AND o.name LIKE N'[_]el[_]staging[_]%' "
@@ -319,7 +312,7 @@ def _sweep(server: SqlServer, schema: str) -> None:
         _drop(server, server.dialect.quote_table(TableName(schema, str(name))))
 
 
-def _drop(server: SqlServer, staged: str) -> None:
+def _drop(server: SqlServerSession, staged: str) -> None:
     try:
         server.execute(Statement(f"DROP TABLE {staged}"))
     except ElError:

@@ -1,0 +1,131 @@
+"""A session of SQL Server: signing in, statements, transactions; what reads and writes of this connector stand on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import ClassVar
+
+from el.connectors.request import Isolation, ReadRequest
+from el.connectors.sql.connector import SqlConnector, Stream
+from el.connectors.sql.select import Dialect, Statement
+from el.connectors.sqlserver.config import SqlServerConfig
+from el.connectors.sqlserver.dialect import TSQL
+from el.connectors.sqlserver.driver import DRIVERS, Driver
+from el.connectors.sqlserver.errors import connect_error, statement_error, while_resuming
+from el.connectors.sqlserver.server import ServerFacts, server_facts
+from el.errors import ElError, ReadError, WriteError
+
+# "el" in sys.dm_exec_sessions.context_info: mssql-python gives every program its own name.
+_MARK = "0x656C"
+# Errors are told in English, whatever the login's language; dates that a query of one's own writes as text are read as
+# before (Microsoft Learn, "SET LANGUAGE": it sets DATEFORMAT and DATEFIRST too).
+_ENGLISH = (
+    "DECLARE @format NVARCHAR(3) = (SELECT dateformat FROM sys.syslanguages WHERE langid = @@LANGID), "
+    "@first TINYINT = @@DATEFIRST; SET LANGUAGE us_english; SET DATEFORMAT @format; SET DATEFIRST @first"
+)
+
+
+class SqlServerSession(SqlConnector):
+    """One session, through the driver that the profile names."""
+
+    config_type = SqlServerConfig
+    config: SqlServerConfig
+    dialect: ClassVar[Dialect] = TSQL
+
+    def __init__(self, config: SqlServerConfig) -> None:
+        super().__init__(config)
+        self._driver: Driver | None = None
+        self.session: str | None = None
+        self._isolation: Isolation | None = None
+        self.server = ServerFacts()
+
+    def connect(self) -> None:
+        for attempt in while_resuming():
+            with attempt:
+                self._sign_in()
+        self._isolation = None
+        timeout = self.config.lock_timeout * 1000 or -1
+        # Of two that wait for each other, the application of the server's own users goes on, and el tries again. After
+        # an error a transaction is rolled back as a whole. Counts of rows are asked for where they are wanted.
+        settings = f"SET LOCK_TIMEOUT {timeout}; SET DEADLOCK_PRIORITY LOW; SET XACT_ABORT ON; SET NOCOUNT ON"
+        self.session = str(self.fetch(Statement(f"{settings}; SELECT @@SPID"))[0][0])
+        # Engines that only speak T-SQL lack one or the other.
+        for sql in (_ENGLISH, f"SET CONTEXT_INFO {_MARK}"):
+            with suppress(ReadError, WriteError):
+                self.execute(Statement(sql))
+        try:
+            self.server = server_facts(self.fetch, self.config.host, self.config.place)
+        except BaseException:
+            self.close()
+            raise
+
+    def _sign_in(self) -> None:
+        refused: ElError | None = None
+        try:
+            self._driver = DRIVERS[self.config.reader](self.config)
+        except Exception as error:
+            refused = connect_error(error, self.config)
+        if refused is not None:
+            # Raised out here, the driver's error and its frames, which hold the password, do not hang on it.
+            raise refused
+
+    def close(self) -> None:
+        driver, self._driver, self.session = self._driver, None, None
+        if driver is not None:
+            # A connection that is broken cannot be closed either; what broke it was said already.
+            with suppress(Exception):
+                driver.close()
+
+    @property
+    def driver(self) -> Driver:
+        """The open driver; `ReadError` when there is none."""
+        if self._driver is None:
+            raise ReadError("the connection to SQL Server is closed; use the connector inside `with`")
+        return self._driver
+
+    def _isolate(self, isolation: Isolation) -> None:
+        if isolation is not self._isolation:
+            level = "SNAPSHOT" if isolation is Isolation.SNAPSHOT else "READ COMMITTED"
+            self.execute(Statement(f"SET TRANSACTION ISOLATION LEVEL {level}"))
+            self._isolation = isolation
+
+    def _stream(self, statement: Statement, request: ReadRequest) -> Stream:
+        return self.driver.stream(statement, request)
+
+    def fetch(self, statement: Statement) -> list[tuple[object, ...]]:
+        try:
+            return self.driver.fetch(statement)
+        except Exception as error:
+            raise self.translate(error) from None
+
+    def execute(self, statement: Statement) -> int:
+        try:
+            return self.driver.execute(statement)
+        except Exception as error:
+            raise self.translate(error, writing=True) from None
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        connection = self.driver.connection
+        self.driver.autocommit(False)
+        try:
+            yield
+            try:
+                connection.commit()
+            except Exception as error:
+                raise self.translate(error, writing=True) from None
+        except BaseException:
+            # A connection that is gone is rolled back by the server; what went wrong first is what is told. Autocommit
+            # comes after a rollback that worked only: turning it on commits what is open (ODBC).
+            with suppress(Exception):
+                connection.rollback()
+                self.driver.autocommit(True)
+            raise
+        try:
+            self.driver.autocommit(True)
+        except Exception as error:
+            raise self.translate(error, writing=True) from None
+
+    def translate(self, error: Exception, *, writing: bool = False) -> ElError:
+        return statement_error(error, writing=writing)
