@@ -19,7 +19,7 @@ DEBIAN := libltdl7 unixodbc tdsodbc
 help:
 	@echo "make demo    set up, load the sample shop twice, build the schema tables, say where to look"
 	@echo "make test    set up, run all tests"
-	@echo "make check   ruff, mypy --strict, sqlfluff, and all tests"
+	@echo "make check   ruff, mypy --strict, the floors (lint-imports), sqlfluff, and all tests"
 	@echo "make soak    the long random tests: kills, histories"
 	@echo "make real    ask real servers what is doubtful, and report (tests/real/README.md)"
 	@echo "make mutants show that tests notice defects put into the SQL Server connector on purpose"
@@ -60,6 +60,7 @@ check: setup system
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/sqlfluff lint dbt_project --config .sqlfluff
 	$(BIN)/python -m pytest $(PYTEST)
 
