@@ -11,9 +11,14 @@ from pathlib import Path
 
 from el.config.profiles import Output
 from el.config.settings import Config
+from el.connectors.registry import connector_class
 
 # What says in a profile's output which database it is; who signs in, and how, may change.
 _WHERE = ("type", "host", "server", "port", "dsn", "account", "database", "path")
+
+
+def _names(output: Output) -> tuple[str, ...]:
+    return (*_WHERE, *connector_class(output.type).config_type.names_database)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,7 @@ class Job:
         A path counts as it lies beside `home`: two projects may share one, and a project may be moved as a whole.
         """
         outputs = (self.source, self.destination)
-        named = [self._where(name, output.settings.get(name)) for output in outputs for name in _WHERE]
+        named = [self._where(name, output.settings.get(name)) for output in outputs for name in _names(output)]
         mark = hashlib.sha256("\n".join(named).encode()).hexdigest()[:8]
         return self.home / re.sub(r"[^\w.-]", "_", f"{self.source}-{self.destination}-{mark}")
 

@@ -94,6 +94,9 @@ class ConnectionConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
+    # Settings that say which database it is, beside host, server, port, dsn, account, database and path.
+    names_database: ClassVar[tuple[str, ...]] = ()
+
 
 @runtime_checkable
 class ArrowStream(Protocol):

@@ -29,7 +29,11 @@ _WHERE = ("host", "account", "port", "dsn", "path")
 
 def place_of(source: Source, catalog: Catalog) -> str:
     """Which database this is, as text without secrets: "sqlserver db01 1433 shop {5e0f...}", the last as it says."""
-    parts = [str(part) for name in _WHERE if (part := getattr(source.config, name, None)) is not None]
+    parts = [
+        str(part)
+        for name in (*_WHERE, *source.config.names_database)
+        if (part := getattr(source.config, name, None)) is not None
+    ]
     identity = [f"{{{catalog.identity}}}"] if catalog.identity is not None else []
     return " ".join([source.scheme, *parts, catalog.database, *identity])
 

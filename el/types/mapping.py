@@ -91,7 +91,7 @@ def carry(scheme: str, type: SourceType, *, lossy: bool = False, trim: bool = Fa
     """
     rule = find_rule(scheme, type)
     if rule is None:
-        raise PlanError(f"type {_shown(type)} cannot be carried: {_ways_out()}")
+        raise PlanError(f"type {_shown(type)} cannot be carried: {_ways_out(scheme)}")
     way = rule.exact
     if lossy and rule.lossy is not None:
         way = rule.lossy
@@ -99,7 +99,9 @@ def carry(scheme: str, type: SourceType, *, lossy: bool = False, trim: bool = Fa
         way = rule.trimmed
     if way is None:
         lost = f", or ask for lossy, which loses {rule.lossy.loses}" if rule.lossy else ""
-        raise PlanError(f"type {_shown(type)} cannot be carried exactly: {rule.why} Ways out: {_ways_out()}{lost}")
+        raise PlanError(
+            f"type {_shown(type)} cannot be carried exactly: {rule.why} Ways out: {_ways_out(scheme)}{lost}"
+        )
     return _carried(rule, way, type)
 
 
@@ -152,8 +154,10 @@ def _shown(type_: SourceType) -> str:
     return f"{type_.alias} ({type_})" if type_.alias else str(type_)
 
 
-def _ways_out() -> str:
-    return "give the column a cast to a type that el knows, or exclude it"
+def _ways_out(scheme: str) -> str:
+    if hasattr(connector_class(scheme), "dialect"):
+        return "give the column a cast to a type that el knows, or exclude it"
+    return "exclude the column"
 
 
 def _carried(rule: TypeRule, way: Way, type_: SourceType) -> Carried:

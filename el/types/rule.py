@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any
 
 import pyarrow as pa
@@ -22,6 +23,27 @@ DATE = pa.date32()
 TIME = pa.time64("us")
 TIMESTAMP = pa.timestamp("us")
 INSTANT = pa.timestamp("us", tz="UTC")
+
+
+class TypeKind(StrEnum):
+    """What the values of a type are, whatever a database calls it."""
+
+    WHOLE = "whole number"
+    DECIMAL = "decimal number"
+    FLOAT = "floating-point number"
+    TEXT = "text"
+    BYTES = "bytes"
+    BITS = "string of bits"
+    DATE = "day"
+    MOMENT = "time without zone"
+    INSTANT = "time with zone"
+    TIME = "time of day"
+    DURATION = "duration"
+    BOOL = "true or false"
+    UUID = "random identifier"
+    DOCUMENT = "document"
+    VERSION = "number that the database gives a row with each write"
+    OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +93,7 @@ class TypeRule:
     trimmed: Way | None = None
     applies: Callable[[SourceType], bool] = lambda type_: True
     exact_bytes: str | None = None
+    kind: TypeKind = TypeKind.OTHER
 
 
 def text(read_as: str | None = None, **more: Any) -> Way:
