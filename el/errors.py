@@ -28,6 +28,8 @@ class facts; a single error may say otherwise (`ReadError("...", retryable=True)
 
 from __future__ import annotations
 
+import re
+
 
 class ElError(Exception):
     """Base of all. `exit_code`: what the command exits with. `retryable`: whether the same call may succeed later."""
@@ -141,3 +143,11 @@ class DifferencesFound(ElError):
     """Source and destination differ at the same watermark."""
 
     exit_code = 4
+
+
+def of_table(name: str, text: str) -> str:
+    """A message about a table in which its name stands once: layers of code each put it in front."""
+    before, *after = re.split(rf"(?<![\w.]){re.escape(name)}: ", text)
+    if after:
+        return f"{before}{name}: {''.join(after)}"
+    return text if name in text else f"{name}: {text}"

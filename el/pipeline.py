@@ -19,7 +19,7 @@ from pathlib import Path
 from el.config.job import Job
 from el.connectors.catalog import TableName
 from el.connectors.registry import open_source
-from el.errors import DatabaseError, ElError, LoadError, Paused, PlanError
+from el.errors import DatabaseError, ElError, LoadError, Paused, PlanError, of_table
 from el.extraction.extract import extract
 from el.extraction.retry import retrying
 from el.extraction.slice import STEP
@@ -188,7 +188,7 @@ class _Run:
         for name, (schema, table) in sorted(places.items()):
             report = TableReport(str(name), f"{schema}.{table}", "", "failed")
             if schema in self.stuck:
-                self.reports.append(replace(report, error=f"{name}: {self.stuck[schema]}"))
+                self.reports.append(replace(report, error=of_table(str(name), str(self.stuck[schema]))))
             elif resting and pause is not None:
                 self.reports.append(replace(report, status="paused", error=str(pause.refusal(str(name)))))
         if resting:
@@ -210,7 +210,8 @@ class _Run:
             except _OF_ONE_SCHEMA as error:
                 for name, report in found.items():
                     if report.status == "loaded":
-                        found[name] = replace(report, status="failed", load_id=None, error=f"{name}: {error}")
+                        said = of_table(str(name), str(error))
+                        found[name] = replace(report, status="failed", load_id=None, error=said)
             self.reports += found.values()
 
     def _mark(self, warehouse: Warehouse, plan: Plan) -> None:

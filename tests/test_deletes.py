@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -149,8 +150,12 @@ def test_a_look_at_the_keys_that_finds_nothing_is_noted_so_that_it_is_not_due_at
     shop.warehouse("UPDATE shop_sales._el_ledger SET started_at = started_at - INTERVAL 25 HOUR")
     assert run(capsys)["status"] == "unchanged"
     assert len(shop.complete("_el_ledger", "keys_read_at")) == 2, "the snapshot and the look"
-    main(["plan"])
-    assert "key set is read" not in capsys.readouterr().out
+    looked = shop.warehouse("SELECT max(keys_read_at) FROM shop_sales._el_ledger")[0][0]
+    for arguments in (["plan"], ["plan", "--why"]):
+        main(arguments)
+        said = capsys.readouterr().out
+        assert "key set is read" not in said
+        assert f"keys: not before {looked + timedelta(days=1):%Y-%m-%d %H:%M} UTC" in said
 
 
 def test_too_many_gone_stops_the_table_and_nothing_of_it_is_loaded_until_confirmed(

@@ -126,7 +126,7 @@ def test_on_a_readable_secondary_tracking_is_not_used(standin_shop: TsqlShop, sq
     shop = standin_shop.create(ONE, *TRACKED)
     sqlserver_standin.faults.tell("Updateability", "READ_ONLY")  # type: ignore[attr-defined]
     assert shop.el()["dbo.t"]["strategy"] == "full"
-    assert main(["plan"]) == 0
+    assert main(["plan", "--why"]) == 0
     assert "not change_tracking: this database takes no writes" in shop.capsys.readouterr().out
     shop.tables("  - {name: dbo.t, strategy: change_tracking}")
     assert "`accept: [secondary]`" in shop.el(code=1)["dbo.t"]["error"]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 def add(commands: Commands, job: argparse.ArgumentParser) -> None:
     """The command and its arguments."""
     command = commands.add_parser("plan", parents=[job], help="what a run would do, and why")
+    command.add_argument("--why", action="store_true", help="of each table, why it is taken so, its key, all notes")
     command.add_argument("--sql", action="store_true", help="print the queries instead, with their parameters")
     command.set_defaults(command=_plan)
 
@@ -26,7 +27,7 @@ def _plan(arguments: argparse.Namespace) -> int:
     job = job_of(arguments)
     plan = show_plan(job)
     if not arguments.sql:
-        return show(plan)
+        return show(plan, why=arguments.why)
     from el.connectors.registry import open_source
 
     source = open_source(job.source.settings)
@@ -36,9 +37,9 @@ def _plan(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def show(plan: Plan) -> int:
+def show(plan: Plan, *, why: bool = False) -> int:
     """Print the plan; the exit code that goes with it."""
     from el.reporting.plan import print_plan
 
-    print_plan(plan)
+    print_plan(plan, why=why)
     return PlanError.exit_code if plan.stopped else 0

@@ -20,6 +20,7 @@ import pyarrow as pa
 from el.connectors.catalog import Table
 from el.planning.columns import ColumnPlan
 from el.planning.naming import Mode, normalise
+from el.planning.note import MayLose
 
 COLUMNS_TABLE = "_el_columns"
 
@@ -128,7 +129,7 @@ def find_drift(
         if all(column.name != name for column in columns):
             taken = any(column.name == before.source for column in table.columns)
             gone = "is not taken any longer" if taken else "is no longer in the source"
-            notes.append(f"{before.source} {gone}: raw keeps the column {name} and gets NULL")
+            notes.append(MayLose(f"{before.source} {gone}: raw keeps the column {name} and gets NULL"))
             changed = changed or not taken
     if held.table_id is not None and table.object_id is not None and not same_table:
         again = "the source's table was created anew"

@@ -11,6 +11,7 @@ from el.config.settings import TableSettings
 from el.connectors.catalog import Catalog, Table
 from el.connectors.request import Isolation
 from el.errors import PlanError
+from el.planning.note import MayLose
 
 
 def isolation_of(table: Table, settings: TableSettings, catalog: Catalog) -> Isolation:
@@ -30,8 +31,9 @@ def isolation_notes(table: Table, settings: TableSettings, catalog: Catalog) -> 
     if not catalog.snapshot_isolation or table.memory_optimized:
         return []
     if settings.isolation == "read_committed":
-        return ["read under READ COMMITTED, as el.yml says: not as of one moment"]
+        return [MayLose("read under READ COMMITTED, as el.yml says: not as of one moment")]
     if table.elsewhere and settings.isolation is None:
         places = ", ".join(sorted(table.elsewhere))
-        return [f"read under READ COMMITTED, not as of one moment: it reads {places}; or `isolation: snapshot`"]
+        said = f"read under READ COMMITTED, not as of one moment: it reads {places}; or `isolation: snapshot`"
+        return [MayLose(said)]
     return []

@@ -6,12 +6,13 @@ Guarantee: a plan is a value: it can be printed, compared, and handed to any exe
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import pyarrow as pa
 
 from el.connectors.catalog import Catalog, TableName
 from el.connectors.request import ReadRequest
-from el.errors import ElError
+from el.errors import ElError, of_table
 from el.planning.columns import ColumnPlan
 from el.planning.drift import Drift
 from el.planning.keys import KeyRule
@@ -45,18 +46,19 @@ class TablePlan:
     drift: Drift = field(default_factory=lambda: Drift(()))  # what changed at the source since raw was loaded
     table_id: int | None = None  # the database's own lasting id of the table
     keys: KeyRead | None = None  # the read of the key set, where one is due
+    keys_not_before: datetime | None = None  # UTC: when it is due, where el.yml asks for one and it is not due yet
     error: ElError | None = None  # why this table cannot go on while others can
     definition: str | None = None  # what el.yml made of the table: see `el.planning.definition`
     source: str | None = None  # the database that it comes from: see `el.planning.definition`
     equal: KeyRule | None = None  # how the key compares, where that is not by bytes
     again: bool = False  # rows are read again that raw may hold already
+    anew: bool = False  # raw was loaded before, and the last load is none to go on from
 
     @property
     def stopped(self) -> str | None:
         """Why nothing of this table is read, in words; None if it is."""
-        if self.drift.stopped is not None:
-            return f"{self.name}: {self.drift.stopped}"
-        return None if self.error is None else str(self.error)
+        why = self.drift.stopped if self.drift.stopped is not None else self.error
+        return None if why is None else of_table(str(self.name), str(why))
 
     def key_schema(self) -> pa.Schema:
         """The key's columns as they stand in raw, in key order."""
@@ -77,9 +79,8 @@ class Refused:
     error: ElError
 
     def __str__(self) -> str:
-        """The reason, which begins with the table's name."""
-        text = str(self.error)
-        return text if str(self.name) in text else f"{self.name}: {text}"
+        """The reason, in which the table's name stands."""
+        return of_table(str(self.name), str(self.error))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,13 @@ from el.planning.drift import HeldTable, find_drift
 from el.planning.isolation import isolation_notes
 from el.planning.keys import key_rule
 from el.planning.ledger import LedgerEntry
+from el.planning.note import MayLose
 from el.planning.plan import TablePlan
 from el.planning.reads import Reads, table_request, unfilled
 from el.planning.refusals import refuse
 from el.planning.selection import Chosen
 from el.planning.strategies import Subject, choose
-from el.planning.strategies.key_set import key_read
+from el.planning.strategies.key_set import key_read, keys_not_before
 from el.planning.strategies.window import Kind, Window
 
 
@@ -52,6 +53,7 @@ class TablePlanner:
         self.held = known.held.get(place)
         self.confirmed = confirmed  # many rows may be gone
         self.notes: list[str] = []
+        self.anew = False
         self.error: ElError | None = None
 
     def plan(self) -> TablePlan:
@@ -69,6 +71,7 @@ class TablePlanner:
     def _begin_anew(self, why: str) -> None:
         self.notes.append(why)
         self.last = None
+        self.anew = True
 
     def _take_columns(self) -> None:
         """The columns as they travel, after what changed at the source; what is read of the table."""
@@ -77,7 +80,8 @@ class TablePlanner:
         wanted = plan_columns(config, self.known.source, table, settings)
         self.drift = find_drift(self.held, table, wanted, config.raw.naming, frozen=frozen)
         self.columns = self.drift.columns
-        self.notes += [f"{each.source.name}: {each.carried.loses}" for each in self.columns if each.carried.loses]
+        lossy = [each for each in self.columns if each.carried.loses]
+        self.notes += [MayLose(f"{each.source.name}: {each.carried.loses}") for each in lossy]
         self.notes += refuse(table, settings, self.known.catalog)
         self.base: ReadRequest = table_request(config, self.known.catalog, table, settings)
         self.notes += isolation_notes(table, settings, self.known.catalog)
@@ -108,7 +112,8 @@ class TablePlanner:
                     "key, and there is none: set `key`, or `strategy: full`, or `accept: [filtered_rows]` if such rows "
                     "may stay"
                 )
-            self.notes.append("rows that leave the `filters` stay in raw: there is no key to delete them by")
+            stay = "rows that leave the `filters` stay in raw: there is no key to delete them by"
+            self.notes.append(MayLose(stay))
         by_bytes = "keys_by_bytes" in settings.accept
         self.equal = key_rule(self.known.source, self.columns, self.key, by_bytes=by_bytes)
         self.notes += self.equal.notes() if self.equal else []
@@ -168,6 +173,7 @@ class TablePlanner:
             self.notes += self.strategy.notes(self.subject, source, self.last, window)
         if window is not None and window.because is not None:
             self.notes.append(f"a new snapshot begins: {window.because}")
+            self.anew = True
         self.notes += window.notes if window is not None else ()
 
     def _say_what_is_sure(self) -> None:
@@ -175,24 +181,28 @@ class TablePlanner:
         catalog = self.known.catalog
         self.again = self.strategy.reads_again(self.subject, self.window)
         if not self.key and self.again:
-            self.notes.append("there is no key: a row that is read again and differs is taken for another row")
+            told = "there is no key: a row that is read again and differs is taken for another row"
+            self.notes.append(MayLose(told))
         if catalog.snapshot_isolation:
             return
         if len(self.reads) > 1:
-            self.notes.append(
-                f"{len(self.reads)} partitions are read at slightly different moments: SNAPSHOT isolation is not "
-                "allowed"
-            )
+            moments = f"{len(self.reads)} partitions are read at slightly different moments"
+            self.notes.append(MayLose(f"{moments}: SNAPSHOT isolation is not allowed"))
         elif self.window is not None and not catalog.read_committed_snapshot:
             self.notes.append(
-                "read under locking READ COMMITTED: a row whose place in the index changes meanwhile may be missed or "
-                "come twice; ALTER DATABASE ... SET ALLOW_SNAPSHOT_ISOLATION ON prevents it"
+                MayLose(
+                    "read under locking READ COMMITTED: a row whose place in the index changes meanwhile may be missed "
+                    "or come twice; ALTER DATABASE ... SET ALLOW_SNAPSHOT_ISOLATION ON prevents it"
+                )
             )
 
     def _planned(self) -> TablePlan:
         keys = None
         if not self._stopped:
             keys = key_read(self.subject, self.strategy, self.columns, self.key, self.window, self.last, self.confirmed)
+        not_before = None
+        if not self._stopped and keys is None:
+            not_before = keys_not_before(self.subject, self.strategy, self.last)
         return TablePlan(
             name=self.table.name,
             raw_schema=self.raw_schema,
@@ -213,11 +223,13 @@ class TablePlanner:
             drift=self.drift,
             table_id=self.table.object_id,
             keys=keys,
+            keys_not_before=not_before,
             error=self.error,
             definition=self.defined,
             source=self.place,
             equal=self.equal,
             again=self.again,
+            anew=self.anew,
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from el.config.settings import TableSettings
 from el.connectors.catalog import Catalog, Column, Table
 from el.errors import PlanError
+from el.planning.note import MayLose
 
 # Of these the server does not tell from which columns and rows they come.
 _DERIVED = ("view", "query")
@@ -15,7 +16,7 @@ _DERIVED = ("view", "query")
 
 def refuse(table: Table, settings: TableSettings, catalog: Catalog) -> list[str]:
     """What was accepted of it, as notes. Raises `PlanError` for what was not."""
-    notes = []
+    notes: list[str] = []
     used = _used(table, settings)
     for word, problem, way in (
         ("masked", _masked(table, used, catalog), f"GRANT UNMASK TO {catalog.user}"),
@@ -29,7 +30,7 @@ def refuse(table: Table, settings: TableSettings, catalog: Catalog) -> list[str]
             if word != "row_security" and table.kind not in _DERIVED:
                 ways.append("exclude them under `columns`")
             raise PlanError(f"{table.name}: {problem}: {', '.join([*ways, f'or `accept: [{word}]`'])}")
-        notes.append(f"{problem}, as accepted")
+        notes.append(MayLose(f"{problem}, as accepted"))
     if table.aside is not None:
         notes.append(f"this is {table.aside}")
     return notes

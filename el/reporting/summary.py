@@ -8,7 +8,8 @@ from datetime import datetime
 
 from rich.table import Table as Grid
 
-from el.reporting.text import console, in_bytes
+from el.errors import of_table
+from el.reporting.text import console, gathered, in_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +74,13 @@ def print_report(report: RunReport) -> None:
             table.raw,
         )
     console().print(grid)
-    for table in report.tables:
-        for note in table.notes:
-            print(f"{table.table}: {note}")
+    for line in gathered((table.table, note) for table in report.tables for note in table.notes):
+        print(line)
     for load_id in report.finished:
         print(f"load {load_id} of an earlier run was brought to its end")
     failed = [table for table in report.tables if table.status == "failed"]
     for table in failed:
-        named = str(table.error).startswith(table.table)
-        print(f"FAILED {table.error}" if named else f"FAILED {table.table}: {table.error}")
+        print(f"FAILED {of_table(table.table, str(table.error))}")
     loaded = [table for table in report.tables if table.status == "loaded"]
     outcome = f"{report.rows:,} rows into {len(loaded)} tables" if loaded else "nothing new"
     print(f"{outcome}, {len(failed)} failed, in {report.seconds:.1f} s (run {report.run_id})")

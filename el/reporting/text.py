@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 
 from rich.console import Console
+
+FEW = 3
+"""So many tables are named one by one."""
 
 
 def in_bytes(size: int) -> str:
@@ -20,3 +24,16 @@ def in_bytes(size: int) -> str:
 def console() -> Console:
     # Piped output is for other programs and logs: no line is cut to a terminal's width there.
     return Console() if sys.stdout.isatty() else Console(width=max(200, 80), soft_wrap=True)
+
+
+def gathered(notes: Iterable[tuple[str, str]]) -> list[str]:
+    """Lines for (table, note): what is the same for many tables is said once, with their number."""
+    tables: dict[str, list[str]] = {}
+    for table, note in notes:
+        tables.setdefault(note, []).append(table)
+    return [
+        f"{', '.join(names)}: {note}"
+        if len(names) <= FEW
+        else f"{len(names)} tables: {note} ({', '.join(names[:FEW])}, ...)"
+        for note, names in tables.items()
+    ]

@@ -19,6 +19,7 @@ from el.connectors.request import CapturedChanges, TrackedChanges, Value
 from el.errors import NotPermitted, PlanError, PositionLost
 from el.planning.columns import source_key
 from el.planning.ledger import LedgerEntry
+from el.planning.note import MayLose
 from el.planning.strategies.base import Strategy, Subject
 from el.planning.strategies.incarnation import another, incarnation
 from el.planning.strategies.window import Kind, Window
@@ -70,13 +71,15 @@ class Cdc(Strategy):
         self, subject: Subject, source: Source, last: LedgerEntry | None, window: Window | None
     ) -> tuple[str, ...]:
         assert isinstance(source, CaptureSource)
-        found = []
+        found: list[str] = []
         if computed := [column.name for column in subject.table.columns if _computed(column)]:
             found.append(f"{', '.join(computed)}: computed, and left out: a capture table holds NULL for it")
         if not all(instance.in_order for instance in _instances(subject, source)):
             found.append(
-                "the change table has no __$command_id (KB3030352; sys.sp_vupgrade_replication adds it): changes "
-                "within one transaction are in the order of __$seqval, which the server does not promise"
+                MayLose(
+                    "the change table has no __$command_id (KB3030352; sys.sp_vupgrade_replication adds it): changes "
+                    "within one transaction are in the order of __$seqval, which the server does not promise"
+                )
             )
         key = _key(subject)
         if large := [column.name for column in _taken(subject) if _large(column)]:
@@ -85,7 +88,7 @@ class Cdc(Strategy):
                 f"{missing}: where the change table lacks a value that an update left alone, that of the row as it is "
                 "now is taken"
                 if key
-                else f"{missing}: an update that left it alone may bring NULL: there is no key to look the row up by"
+                else MayLose(f"{missing}: an update that left it alone may bring NULL: no key tells its row")
             )
         if window is None and last is not None and _after_snapshot(source, last)[1] is False:
             found.append(

@@ -21,6 +21,7 @@ from el.connectors.catalog import SourceType
 from el.connectors.request import Condition, Op, ReadRequest, Value
 from el.errors import NotPermitted, PlanError
 from el.planning.ledger import LedgerEntry
+from el.planning.note import MayLose
 from el.planning.strategies.base import Strategy, Subject, has_null, index_on, scan_note, unfiltered
 from el.planning.strategies.incarnation import another, incarnation, switched
 from el.planning.strategies.lag import LAG, LAG_ROWS, MOMENTS, ZONED, default_lag, in_words, is_local, minus, rows_back
@@ -191,8 +192,10 @@ def _written_since(
         covered = lag if lag is not None else default_lag(type_, False)
         far = in_words(covered) if isinstance(covered, timedelta) else "the lag"
         return None, (
-            f"{column}: this login does not see open transactions (VIEW SERVER STATE): of one that commits more than "
-            f"{far} late, rows may be passed over",
+            MayLose(
+                f"{column}: this login does not see open transactions (VIEW SERVER STATE): of one that commits more "
+                f"than {far} late, rows may be passed over"
+            ),
         )
     patience = lag if isinstance(lag, timedelta) else LAG if type_.name in MOMENTS else PATIENCE
     return (writer.since if writer is not None and writer.age >= patience else None), ()
@@ -207,8 +210,10 @@ def _notes(subject: Subject, source: CursorSource, column: str, type_: SourceTyp
         notes += (f"{column} is text: what counts as later is what {order} puts behind the last value",)
     if is_local(type_) and source.local_clock():
         notes += (
-            f"{column} has no offset, and the source's clock is not UTC: in autumn an hour of local time comes twice; "
-            "a lag of less than that hour passes over rows of the second",
+            MayLose(
+                f"{column} has no offset, and the source's clock is not UTC: in autumn an hour of local time comes "
+                "twice; a lag of less than that hour passes over rows of the second"
+            ),
         )
     return notes
 

@@ -51,11 +51,19 @@ def key_read(
         raise PlanError(f"{table.name}: `deletes: keys` needs a key: there is no primary key, so set `key`")
     if last is None or (window is not None and window.kind is Kind.SNAPSHOT):
         return None
-    now = datetime.now(UTC).replace(tzinfo=None)
-    if not confirmed and last.keys_read_at is not None and now - last.keys_read_at < wanted.every:
+    if not confirmed and keys_not_before(subject, strategy, last) is not None:
         return None
     by_name = {column.name: column for column in columns}
     request = replace(subject.request, columns=tuple(read for name in key for read in by_name[name].reads()))
     catalog = subject.catalog
     of_one_moment = catalog.snapshot_isolation or catalog.read_committed_snapshot
     return KeyRead(request, wanted.max_percent, of_one_moment, confirmed)
+
+
+def keys_not_before(subject: Subject, strategy: Strategy, last: LedgerEntry | None) -> datetime | None:
+    """When the key set is due, in UTC, where el.yml asks for it and it is not due yet."""
+    wanted = subject.settings.deletes
+    if wanted is None or strategy.shows_deletes or last is None or last.keys_read_at is None:
+        return None
+    due = last.keys_read_at + wanted.every
+    return due if datetime.now(UTC).replace(tzinfo=None) < due else None

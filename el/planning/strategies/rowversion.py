@@ -14,6 +14,7 @@ from el.connectors.base import RowversionSource, Source
 from el.connectors.catalog import SourceType
 from el.connectors.request import Value
 from el.planning.ledger import LedgerEntry
+from el.planning.note import MayLose
 from el.planning.strategies.base import Strategy, Subject, has_null, scan_note
 from el.planning.strategies.incarnation import another, incarnation, switched
 from el.planning.strategies.window import Kind, Window
@@ -56,7 +57,7 @@ class Rowversion(Strategy):
         column = subject.table.rowversion
         assert column is not None
         doubt = self.doubt(subject)
-        notes = (*scan_note(subject, column), *((doubt,) if doubt else ()))
+        notes = (*scan_note(subject, column), *((MayLose(doubt),) if doubt else ()))
         upper = source.min_active_rowversion()
         mine = incarnation(subject)
         window = Window(
