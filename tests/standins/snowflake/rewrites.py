@@ -21,6 +21,7 @@ from snowflake.connector.errors import ProgrammingError
 from sqlglot import Expr, exp
 
 from .access import allowed
+from .clones import clones_with_grants
 from .errors import NOTHING_TO_SHOW
 from .keys import declared_keys, name_of, show_keys, table_of
 from .offsets import offsets_in_text
@@ -202,6 +203,7 @@ def hash_functions(statement: Expr, _session: Session, _duck: DuckDBPyConnection
 
 
 RULES: tuple[Rule, ...] = (
+    clones_with_grants,
     rights_statements,
     allowed,
     policies,
