@@ -3,7 +3,7 @@
     python benchmarks/statements_dbt.py [--tables 100] [--columns 20] [--news 5]
 
 The first build of all models without tests, one in which `--news` tables have news, built whole and by
-`python -m el changed`, and one with nothing new.
+`python -m el changed`, and one with nothing new; then all tests, and builds with the tests of what has news.
 """
 
 from __future__ import annotations
@@ -43,8 +43,12 @@ class Built(Shop):
 
     def build(self, *arguments: str) -> str:
         """`dbt run`, and what it asked."""
+        return self.dbt("run", *arguments)
+
+    def dbt(self, *command: str) -> str:
+        """What a dbt command asked."""
         before = len(self.server.queries)
-        self.call(str(DBT), "--quiet", "run", *arguments, "--project-dir", "dbt_project", "--profiles-dir", ".")
+        self.call(str(DBT), "--quiet", *command, "--project-dir", "dbt_project", "--profiles-dir", ".")
         return self.asked(before)
 
     def asked(self, before: int) -> str:
@@ -88,6 +92,12 @@ def main() -> None:
         models, asked = shop.changed()
         assert models == []
         print(f"nothing new, changed  {asked}")
+        print(f"all tests             {shop.dbt('test')}")
+        hourly = ("build", "--vars", "{el_tests: changed}")
+        shop.news(4, options.news)
+        shop.call(sys.executable, "-m", "el", "run", "--progress", "none")
+        print(f"{options.news} with news, hourly     {shop.dbt(*hourly)}")
+        print(f"nothing new, hourly   {shop.dbt(*hourly)}")
 
 
 if __name__ == "__main__":

@@ -8,9 +8,11 @@
         {#- Where nothing was ever built, the views before a model and the notes are missing too. -#}
         {%- set before = '' if el_notes() else '+' -%}
         {%- set names = [] -%}
-        {%- for id, source_name, table in el_known()['windows'] if before ~ graph.nodes[id].name not in names -%}
+        {%- for id, source_name, table in el_known()['windows'] -%}
             {%- do names.append(before ~ graph.nodes[id].name) -%}
+            {#- By which the tests of its raw table are selected too. -#}
+            {%- do names.append('source:' ~ source_name ~ '.' ~ table) -%}
         {%- endfor -%}
-        {%- do print(names | sort | join(' ')) -%}
+        {%- do print(names | unique | sort | join(' ')) -%}
     {%- endif -%}
 {%- endmacro %}

@@ -20,9 +20,9 @@
                 {%- endif %}
             ),
             (
-                select max(landed.finished_at)
-                from {{ ledger }} as landed
-                where landed._dlt_load_id in ({{ el_complete_loads(source_name) }})
+                select max(ledger.finished_at)
+                from {{ ledger }} as ledger
+                where ledger._dlt_load_id in ({{ el_complete_loads(source_name) }})
             )
         ) as loaded_at
 {%- endmacro %}

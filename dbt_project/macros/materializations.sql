@@ -11,3 +11,13 @@
 {% materialization view, adapter='snowflake' -%}
     {{- return(el_view(dbt.materialization_view_snowflake)) -}}
 {%- endmaterialization %}
+
+
+{% materialization test, adapter='duckdb' -%}
+    {{- return(el_test(dbt.materialization_test_default)) -}}
+{%- endmaterialization %}
+
+
+{% materialization test, adapter='snowflake' -%}
+    {{- return(el_test(dbt.materialization_test_default)) -}}
+{%- endmaterialization %}

@@ -195,11 +195,8 @@ def _taken(warehouse: Warehouse, job: Job) -> dict[str, set[str]]:
     columns = ", ".join(warehouse.column(column) for column in ("model", "load_id", "state"))
     for place in places:
         for model, load, state in warehouse.connector.fetch(Statement(f"SELECT {columns} FROM {place}")):
-            if state == "built":  # of how a table or view was made, not of loads
-                continue
-            loads = found[str(model)]
-            if state == "taken":
-                loads.add(str(load))
+            if state in ("announced", "taken"):  # the others are of how a table was made, and of tests
+                found[str(model)] |= {str(load)} if state == "taken" else set()
     return dict(found)
 
 

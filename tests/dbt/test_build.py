@@ -119,8 +119,13 @@ def test_changed_names_the_models_that_have_loads_to_take_and_says_by_its_code_w
     project: Project,
 ) -> None:
     project.models("--select", "orders")
-    assert project.el("changed").split() == ["customers", "order_lines", "orders_log", "payments", "products"]
-    project.models("--select", *project.el("changed").split())
+    tables = ["customers", "order_lines", "orders", "payments", "products"]
+    named = project.el("changed").split()
+    models = [name for name in named if ":" not in name]
+    assert models == ["customers", "order_lines", "orders_log", "payments", "products"]
+    assert named[len(models) :] == [f"source:shop_sales.{table}" for table in tables]
+    states = project.dbt("build", "--select", *named)
+    assert {"source_row_rules__shop_sales_orders", "raw_equals_ledger__shop_sales"} <= states.keys()
     assert project.shown() == project.source()
     assert project.el("changed", code=5) == ""
 

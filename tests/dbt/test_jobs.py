@@ -24,10 +24,22 @@ def jobs() -> dict[str, Any]:
     return found
 
 
-def test_the_build_asks_for_freshness_then_builds_then_documents(jobs: dict[str, Any]) -> None:
-    assert jobs["build"]["execute_steps"] == ["dbt source freshness", "dbt build", "dbt docs generate"]
-    assert jobs["build"]["environment_id"] == VARS["production_environment_id"]
-    assert jobs["build"]["triggers"]["schedule"] is True
+def test_the_build_leaves_out_what_has_nothing_new_and_another_job_tests_all_and_documents(
+    jobs: dict[str, Any],
+) -> None:
+    (build,), (check,) = jobs["build"]["execute_steps"], jobs["check"]["execute_steps"]
+    assert build == "dbt build --exclude-resource-type unit_test --vars '{el_tests: changed}'"
+    assert check == "dbt test --exclude-resource-type unit_test"
+    assert jobs["check"]["generate_docs"]
+    for job in ("build", "check"):
+        assert jobs[job]["environment_id"] == VARS["production_environment_id"]
+        assert jobs[job]["triggers"]["schedule"] is True
+
+
+def test_a_source_that_is_old_is_told_beside_the_steps_and_stops_none(jobs: dict[str, Any]) -> None:
+    """dbt's documentation, "Source freshness": a step that fails lets the job fail, the job's setting does not."""
+    assert jobs["build"]["run_generate_sources"] is True
+    assert not [step for job in jobs.values() for step in job["execute_steps"] if "freshness" in step]
 
 
 def test_a_change_is_compared_with_production_and_built_apart_from_it(jobs: dict[str, Any]) -> None:
@@ -41,8 +53,10 @@ def test_a_change_is_compared_with_production_and_built_apart_from_it(jobs: dict
 
 def test_a_change_notes_its_loads_in_a_table_of_its_own(jobs: dict[str, Any]) -> None:
     """What is not selected is deferred to production, and models write into el_loads_taken."""
-    (step,) = jobs["ci"]["execute_steps"]
+    clone, adopt, step = jobs["ci"]["execute_steps"]
     assert step.split("--select ")[1].split() == ["state:modified+", "el_loads_taken"]
+    assert clone.split("--select ")[1].split()[1] == "el_loads_taken"
+    assert adopt == "dbt run-operation el_adopt_notes"
 
 
 def test_no_job_needs_a_package_hub(jobs: dict[str, Any]) -> None:
