@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 from el.cli.app import main
 from el.connectors.catalog import Column, SourceType, Table, TableName
+from el.connectors.sqlserver.types import RULES
 from el.planning.columns import ColumnPlan
 from el.planning.drift import HeldTable, column_rows, find_drift, held_tables
 from el.types.mapping import carry
+from el.types.rule import parse_type
 from tests.shop import EL_YML, Workspace
 
 AFTER = "TIMESTAMP '2025-01-01'"
@@ -419,10 +421,14 @@ MATRIX = [
 ]
 
 
+def parsed(declared: str) -> SourceType:
+    return parse_type(RULES, declared)
+
+
 @pytest.mark.parametrize(("old", "new", "followed"), MATRIX)
 def test_sql_servers_types_are_followed_where_no_value_can_be_lost(old: str, new: str, followed: bool) -> None:
-    now = [column("v", SourceType.parse(new), 1)]
-    drift = find_drift(hold([column("v", SourceType.parse(old), 1)]), table(now), plans(now), "snake_case")
+    now = [column("v", parsed(new), 1)]
+    drift = find_drift(hold([column("v", parsed(old), 1)]), table(now), plans(now), "snake_case")
     assert (drift.stopped is None) == followed
     if old == new:
         assert (drift.notes, drift.record) == ((), False)

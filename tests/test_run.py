@@ -151,9 +151,16 @@ def test_filters_columns_and_masks_hold_for_a_table(shop: Workspace, capsys: pyt
     assert "amount" not in {row[0] for row in shop.warehouse("DESCRIBE shop_sales.orders")}
 
 
-def test_partitions_bring_every_row_once_null_included(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
-    shop.source("CREATE TABLE sales.events (n INTEGER, t VARCHAR)")
-    shop.source("INSERT INTO sales.events SELECT if(i % 50 = 0, NULL, i - 500), i FROM range(1000) AS t (i)")
+@pytest.mark.parametrize(
+    ("type_", "least"),
+    [("INTEGER", -500), ("UTINYINT", 0), ("USMALLINT", 0), ("UINTEGER", 0), ("UBIGINT", 2**63), ("HUGEINT", -(2**90))],
+)
+def test_partitions_bring_every_row_once_null_included(
+    shop: Workspace, capsys: pytest.CaptureFixture[str], type_: str, least: int
+) -> None:
+    shop.source(f"CREATE TABLE sales.events (n {type_}, t VARCHAR)")
+    each = f"(i % 250)::HUGEINT + {least}::HUGEINT"
+    shop.source(f"INSERT INTO sales.events SELECT if(i % 50 = 0, NULL, {each}), i FROM range(1000) AS t (i)")
     with open(shop.path / "el.yml", "a") as config:
         config.write("  - {name: sales.events, partition_by: n, partitions: 7}\n")
     assert statuses(capsys, "--select", "events") == {"sales.events": ("loaded", 1000)}

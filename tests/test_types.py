@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -14,6 +16,7 @@ from dlt.destinations import snowflake as dlt_snowflake
 from hypothesis import given
 from hypothesis import strategies as st
 
+from el.cli.app import main
 from el.connectors.catalog import SourceType
 from el.connectors.duckdb.catalog import source_type
 from el.connectors.request import ColumnRead, ReadRequest, TableName
@@ -28,6 +31,8 @@ from el.types.mapping import (
     render_markdown,
     type_rules,
 )
+from el.types.rule import TypeKind, facts_of, parse_type
+from tests.shop import Workspace
 
 TEXT_AS_IT_IS = (None, pa.string(), "VARCHAR", "VARCHAR", "VARCHAR", "VARCHAR")
 BYTES_AS_THEY_ARE = (None, pa.binary(), "BINARY", "BLOB", "BINARY", "BLOB")
@@ -236,6 +241,96 @@ def test_an_unknown_alias_is_named_with_its_base() -> None:
 def test_a_source_without_a_table_of_types_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"there is no connector for type 'teradata'"):
         carry("teradata", SourceType("int"))
+    with pytest.raises(PlanError, match=r"snowflake cannot be a source"):
+        carry("snowflake", SourceType("number"))
+
+
+NO_CURSOR = {
+    "is drawn, and does not grow": (("sqlserver", "uniqueidentifier"), ("duckdb", "uuid")),
+    "has two values, and does not grow": (("sqlserver", "bit"), ("duckdb", "boolean")),
+    "is a string of bits, and does not grow": (("duckdb", "bit"),),
+    "is one of a few labels, and does not grow": (("duckdb", "enum('a', 'b')"),),
+    "is a length of time, and does not grow": (("duckdb", "interval"),),
+    "passes over rows of open transactions when read so; use strategy: rowversion": (("sqlserver", "rowversion"),),
+    "begins anew every day": (
+        ("sqlserver", "time"),
+        *(("duckdb", name) for name in ("time", "time_ns", "time with time zone")),
+    ),
+    "has no order here": (
+        *(("sqlserver", name) for name in ("varbinary", "image", "text", "ntext", "xml", "json", "sql_variant")),
+        *(("sqlserver", name) for name in ("geography", "geometry", "hierarchyid", "vector")),
+        *(("duckdb", name) for name in ("blob", "json")),
+    ),
+    "is of a type that el does not know": (("duckdb", "integer[]"), ("sqlserver", "thing")),
+}
+TEXTS = {"sqlserver": {"char", "varchar", "nchar", "nvarchar"}, "duckdb": {"varchar"}}
+ZONED = {("sqlserver", "datetimeoffset"), ("duckdb", "timestamp with time zone")}
+LOCAL = {("sqlserver", name) for name in ("datetime", "smalldatetime", "datetime2")} | {
+    ("duckdb", name) for name in ("timestamp", "timestamp_s", "timestamp_ms", "timestamp_ns")
+}
+WHOLE = {("sqlserver", name) for name in ("tinyint", "smallint", "int", "bigint")} | {
+    ("duckdb", f"{unsigned}{name}")
+    for unsigned in ("", "u")
+    for name in ("tinyint", "smallint", "integer", "bigint", "hugeint")
+}
+
+
+def every_name(scheme: str) -> set[str]:
+    return {name for rule in type_rules(scheme) for name in rule.names}
+
+
+@pytest.mark.parametrize("scheme", ["sqlserver", "duckdb"])
+def test_a_type_says_what_its_values_are_and_whether_it_can_be_a_cursor(scheme: str) -> None:
+    found = {name: facts_of(type_rules(scheme), SourceType(name)) for name in every_name(scheme)}
+    refused = {name.partition("(")[0] for said in NO_CURSOR.values() for s, name in said if s == scheme}
+    cursors = {name for name, facts in found.items() if facts.no_cursor is None}
+    assert cursors == set(found) - refused - {"timestamp"} | ({"timestamp"} if scheme == "duckdb" else set())
+    kinds = {kind: {name for name, facts in found.items() if facts.kind is kind} for kind in TypeKind}
+    assert {name for name in kinds[TypeKind.TEXT] if found[name].no_cursor is None} == TEXTS[scheme]
+    assert kinds[TypeKind.INSTANT] == {name for s, name in ZONED if s == scheme}
+    assert kinds[TypeKind.MOMENT] == {name for s, name in LOCAL if s == scheme}
+    assert kinds[TypeKind.DATE] == {"date"}
+    assert kinds[TypeKind.WHOLE] - {"bignum"} == {name for s, name in WHOLE if s == scheme}
+    assert not any(facts.sorts for facts in found.values() if facts.kind is TypeKind.TEXT)
+
+
+@pytest.mark.parametrize(("says", "types"), NO_CURSOR.items(), ids=lambda value: str(value)[:20])
+def test_a_type_that_is_no_cursor_says_why(says: str, types: tuple[tuple[str, str], ...]) -> None:
+    for scheme, name in types:
+        assert facts_of(type_rules(scheme), SourceType(name)).no_cursor == says, name
+
+
+@pytest.mark.parametrize(
+    ("type_", "digits"),
+    [
+        ("sqlserver decimal", (18, 0)),
+        ("sqlserver decimal(10)", (10, 0)),
+        ("sqlserver money", (None, 4)),
+        ("sqlserver datetime2", (None, 7)),
+        ("sqlserver datetime2(3)", (None, 3)),
+        ("sqlserver datetime", (None, 3)),
+        ("duckdb decimal", (18, 3)),
+        ("duckdb timestamp_ms", (None, 3)),
+        ("duckdb timestamp", (None, 6)),
+    ],
+)
+def test_a_type_has_the_digits_that_its_database_gives_it(type_: str, digits: tuple[int | None, int | None]) -> None:
+    scheme, declared = type_.split(" ")
+    rules = type_rules(scheme)
+    facts = facts_of(rules, parse_type(rules, declared))
+    assert (facts.precision, facts.scale) == digits
+
+
+def test_a_cast_to_a_decimal_of_duckdbs_own_digits_keeps_its_fraction(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shop = Workspace(tmp_path).create()
+    shop.source("CREATE TABLE sales.money AS SELECT 1 AS id, '1.125' AS v")
+    with open(tmp_path / "el.yml", "a") as config:
+        config.write("  - {name: sales.money, columns: {v: {cast: decimal}}}\n")
+    assert main(["run", "--select", "money", "--progress", "none"]) == 0
+    assert shop.complete("money", "v") == [(Decimal("1.125"),)]
 
 
 @pytest.mark.parametrize("name", ["nchar", "nvarchar", "ntext", "xml", "json", "sql_variant"])

@@ -14,8 +14,16 @@ from el.cli.app import main
 from el.config.filter_value import filter_value
 from el.config.settings import load_config
 from el.connectors.catalog import Column, SourceType, TableName
+from el.connectors.duckdb.types import RULES
+from el.connectors.request import Value
 from el.errors import ConfigError, PlanError
+from el.types.rule import facts_of
 from tests.shop import Workspace, inside
+
+
+def compared(type_: SourceType, text: str) -> Value:
+    return filter_value(TableName("s", "t"), Column("c", type_), facts_of(RULES, type_), text)
+
 
 HEAD = "version: 1\nsource: shop\ndestination: warehouse\ndefaults: {workers: 1, retries: 0}\ntables:\n"
 CODES = [
@@ -123,7 +131,7 @@ def test_a_quoted_text_is_read_as_it_is_and_compared_so(tmp_path_factory: pytest
     condition = f"{{column: code, op: '=', value: {json.dumps(text, ensure_ascii=False)}}}"
     path.write_text(f"{HEAD}  - {{name: s.codes, filters: [{condition}]}}\n", encoding="utf-8")
     wanted = load_config(path).tables[0].filters[0]
-    assert filter_value(TableName("s", "codes"), Column("code", SourceType("varchar")), wanted.text).text == text
+    assert compared(SourceType("varchar"), wanted.text).text == text
 
 
 @given(st.from_regex(r"[A-Za-z0-9_.+:-]{1,30}", fullmatch=True))
@@ -152,9 +160,7 @@ def test_every_digit_of_a_number_is_compared_or_the_number_is_refused(number: ob
     text = f"{number:f}"
     for scale in (0, 2, 4):
         try:
-            found = filter_value(
-                TableName("s", "t"), Column("d", SourceType("decimal", precision=18, scale=scale)), text
-            )
+            found = compared(SourceType("decimal", precision=18, scale=scale), text)
         except PlanError:
             assert len(text.partition(".")[2].rstrip("0")) > scale
         else:

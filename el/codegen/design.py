@@ -249,7 +249,7 @@ def _kinds(
         return wanted
     if key:
         return (ModelKind.CURRENT,)
-    subject = Subject(item.table, item.settings, ReadRequest(table=item.table.name), catalog)
+    subject = Subject(item.table, item.settings, ReadRequest(table=item.table.name), catalog, source.rules)
     strategy, _ = choose(item.settings.strategy or config.defaults.strategy, subject, source)
     return (ModelKind.SNAPSHOT if strategy.name == "full" else ModelKind.LOG,)
 

@@ -31,11 +31,11 @@ from el.connectors.abilities import (
     Writer,
 )
 from el.connectors.buffer import Buffer
-from el.connectors.catalog import Catalog, Column, TableName
+from el.connectors.catalog import Catalog, Column, SourceType, TableName
 from el.connectors.request import ReadRequest
 from el.errors import ElError
 from el.types.key_text import TextRule
-from el.types.rule import TypeRule
+from el.types.rule import TypeFacts, TypeRule, facts_of, parse_type
 
 __all__ = [
     "ArrowStream",
@@ -167,6 +167,14 @@ class Source(Connector):
         """What `read_buffer(request)` asks of the database, to be shown: a source with a language of its own says it
         in that."""
         return str(request)
+
+    def facts(self, type_: SourceType) -> TypeFacts:
+        """What the connector's rules say of a type's values."""
+        return facts_of(self.rules, type_)
+
+    def parse_type(self, declared: str) -> SourceType:
+        """A type as it is written in SQL, "decimal(18,4)"; `ValueError` where it is not of that form."""
+        return parse_type(self.rules, declared)
 
     def text_rule(self, column: Column) -> TextRule | None:
         """How this database compares the text of a column; None: by its bytes."""

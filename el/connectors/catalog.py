@@ -6,10 +6,7 @@ position, keys by their key order.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
-
-_DECLARED = re.compile(r"([a-z][a-z0-9_ ]*?)\s*(?:\(\s*(max|\d+)\s*(?:,\s*(\d+)\s*)?\))?")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -27,7 +24,7 @@ class TableName:
 class SourceType:
     """A column's type as its database declares it.
 
-    name: base type in lower case, without arguments ("decimal", "nvarchar", "datetime2"); an alias type is
+    name: base type in lower case, without arguments ("decimal", "timestamp"); an alias type is
         resolved to its base, its own name kept in `alias`.
     length: characters or bytes as declared; -1 for (max); None where the type has none.
     precision, scale: digits; for time types `scale` is the number of fractional digits.
@@ -40,23 +37,6 @@ class SourceType:
     scale: int | None = None
     alias: str | None = None
     collation: str | None = field(default=None, compare=False, repr=False)
-
-    @classmethod
-    def parse(cls, declared: str) -> SourceType:
-        """ "decimal(18,4)", "nvarchar(max)", "datetime2(3)" as a type; `ValueError` where it is not of that form."""
-        found = _DECLARED.fullmatch(declared.strip().lower())
-        if found is None:
-            raise ValueError(f"{declared!r} is not a type such as decimal(18,4) or nvarchar(max)")
-        name, first, second = found[1], found[2], found[3]
-        if first is None:
-            return cls(name)
-        if second is not None:
-            return cls(name, precision=int(first), scale=int(second))
-        if name in ("datetime2", "datetimeoffset", "time"):
-            return cls(name, scale=int(first))
-        if name in ("decimal", "numeric"):
-            return cls(name, precision=int(first), scale=0)
-        return cls(name, length=-1 if first == "max" else int(first))
 
     def __str__(self) -> str:
         if self.length is not None:
@@ -188,11 +168,6 @@ class Table:
     def lacks(self, needed_for: str) -> str | None:
         """The GRANT that is missing on this table for a strategy; None if none is."""
         return next((right.grant for right in self.missing if right.needed_for == needed_for), None)
-
-    @property
-    def rowversion(self) -> str | None:
-        """The name of the rowversion column; a table has at most one."""
-        return next((c.name for c in self.columns if c.type.name == "rowversion"), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,7 @@ def _carry(config: Config, source: Source, column: Column, chosen: ColumnSetting
         if not isinstance(source, SqlConnector):
             raise PlanError(f"cast {chosen.cast}: {source.scheme} has no SQL to cast in: {_LATER}")
         try:
-            cast = SourceType.parse(chosen.cast)
+            cast = source.parse_type(chosen.cast)
         except ValueError as error:
             raise PlanError(f"cast: {error}") from None
         carried = carry(source.scheme, cast)

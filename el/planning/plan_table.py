@@ -83,11 +83,11 @@ class TablePlanner:
         lossy = [each for each in self.columns if each.carried.loses]
         self.notes += [MayLose(f"{each.source.name}: {each.carried.loses}") for each in lossy]
         self.notes += refuse(table, settings, self.known.catalog)
-        self.base: ReadRequest = table_request(config, self.known.catalog, table, settings)
+        self.base: ReadRequest = table_request(config, self.known.source, self.known.catalog, table, settings)
         self.notes += isolation_notes(table, settings, self.known.catalog)
 
     def _choose_strategy(self) -> None:
-        self.subject = Subject(self.table, self.settings, self.base, self.known.catalog)
+        self.subject = Subject(self.table, self.settings, self.base, self.known.catalog, self.known.source.rules)
         if self.settings.cursor is not None:
             _check_cursor(self.table, self.settings, self.settings.cursor)
         wanted = self.settings.strategy or self.known.config.defaults.strategy

@@ -17,19 +17,22 @@ from el.planning.drift import Drift
 from el.planning.isolation import isolation_of
 from el.planning.selection import query_text
 from el.planning.strategies import Subject
-from el.planning.strategies.partition import WHOLE_NUMBERS, divide
+from el.planning.strategies.partition import can_divide, divide
 from el.planning.strategies.window import Kind, Window
 from el.types.mapping import carry
 
 
-def table_request(config: Config, catalog: Catalog, table: Table, settings: TableSettings) -> ReadRequest:
+def table_request(
+    config: Config, source: Source, catalog: Catalog, table: Table, settings: TableSettings
+) -> ReadRequest:
     """What is read of this table, before its columns and its window are known."""
     conditions = []
     for wanted in settings.filters:
         column = table.column(wanted.column)
         if column is None:
             raise PlanError(f"{table.name} has no column {wanted.column!r} to filter by")
-        value = None if wanted.value is None else filter_value(table.name, column, wanted.text)
+        facts = source.facts(column.type)
+        value = None if wanted.value is None else filter_value(table.name, column, facts, wanted.text)
         conditions.append(Condition(column.name, wanted.op, value))
     query = settings.query or (query_text(config, settings) if settings.query_file else None)
     return ReadRequest(
@@ -104,7 +107,7 @@ class Reads:
     def _ranges(self) -> tuple[tuple[Condition, ...], ...]:
         settings, table = self.subject.settings, self.subject.table
         column = table.column(settings.partition_by or "")
-        if column is None or column.type.name not in WHOLE_NUMBERS or column.type.scale:
+        if column is None or not can_divide(self.subject.facts(column.type)):
             raise PlanError(f"{table.name}: partition_by: {settings.partition_by!r} is not a whole-number column")
         if not isinstance(self.source, RangeSource):
             raise PlanError(f"{table.name}: partition_by is not possible with {self.source.scheme}")

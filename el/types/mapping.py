@@ -16,7 +16,7 @@ from el.connectors.catalog import SourceType
 from el.connectors.registry import connector_class
 from el.errors import PlanError
 from el.types.limits import SNOWFLAKE_BINARY_BYTES, SNOWFLAKE_TEXT_BYTES
-from el.types.rule import TypeRule, Way
+from el.types.rule import TypeRule, Way, decide, facts_of
 from el.types.times import Clock
 
 __all__ = [
@@ -39,7 +39,7 @@ class Carried:
         safely, so that a value that does not fit is an error.
     snowflake, duckdb: the landing column's type. target_snowflake, target_duckdb: the type that staging casts to.
     exact: every value of the type arrives as it was. loses: what is lost where it is not, in words.
-    exact_bytes: see `TypeRule.exact_bytes`. clock: see `Way.clock`; with the digits that the column has.
+    exact_bytes, bytes_cast: see `TypeRule`. clock: see `Way.clock`; with the digits that the column has.
     """
 
     read_as: str | None
@@ -52,6 +52,7 @@ class Carried:
     target_snowflake: str
     target_duckdb: str
     exact_bytes: str | None = None
+    bytes_cast: str | None = None
     clock: Clock | None = None
 
     def over(self, expression: str) -> Carried:
@@ -74,12 +75,8 @@ def type_rules(scheme: str) -> tuple[TypeRule, ...]:
 
 
 def find_rule(scheme: str, type_: SourceType) -> TypeRule | None:
-    """The row that decides for `type_`: by its name, its arguments left out; None for an unknown type."""
-    name = type_.name.lower()
-    # A connector may leave arguments in the name, as in "enum('a', 'b')"; "integer[]" stays what it is: unknown.
-    names = (name, name.split("(")[0].strip() if name.endswith(")") else name)
-    rules = type_rules(scheme)
-    return next((r for n in names for r in rules if n in r.names and r.applies(type_)), None)
+    """The row that decides for `type_`, as `el.types.rule.decide`."""
+    return decide(type_rules(scheme), type_)
 
 
 def carry(scheme: str, type: SourceType, *, lossy: bool = False, trim: bool = False) -> Carried:
@@ -161,11 +158,11 @@ def _ways_out(scheme: str) -> str:
 
 
 def _carried(rule: TypeRule, way: Way, type_: SourceType) -> Carried:
-    # SQL Server's default of a time type without declared digits is 7, of a decimal (18,0).
-    scale = type_.scale if type_.scale is not None else (0 if type_.precision is not None else 7)
+    facts = facts_of((rule,), type_)
+    type_ = replace(type_, precision=facts.precision, scale=facts.scale)
 
     def fill(template: str) -> str:
-        for key, value in (("length", type_.length), ("precision", type_.precision or 18), ("scale", scale)):
+        for key, value in (("length", type_.length), ("precision", type_.precision), ("scale", type_.scale)):
             template = template.replace(f"{{{key}}}", str(value))
         return template
 
@@ -181,5 +178,6 @@ def _carried(rule: TypeRule, way: Way, type_: SourceType) -> Carried:
         target_snowflake=fill(way.target_snowflake) if way.target_snowflake else snowflake,
         target_duckdb=fill(way.target_duckdb) if way.target_duckdb else duckdb_,
         exact_bytes=rule.exact_bytes,
-        clock=replace(way.clock, digits=scale) if way.clock else None,
+        bytes_cast=rule.bytes_cast,
+        clock=replace(way.clock, digits=type_.scale) if way.clock and type_.scale is not None else way.clock,
     )

@@ -1,15 +1,17 @@
-"""What a row of the type table is: one source type, the ways in which it can travel, and why.
+"""What a row of the type table is: one source type, what its values are, the ways in which it can travel, and why.
 
-A row holds data alone. Texts may hold "{length}", "{precision}" and "{scale}", filled from the column's declared
-type; "{column}" in a read expression is left for the query builder.
+A row holds data alone, and is all that the rest of el knows of a type: nothing else asks for a type's name.
+Texts may hold "{length}", "{precision}" and "{scale}", filled from the column's declared type; "{column}" in a read
+expression is left for the query builder.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 import pyarrow as pa
 
@@ -46,6 +48,20 @@ class TypeKind(StrEnum):
     OTHER = "other"
 
 
+NUMBERS = frozenset({TypeKind.WHOLE, TypeKind.DECIMAL, TypeKind.FLOAT})
+MOMENTS = frozenset({TypeKind.DATE, TypeKind.MOMENT, TypeKind.INSTANT})
+# Why a type is no cursor, where its rule says nothing else. A kind that is not among them can be one.
+_NO_CURSOR = {
+    **dict.fromkeys((TypeKind.BYTES, TypeKind.DOCUMENT, TypeKind.OTHER), "has no order here"),
+    TypeKind.BITS: "is a string of bits, and does not grow",
+    TypeKind.TIME: "begins anew every day",
+    TypeKind.DURATION: "is a length of time, and does not grow",
+    TypeKind.BOOL: "has two values, and does not grow",
+    TypeKind.UUID: "is drawn, and does not grow",
+    TypeKind.VERSION: "passes over rows of open transactions when read so",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """One way in which a type travels.
@@ -72,6 +88,11 @@ class Way:
         return replace(self, **changes)
 
 
+T = TypeVar("T")
+Fact: TypeAlias = T | Callable[[SourceType], T]
+"""A fact of a type; a function of the declared type where its digits, or one of several names, decide it."""
+
+
 @dataclass(frozen=True, slots=True)
 class TypeRule:
     """One row of the table: the first row of a scheme that names a type and applies to it decides.
@@ -82,7 +103,8 @@ class TypeRule:
     applies: tells rows of the same type name apart by the declared digits.
     exact_bytes: for text that a driver hands over as UTF-8: source SQL that gives the same text as UTF-16LE bytes.
         A driver cannot put an unpaired surrogate into UTF-8 and gives U+FFFD instead; who sees U+FFFD in
-        what it read can ask here whether it was there before.
+        what it read can ask here whether it was there before. bytes_cast: the `cast` that carries those bytes.
+    What follows is said of the values; see `TypeFacts`.
     """
 
     names: tuple[str, ...]
@@ -93,7 +115,99 @@ class TypeRule:
     trimmed: Way | None = None
     applies: Callable[[SourceType], bool] = lambda type_: True
     exact_bytes: str | None = None
+    bytes_cast: str | None = None
     kind: TypeKind = TypeKind.OTHER
+    cursor: Fact[bool | str | None] = None  # True, or why it cannot be one; None: as its kind has it
+    precision: Fact[int | None] = None
+    scale: Fact[int | None] = None
+    least: Fact[str | None] = None
+    utf16: bool = False
+    zeros: Fact[bool] = False
+    single: Fact[bool] = False
+
+
+@dataclass(frozen=True, slots=True)
+class TypeFacts:
+    """What is known of a declared type's values, whoever's type it is."""
+
+    kind: TypeKind
+    # Why a column of it cannot be a cursor; None: it can.
+    no_cursor: str | None
+    # Digits before and behind the point, and behind the point: as declared, else what the type has by itself.
+    precision: int | None = None
+    scale: int | None = None
+    # The first moment that there is, in canonical text; None: of the year 1, or before.
+    least: str | None = None
+    # A declared length counts UTF-16 code units, not characters.
+    utf16: bool = False
+    # Bytes that differ by zeros at the end alone are equal.
+    zeros: bool = False
+    # A floating-point number of 32 bits.
+    single: bool = False
+    # As it lands, its values sort as the database orders them.
+    sorts: bool = True
+
+
+def decide(rules: Sequence[TypeRule], type_: SourceType) -> TypeRule | None:
+    """The row that decides for `type_`: by its name, its arguments left out; None for an unknown type."""
+    name = type_.name.lower()
+    # A connector may leave arguments in the name, as in "enum('a', 'b')"; "integer[]" stays what it is: unknown.
+    names = (name, name.split("(")[0].strip() if name.endswith(")") else name)
+    return next((r for n in names for r in rules if n in r.names and r.applies(type_)), None)
+
+
+def facts_of(rules: Sequence[TypeRule], type_: SourceType) -> TypeFacts:
+    """What is known of `type_`; of a type without a row, that it serves for nothing."""
+    rule = decide(rules, type_)
+    if rule is None:
+        return TypeFacts(TypeKind.OTHER, "is of a type that el does not know")
+    said = _known(rule.cursor, type_)
+    precision, scale = type_.precision, type_.scale
+    if precision is None:
+        precision = _known(rule.precision, type_)
+        scale = _known(rule.scale, type_) if scale is None else scale
+    return TypeFacts(
+        kind=rule.kind,
+        no_cursor=None if said is True else said or _NO_CURSOR.get(rule.kind),
+        precision=precision,
+        # decimal(10): digits alone are whole ones.
+        scale=0 if scale is None and type_.precision is not None else scale,
+        least=_known(rule.least, type_),
+        utf16=rule.utf16,
+        zeros=_known(rule.zeros, type_),
+        single=_known(rule.single, type_),
+        # Text is in the order of a collation, and numbers that travel as text are in the order of their digits.
+        sorts=rule.kind is not TypeKind.TEXT
+        and not (rule.kind in NUMBERS and rule.exact is not None and rule.exact.arrow == TEXT),
+    )
+
+
+def _known(fact: Fact[T], type_: SourceType) -> T:
+    return fact(type_) if callable(fact) else fact
+
+
+_DECLARED = re.compile(r"([a-z][a-z0-9_ ]*?)\s*(?:\(\s*(max|\d+)\s*(?:,\s*(\d+)\s*)?\))?")
+
+
+def parse_type(rules: Sequence[TypeRule], declared: str) -> SourceType:
+    """ "decimal(18,4)", "text(max)", "time(3)" as a type; `ValueError` where it is not of that form.
+
+    What one number means is told by the kind of the type: digits, digits of the second, or a length.
+    """
+    found = _DECLARED.fullmatch(declared.strip().lower())
+    if found is None:
+        raise ValueError(f"{declared!r} is not a type such as decimal(18,4) or varchar(20)")
+    name, first, second = found[1], found[2], found[3]
+    if first is None:
+        return SourceType(name)
+    if second is not None:
+        return SourceType(name, precision=int(first), scale=int(second))
+    kind = facts_of(rules, SourceType(name)).kind
+    if kind in (TypeKind.TIME, TypeKind.MOMENT, TypeKind.INSTANT) and first != "max":
+        return SourceType(name, scale=int(first))
+    if kind is TypeKind.DECIMAL and first != "max":
+        return SourceType(name, precision=int(first), scale=0)
+    return SourceType(name, length=-1 if first == "max" else int(first))
 
 
 def text(read_as: str | None = None, **more: Any) -> Way:
@@ -118,7 +232,7 @@ def decimal(precision: int, scale: int, read_as: str | None = None) -> Way:
 
 
 DECLARED_DECIMAL = Way(
-    lambda type_: pa.decimal128(type_.precision or 18, type_.scale or 0),
+    lambda type_: pa.decimal128(type_.precision, type_.scale),
     "NUMBER({precision},{scale})",
     "DECIMAL({precision},{scale})",
 )

@@ -101,6 +101,9 @@ class Place:
         read = self.connector.read_buffer(ReadRequest(table=table)).to_arrow()
         return sorted(tuple(row.values()) for row in read.to_pylist())
 
+    def type_of(self, declared: str) -> SourceType:
+        return self.connector.parse_type(declared)
+
     def read_as(self, column: str, type_: SourceType) -> ColumnRead:
         expression = carry(self.facts.scheme, type_).read_as if connector_class(self.facts.scheme).rules else None
         return ColumnRead(column, column, expression)

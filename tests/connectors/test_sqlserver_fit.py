@@ -12,10 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from el.connectors.catalog import SourceType, TableName
+from el.connectors.catalog import TableName
 from el.connectors.sql.write import plain
 from el.connectors.sqlserver.fit import Target, refuse_changes
+from el.connectors.sqlserver.types import RULES
 from el.errors import WriteError
+from el.types.rule import parse_type
 from tests.engines import connected, statement
 
 TABLE = TableName("dbo", "t")
@@ -25,7 +27,7 @@ MOMENT = datetime(2024, 2, 29, 23, 59, 59)
 def refused(declared: str, data: pa.Array, code_page: int | None = None) -> str:
     """What is said, or nothing."""
     try:
-        refuse_changes(TABLE, Target("c", SourceType.parse(declared), code_page=code_page), plain(data))
+        refuse_changes(TABLE, Target("c", parse_type(RULES, declared), code_page=code_page), plain(data))
     except WriteError as error:
         return str(error)
     return ""
@@ -93,7 +95,7 @@ def test_what_comes_back_is_kept_and_what_does_not_is_refused(
     declared: str, kept: list[Any], changed: list[Any]
 ) -> None:
     assert refused(declared, pa.array(kept)) == ""
-    assert f"dbo.t.c is {SourceType.parse(declared)}" in refused(declared, pa.array([*kept[:0], *changed, None]))
+    assert f"dbo.t.c is {parse_type(RULES, declared)}" in refused(declared, pa.array([*kept[:0], *changed, None]))
 
 
 def test_a_decimal_whose_rounding_has_a_digit_more_is_refused_by_its_value() -> None:

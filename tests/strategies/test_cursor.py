@@ -411,6 +411,21 @@ def test_a_table_made_anew_begins_a_new_snapshot_and_says_so(shop: TsqlShop) -> 
     assert ids(shop) == [7]
 
 
+def test_numbers_of_more_digits_than_raw_has_are_told_apart_by_their_load(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They travel as text, which puts 10 before 9."""
+    monkeypatch.chdir(tmp_path)
+    shop = Workspace(tmp_path).create()
+    with open(tmp_path / "el.yml", "a") as config:
+        config.write("  - {name: sales.huge, cursor: c}\n")
+    shop.source("CREATE TABLE sales.huge (id INTEGER PRIMARY KEY, c HUGEINT); INSERT INTO sales.huge VALUES (1, 9)")
+    assert main(["run", "--select", "huge", "--progress", "none"]) == 0
+    shop.source("UPDATE sales.huge SET c = 10")
+    assert main(["run", "--select", "huge", "--progress", "none"]) == 0
+    assert shop.complete("huge", "c, _el_position") == [("10", None), ("9", None)]
+
+
 SENTINELS = {
     "TIMESTAMP": ("'2024-01-01'", "'infinity'", "'2024-01-01T00:00:00.000001'"),
     "DATE": ("'2024-01-01'", "'infinity'", "'2024-01-02'"),

@@ -17,6 +17,7 @@ from el.types.rule import (
     POINT_IN_TIME,
     TIME_OF_DAY,
     WALL_CLOCK,
+    TypeKind,
     TypeRule,
     binary,
     decimal,
@@ -26,14 +27,31 @@ from el.types.rule import (
 from el.types.times import Clock
 
 UTF16 = "CAST(CAST({column} AS NVARCHAR(MAX)) AS VARBINARY(MAX))"
+UTF16_CAST = "varbinary(max)"
 SURROGATES = (
     "An unpaired surrogate has no UTF-8 form and no place in Snowflake's text, and the driver gives U+FFFD for it: "
-    "its row is refused; cast: varbinary(max) carries the UTF-16 bytes."
+    f"its row is refused; cast: {UTF16_CAST} carries the UTF-16 bytes."
 )
 LONG_TEXT = "Over 16 MB as UTF-8, a value exceeds Snowflake's default VARCHAR: its row is refused."
 LONG_BINARY = "Over 8 MB, a value exceeds Snowflake's default BINARY: its row is refused."
 # The driver gives microseconds, cut off; DATEPART gives all digits that there are (Microsoft Learn, "DATEPART").
 SEVENTH_DIGIT = "CAST(DATEPART(NANOSECOND, {column}) / 100 % 10 AS TINYINT)"
+
+
+ROWVERSION_CURSOR = "passes over rows of open transactions when read so; use strategy: rowversion"
+
+
+def _no_old_text(type_: SourceType) -> str | None:
+    return "has no order here" if type_.name in ("text", "ntext") else None
+
+
+def _of_one_width(type_: SourceType) -> bool | None:
+    return True if type_.name == "binary" else None
+
+
+def _without_zeros(type_: SourceType) -> bool:
+    # The shorter value is compared as if it went on with zeros; of one width there is none.
+    return type_.name == "varbinary"
 
 
 def _digits(type_: SourceType) -> int:
@@ -82,16 +100,17 @@ def _variant() -> str:
 WELL_KNOWN_TEXT = "N'SRID=' + CAST({column}.STSrid AS NVARCHAR(10)) + N';' + {column}.ToString()"
 
 RULES: tuple[TypeRule, ...] = (
-    TypeRule(("bit",), "bit", "0 and 1 are false and true.", BOOLEAN),
+    TypeRule(("bit",), "bit", "0 and 1 are false and true.", BOOLEAN, kind=TypeKind.BOOL),
     TypeRule(
         ("tinyint",),
         "tinyint",
         "0 to 255 needs a signed integer of 16 bits.",
         integer(pa.int16(), "SMALLINT", 3),
+        kind=TypeKind.WHOLE,
     ),
-    TypeRule(("smallint",), "smallint", "The same 16 bits.", integer(pa.int16(), "SMALLINT", 5)),
-    TypeRule(("int",), "int", "The same 32 bits.", integer(pa.int32(), "INTEGER", 10)),
-    TypeRule(("bigint",), "bigint", "The same 64 bits.", integer(pa.int64(), "BIGINT", 19)),
+    TypeRule(("smallint",), "smallint", "The same 16 bits.", integer(pa.int16(), "SMALLINT", 5), kind=TypeKind.WHOLE),
+    TypeRule(("int",), "int", "The same 32 bits.", integer(pa.int32(), "INTEGER", 10), kind=TypeKind.WHOLE),
+    TypeRule(("bigint",), "bigint", "The same 64 bits.", integer(pa.int64(), "BIGINT", 19), kind=TypeKind.WHOLE),
     TypeRule(
         ("decimal", "numeric"),
         "decimal(38,38), numeric(38,38)",
@@ -99,24 +118,49 @@ RULES: tuple[TypeRule, ...] = (
         text("CONVERT(VARCHAR(41), {column})", target_duckdb="DECIMAL(38,38)"),
         lossy=decimal(38, 37, "CAST({column} AS DECIMAL(38,37))").but(loses="the 38th digit after the point, rounded"),
         applies=_scale_38,
+        kind=TypeKind.DECIMAL,
     ),
     TypeRule(
         ("decimal", "numeric"),
         "decimal(p,s), numeric(p,s)",
         "The declared digits, up to (38,37).",
         DECLARED_DECIMAL,
+        kind=TypeKind.DECIMAL,
+        precision=18,
+        scale=0,
     ),
-    TypeRule(("money",), "money", "Four digits after the point, never float.", decimal(19, 4)),
-    TypeRule(("smallmoney",), "smallmoney", "Four digits after the point, never float.", decimal(10, 4)),
-    TypeRule(("float",), "float", "The same 64 bits; SQL Server holds no NaN and no infinity.", FLOAT),
-    TypeRule(("real",), "real", "Every 32-bit float is a 64-bit float, so widening is exact.", FLOAT),
-    TypeRule(("date",), "date", "0001-01-01 to 9999-12-31, proleptic Gregorian on every side.", DAY),
+    TypeRule(
+        ("money",), "money", "Four digits after the point, never float.", decimal(19, 4), kind=TypeKind.DECIMAL, scale=4
+    ),
+    TypeRule(
+        ("smallmoney",),
+        "smallmoney",
+        "Four digits after the point, never float.",
+        decimal(10, 4),
+        kind=TypeKind.DECIMAL,
+        scale=4,
+    ),
+    TypeRule(
+        ("float",), "float", "The same 64 bits; SQL Server holds no NaN and no infinity.", FLOAT, kind=TypeKind.FLOAT
+    ),
+    TypeRule(
+        ("real",),
+        "real",
+        "Every 32-bit float is a 64-bit float, so widening is exact.",
+        FLOAT,
+        kind=TypeKind.FLOAT,
+        single=True,
+    ),
+    TypeRule(
+        ("date",), "date", "0001-01-01 to 9999-12-31, proleptic Gregorian on every side.", DAY, kind=TypeKind.DATE
+    ),
     TypeRule(
         ("time",),
         "time(0..6)",
         "Microseconds hold six digits.",
         TIME_OF_DAY.but(target_snowflake="TIME({scale})"),
         applies=_six_digits_or_fewer,
+        kind=TypeKind.TIME,
     ),
     TypeRule(
         ("time",),
@@ -132,15 +176,26 @@ RULES: tuple[TypeRule, ...] = (
             read_as="DATEADD(NANOSECOND, -(DATEPART(NANOSECOND, {column}) % 1000), {column})",
             loses="the seventh digit of the second, cut off",
         ),
+        kind=TypeKind.TIME,
+        scale=7,
     ),
     TypeRule(
         ("datetime",),
         "datetime",
         "Ticks of 1/300 s, which SQL Server shows, and the driver gives, as .000, .003 and .007.",
         WALL_CLOCK.but(target_snowflake="TIMESTAMP_NTZ(3)"),
+        kind=TypeKind.MOMENT,
+        scale=3,
+        least="1753-01-01",
     ),
     TypeRule(
-        ("smalldatetime",), "smalldatetime", "Whole minutes.", WALL_CLOCK.but(target_snowflake="TIMESTAMP_NTZ(0)")
+        ("smalldatetime",),
+        "smalldatetime",
+        "Whole minutes.",
+        WALL_CLOCK.but(target_snowflake="TIMESTAMP_NTZ(0)"),
+        kind=TypeKind.MOMENT,
+        scale=0,
+        least="1900-01-01",
     ),
     TypeRule(
         ("datetime2",),
@@ -148,6 +203,7 @@ RULES: tuple[TypeRule, ...] = (
         "Microseconds hold six digits, over the whole range 0001-01-01 to 9999-12-31.",
         WALL_CLOCK.but(target_snowflake="TIMESTAMP_NTZ({scale})"),
         applies=_six_digits_or_fewer,
+        kind=TypeKind.MOMENT,
     ),
     TypeRule(
         ("datetime2",),
@@ -159,6 +215,8 @@ RULES: tuple[TypeRule, ...] = (
             clock=Clock(SEVENTH_DIGIT, "CONVERT(VARCHAR(27), {column}, 121)"),
         ),
         lossy=WALL_CLOCK.but(loses="the seventh digit of the second, cut off"),
+        kind=TypeKind.MOMENT,
+        scale=7,
     ),
     TypeRule(
         ("datetimeoffset",),
@@ -175,6 +233,8 @@ RULES: tuple[TypeRule, ...] = (
             ),
         ),
         lossy=POINT_IN_TIME.but(loses="the offset (times become UTC), and a seventh digit of the second, cut off"),
+        kind=TypeKind.INSTANT,
+        scale=7,
     ),
     TypeRule(
         ("char",),
@@ -182,6 +242,7 @@ RULES: tuple[TypeRule, ...] = (
         "Trailing blanks are kept.",
         text(),
         trimmed=text("RTRIM({column})", loses="trailing blanks"),
+        kind=TypeKind.TEXT,
     ),
     TypeRule(
         ("nchar",),
@@ -190,12 +251,17 @@ RULES: tuple[TypeRule, ...] = (
         text(),
         trimmed=text("RTRIM({column})", loses="trailing blanks"),
         exact_bytes=UTF16,
+        kind=TypeKind.TEXT,
+        utf16=True,
+        bytes_cast=UTF16_CAST,
     ),
     TypeRule(
         ("varchar", "text"),
         "varchar(n), varchar(max), text",
         f"Any collation's code page becomes UTF-8. {LONG_TEXT}",
         text(),
+        kind=TypeKind.TEXT,
+        cursor=_no_old_text,
     ),
     TypeRule(
         ("nvarchar", "ntext"),
@@ -203,24 +269,34 @@ RULES: tuple[TypeRule, ...] = (
         f"Surrogate pairs are kept. {SURROGATES} {LONG_TEXT}",
         text(),
         exact_bytes=UTF16,
+        kind=TypeKind.TEXT,
+        cursor=_no_old_text,
+        utf16=True,
+        bytes_cast=UTF16_CAST,
     ),
     TypeRule(
         ("binary", "varbinary", "image"),
         "binary(n), varbinary(n), varbinary(max), image",
         f"The same bytes. {LONG_BINARY}",
         binary(),
+        kind=TypeKind.BYTES,
+        cursor=_of_one_width,
+        zeros=_without_zeros,
     ),
     TypeRule(
         ("rowversion", "timestamp"),
         "rowversion (timestamp)",
         "Eight bytes, most significant first, so that they compare as SQL Server compares them.",
         binary(),
+        kind=TypeKind.VERSION,
+        cursor=ROWVERSION_CURSOR,
     ),
     TypeRule(
         ("uniqueidentifier",),
         "uniqueidentifier",
         "Text of 36 characters in SQL Server's own order and upper case.",
         text(),
+        kind=TypeKind.UUID,
     ),
     TypeRule(
         ("xml",),
@@ -228,6 +304,8 @@ RULES: tuple[TypeRule, ...] = (
         f"The text into which SQL Server writes its stored document; it keeps no declaration itself. {LONG_TEXT}",
         text(),
         exact_bytes=UTF16,
+        kind=TypeKind.DOCUMENT,
+        bytes_cast=UTF16_CAST,
     ),
     TypeRule(
         ("json",),
@@ -235,6 +313,8 @@ RULES: tuple[TypeRule, ...] = (
         f"The text into which SQL Server 2025 writes its stored document. {LONG_TEXT}",
         text("CAST({column} AS NVARCHAR(MAX))"),
         exact_bytes=UTF16,
+        kind=TypeKind.DOCUMENT,
+        bytes_cast=UTF16_CAST,
     ),
     TypeRule(
         ("vector",),
@@ -267,5 +347,6 @@ RULES: tuple[TypeRule, ...] = (
         f"hex, text as it is; a text's collation is not part of it. {SURROGATES}",
         text(_variant()),
         exact_bytes=f"CAST({_variant()} AS VARBINARY(MAX))",
+        bytes_cast=UTF16_CAST,
     ),
 )

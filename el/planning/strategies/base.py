@@ -6,6 +6,7 @@ A strategy is a stateless object; the last complete ledger entry of the table is
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -16,6 +17,7 @@ from el.connectors.request import CapturedChanges, ColumnRead, Condition, Op, Re
 from el.planning.ledger import LedgerEntry
 from el.planning.strategies.window import Window
 from el.types.mapping import carry
+from el.types.rule import TypeFacts, TypeKind, TypeRule, facts_of
 
 # Bytes from which on it is worth a word that a table is scanned.
 WORTH_A_NOTE = 100 * 2**20
@@ -23,12 +25,26 @@ WORTH_A_NOTE = 100 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a strategy decides about: a table of the catalog (or a query's shape), its settings, its read."""
+    """What a strategy decides about: a table of the catalog (or a query's shape), its settings, its read.
+
+    rules: what the source says of its types.
+    """
 
     table: Table
     settings: TableSettings
     request: ReadRequest
     catalog: Catalog
+    rules: Sequence[TypeRule]
+
+    def facts(self, type_: SourceType) -> TypeFacts:
+        """What is known of the values of a type."""
+        return facts_of(self.rules, type_)
+
+    @property
+    def version_column(self) -> str | None:
+        """The column to which the database gives a greater number with each write of a row; a table has one at most."""
+        columns = self.table.columns
+        return next((c.name for c in columns if self.facts(c.type).kind is TypeKind.VERSION), None)
 
     def column_type(self, name: str) -> SourceType | None:
         """The declared type of a column, or None where there is none of this name."""

@@ -24,24 +24,14 @@ from el.planning.ledger import LedgerEntry
 from el.planning.note import MayLose
 from el.planning.strategies.base import Strategy, Subject, has_null, index_on, scan_note, unfiltered
 from el.planning.strategies.incarnation import another, incarnation, switched
-from el.planning.strategies.lag import LAG, LAG_ROWS, MOMENTS, ZONED, default_lag, in_words, is_local, minus, rows_back
+from el.planning.strategies.lag import LAG, LAG_ROWS, default_lag, in_words, minus, rows_back
 from el.planning.strategies.window import Kind, Window
+from el.types.rule import MOMENTS, TypeKind
 
 # Of a number: past all values that can still come.
 ENDLESS = frozenset({"nan", "inf"})
-NUMBERS = frozenset({"float", "double"})
-TEXT = frozenset({"char", "varchar", "nchar", "nvarchar"})
 # A transaction may draw numbers for so long before it counts as one that was forgotten.
 PATIENCE = timedelta(minutes=1)
-# Why a type does not grow, or has no order that its text keeps.
-REFUSED = {
-    **dict.fromkeys(("uniqueidentifier", "uuid"), "is drawn, and does not grow"),
-    **dict.fromkeys(("bit", "boolean"), "has two values, and does not grow"),
-    **dict.fromkeys(("rowversion",), "passes over rows of open transactions when read so; use strategy: rowversion"),
-    **dict.fromkeys(("varbinary", "image", "blob", "text", "ntext", "xml", "json", "sql_variant"), "has no order here"),
-    **dict.fromkeys(("geography", "geometry", "hierarchyid", "vector"), "has no order here"),
-    "time": "begins anew every day",
-}
 
 
 class Cursor(Strategy):
@@ -60,9 +50,10 @@ class Cursor(Strategy):
         type_ = subject.column_type(column)
         if type_ is None:
             return f"there is no column {column!r} for the cursor"
-        if type_.name in REFUSED:
-            return f"cursor {column}: {type_} {REFUSED[type_.name]}"
-        if type_.name in TEXT and "text_cursor" not in subject.settings.accept:
+        facts = subject.facts(type_)
+        if facts.no_cursor is not None:
+            return f"cursor {column}: {type_} {facts.no_cursor}"
+        if facts.kind is TypeKind.TEXT and "text_cursor" not in subject.settings.accept:
             return (
                 f"cursor {column}: {type_} is ordered as text, '10' before '9': rows that come later with a lesser "
                 "text would be lost; take another column, or set `accept: [text_cursor]` if it grows so"
@@ -73,9 +64,8 @@ class Cursor(Strategy):
         return f"`cursor: {subject.settings.cursor}` is set, and there is no rowversion column"
 
     def position_column(self, subject: Subject) -> str | None:
-        # Text is in the order of a collation, which the bytes of a position are not.
         column = subject.table.column(subject.settings.cursor or "")
-        return column.name if column and column.type.name not in TEXT else None
+        return column.name if column and subject.facts(column.type).sorts else None
 
     def reads_again(self, subject: Subject, window: Window | None) -> bool:
         return window is not None and window.kind is Kind.DELTA
@@ -85,7 +75,7 @@ class Cursor(Strategy):
         found = subject.table.column(subject.settings.cursor or "")
         assert found is not None
         column, type_, lag = found.name, found.type, subject.settings.lag
-        if isinstance(lag, timedelta) and type_.name not in MOMENTS:
+        if isinstance(lag, timedelta) and subject.facts(type_).kind not in MOMENTS:
             raise PlanError(f"{subject.table.name}: a lag of time needs a date or time as cursor, not {column} {type_}")
         # Asked first: what it does not hold back is committed before the bound is read, or younger than the lag.
         since, notes = _written_since(subject, source, column, type_)
@@ -124,7 +114,7 @@ class Cursor(Strategy):
             incarnation=incarnation(subject),
             notes=(*notes, *again),
         )
-        return _marked(window, seen, since, bound)
+        return _marked(subject, window, seen, since, bound)
 
 
 def _snapshot(
@@ -146,10 +136,10 @@ def _snapshot(
         because = because or f"every value of {column} lies in the future"
         return Window(Kind.SNAPSHOT, because=because, incarnation=mine, notes=notes)
     window = Window(Kind.SNAPSHOT, column, None, upper, nulls=True, because=because, incarnation=mine, notes=notes)
-    return _marked(window, seen, since, None)
+    return _marked(subject, window, seen, since, None)
 
 
-def _marked(window: Window, seen: Value, since: str | None, bound: Value | None) -> Window:
+def _marked(subject: Subject, window: Window, seen: Value, since: str | None, bound: Value | None) -> Window:
     """The window with the bound that is noted: before the future, and before an old transaction's beginning."""
     upper, column, notes, mark = window.upper, window.column, window.notes, seen
     assert upper is not None
@@ -160,7 +150,7 @@ def _marked(window: Window, seen: Value, since: str | None, bound: Value | None)
             "and what lies past it is read again each time",
         )
     if since is not None:
-        begun = _begun(since, upper.type)
+        begun = _begun(since, upper.type, subject.facts(upper.type).kind)
         if begun is None:
             mark = bound or mark
         elif begun.text < mark.text:
@@ -170,26 +160,26 @@ def _marked(window: Window, seen: Value, since: str | None, bound: Value | None)
     return replace(window, mark=mark if mark != upper else None, notes=notes)
 
 
-def _begun(since: str, type_: SourceType) -> Value | None:
+def _begun(since: str, type_: SourceType, kind: TypeKind) -> Value | None:
     """The beginning of a transaction as a value of the cursor's type; None: no time can be compared with it."""
-    if type_.name not in MOMENTS:
+    if kind not in MOMENTS:
         return None
-    if type_.name == "date":
+    if kind is TypeKind.DATE:
         return Value(since[: len("2024-01-31")], type_)
-    return Value(since + ("Z" if type_.name in ZONED else ""), type_)
+    return Value(since + ("Z" if kind is TypeKind.INSTANT else ""), type_)
 
 
 def _written_since(
     subject: Subject, source: CursorSource, column: str, type_: SourceType
 ) -> tuple[str | None, tuple[str, ...]]:
     """Since when the oldest transaction has been writing that the lag does not cover; what is to be said of it."""
-    lag = subject.settings.lag
+    lag, kind = subject.settings.lag, subject.facts(type_).kind
     if lag is not None and not lag:
         return None, ()
     try:
         writer = source.oldest_writer()
     except NotPermitted:
-        covered = lag if lag is not None else default_lag(type_, False)
+        covered = lag if lag is not None else default_lag(kind, False)
         far = in_words(covered) if isinstance(covered, timedelta) else "the lag"
         return None, (
             MayLose(
@@ -197,18 +187,18 @@ def _written_since(
                 f"than {far} late, rows may be passed over"
             ),
         )
-    patience = lag if isinstance(lag, timedelta) else LAG if type_.name in MOMENTS else PATIENCE
+    patience = lag if isinstance(lag, timedelta) else LAG if kind in MOMENTS else PATIENCE
     return (writer.since if writer is not None and writer.age >= patience else None), ()
 
 
 def _notes(subject: Subject, source: CursorSource, column: str, type_: SourceType) -> tuple[str, ...]:
     """What the plan says of this column as a cursor."""
     found = subject.table.column(column)
-    notes = scan_note(subject, column)
-    if type_.name in TEXT:
+    notes, kind = scan_note(subject, column), subject.facts(type_).kind
+    if kind is TypeKind.TEXT:
         order = found.collation if found is not None and found.collation else "the database's own order"
         notes += (f"{column} is text: what counts as later is what {order} puts behind the last value",)
-    if is_local(type_) and source.local_clock():
+    if kind is TypeKind.MOMENT and source.local_clock():
         notes += (
             MayLose(
                 f"{column} has no offset, and the source's clock is not UTC: in autumn an hour of local time comes "
@@ -233,20 +223,21 @@ def _lower(
 ) -> tuple[Value | None, bool, tuple[str, ...]]:
     """Where a delta begins, whether that value belongs to it, and in words what is read again; no words: nothing is."""
     wanted, lag = subject.settings.inclusive, subject.settings.lag
+    facts = subject.facts(bound.type)
     inclusive = wanted if wanted is not None else not _unique(subject, column)
     if lag is not None:
         if lag:
             said = in_words(lag) if isinstance(lag, timedelta) else str(lag)
-            return minus(bound, lag), True, (f"{column}: read again from {said} before the bound (`lag`)",)
+            return minus(bound, lag, facts.least), True, (f"{column}: read again from {said} before the bound (`lag`)",)
         return bound, inclusive, (f"{column}: rows at the bound are read again",) if inclusive else ()
-    span = default_lag(bound.type, source.local_clock())
+    span = default_lag(facts.kind, source.local_clock())
     lower: Value | None
     if span is None:
         lower, said = rows_back(source, unfiltered(subject), column, bound) or bound, f"the last {LAG_ROWS:,} rows"
     else:
         said = in_words(span)
         try:
-            lower = minus(bound, span)
+            lower = minus(bound, span, facts.least)
         except PlanError:
             # A moment that Python does not know, such as a year of five digits: all before it.
             lower = None
@@ -267,10 +258,11 @@ def _before_now(
 
     Of a number, infinity and NaN are its future.
     """
-    now = _now(source, type_, upper) if type_.name in MOMENTS else None
+    kind = subject.facts(type_).kind
+    now = _now(source, type_, kind, upper) if kind in MOMENTS else None
     if now is not None:
         limit = Condition(column, Op.LE, now)
-    elif upper.text in ENDLESS and type_.name in NUMBERS:
+    elif upper.text in ENDLESS and kind is TypeKind.FLOAT:
         limit = Condition(column, Op.LT, Value("inf", type_))
     else:
         return upper
@@ -279,16 +271,16 @@ def _before_now(
     return source.max_value(request, column, type_)
 
 
-def _now(source: CursorSource, type_: SourceType, upper: Value) -> Value | None:
+def _now(source: CursorSource, type_: SourceType, kind: TypeKind, upper: Value) -> Value | None:
     """The present, in the digits of `upper`, which lies behind it; None if it does not."""
     clock = source.clock()
     if clock is None:
         return None
-    if type_.name == "date":
+    if kind is TypeKind.DATE:
         now = clock[: len("2024-01-31")]
     else:
         digits = len(upper.text.removesuffix("Z"))
-        now = clock[: max(19, min(len(clock), digits))].rstrip(".") + ("Z" if type_.name in ZONED else "")
+        now = clock[: max(19, min(len(clock), digits))].rstrip(".") + ("Z" if kind is TypeKind.INSTANT else "")
     # A year of five digits, and infinity, are later than their text is in the order of texts.
     far = len(upper.text.partition("-")[0]) > len("9999")
     return Value(now, type_) if far or upper.text > now else None

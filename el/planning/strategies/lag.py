@@ -13,34 +13,23 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal, localcontext
 
 from el.connectors.base import CursorSource
-from el.connectors.catalog import SourceType
 from el.connectors.request import Condition, Op, ReadRequest, Value
 from el.errors import PlanError
-
-# Whose text is in UTC, with a Z.
-ZONED = frozenset({"datetimeoffset", "timestamp with time zone"})
-MOMENTS = ZONED | {
-    *("date", "datetime", "smalldatetime", "datetime2"),
-    *("timestamp", "timestamp_s", "timestamp_ms", "timestamp_ns"),
-}
-# The first moment of those that begin later than the year 1.
-_LEAST = {"datetime": "1753-01-01", "smalldatetime": "1900-01-01"}
+from el.types.rule import MOMENTS, TypeKind
 
 LAG = timedelta(minutes=5)
 AUTUMN = timedelta(hours=1)
 LAG_ROWS = 10_000
 
 
-def is_local(type_: SourceType) -> bool:
-    """Whether values of this type are of a clock that nobody knows the zone of, and that may go back by an hour."""
-    return type_.name in MOMENTS - ZONED - {"date"}
+def default_lag(kind: TypeKind, local_clock: bool) -> timedelta | None:
+    """The lag of time where el.yml has none; None: the type is no time, and its lag is one of rows.
 
-
-def default_lag(type_: SourceType, local_clock: bool) -> timedelta | None:
-    """The lag of time where el.yml has none; None: the type is no time, and its lag is one of rows."""
-    if type_.name not in MOMENTS:
+    A time without zone is of a clock that may go back by an hour.
+    """
+    if kind not in MOMENTS:
         return None
-    return LAG + AUTUMN if local_clock and is_local(type_) else LAG
+    return LAG + AUTUMN if local_clock and kind is TypeKind.MOMENT else LAG
 
 
 def in_words(lag: timedelta) -> str:
@@ -59,10 +48,11 @@ def rows_back(source: CursorSource, request: ReadRequest, column: str, bound: Va
     return source.max_value(replace(request, where=(*request.where, below)), column, bound.type)
 
 
-def minus(value: Value, lag: int | timedelta) -> Value | None:
+def minus(value: Value, lag: int | timedelta, least: str | None = None) -> Value | None:
     """`value` less `lag`, in canonical text; the fractional seconds stay as they are, to the last digit.
 
-    None where that is less than any value of the type.
+    None where that is less than any value of the type. least: the first moment of the type, where it is a later one
+    than the first of the year 1.
     """
     if isinstance(lag, timedelta):
         try:
@@ -77,7 +67,7 @@ def minus(value: Value, lag: int | timedelta) -> Value | None:
             raise PlanError(f"a lag of {lag} needs a date or time cursor, not {value.type}") from None
         text = whole.replace(tzinfo=None).isoformat(timespec="seconds")
         zone = "Z" if moment.endswith("Z") else ""
-        return None if text < _LEAST.get(value.type.name, "") else Value(text + zone + dot + fraction, value.type)
+        return None if text < (least or "") else Value(text + zone + dot + fraction, value.type)
     try:
         # Every digit: rounded up, the lower bound would pass over rows. The text of a float alone has an exponent.
         with localcontext(prec=max(80, len(value.text) + len(str(lag)))):

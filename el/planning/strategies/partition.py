@@ -9,8 +9,12 @@ from __future__ import annotations
 
 from el.connectors.catalog import SourceType
 from el.connectors.request import Condition, Op, Value
+from el.types.rule import TypeFacts, TypeKind
 
-WHOLE_NUMBERS = frozenset({"tinyint", "smallint", "int", "integer", "bigint", "hugeint", "decimal", "numeric"})
+
+def can_divide(facts: TypeFacts) -> bool:
+    """Whether a column is of whole numbers."""
+    return facts.kind is TypeKind.WHOLE or (facts.kind is TypeKind.DECIMAL and facts.scale == 0)
 
 
 def divide(column: str, type_: SourceType, least: int, greatest: int, parts: int) -> tuple[tuple[Condition, ...], ...]:

@@ -11,15 +11,12 @@ from dataclasses import replace
 
 from el.config.settings import StrategyName
 from el.connectors.base import RowversionSource, Source
-from el.connectors.catalog import SourceType
 from el.connectors.request import Value
 from el.planning.ledger import LedgerEntry
 from el.planning.note import MayLose
 from el.planning.strategies.base import Strategy, Subject, has_null, scan_note
 from el.planning.strategies.incarnation import another, incarnation, switched
 from el.planning.strategies.window import Kind, Window
-
-ROWVERSION = SourceType("rowversion")
 
 
 class Rowversion(Strategy):
@@ -30,7 +27,7 @@ class Rowversion(Strategy):
     whole_filters = False
 
     def obstacle(self, subject: Subject, source: Source) -> str | None:
-        if subject.table.rowversion is None:
+        if subject.version_column is None:
             return "there is no rowversion column"
         if not isinstance(source, RowversionSource) or not subject.catalog.min_active_rowversion:
             return "this database has no MIN_ACTIVE_ROWVERSION() to bound the read with"
@@ -47,14 +44,14 @@ class Rowversion(Strategy):
         return "a row of a view or query changes with each row that it is made of, and shows one rowversion"
 
     def reason(self, subject: Subject) -> str:
-        return f"rowversion column {subject.table.rowversion}"
+        return f"rowversion column {subject.version_column}"
 
     def position_column(self, subject: Subject) -> str | None:
-        return subject.table.rowversion
+        return subject.version_column
 
     def window(self, subject: Subject, source: Source, last: LedgerEntry | None) -> Window | None:
         assert isinstance(source, RowversionSource)
-        column = subject.table.rowversion
+        column = subject.version_column
         assert column is not None
         doubt = self.doubt(subject)
         notes = (*scan_note(subject, column), *((MayLose(doubt),) if doubt else ()))
@@ -65,7 +62,7 @@ class Rowversion(Strategy):
         )
         if last is None or last.upper is None or last.bound_column != column:
             return window
-        lower = Value(last.upper, ROWVERSION)
+        lower = Value(last.upper, upper.type)
         because = another(subject, last) or switched(subject, last)
         if because is None and upper.text < lower.text:
             because = f"the database's counter is at {upper}, before {lower}: it was restored"
