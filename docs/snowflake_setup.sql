@@ -21,7 +21,7 @@ CREATE WAREHOUSE IF NOT EXISTS reporting WAREHOUSE_SIZE = XSMALL AUTO_SUSPEND = 
     INITIALLY_SUSPENDED = TRUE STATEMENT_TIMEOUT_IN_SECONDS = 600;
 
 CREATE DATABASE IF NOT EXISTS analytics;
--- Here dbt notes what its models took of raw (`el_loads_taken`); `el purge` reads it.
+-- Here dbt notes what its models took of raw (`el_loads_taken`); `el purge` reads it, and deletes notes of what is gone.
 CREATE SCHEMA IF NOT EXISTS analytics.staging;
 
 -- LOADER makes the raw schemas and owns them, with all that is in them: comments and wider columns need OWNERSHIP.
@@ -29,7 +29,7 @@ GRANT USAGE ON DATABASE analytics TO ROLE loader;
 GRANT USAGE ON WAREHOUSE loading TO ROLE loader;
 GRANT CREATE SCHEMA ON DATABASE analytics TO ROLE loader;
 GRANT USAGE ON SCHEMA analytics.staging TO ROLE loader;
-GRANT SELECT ON FUTURE TABLES IN SCHEMA analytics.staging TO ROLE loader;
+GRANT SELECT, DELETE ON FUTURE TABLES IN SCHEMA analytics.staging TO ROLE loader;
 
 -- TRANSFORMER reads raw, makes its own schemas and owns them. A future grant on one schema sets those on the database
 -- aside there, for the same kind of object (Snowflake, "GRANT <privileges>"): where one stands on a raw schema, give

@@ -119,6 +119,51 @@ def test_the_notes_that_el_yml_names_are_read_and_nothing_goes_where_they_cannot
     assert "9,000 rows removed" in el(capsys, "purge", "--yes")
 
 
+def test_notes_of_what_is_gone_go_and_those_of_other_loads_of_tables_and_of_definitions_stay(
+    shop: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each build reads all notes: without this it would read those of years."""
+    for _ in range(2):
+        el(capsys, "run", "--full-refresh", "--select", "sales.lines")
+    age(shop, 40)
+    loads = [load for (load,) in shop.warehouse("SELECT load_id FROM shop_sales._dlt_loads ORDER BY 1")]
+    assert len(loads) == 4
+    shop.warehouse(
+        "CREATE SCHEMA staging; CREATE TABLE staging.el_loads_taken (model VARCHAR, load_id VARCHAR, state VARCHAR)"
+    )
+    notes = [("sales.lines", load, "taken") for load in loads] + [("sales.orders", loads[0], "taken")]
+    notes += [("sales.lines", loads[2], "announced"), ("sales.lines", loads[2], "built")]
+    # Without this one it would not be known: what comes later would leave raw before it took it.
+    notes += [("sales.lines_log", loads[2], "taken")]
+    for note in notes:
+        shop.warehouse(f"INSERT INTO staging.el_loads_taken VALUES {note}")
+    look_for_notes(shop)
+    assert "1 loads, superseded" in el(capsys, "purge", "--yes")
+    gone = {("sales.lines", loads[2], "taken"), ("sales.lines", loads[2], "announced")}
+    held = shop.warehouse("SELECT model, load_id, state FROM staging.el_loads_taken ORDER BY ALL")
+    assert held == sorted(set(notes) - gone)
+
+
+def test_notes_that_may_not_be_deleted_stay_and_purge_says_so(
+    shop: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = shop.warehouse("SELECT min(load_id) FROM shop_sales._dlt_loads")[0][0]
+    shop.warehouse("UPDATE shop_sales._el_ledger SET _dlt_load_id = '1000000000.5' WHERE row_count = 9000")
+    shop.warehouse(f"UPDATE shop_sales.lines SET _dlt_load_id = '1000000000.5' WHERE _dlt_load_id = '{first}'")
+    shop.warehouse(
+        "INSERT INTO shop_sales._dlt_loads SELECT * REPLACE ('1000000000.5' AS load_id) "
+        "FROM shop_sales._dlt_loads LIMIT 1"
+    )
+    shop.warehouse(
+        "CREATE SCHEMA staging; CREATE VIEW staging.el_loads_taken AS "
+        "SELECT 'sales.lines' AS model, unnest(['1000000000.5', '9']) AS load_id, 'taken' AS state"
+    )
+    look_for_notes(shop)
+    said = el(capsys, "purge", "--yes")
+    assert "keeps its notes of loads that are gone" in said
+    assert "9,000 rows removed" in said
+
+
 @pytest.mark.parametrize(
     ("taken", "gone"),
     [

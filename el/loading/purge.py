@@ -2,7 +2,8 @@
 
 Guarantees: what is removed is shown before it is done. A load goes only if it is older than `raw: {keep: ...}`, a later
 complete snapshot of its table supersedes it, and every schema table made of its table has taken it, by notes that this
-login sees. With it goes its row in the ledger, in one transaction. Rows of loads that never completed go once a later
+login sees. With it goes its row in the ledger, in one transaction, and then dbt's notes of it: each build reads both.
+Rows of loads that never completed go once a later
 load has completed. The last complete snapshot and what came after it always stay. Files that a killed run left in the
 stage, which hold rows too, go in any case: nothing reads them any more.
 """
@@ -15,20 +16,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from sqlglot import exp
-
 from el.config.job import Job
 from el.connectors.sql.select import Statement
 from el.errors import ConfigError
 from el.loading.ledger import LEDGER_TABLE
 from el.loading.lock import this_process
+from el.loading.notes import Notes
 from el.loading.open import warehouse_of
 from el.loading.warehouse import LOADS_TABLE, Warehouse
 from el.planning.places import plan_places
 from el.planning.selection import find_places
 from el.planning.target_names import target_schema
-
-TAKEN_TABLE = "el_loads_taken"
 
 Targets = Mapping[tuple[str, str], str]
 """Raw schema and raw table -> the target schema of what codegen makes of it, for all tables of el.yml."""
@@ -67,11 +65,11 @@ def purge(job: Job, confirm: Callable[[str], bool], say: Callable[[str], None]) 
             for schema in schemas:
                 # Whoever has the lock is alone with the stage, and a package that waits puts its files again.
                 warehouse.forget_staged(schema)
-            taken = _taken(warehouse, job)
+            notes = Notes(warehouse, job)
             found = [
                 removal
                 for schema, tables in schemas.items()
-                for removal in find(warehouse, schema, tables, keep, targets, taken)
+                for removal in find(warehouse, schema, tables, keep, targets, notes.taken)
             ]
         for removal in found:
             say(str(removal))
@@ -82,6 +80,10 @@ def purge(job: Job, confirm: Callable[[str], bool], say: Callable[[str], None]) 
             for removal in found:
                 warehouse.require_plain(removal.raw_schema, removal.table, ["_dlt_load_id", "_el_op"])
                 _remove(warehouse, removal)
+            gone = {load for removal in found if removal.superseded for load in removal.loads}
+            for schema in schemas:
+                gone -= _noted(warehouse, schema) if gone else set()
+            notes.forget(gone, say)
     return found
 
 
@@ -169,43 +171,19 @@ def _loads(warehouse: Warehouse, raw_schema: str, table: str) -> dict[str, str]:
     return {str(row[0]): str(row[1]) for row in warehouse.connector.fetch(Statement(sql, (table,)))}
 
 
+def _noted(warehouse: Warehouse, raw_schema: str) -> set[str]:
+    """The loads that this ledger still has, of any table."""
+    if warehouse.fold(LEDGER_TABLE) not in warehouse.tables(raw_schema):
+        return set()
+    ledger = warehouse.qualified(raw_schema, LEDGER_TABLE)
+    sql = f"SELECT DISTINCT {warehouse.column('_dlt_load_id')} FROM {ledger}"
+    return {str(row[0]) for row in warehouse.connector.fetch(Statement(sql))}
+
+
 def _counts(warehouse: Warehouse, raw_schema: str, table: str) -> dict[str, int]:
     load = warehouse.column("_dlt_load_id")
     sql = f"SELECT {load}, count(*) FROM {warehouse.qualified(raw_schema, table)} GROUP BY {load}"
     return {str(row[0]): int(str(row[1])) for row in warehouse.connector.fetch(Statement(sql))}
-
-
-def _taken(warehouse: Warehouse, job: Job) -> dict[str, set[str]]:
-    """model -> the loads that it took, by the notes that el.yml names, else by all that this login sees.
-
-    A login sees only what it may access: seeing no notes does not mean that there are no models. Raises `ConfigError`.
-    """
-    named = job.config.dbt.loads_taken
-    if named == "none":
-        return {}
-    dialect = warehouse.connector.dialect.name
-    places = [exp.to_table(named, dialect=dialect).sql(dialect)] if named is not None else _notes(warehouse)
-    if not places:
-        raise ConfigError(
-            f"{job.config.path}: this login sees no {TAKEN_TABLE}, where dbt notes which loads its models took: grant "
-            f"it USAGE of the schema and SELECT, and set `dbt: {{loads_taken: database.schema.{TAKEN_TABLE}}}`; or set "
-            "`dbt: {loads_taken: none}` if nothing is made of raw that could still need what purge removes"
-        )
-    found: dict[str, set[str]] = defaultdict(set)
-    columns = ", ".join(warehouse.column(column) for column in ("model", "load_id", "state"))
-    for place in places:
-        for model, load, state in warehouse.connector.fetch(Statement(f"SELECT {columns} FROM {place}")):
-            if state in ("announced", "taken"):  # the others are of how a table was made, and of tests
-                found[str(model)] |= {str(load)} if state == "taken" else set()
-    return dict(found)
-
-
-def _notes(warehouse: Warehouse) -> list[str]:
-    """Wherever dbt keeps `el_loads_taken` in this database, as far as this login sees it."""
-    name, quote = warehouse.fold(TAKEN_TABLE), warehouse.connector.dialect.quote
-    sql = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_name IN (?, ?)"
-    rows = warehouse.connector.fetch(Statement(sql, (name, TAKEN_TABLE)))
-    return [f"{quote(str(schema))}.{quote(str(table))}" for schema, table in rows]
 
 
 def _remove(warehouse: Warehouse, removal: Removal) -> None:
