@@ -1,66 +1,61 @@
-"""What dbt asks of Snowflake: statements, and those that need a running warehouse, at the stand-in.
-
-    python benchmarks/statements_dbt.py [--tables 100] [--columns 20] [--news 5]
-
-The first build of all models without tests, one in which `--news` tables have news, built whole and by
-`python -m el changed`, and one with nothing new; then all tests, and builds with the tests of what has news.
-"""
+"""dbt's part of `benchmarks/statements.py`: what building the models of the same tables asks of Snowflake."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-os.environ["SNOWFLAKE_DISABLE_PLATFORM_DETECTION"] = "true"
-
-import duckdb
-
-from benchmarks.statements import Shop
+from benchmarks.statements import Asked, Shop
 from tests.dbt.project import DBT, ROOT, copy_project
-from tests.standins.snowflake import SnowflakeStandIn
-from tests.standins.snowflake.warehouse import needs_warehouse
+
+HOURLY = ("build", "--vars", "{el_tests: changed}")
 
 
-class Built(Shop):
-    """The shop with a dbt project of its own."""
+class Models(Shop):
+    """The shop with a dbt project of its own; models are built without their tests unless a line says otherwise."""
 
-    def generate(self) -> None:
+    def builds(self, news: int) -> dict[str, Asked]:
+        """A first build; with news in some tables, and with nothing new, each of all models and by `el changed`."""
+        self.call(sys.executable, "-m", "el", "run", "--progress", "none")
         copy_project(self.folder, generated=False)
         self.call(sys.executable, "-m", "el", "codegen")
+        with self.told("first build"):
+            self.build()
+        self.bring(2, news)
+        with self.told(f"{news} have news"):
+            self.build()
+        self.bring(3, news)
+        with self.told(f"{news} have news, by `el changed`"):
+            selected = self.changed()
+            assert len(selected) == 2 * news
+            self.build("--select", *selected)
+        with self.told("nothing new"):
+            self.build()
+        with self.told("nothing new, by `el changed`"):
+            assert self.changed() == []
+        with self.told("all tests"):
+            self.dbt("test")
+        self.bring(4, news)
+        with self.told(f"{news} have news, build of each hour"):
+            self.dbt(*HOURLY)
+        with self.told("nothing new, build of each hour"):
+            self.dbt(*HOURLY)
+        return self.asked()
 
-    def news(self, day: int, tables: int) -> None:
-        """A row more in each of the first so many tables."""
-        with duckdb.connect(str(self.folder / "shop.duckdb")) as source:
-            for number in range(tables):
-                source.execute(
-                    f"INSERT INTO sales.t{number} (id, updated_at) VALUES ({day}, TIMESTAMP '2024-01-{day:02d}')"
-                )
+    def bring(self, day: int, tables: int) -> None:
+        self.change(day, tables)
+        self.call(sys.executable, "-m", "el", "run", "--progress", "none")
 
-    def build(self, *arguments: str) -> str:
-        """`dbt run`, and what it asked."""
-        return self.dbt("run", *arguments)
+    def build(self, *arguments: str) -> None:
+        self.dbt("run", *arguments)
 
-    def dbt(self, *command: str) -> str:
-        """What a dbt command asked."""
-        before = len(self.server.queries)
+    def dbt(self, *command: str) -> None:
         self.call(str(DBT), "--quiet", *command, "--project-dir", "dbt_project", "--profiles-dir", ".")
-        return self.asked(before)
 
-    def asked(self, before: int) -> str:
-        asked = [(query.sql, query.bindings) for query in self.server.queries if not query.error]
-        began = sum(1 for query in self.server.queries[:before] if not query.error)
-        needed = sum(list(needs_warehouse(asked))[began:])
-        return f"{len(self.server.queries) - before:6,} statements {needed:6,} need a warehouse"
-
-    def changed(self) -> tuple[list[str], str]:
-        """`python -m el changed`: the models that it names, and what it asked."""
-        before = len(self.server.queries)
-        return self.call(sys.executable, "-m", "el", "changed", codes=(0, 5)).split(), self.asked(before)
+    def changed(self) -> list[str]:
+        """The models and raw tables that have loads to take."""
+        return self.call(sys.executable, "-m", "el", "changed", codes=(0, 5)).split()
 
     def call(self, *command: str, codes: tuple[int, ...] = (0,)) -> str:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("DBT_", "EL_"))}
@@ -68,37 +63,3 @@ class Built(Shop):
         done = subprocess.run(command, cwd=self.folder, env=environment, text=True, capture_output=True, check=False)
         assert done.returncode in codes, done.stdout + done.stderr
         return done.stdout
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tables", type=int, default=100)
-    parser.add_argument("--columns", type=int, default=20)
-    parser.add_argument("--news", type=int, default=5)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, SnowflakeStandIn() as server:
-        shop = Built(Path(folder), server, options.tables, options.columns)
-        shop.call(sys.executable, "-m", "el", "run", "--progress", "none")
-        shop.generate()
-        print(f"first build           {shop.build()}")
-        for day, how in ((2, "whole"), (3, "by changed")):
-            shop.news(day, options.news)
-            shop.call(sys.executable, "-m", "el", "run", "--progress", "none")
-            models, asked = shop.changed() if how == "by changed" else ([], "")
-            if asked:
-                print(f"changed               {asked}")
-            print(f"{options.news} with news, {how:10} {shop.build(*(['--select', *models] if models else []))}")
-        print(f"nothing new, whole    {shop.build()}")
-        models, asked = shop.changed()
-        assert models == []
-        print(f"nothing new, changed  {asked}")
-        print(f"all tests             {shop.dbt('test')}")
-        hourly = ("build", "--vars", "{el_tests: changed}")
-        shop.news(4, options.news)
-        shop.call(sys.executable, "-m", "el", "run", "--progress", "none")
-        print(f"{options.news} with news, hourly     {shop.dbt(*hourly)}")
-        print(f"nothing new, hourly   {shop.dbt(*hourly)}")
-
-
-if __name__ == "__main__":
-    main()
