@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -31,14 +31,14 @@ from el.loading.raw_checks import without_clashes, without_masks
 from el.loading.warehouse import Warehouse
 from el.planning.definition import place_of
 from el.planning.drift import HeldTable
-from el.planning.gone import gone_tables
+from el.planning.gone import gone_tables, left_views
 from el.planning.ledger import LedgerEntry
 from el.planning.make_plan import make_plan
 from el.planning.places import PlaceNames, landing_places, tables_of
 from el.planning.plan import Plan
 from el.planning.plan_table import Known
 from el.planning.run_notes import consistency, pressure_notes
-from el.planning.selection import find_places, keep_selected, left_aside
+from el.planning.selection import find_places, keep_selected, left_aside, left_aside_notes
 from el.reporting.progress import Reporter
 from el.reporting.summary import RunReport, TableReport
 
@@ -62,14 +62,17 @@ def plan_job(job: Job, warehouse: Future[Warehouse], before: Before | None = Non
         _refuse_taken(opened, places)
         if before is not None:
             before(opened, places, everywhere.names)
-        ledger, held = _in_raw(opened, places)
+        left = left_aside(job.config, catalog, every)
+        of_left = {schema for schema, _ in find_places(job.config, left).names.values()}
+        ledger, held = _in_raw(opened, {schema for schema, _ in places.values()} | of_left)
         known = Known(job.config, source, catalog, ledger, held, job.full_refresh)
         plan = make_plan(known, chosen, everywhere, tried=tried, confirm_deletes=job.confirm_deletes)
-        gone = gone_tables(job.config, catalog, place_of(source, catalog), ledger, everywhere.names, job.select)
+        place = place_of(source, catalog)
+        gone = gone_tables(job.config, catalog, place, ledger, everywhere.names, job.select)
+        gone += left_views(job.config, place, ledger, left, job.select)
         plan = replace(plan, refused=(*plan.refused, *gone))
         plan = without_masks(opened, without_clashes(opened, plan))
-        aside = [f"{table.name} ({table.aside})" for table in left_aside(job.config, catalog, every)]
-        beside = [f"left out unless named exactly: {', '.join(aside)}"] if aside and not job.select else []
+        beside = left_aside_notes(left) if not job.select else []
         return replace(plan, notes=(consistency(job, plan), *beside, *pressure_notes(job, source, plan)))
 
 
@@ -80,13 +83,13 @@ def _refuse_taken(warehouse: Warehouse, places: PlaceNames) -> None:
 
 
 def _in_raw(
-    warehouse: Warehouse, places: PlaceNames
+    warehouse: Warehouse, schemas: Set[str]
 ) -> tuple[dict[tuple[str, str], LedgerEntry], dict[tuple[str, str], HeldTable]]:
     """What raw says of its tables: the last complete load of each, and the columns that it was loaded with."""
     ledger: dict[tuple[str, str], LedgerEntry] = {}
     held: dict[tuple[str, str], HeldTable] = {}
     with warehouse.connector:
-        for schema in sorted({schema for schema, _ in places.values()}):
+        for schema in sorted(schemas):
             there = warehouse.tables(schema)
             ledger |= {(schema, table): entry for table, entry in warehouse.ledger(schema, there).items()}
             held |= {(schema, table): columns for table, columns in warehouse.held_tables(schema, there).items()}
@@ -221,6 +224,7 @@ class _Run:
                 raw = ".".join(each.place)
                 self.reports.append(TableReport(str(each.name), raw, "", "failed", error=str(each)))
         failed = {self.raw_schemas.get(report.table) for report in self.reports if report.status == "failed"}
+        failed |= {each.place[0] for each in plan.refused}
         for schema in sorted(set(self.raw_schemas.values()) - self.left_out - failed):
             # Only freshness is asked of it, and without it a source looks older than it is.
             with suppress(DatabaseError), warehouse.connector:

@@ -181,6 +181,8 @@ def test_slices_run_on_any_executor(shop: Workspace) -> None:
 
 def test_a_table_that_fails_leaves_the_others_to_be_loaded(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     shop.source("CREATE VIEW sales.broken AS SELECT CAST(note AS INTEGER) AS n FROM sales.orders")
+    with open(shop.path / "el.yml", "a") as config:
+        config.write("  - {name: sales.broken}\n")
     code, out, _ = el(capsys, "run", "--json")
     report = {table["table"]: table for table in json.loads(out)["tables"]}
     assert code == 1

@@ -93,7 +93,9 @@ def test_a_view_over_another_database_is_read_under_read_committed_and_says_so(s
         "CREATE VIEW dbo.over AS SELECT id FROM dbo.v",
         "CREATE TABLE dbo.near (id INT NOT NULL)",
     )
-    shop.tables(f'{ALL}\n  - {{name: dbo.q, query: "SELECT id FROM {other}.dbo.far", key: id}}')
+    shop.tables(
+        f'  - {{name: "dbo.*", views: true}}\n  - {{name: dbo.q, query: "SELECT id FROM {other}.dbo.far", key: id}}'
+    )
     try:
         found = shop.el()
         for name in ("dbo.v", "dbo.over", "dbo.q"):
@@ -113,3 +115,61 @@ def test_el_yml_says_under_which_isolation_a_table_is_read(standin_shop: TsqlSho
     found = shop.el(code=1)
     assert "read under READ COMMITTED, as el.yml says: not as of one moment" in found["dbo.cold"]["notes"]
     assert "a memory-optimised table is not read so" in found["dbo.hot"]["error"]
+
+
+VIEWS = (
+    "CREATE TABLE dbo.t (id INT NOT NULL PRIMARY KEY, mail VARCHAR(20))",
+    "INSERT INTO dbo.t VALUES (1, 'a@b.example')",
+    "CREATE VIEW dbo.v AS SELECT id, mail FROM dbo.t",
+    "CREATE VIEW dbo.w AS SELECT id FROM dbo.t",
+)
+
+
+def test_a_glob_takes_tables_alone_and_says_once_how_to_take_the_views(standin_shop: TsqlShop) -> None:
+    shop = standin_shop.create(ALL, *VIEWS)
+    assert main(["plan"]) == 0
+    assert "2 views are left out (dbo.v, dbo.w)" in shop.capsys.readouterr().out
+    assert sorted(shop.el()) == ["dbo.t"]
+    shop.tables(ALL + "\n  - {name: dbo.w}")
+    assert sorted(shop.el()) == ["dbo.t", "dbo.w"]
+    shop.tables('  - {name: "dbo.*", views: true}')
+    assert sorted(shop.el()) == ["dbo.t", "dbo.v", "dbo.w"]
+
+
+def test_a_mask_that_a_glob_gives_holds_for_a_view_that_another_entry_names(standin_shop: TsqlShop) -> None:
+    masked = '  - {name: "dbo.*", columns: {mail: {mask: "null"}}}\n  - {name: dbo.v}'
+    shop = standin_shop.create(masked, *VIEWS)
+    shop.el()
+    assert shop.raw("SELECT mail FROM shop_dbo.v") == [(None,)]
+
+
+@pytest.mark.parametrize("glob", ["dbo.*", "*.*"])
+def test_a_view_that_raw_holds_and_no_entry_takes_any_longer_is_a_failure_until_el_yml_decides(
+    standin_shop: TsqlShop, glob: str
+) -> None:
+    """With *.* the view lies in a schema of its own, of which no table is taken."""
+    schema = "dbo" if glob == "dbo.*" else "rep"
+    made = () if schema == "dbo" else ("CREATE SCHEMA rep",)
+    name = f"{schema}.v"
+    entries = f'  - {{name: "{glob}", views: true}}'
+    shop = standin_shop.create(entries, *VIEWS[:2], *made, f"CREATE VIEW {name} AS SELECT id FROM dbo.t")
+    assert shop.el()[name]["rows"] == 1
+    without = entries.replace(", views: true", "")
+    shop.tables(without)
+    assert main(["plan"]) == 2
+    assert f"STOPPED {name}: in raw as" in shop.capsys.readouterr().out
+    found = shop.el(code=1)
+    assert "`views: true`" in found[name]["error"]
+    assert found["dbo.t"]["status"] == "unchanged"
+    shop.tables(without + f"\n  - {{name: {name}, exclude: true}}")
+    assert sorted(shop.el()) == ["dbo.t"]
+    shop.tables(without + f"\n  - {{name: {name}}}")
+    assert shop.el()[name]["status"] == "unchanged"
+
+
+def test_an_entry_that_matches_views_alone_stops_and_says_so(standin_shop: TsqlShop) -> None:
+    shop = standin_shop.create(ALL + '\n  - {name: "dbo.[vw]*"}', *VIEWS)
+    found = shop.el(code=1)
+    assert found["dbo.t"]["status"] == "loaded"
+    (error,) = (table["error"] for table in found.values() if table["status"] == "failed")
+    assert "matches views alone (dbo.v, dbo.w): `views: true` takes them" in error

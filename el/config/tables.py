@@ -153,6 +153,7 @@ class TableSettings(Strict):
     types: Literal["exact", "lossy"] | None = None
     trim: bool | None = None
     exclude: bool = False
+    views: bool = False  # a glob takes views too
     skip_unchanged: bool = True  # a full snapshot whose content is what raw holds already is not loaded again
     contract: Literal["evolve", "freeze"] | None = None
     accept: Accepted = ()  # words of `ACCEPTED`, for what the plan would refuse otherwise

@@ -56,6 +56,34 @@ def gone_tables(
     return found
 
 
+def left_views(
+    config: Config,
+    place: str,
+    ledger: Mapping[tuple[str, str], LedgerEntry],
+    left: Sequence[Chosen],
+    select: Sequence[str],
+) -> list[Refused]:
+    """Views that raw holds, and that no entry takes any longer: a glob took them before it took tables alone.
+
+    left: what globs of el.yml match and do not take.
+    """
+    views = {str(item.table.name): item for item in left if item.table.kind == "view"}
+    found = []
+    for where, last in sorted(ledger.items()):
+        item = views.get(last.source_table)
+        if item is None or last.gone or last.source is None or not same_place(last.source, place):
+            continue
+        name = item.table.name
+        if "gone" in item.settings.accept or not _selected(config, name, item.settings, select):
+            continue
+        error = PlanError(
+            f"{name}: in raw as {'.'.join(where)}, and a view, which a glob no longer takes: say `views: true` in the "
+            f"glob's entry, or `{{name: {name}}}`, to go on with it, or `{{name: {name}, exclude: true}}` to leave it"
+        )
+        found.append(Refused(name, where, error))
+    return found
+
+
 def _selected(config: Config, table: TableName, settings: TableSettings, select: Sequence[str]) -> bool:
     try:
         return bool(keep_selected(config, [Chosen(Table(table, ()), settings)], select))

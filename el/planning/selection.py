@@ -7,7 +7,7 @@ setting.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
@@ -54,6 +54,8 @@ def choose_tables(config: Config, source: Source, catalog: Catalog, select: Sequ
     Raises `ConfigError` where `select` names none, and `PlanError` where an entry that protects something matches none.
     """
     entries: dict[TableName, list[TableSettings]] = {}
+    taken: set[TableName] = set()
+    idle: list[tuple[TableSettings, str, list[TableName]]] = []
     tables: dict[TableName, Table] = {table.name: table for table in catalog.tables}
     errors: dict[TableName, PlanError] = {}
     for index, entry in enumerate(config.tables):
@@ -62,6 +64,7 @@ def choose_tables(config: Config, source: Source, catalog: Catalog, select: Sequ
             assert name is not None
             # A table whose place it takes may have had a mask from an earlier entry.
             entries.setdefault(name, []).append(entry)
+            taken.add(name)
             try:
                 tables[name] = _stream(config, entry, index, source, catalog.database)
             except PlanError as error:
@@ -69,7 +72,7 @@ def choose_tables(config: Config, source: Source, catalog: Catalog, select: Sequ
             continue
         where = f"{config.path} line {config.line_of(index)}"
         try:
-            matched = [name for name in entry.pattern.of(tables) if taken_by(entry, tables[name])]
+            matched = entry.pattern.of(tables)
         except ConfigError as error:
             raise PlanError(f"{where}: {error}") from None
         if not matched and "gone" in entry.accept:
@@ -79,12 +82,25 @@ def choose_tables(config: Config, source: Source, catalog: Catalog, select: Sequ
             if entry.protects:
                 # What it was to protect would be taken as it is.
                 raise PlanError(text)
-            name = entry.pattern.plain or TableName(*entry.name.split(".", 1))
+            name = _name_of(entry)
             tables[name], errors[name], matched = Table(name, ()), PlanError(text), [name]
+        # Also of what this entry does not take: what it protects is protected where another one takes it.
         for found in matched:
             entries.setdefault(found, []).append(entry)
+        takes = [name for name in matched if taken_by(entry, tables[name])]
+        taken.update(takes)
+        if not takes and not entry.protects and "gone" not in entry.accept:
+            idle.append((entry, where, matched))
+    for entry, where, matched in idle:
+        if not taken & set(matched):
+            name = _name_of(entry)
+            tables[name], errors[name] = Table(name, ()), PlanError(f"{where}: {_idle(entry, matched, tables)}")
+            entries[name] = [entry]
+            taken.add(name)
     chosen = [
-        _captured(config, _chosen(tables[found], settings, errors.get(found))) for found, settings in entries.items()
+        _captured(config, _chosen(tables[found], settings, errors.get(found)))
+        for found, settings in entries.items()
+        if found in taken
     ]
     chosen = keep_selected(config, [item for item in chosen if item.error or not item.settings.exclude], select)
     return sorted(chosen, key=lambda item: item.table.name)
@@ -105,16 +121,38 @@ def _captured(config: Config, item: Chosen) -> Chosen:
 
 
 def taken_by(entry: TableSettings, table: Table) -> bool:
-    """Whether an entry that matches this table takes it: what is kept of others, or elsewhere, only by its own name."""
-    return table.aside is None or entry.pattern.plain is not None or entry.name == str(table.name)
+    """Whether an entry that matches this table takes it.
+
+    By its own name alone it takes what is kept of others, or elsewhere; and a view, unless it says `views: true`.
+    """
+    if entry.pattern.plain is not None or entry.name == str(table.name):
+        return True
+    return table.aside is None and (entry.views or table.kind != "view")
 
 
-def left_aside(config: Config, catalog: Catalog, chosen: Sequence[Chosen]) -> list[Table]:
-    """The tables that a glob of el.yml matches and does not take."""
+def left_aside(config: Config, catalog: Catalog, chosen: Sequence[Chosen]) -> list[Chosen]:
+    """The tables that a glob of el.yml matches and does not take, though no entry excludes them."""
     taken = {item.table.name for item in chosen}
-    aside = [table for table in catalog.tables if table.aside is not None and table.name not in taken]
-    globs = [entry.pattern for entry in config.tables if not entry.is_query and entry.pattern.plain is None]
-    return [table for table in aside if any(pattern.of([table.name]) for pattern in globs)]
+    left = []
+    for table in catalog.tables:
+        if table.name in taken or (table.aside is None and table.kind != "view"):
+            continue
+        entries = [entry for entry in config.tables if not entry.is_query and entry.pattern.of([table.name])]
+        if entries and not any(taken_by(entry, table) for entry in entries):
+            left.append(_chosen(table, entries, None))
+    return [item for item in left if not item.settings.exclude]
+
+
+def left_aside_notes(left: Sequence[Chosen]) -> list[str]:
+    """What the plan says of them, once."""
+    views = [str(item.table.name) for item in left if item.table.aside is None]
+    aside = [f"{item.table.name} ({item.table.aside})" for item in left if item.table.aside is not None]
+    notes = [f"left out unless named exactly: {', '.join(aside)}"] if aside else []
+    if views:
+        some = ", ".join([*views[:3], *(["..."] if len(views) > 3 else [])])
+        left_out = "1 view is left out" if len(views) == 1 else f"{len(views)} views are left out"
+        notes.append(f"{left_out} ({some}): a glob takes tables alone, unless its entry says `views: true`")
+    return notes
 
 
 def schemas_of(config: Config) -> list[str] | None:
@@ -232,6 +270,19 @@ def query_text(config: Config, entry: TableSettings) -> str:
         raise PlanError(f"{entry.name}: query_file: {error}") from None
     except OSError:
         raise PlanError(f"{entry.name}: query_file {entry.query_file} cannot be read") from None
+
+
+def _name_of(entry: TableSettings) -> TableName:
+    """Under which an entry is reported that takes no table."""
+    return entry.pattern.plain or TableName(*entry.name.split(".", 1))
+
+
+def _idle(entry: TableSettings, matched: Sequence[TableName], tables: Mapping[TableName, Table]) -> str:
+    """Why an entry takes nothing of what it matches."""
+    some = ", ".join([*(str(name) for name in matched[:3]), *(["..."] if len(matched) > 3 else [])])
+    if any(tables[name].aside is None for name in matched):
+        return f"{entry.name!r} matches views alone ({some}): `views: true` takes them, or name each"
+    return f"{entry.name!r} matches only what is taken if it is named exactly: {some}"
 
 
 def _close(entry: TableSettings, catalog: Catalog) -> str:
