@@ -8,7 +8,7 @@ import pytest
 
 from el.connectors.sql.select import Statement
 from el.connectors.sqlserver import SqlServer
-from el.connectors.sqlserver.catalog import _keys
+from el.connectors.sqlserver.indexes import keys_of_tables
 from el.errors import ElError, ReadError
 from tests.engines import connected, own_database, statement
 from tests.standins.sqlserver.process import StandInProcess
@@ -57,5 +57,5 @@ def test_an_index_that_does_not_hold_for_every_row_is_no_key(lacks: str, keys: l
             for number, (primary, *flags) in INDEXES.items()
         ]
 
-    found = _keys(fetch, lambda what, sql: fetch(Statement(sql)))
+    found = keys_of_tables(fetch, lambda what, sql: fetch(Statement(sql)))
     assert [int(name.removeprefix("i")) for name, *_ in found[7]] == keys

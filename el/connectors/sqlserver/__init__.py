@@ -37,11 +37,12 @@ from el.connectors.sql.own_query import derived_query
 from el.connectors.sql.select import Statement
 from el.connectors.sqlserver import capture as capture
 from el.connectors.sqlserver import changes as changes
-from el.connectors.sqlserver.catalog import read_catalog, source_type
+from el.connectors.sqlserver.catalog import read_catalog
 from el.connectors.sqlserver.collation import text_rule
 from el.connectors.sqlserver.pressure import STATE_RIGHT, read_pressure, seconds_waited_for
 from el.connectors.sqlserver.server import where_there
 from el.connectors.sqlserver.session import SqlServerSession
+from el.connectors.sqlserver.source_type import source_type
 from el.connectors.sqlserver.types import RULES
 from el.types.key_text import TextRule
 

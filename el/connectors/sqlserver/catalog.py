@@ -10,7 +10,7 @@ columns are required. Sources: Microsoft Learn, "Object Catalog Views", "Change 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -35,7 +35,9 @@ from el.connectors.sqlserver.facts import (
     sums_of_tables,
     views_elsewhere,
 )
+from el.connectors.sqlserver.indexes import keys_of_tables
 from el.connectors.sqlserver.server import Fetch, ServerFacts, database_facts, login_facts, where_there
+from el.connectors.sqlserver.source_type import source_type
 
 _SCHEMAS = """
 SELECT schema_id, name FROM sys.schemas WHERE name NOT IN ('sys', 'information_schema_tsql', 'cdc')
@@ -72,17 +74,6 @@ FROM sys.default_constraints AS d
 JOIN sys.objects AS o ON o.object_id = d.parent_object_id
 JOIN sys.schemas AS s ON s.schema_id = o.schema_id
 JOIN sys.columns AS c ON c.object_id = d.parent_object_id AND c.column_id = d.parent_column_id
-"""
-
-_INDEXES = """
-SELECT object_id, index_id, name, is_primary_key, is_unique, {partial} FROM sys.indexes{within}
-"""
-
-# What keeps an index from holding for every row; a server that lacks one of the columns is asked for fewer.
-_PARTIAL = ("has_filter, is_disabled, is_hypothetical", "has_filter, 0, 0", "0, 0, 0")
-
-_INDEX_COLUMNS = """
-SELECT object_id, index_id, key_ordinal, column_id FROM sys.index_columns{within}
 """
 
 _CHECKS = """
@@ -123,104 +114,162 @@ _OBJECT_OR_COLUMN = 1
 def read_catalog(
     fetch: Fetch, schemas: Sequence[str] | None, *, brief: bool = False, server: ServerFacts | None = None
 ) -> Catalog:
-    """Describe these schemas of the current database, or all of its own; `brief` as in `Connector.describe`."""
-    server = server or ServerFacts()
-    notes: list[str] = []
+    """Describe these schemas of the current database, or all of its own; `brief` as in `Source.describe`."""
+    return _Reader(fetch, brief, server or ServerFacts()).read(schemas)
 
-    def optional(what: str, sql: str) -> list[tuple[Any, ...]]:
-        found = where_there(fetch, Statement(sql))
+
+class _Reader:
+    """Asks one view after the other, and puts together what they say of each table by its object id."""
+
+    def __init__(self, fetch: Fetch, brief: bool, server: ServerFacts) -> None:
+        self.fetch = fetch
+        self.brief = brief
+        self.server = server
+        self.notes: list[str] = []
+
+    def read(self, schemas: Sequence[str] | None) -> Catalog:
+        database, version = self.fetch(Statement("SELECT DB_NAME(), @@VERSION"))[0]
+        self.login, facts = login_facts(self.fetch, self.server), database_facts(self.fetch, self.server)
+        self._read_words()
+        self.places, self.within = _places(self.fetch, schemas)
+        self._read_columns()
+        self._read_constraints()
+        self._read_sizes()
+        self._read_changes()
+        self._read_what_is_elsewhere(str(database))
+        options = self._optional("database options", _OPTIONS)
+        snapshot, committed = (options[0][0] == 1, bool(options[0][1])) if options else (False, False)
+        wanted = sorted(self.columns, key=lambda id_: self.places[id_][:2])
+        return Catalog(
+            database=database,
+            version=" ".join(str(version).split()),
+            tables=tuple(self._table(object_id) for object_id in wanted),
+            snapshot_isolation=snapshot,
+            read_committed_snapshot=committed,
+            change_tracking=bool(self.tracked),
+            min_active_rowversion=_has_min_active_rowversion(self.fetch),
+            incarnation=facts.incarnation,
+            identity=facts.identity,
+            read_only=facts.read_only,
+            engine_edition=self.server.engine_edition,
+            major_version=self.server.major_version,
+            language=facts.language,
+            case_sensitive=facts.case_sensitive,
+            user=self.login.user,
+            masked=bool(self.masks),
+            row_security=tuple(sorted({policy for policies in self.filters.values() for policy in policies})),
+            missing=self.login.missing,
+            notes=tuple(self.notes),
+        )
+
+    def _optional(self, what: str, sql: str) -> list[tuple[Any, ...]]:
+        found = where_there(self.fetch, Statement(sql))
         if found is None:
-            notes.append(f"{what} cannot be read here")
+            self.notes.append(f"{what} cannot be read here")
         return found or []
 
-    def unless_brief(what: str, sql: str) -> list[tuple[Any, ...]]:
-        return [] if brief else optional(what, sql)
+    def _unless_brief(self, what: str, sql: str) -> list[tuple[Any, ...]]:
+        return [] if self.brief else self._optional(what, sql)
 
-    database, version = fetch(Statement("SELECT DB_NAME(), @@VERSION"))[0]
-    login, facts = login_facts(fetch, server), database_facts(fetch, server)
-    computed = {(s, o, c): text for s, o, c, text in unless_brief("computed columns", _COMPUTED)}
-    defaults = {(s, o, c): text for s, o, c, text in unless_brief("defaults", _DEFAULTS)}
-    comments = {
-        (object_id, column): text
-        for class_, name, object_id, column, text in optional("comments", _COMMENTS)
-        if (class_, name) == (_OBJECT_OR_COLUMN, "MS_Description")
-    }
-    places, within = _places(fetch, schemas)
-    masks = masked_columns(fetch, server, login)
-    types = {id_: (str(name), bool(assembly)) for id_, name, assembly in fetch(Statement(_TYPES))}
-    columns: dict[int, list[Column]] = defaultdict(list)
-    for row in fullest(fetch, _COLUMNS.replace("{within}", within), COLUMN_FACTS):
+    def _read_words(self) -> None:
+        """Expressions and comments of columns."""
+        self.computed = {(s, o, c): text for s, o, c, text in self._unless_brief("computed columns", _COMPUTED)}
+        self.defaults = {(s, o, c): text for s, o, c, text in self._unless_brief("defaults", _DEFAULTS)}
+        self.comments = {
+            (object_id, column): text
+            for class_, name, object_id, column, text in self._optional("comments", _COMMENTS)
+            if (class_, name) == (_OBJECT_OR_COLUMN, "MS_Description")
+        }
+
+    def _read_columns(self) -> None:
+        self.masks = masked_columns(self.fetch, self.server, self.login)
+        self.types = {id_: (str(name), bool(assembly)) for id_, name, assembly in self.fetch(Statement(_TYPES))}
+        self.columns: dict[int, list[Column]] = defaultdict(list)
+        for row in fullest(self.fetch, _COLUMNS.replace("{within}", self.within), COLUMN_FACTS):
+            if row[0] in self.places and not internal(row[-1]):
+                self.columns[row[0]].append(self._column(row))
+
+    def _column(self, row: tuple[Any, ...]) -> Column:
+        """A row of sys.columns, whose last one told that it is a column of its own."""
         object_id, position, name, type_id, base_id, length, precision, scale, nullable, identity, collation = row[:11]
-        is_computed, hidden, generated, encryption, graph = row[11:]
-        if object_id not in places or internal(graph):
-            continue
-        schema, relation, *_ = places[object_id]
+        is_computed, hidden, generated, encryption, _ = row[11:]
+        schema, relation, *_ = self.places[object_id]
         # A type that this login may not see has no row: its columns are there all the same.
-        base = types[base_id][0] if base_id in types else None
-        type_, assembly = types.get(type_id, (base or f"nameless type {type_id}", False))
+        base = self.types[base_id][0] if base_id in self.types else None
+        type_, assembly = self.types.get(type_id, (base or f"nameless type {type_id}", False))
         declared = replace(source_type(type_, base, length, precision, scale, assembly), collation=collation)
-        columns[object_id].append(
-            Column(
-                name=name,
-                # Under Always Encrypted, what arrives is the ciphertext.
-                type=SourceType("varbinary", length=-1) if encryption is not None else declared,
-                nullable=bool(nullable),
-                position=position,
-                identity=bool(identity),
-                computed=computed.get((schema, relation, name)),
-                default=defaults.get((schema, relation, name)),
-                collation=collation,
-                comment=comments.get((object_id, position)),
-                is_computed=bool(is_computed),
-                masked=(object_id, position) in masks,
-                hidden=bool(hidden),
-                encrypted=encryption is not None,
-                generated=bool(generated),
-            )
+        return Column(
+            name=name,
+            # Under Always Encrypted, what arrives is the ciphertext.
+            type=SourceType("varbinary", length=-1) if encryption is not None else declared,
+            nullable=bool(nullable),
+            position=position,
+            identity=bool(identity),
+            computed=self.computed.get((schema, relation, name)),
+            default=self.defaults.get((schema, relation, name)),
+            collation=collation,
+            comment=self.comments.get((object_id, position)),
+            is_computed=bool(is_computed),
+            masked=(object_id, position) in self.masks,
+            hidden=bool(hidden),
+            encrypted=encryption is not None,
+            generated=bool(generated),
         )
-    keys = _keys(fetch, optional, within)
-    foreign = foreign_keys(unless_brief("foreign keys", FOREIGN_KEYS))
-    checks: dict[Place, list[Check]] = defaultdict(list)
-    for schema, table, name, text, disabled, untrusted in unless_brief("checks", _CHECKS):
-        # Without VIEW DEFINITION a check is seen, and what it checks is not.
-        if text is not None:
-            checks[schema, table].append(Check(name, text, enforced=not disabled and not untrusted))
-    partitions = optional("row counts", _ROWS.replace("{within}", within))
-    rows, marks = sums_of_tables([row[:3] for row in partitions]), partition_marks(partitions)
-    sizes = sums_of_tables(optional("sizes", _BYTES.replace("{within}", within)))
-    tracked = dict(optional("change tracking", _TRACKED))
-    captured, gates = captured_tables(fetch, places, login)
-    filters = row_filters(fetch)
-    views = {(schema, name): id_ for id_, (schema, name, kind, _) in places.items() if kind == "view"}
-    elsewhere = views_elsewhere(fetch, str(database), views) if views else {}
 
-    def described(object_id: int) -> Table:
-        schema, relation, kind, more = places[object_id]
-        found = sorted(columns[object_id], key=lambda column: column.position)
+    def _read_constraints(self) -> None:
+        self.keys = keys_of_tables(self.fetch, self._optional, self.within)
+        self.foreign = foreign_keys(self._unless_brief("foreign keys", FOREIGN_KEYS))
+        self.checks: dict[Place, list[Check]] = defaultdict(list)
+        for schema, table, name, text, disabled, untrusted in self._unless_brief("checks", _CHECKS):
+            # Without VIEW DEFINITION a check is seen, and what it checks is not.
+            if text is not None:
+                self.checks[schema, table].append(Check(name, text, enforced=not disabled and not untrusted))
+
+    def _read_sizes(self) -> None:
+        partitions = self._optional("row counts", _ROWS.replace("{within}", self.within))
+        self.rows, self.marks = sums_of_tables([row[:3] for row in partitions]), partition_marks(partitions)
+        self.sizes = sums_of_tables(self._optional("sizes", _BYTES.replace("{within}", self.within)))
+
+    def _read_changes(self) -> None:
+        """Which tables the server tracks or captures changes of, and the rights on them that are missing."""
+        self.tracked = dict(self._optional("change tracking", _TRACKED))
+        self.captured, self.gates = captured_tables(self.fetch, self.places, self.login)
+
+    def _read_what_is_elsewhere(self, database: str) -> None:
+        """What hides rows of a table, and what a view reads of other databases."""
+        self.filters = row_filters(self.fetch)
+        views = {(schema, name): id_ for id_, (schema, name, kind, _) in self.places.items() if kind == "view"}
+        self.elsewhere = views_elsewhere(self.fetch, database, views) if views else {}
+
+    def _table(self, object_id: int) -> Table:
+        schema, relation, kind, more = self.places[object_id]
+        found = sorted(self.columns[object_id], key=lambda column: column.position)
         names = {column.position: column.name for column in found}
         indexes = [
             (Key(name, tuple(names[position] for position in positions)), primary, unique)
-            for name, primary, unique, positions in keys[object_id]
+            for name, primary, unique, positions in self.keys[object_id]
             if all(position in names for position in positions)
         ]
         of_table = kind == "table"
-        missing = list(gates.get(object_id, ()))
-        if tracked.get(object_id) == 0:
+        missing = list(self.gates.get(object_id, ()))
+        if self.tracked.get(object_id) == 0:
             place = f"[{schema.replace(']', ']]')}].[{relation.replace(']', ']]')}]"
-            missing.append(MissingRight("change_tracking", f"GRANT VIEW CHANGE TRACKING ON {place} TO {login.user}"))
+            missing.append(
+                MissingRight("change_tracking", f"GRANT VIEW CHANGE TRACKING ON {place} TO {self.login.user}")
+            )
         return Table(
             name=TableName(schema, relation),
             columns=tuple(found),
             kind=kind,
             primary_key=next((key for key, primary, _ in indexes if primary), None),
             uniques=tuple(key for key, primary, unique in indexes if unique and not primary),
-            foreign_keys=tuple(foreign[schema, relation]),
-            checks=tuple(checks[schema, relation]),
-            rows=rows.get(object_id) if of_table else None,
-            bytes=sizes.get(object_id) if of_table else None,
-            comment=comments.get((object_id, 0)),
-            change_tracking=object_id in tracked,
-            cdc=tuple(captured.get(object_id, ())),
+            foreign_keys=tuple(self.foreign[schema, relation]),
+            checks=tuple(self.checks[schema, relation]),
+            rows=self.rows.get(object_id) if of_table else None,
+            bytes=self.sizes.get(object_id) if of_table else None,
+            comment=self.comments.get((object_id, 0)),
+            change_tracking=object_id in self.tracked,
+            cdc=tuple(self.captured.get(object_id, ())),
             indexes=tuple(key for key, primary, unique in indexes if not unique and not primary),
             object_id=object_id if of_table else None,
             memory_optimized=more.memory_optimized,
@@ -228,36 +277,11 @@ def read_catalog(
             ledger=more.ledger,
             graph=more.graph,
             external=more.external,
-            row_security=filters.get(object_id, ()),
-            partitions=marks.get(object_id),
-            elsewhere=elsewhere.get(object_id, frozenset()),
+            row_security=self.filters.get(object_id, ()),
+            partitions=self.marks.get(object_id),
+            elsewhere=self.elsewhere.get(object_id, frozenset()),
             missing=tuple(missing),
         )
-
-    wanted = sorted(columns, key=lambda id_: places[id_][:2])
-    options = optional("database options", _OPTIONS)
-    snapshot, committed = (options[0][0] == 1, bool(options[0][1])) if options else (False, False)
-    return Catalog(
-        database=database,
-        version=" ".join(str(version).split()),
-        tables=tuple(described(object_id) for object_id in wanted),
-        snapshot_isolation=snapshot,
-        read_committed_snapshot=committed,
-        change_tracking=bool(tracked),
-        min_active_rowversion=_has_min_active_rowversion(fetch),
-        incarnation=facts.incarnation,
-        identity=facts.identity,
-        read_only=facts.read_only,
-        engine_edition=server.engine_edition,
-        major_version=server.major_version,
-        language=facts.language,
-        case_sensitive=facts.case_sensitive,
-        user=login.user,
-        masked=bool(masks),
-        row_security=tuple(sorted({policy for policies in filters.values() for policy in policies})),
-        missing=login.missing,
-        notes=tuple(notes),
-    )
 
 
 def _places(fetch: Fetch, schemas: Sequence[str] | None) -> tuple[dict[int, tuple[str, str, str, Kind]], str]:
@@ -279,51 +303,6 @@ def _places(fetch: Fetch, schemas: Sequence[str] | None) -> tuple[dict[int, tupl
         if schema_id in ids:
             found[object_id] = (ids[schema_id], str(name), "view", kind_of_view(*more))
     return found, within
-
-
-def source_type(
-    name: str, base: str | None, length: int, precision: int, scale: int, assembly: bool = False
-) -> SourceType:
-    """A row of sys.columns and sys.types as a type: an alias resolved to its base, lengths in characters."""
-    alias = None
-    # hierarchyid, geometry and geography are assembly types of the system's own: they have no base in sys.types.
-    if base is not None and base != name and not assembly:
-        alias, name = name, base
-    name = "rowversion" if name in ("timestamp", "rowversion") else name.lower()
-    if name in ("nchar", "nvarchar"):
-        return SourceType(name, length=-1 if length == -1 else length // 2, alias=alias)
-    if name in ("char", "varchar", "binary", "varbinary"):
-        return SourceType(name, length=length, alias=alias)
-    if name in ("decimal", "numeric"):
-        return SourceType(name, precision=precision, scale=scale, alias=alias)
-    if name in ("time", "datetime2", "datetimeoffset"):
-        return SourceType(name, scale=scale, alias=alias)
-    return SourceType(name, alias=alias)
-
-
-def _keys(
-    fetch: Fetch, optional: Callable[[str, str], list[tuple[Any, ...]]], within: str = ""
-) -> dict[int, list[tuple[str, bool, bool, list[int]]]]:
-    """Object id -> its indexes as (name, primary, unique, column ids).
-
-    One with a filter, a disabled one, and one that tuning left behind without its rows are no keys of the table.
-    """
-    *wanted, fewest = (_INDEXES.format(partial=columns, within=within) for columns in _PARTIAL)
-    found = next((rows for sql in wanted if (rows := where_there(fetch, Statement(sql))) is not None), None)
-    if found is None:
-        found = optional("keys", fewest)
-    columns: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
-    for object_id, index_id, ordinal, column in optional("keys", _INDEX_COLUMNS.format(within=within)) if found else []:
-        # 0: an included column, that of a partition, or of a columnstore index, which has no order.
-        if ordinal > 0:
-            columns[object_id, index_id].append((ordinal, column))
-    keys: dict[int, list[tuple[str, bool, bool, list[int]]]] = defaultdict(list)
-    for object_id, index_id, name, primary, unique, *partial in sorted(found, key=lambda row: (row[0], str(row[2]))):
-        of_index = [column for _, column in sorted(columns[object_id, index_id])]
-        # 0 is the heap, which has no columns of its own.
-        if index_id > 0 and of_index and not any(partial):
-            keys[object_id].append((name, bool(primary), bool(unique), of_index))
-    return keys
 
 
 def _has_min_active_rowversion(fetch: Fetch) -> bool:

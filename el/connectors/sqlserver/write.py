@@ -28,10 +28,10 @@ from el.connectors.sql.write import (
     refuse_keys,
     spooled,
 )
-from el.connectors.sqlserver.catalog import source_type
 from el.connectors.sqlserver.fit import Target, refuse_changes
 from el.connectors.sqlserver.server import where_there
 from el.connectors.sqlserver.session import SqlServerSession
+from el.connectors.sqlserver.source_type import source_type
 from el.errors import ElError, ReadError, WriteError
 
 # A statement takes 2,100 parameters at most (Microsoft Learn, "Maximum capacity specifications for SQL Server").
