@@ -140,6 +140,17 @@ def nothing_held(_: Iterable[str]) -> Mapping[tuple[str, str], HeldTable]:
     return {}
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What a table by itself decides of its design."""
+
+    item: Chosen
+    columns: tuple[ColumnDesign, ...]
+    key: tuple[str, ...]  # names in staging
+    told_by: tuple[str, ...]
+    named: list[Named]  # its models
+
+
 def design(
     config: Config, source: Source, catalog: Catalog, chosen: Sequence[Chosen], held: Held = nothing_held
 ) -> list[TableDesign]:
@@ -147,73 +158,112 @@ def design(
     if config.raw.naming != "snake_case":
         raise PlanError("codegen needs `raw: {naming: snake_case}`: with names preserved every model would quote them")
     raw = raw_names(config, chosen)
-    often = Counter(raw[item.table.name][1] for item in chosen)
     before = held(sorted({schema for schema, _ in raw.values()}))
+    parts: list[_Part] = []
     problems: list[str] = []
-    parts: list[tuple[Chosen, tuple[ColumnDesign, ...], tuple[str, ...], tuple[str, ...], list[Named]]] = []
     for item in chosen:
+        place = raw[item.table.name]
         try:
-            if item.error is not None:
-                raise item.error
-            plans = plan_columns(config, source, item.table, item.settings)
-            plans = find_drift(before.get(raw[item.table.name]), item.table, plans, config.raw.naming).columns
-            columns = _columns(plans, item)
-            renamed = {column.raw: column.name for column in columns}
-            raw_key = key_of(item.table, item.settings, plans)
-            key = tuple(renamed[name] for name in raw_key)
-            equal = key_rule(source, plans, raw_key, by_bytes="keys_by_bytes" in item.settings.accept)
-            told_by = (KEY_COLUMN,) if equal else key
-            kinds = _kinds(config, source, catalog, item, key)
+            parts.append(_Designer(config, source, catalog).part(item, place, before.get(place)))
         except PlanError as error:
             problems.append(str(error))
-            continue
-        schema = target_schema(config, item.table.name, item.settings.model)
-        base = free_name(raw[item.table.name][1], set(_OWN_MODELS))
-        suffixes = {ModelKind.HISTORY: "_history", ModelKind.LOG: "_log"}
-        named = [(kind, schema, base + suffixes.get(kind, "")) for kind in kinds]
-        parts.append((item, columns, key, told_by, named))
     if problems:
         raise PlanError("; ".join(problems))
-    taken = Counter(name for *_, named in parts for _, _, name in named)
     _refuse_doubles(parts)
     _refuse_raw({schema.lower() for schema, _ in raw.values()}, parts)
-    origins: dict[str, set[str]] = {}
-    for item in chosen:
-        origins.setdefault(raw[item.table.name][0], set()).add(item.table.name.schema)
-    designs = []
-    for item, columns, key, told_by, named in parts:
-        raw_schema, raw_table = raw[item.table.name]
-        part = normalise(item.table.name.schema)
-        staging = raw_table if often[raw_table] == 1 else f"{part}__{raw_table}"
-        settings = item.settings.model
-        models = tuple(
-            ModelDesign(
-                kind,
-                name if taken[name] == 1 else f"{schema}__{name}",
-                name,
-                schema,
-                flagged=kind is ModelKind.CURRENT and settings.deleted == "flag",
-            )
-            for kind, schema, name in named
+    names = _Names.of(raw, parts)
+    return [_designed(config, part, raw[part.item.table.name], names) for part in parts]
+
+
+@dataclass(frozen=True, slots=True)
+class _Designer:
+    """Decides about one table after the other."""
+
+    config: Config
+    source: Source
+    catalog: Catalog
+
+    def part(self, item: Chosen, place: tuple[str, str], held: HeldTable | None) -> _Part:
+        """Raises `PlanError` for a table that cannot be taken. held: what raw was last loaded with."""
+        if item.error is not None:
+            raise item.error
+        plans = plan_columns(self.config, self.source, item.table, item.settings)
+        plans = find_drift(held, item.table, plans, self.config.raw.naming).columns
+        columns = _columns(plans, item)
+        renamed = {column.raw: column.name for column in columns}
+        raw_key = key_of(item.table, item.settings, plans)
+        key = tuple(renamed[name] for name in raw_key)
+        equal = key_rule(self.source, plans, raw_key, by_bytes="keys_by_bytes" in item.settings.accept)
+        kinds = self._kinds(item, key)
+        schema = target_schema(self.config, item.table.name, item.settings.model)
+        base = free_name(place[1], set(_OWN_MODELS))
+        suffixes = {ModelKind.HISTORY: "_history", ModelKind.LOG: "_log"}
+        named = [(kind, schema, base + suffixes.get(kind, "")) for kind in kinds]
+        return _Part(item, columns, key, (KEY_COLUMN,) if equal else key, named)
+
+    def _kinds(self, item: Chosen, key: tuple[str, ...]) -> tuple[ModelKind, ...]:
+        wanted = item.settings.model.kind
+        keyed = {ModelKind.CURRENT, ModelKind.HISTORY} & set(wanted)
+        if keyed and not key:
+            raise PlanError(f"{item.table.name} has no key for `model: {keyed.pop()}`; give it one with `key`")
+        if wanted:
+            return wanted
+        if key:
+            return (ModelKind.CURRENT,)
+        request, rules = ReadRequest(table=item.table.name), self.source.rules
+        subject = Subject(item.table, item.settings, request, self.catalog, rules)
+        strategy, _ = choose(item.settings.strategy or self.config.defaults.strategy, subject, self.source)
+        return (ModelKind.SNAPSHOT if strategy.name == "full" else ModelKind.LOG,)
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """Which names are taken more than once in the whole project."""
+
+    tables: Counter[str]  # raw table -> how many source tables
+    models: Counter[str]  # a model's name -> how many
+    origins: Mapping[str, set[str]]  # raw schema -> the source schemas that land in it
+
+    @classmethod
+    def of(cls, raw: Mapping[TableName, tuple[str, str]], parts: Sequence[_Part]) -> _Names:
+        origins: dict[str, set[str]] = {}
+        for part in parts:
+            name = part.item.table.name
+            origins.setdefault(raw[name][0], set()).add(name.schema)
+        tables = Counter(raw[part.item.table.name][1] for part in parts)
+        return cls(tables, Counter(name for part in parts for _, _, name in part.named), origins)
+
+
+def _designed(config: Config, part: _Part, place: tuple[str, str], names: _Names) -> TableDesign:
+    raw_schema, raw_table = place
+    item, settings = part.item, part.item.settings.model
+    schema_part = normalise(item.table.name.schema)
+    staging = raw_table if names.tables[raw_table] == 1 else f"{schema_part}__{raw_table}"
+    models = tuple(
+        ModelDesign(
+            kind,
+            name if names.models[name] == 1 else f"{schema}__{name}",
+            name,
+            schema,
+            flagged=kind is ModelKind.CURRENT and settings.deleted == "flag",
         )
-        designs.append(
-            TableDesign(
-                table=item.table,
-                # The source's tests run in one schema of the source.
-                source_name=raw_schema if len(origins[raw_schema]) == 1 else f"{raw_schema}__{part}",
-                raw_schema=raw_schema,
-                raw_table=raw_table,
-                staging=f"stg_{normalise(config.source)}__{staging}",
-                columns=columns,
-                key=key,
-                models=models,
-                frozen=(item.settings.contract or config.defaults.contract) == "freeze",
-                cluster_by=settings.cluster_by or (),
-                filtered=bool(item.settings.filters),
-                told_by=told_by,
-            )
-        )
-    return designs
+        for kind, schema, name in part.named
+    )
+    return TableDesign(
+        table=item.table,
+        # The source's tests run in one schema of the source.
+        source_name=raw_schema if len(names.origins[raw_schema]) == 1 else f"{raw_schema}__{schema_part}",
+        raw_schema=raw_schema,
+        raw_table=raw_table,
+        staging=f"stg_{normalise(config.source)}__{staging}",
+        columns=part.columns,
+        key=part.key,
+        models=models,
+        frozen=(item.settings.contract or config.defaults.contract) == "freeze",
+        cluster_by=settings.cluster_by or (),
+        filtered=bool(item.settings.filters),
+        told_by=part.told_by,
+    )
 
 
 def _columns(plans: Sequence[ColumnPlan], item: Chosen) -> tuple[ColumnDesign, ...]:
@@ -238,42 +288,26 @@ def _columns(plans: Sequence[ColumnPlan], item: Chosen) -> tuple[ColumnDesign, .
     return tuple(found)
 
 
-def _kinds(
-    config: Config, source: Source, catalog: Catalog, item: Chosen, key: tuple[str, ...]
-) -> tuple[ModelKind, ...]:
-    wanted = item.settings.model.kind
-    keyed = {ModelKind.CURRENT, ModelKind.HISTORY} & set(wanted)
-    if keyed and not key:
-        raise PlanError(f"{item.table.name} has no key for `model: {keyed.pop()}`; give it one with `key`")
-    if wanted:
-        return wanted
-    if key:
-        return (ModelKind.CURRENT,)
-    subject = Subject(item.table, item.settings, ReadRequest(table=item.table.name), catalog, source.rules)
-    strategy, _ = choose(item.settings.strategy or config.defaults.strategy, subject, source)
-    return (ModelKind.SNAPSHOT if strategy.name == "full" else ModelKind.LOG,)
-
-
-def _refuse_doubles(parts: Sequence[tuple[Chosen, object, object, object, list[Named]]]) -> None:
+def _refuse_doubles(parts: Sequence[_Part]) -> None:
     owners: dict[tuple[str, str], TableName] = {}
-    for item, *_, named in parts:
-        for _, schema, name in named:
-            owner = owners.setdefault((schema, name), item.table.name)
-            if owner != item.table.name:
+    for part in parts:
+        for _, schema, name in part.named:
+            owner = owners.setdefault((schema, name), part.item.table.name)
+            if owner != part.item.table.name:
                 raise PlanError(
-                    f"{owner} and {item.table.name} would both become {schema}.{name}; "
+                    f"{owner} and {part.item.table.name} would both become {schema}.{name}; "
                     "set `rename` or `model: {schema: ...}` for one of them"
                 )
 
 
-def _refuse_raw(raw: set[str], parts: Sequence[tuple[Chosen, object, object, object, list[Named]]]) -> None:
+def _refuse_raw(raw: set[str], parts: Sequence[_Part]) -> None:
     """dbt would put what it builds in the place of what was landed."""
     if STAGING in raw:
         raise PlanError(f"raw tables and staging views would both be in schema {STAGING}; set `raw: {{schema: ...}}`")
-    for item, *_, named in parts:
-        for _, schema, name in named:
+    for part in parts:
+        for _, schema, name in part.named:
             if schema.lower() in raw:
                 raise PlanError(
-                    f"{item.table.name} would become {schema}.{name}, and {schema} is a raw schema; "
+                    f"{part.item.table.name} would become {schema}.{name}, and {schema} is a raw schema; "
                     "set `dbt: {schema: ...}`, or `model: {schema: ...}` for this table"
                 )
