@@ -35,7 +35,7 @@ class Defect:
 DEFECTS = (
     Defect(
         "a dropped NULL: pyodbc's NULL becomes an empty text",
-        "el/connectors/sqlserver/driver.py",
+        "el/connectors/sqlserver/pyodbc.py",
         "pa.array(column, field.type) for column",
         'pa.array(["" if v is None and field.type == pa.string() else v for v in column], field.type) for column',
         f"{CONFORMANCE}/test_values.py::test_edge_values_of_every_type_come_back[sqlserver-pyodbc-NVARCHAR(MAX)]",

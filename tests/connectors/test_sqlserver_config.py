@@ -8,7 +8,7 @@ import pytest
 
 from el.connectors.registry import open_connector
 from el.connectors.sqlserver.config import SqlServerConfig, connection_string
-from el.connectors.sqlserver.driver import freetds_keywords
+from el.connectors.sqlserver.pyodbc import freetds_keywords
 from el.errors import CertificateUntrusted, ConfigError
 
 PLAIN = {"type": "sqlserver", "host": "db01", "port": 1444, "database": "shop", "user": "el", "password": "a;b}c{ d"}

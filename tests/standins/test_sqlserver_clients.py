@@ -11,7 +11,7 @@ import sqlalchemy
 import yaml
 from sqlalchemy.pool import StaticPool
 
-from el.connectors.sqlserver.driver import bundled_driver
+from el.connectors.sqlserver.pyodbc import bundled_driver
 from tests.engines import own_database
 from tests.standins.sqlserver.process import StandInProcess
 from tests.standins.test_sqlserver_engine import Client, needs_sql_server

@@ -18,7 +18,7 @@ import pyodbc
 import pytest
 
 from el.connectors.sqlserver.config import SqlServerConfig
-from el.connectors.sqlserver.driver import Pyodbc
+from el.connectors.sqlserver.pyodbc import Pyodbc
 from tests.engines import connected, own_database, run_script
 from tests.standins.sqlserver.process import StandInProcess
 

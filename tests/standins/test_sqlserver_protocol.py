@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyodbc
 import pytest
 
-from el.connectors.sqlserver.driver import bundled_driver
+from el.connectors.sqlserver.pyodbc import bundled_driver
 from tests.standins.sqlserver.process import StandInProcess
 
 FREETDS = Path("/usr/lib/x86_64-linux-gnu/odbc/libtdsodbc.so")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import duckdb
 
@@ -36,6 +37,38 @@ def read_catalog(connection: duckdb.DuckDBPyConnection, schemas: Sequence[str] |
 
 def _read(cursor: duckdb.DuckDBPyConnection, schemas: Sequence[str] | None) -> Catalog:
     database, version = _rows(cursor, "SELECT current_database(), version()")[0]
+    columns, constraints = _columns(cursor), _constraints(cursor)
+    tables = []
+    for schema, table, kind, rows, comment in _rows(
+        cursor,
+        """SELECT schema_name, table_name, 'table', estimated_size, comment FROM duckdb_tables()
+           WHERE database_name = current_database() AND NOT internal AND NOT temporary
+           UNION ALL
+           SELECT schema_name, view_name, 'view', NULL, comment FROM duckdb_views()
+           WHERE database_name = current_database() AND NOT internal
+           ORDER BY 1, 2""",
+    ):
+        if schemas is not None and schema not in schemas:
+            continue
+        name = TableName(schema, table)
+        found = constraints[name]
+        tables.append(
+            Table(
+                name=name,
+                columns=tuple(columns[name]),
+                kind=kind,
+                primary_key=found.primary[0] if found.primary else None,
+                uniques=tuple(found.uniques),
+                foreign_keys=tuple(found.foreign),
+                checks=tuple(found.checks),
+                rows=rows,
+                comment=comment,
+            )
+        )
+    return Catalog(database, f"DuckDB {version}", tuple(tables), snapshot_isolation=True)
+
+
+def _columns(cursor: duckdb.DuckDBPyConnection) -> dict[TableName, list[Column]]:
     columns: dict[TableName, list[Column]] = defaultdict(list)
     for schema, table, name, index, type_, nullable, default, comment, generated in _rows(
         cursor,
@@ -55,7 +88,21 @@ def _read(cursor: duckdb.DuckDBPyConnection, schemas: Sequence[str] | None) -> C
                 comment=comment,
             )
         )
-    keys: dict[TableName, dict[str, list[object]]] = defaultdict(lambda: defaultdict(list))
+    return columns
+
+
+@dataclass(slots=True)
+class _Constraints:
+    """Those of one table."""
+
+    primary: list[Key] = field(default_factory=list)
+    uniques: list[Key] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
+    foreign: list[ForeignKey] = field(default_factory=list)
+
+
+def _constraints(cursor: duckdb.DuckDBPyConnection) -> dict[TableName, _Constraints]:
+    found: dict[TableName, _Constraints] = defaultdict(_Constraints)
     for schema, table, kind, expression, names, name, referenced, referenced_names in _rows(
         cursor,
         """SELECT schema_name, table_name, constraint_type, expression, constraint_column_names,
@@ -63,43 +110,18 @@ def _read(cursor: duckdb.DuckDBPyConnection, schemas: Sequence[str] | None) -> C
            FROM duckdb_constraints() WHERE database_name = current_database()
            ORDER BY schema_name, table_name, constraint_index""",
     ):
-        found = keys[TableName(schema, table)]
+        of_table = found[TableName(schema, table)]
         if kind in ("PRIMARY KEY", "UNIQUE"):
-            found[kind].append(Key(name, tuple(names)))
+            (of_table.primary if kind == "PRIMARY KEY" else of_table.uniques).append(Key(name, tuple(names)))
         elif kind == "CHECK":
-            found[kind].append(Check(name, expression))
+            of_table.checks.append(Check(name, expression))
         elif kind == "FOREIGN KEY":
             # DuckDB's catalog names no schema of the referenced table, and allows no key across schemas
             # but by name: the table's own schema is what it resolves to.
-            found[kind].append(ForeignKey(name, tuple(names), TableName(schema, referenced), tuple(referenced_names)))
-    tables = []
-    for schema, table, kind, rows, comment in _rows(
-        cursor,
-        """SELECT schema_name, table_name, 'table', estimated_size, comment FROM duckdb_tables()
-           WHERE database_name = current_database() AND NOT internal AND NOT temporary
-           UNION ALL
-           SELECT schema_name, view_name, 'view', NULL, comment FROM duckdb_views()
-           WHERE database_name = current_database() AND NOT internal
-           ORDER BY 1, 2""",
-    ):
-        if schemas is not None and schema not in schemas:
-            continue
-        found = keys[TableName(schema, table)]
-        primary = found["PRIMARY KEY"]
-        tables.append(
-            Table(
-                name=TableName(schema, table),
-                columns=tuple(columns[TableName(schema, table)]),
-                kind=kind,
-                primary_key=primary[0] if primary else None,  # type: ignore[arg-type]
-                uniques=tuple(found["UNIQUE"]),  # type: ignore[arg-type]
-                foreign_keys=tuple(found["FOREIGN KEY"]),  # type: ignore[arg-type]
-                checks=tuple(found["CHECK"]),  # type: ignore[arg-type]
-                rows=rows,
-                comment=comment,
+            of_table.foreign.append(
+                ForeignKey(name, tuple(names), TableName(schema, referenced), tuple(referenced_names))
             )
-        )
-    return Catalog(database, f"DuckDB {version}", tuple(tables), snapshot_isolation=True)
+    return found
 
 
 def _rows(cursor: duckdb.DuckDBPyConnection, sql: str) -> list[tuple]:  # type: ignore[type-arg]

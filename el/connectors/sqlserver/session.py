@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import ClassVar
 
@@ -11,11 +11,14 @@ from el.connectors.sql.connector import SqlConnector, Stream
 from el.connectors.sql.select import Dialect, Statement
 from el.connectors.sqlserver.config import SqlServerConfig
 from el.connectors.sqlserver.dialect import TSQL
-from el.connectors.sqlserver.driver import DRIVERS, Driver
+from el.connectors.sqlserver.driver import Driver
 from el.connectors.sqlserver.errors import connect_error, statement_error, while_resuming
+from el.connectors.sqlserver.mssql_python import MssqlPython
+from el.connectors.sqlserver.pyodbc import Pyodbc
 from el.connectors.sqlserver.server import ServerFacts, server_facts
 from el.errors import ElError, ReadError, WriteError
 
+DRIVERS: dict[str, Callable[[SqlServerConfig], Driver]] = {"mssql-python": MssqlPython, "pyodbc": Pyodbc}
 # "el" in sys.dm_exec_sessions.context_info: mssql-python gives every program its own name.
 _MARK = "0x656C"
 # Errors are told in English, whatever the login's language; dates that a query of one's own writes as text are read as
