@@ -1,0 +1,142 @@
+"""What raw holds of a row, and the parquet files in which rows wait to be loaded.
+
+Guarantee: files that were closed are whole; `discard` leaves none behind. Memory is bounded by one row group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from el.extraction.fingerprint import RowHash, RowHasher
+from el.planning.columns import TableComment
+from el.planning.keys import KEY_FIELD, KeyRule
+
+LOAD_ID = "_dlt_load_id"
+LANDING = (
+    pa.field(LOAD_ID, pa.string()),
+    pa.field("_el_op", pa.string()),
+    pa.field("_el_position", pa.string()),
+    pa.field("_el_extracted_at", pa.timestamp("us")),
+)
+
+
+def raw_columns(schema: pa.Schema, equal: KeyRule | None) -> pa.Schema:
+    """These source columns and what raw holds behind them: the key where it does not compare by bytes, and where a
+    row is from."""
+    return pa.schema([*schema, *([KEY_FIELD] if equal else []), *LANDING])
+
+
+# Rows are gathered to about this much before they become a row group: small groups cost every later reader.
+ROW_GROUP_BYTES = 24 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class LandedFile:
+    """A closed parquet file: rows in it, bytes of it on disk."""
+
+    path: Path
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class LandedTable:
+    """A raw table's part of a package: its full schema with the landing columns, its files, what raw says of it."""
+
+    name: str
+    schema: pa.Schema
+    files: tuple[LandedFile, ...]
+    comment: TableComment | None = None
+
+
+class LandingFiles:
+    """The parquet files of one slice: `prefix` and a number; each is closed once it has `file_bytes`."""
+
+    def __init__(self, prefix: Path, schema: pa.Schema, file_bytes: int, hashed: Sequence[str] = ()) -> None:
+        """hashed: the columns whose values are hashed, row by row."""
+        self._prefix = prefix
+        self._schema = schema
+        self._file_bytes = file_bytes
+        self._hashed = list(hashed)
+        self._files: list[LandedFile] = []
+        self._waiting: list[pa.RecordBatch] = []
+        self._waiting_bytes = 0
+        self._writer: pq.ParquetWriter | None = None
+        self._sink: pa.NativeFile | None = None
+        self._path: Path | None = None
+        self._rows = 0
+        self.hashed = RowHash() if hashed else None
+        self._hasher = RowHasher() if hashed else None
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        self._waiting.append(batch)
+        self._waiting_bytes += batch.nbytes
+        if self._waiting_bytes >= ROW_GROUP_BYTES:
+            self._flush()
+            if self._sink is not None and self._sink.tell() >= self._file_bytes:
+                self._finish()
+
+    def close(self) -> tuple[LandedFile, ...]:
+        self._flush()
+        self._finish()
+        if self._hasher is not None:
+            self._hasher.close()
+        return tuple(self._files)
+
+    def discard(self) -> None:
+        self._waiting.clear()
+        if self._hasher is not None:
+            self._hasher.close()
+        if self._writer is not None:
+            self._writer.close()
+        if self._sink is not None:
+            self._sink.close()
+        for path in [*(file.path for file in self._files), *([self._path] if self._path else [])]:
+            path.unlink(missing_ok=True)
+
+    def _flush(self) -> None:
+        if not self._waiting:
+            return
+        table = pa.Table.from_batches(self._waiting, schema=self._schema)
+        if self._writer is None:
+            self._path = self._prefix.with_name(f"{self._prefix.name}-{len(self._files):04d}.parquet")
+            self._sink = pa.OSFile(str(self._path), "wb")
+            self._writer = pq.ParquetWriter(
+                self._sink,
+                self._schema,
+                compression="snappy",
+                use_dictionary=_repetitive(table),
+                write_statistics=False,
+            )
+        self._writer.write_table(table, row_group_size=max(1, table.num_rows))
+        if self._hasher is not None and self.hashed is not None:
+            self.hashed += self._hasher.of(table.select(self._hashed))
+        self._rows += table.num_rows
+        self._waiting.clear()
+        self._waiting_bytes = 0
+
+    def _finish(self) -> None:
+        if self._writer is None or self._sink is None or self._path is None:
+            return
+        self._writer.close()
+        size = self._sink.tell()
+        self._sink.close()
+        self._files.append(LandedFile(self._path, self._rows, size))
+        self._writer = self._sink = self._path = None
+        self._rows = 0
+
+
+def _repetitive(table: pa.Table) -> list[str]:
+    """The text columns worth a dictionary, by a sample: looking up what hardly repeats costs most of the writing."""
+    sample = table.slice(0, 10_000)
+    return [
+        field.name
+        for field, column in zip(sample.schema, sample.columns, strict=True)
+        if pa.types.is_string(field.type) and pc.count_distinct(column).as_py() * 10 <= sample.num_rows
+    ]
