@@ -27,10 +27,10 @@ from el.connectors.catalog import Table, TableName
 from el.connectors.request import ColumnRead, ReadRequest
 from el.connectors.sql.select import Statement
 from el.connectors.sqlserver import SqlServer
+from el.connectors.type_rules import carry
 from el.errors import ElError
 from el.extraction.slice import Slice
 from el.planning.columns import ColumnPlan
-from el.types.mapping import carry
 from tests.engines import DIGITS, connected, own_database, sqlserver_engine
 
 EASY = {

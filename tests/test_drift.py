@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from el.cli.app import main
 from el.connectors.catalog import Column, SourceType, Table, TableName
 from el.connectors.sqlserver.types import RULES
+from el.connectors.type_rules import carry
 from el.planning.columns import ColumnPlan
 from el.planning.drift import HeldTable, column_rows, find_drift, held_tables
-from el.types.mapping import carry
 from el.types.rule import parse_type
 from tests.shop import EL_YML, Workspace
 

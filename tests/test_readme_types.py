@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from el.types import readme
+from el.reporting import readme_types as readme
 
 README = Path(__file__).parent.parent / "README.md"
 
 
 def test_readme_shows_the_type_table_as_it_is() -> None:
     assert readme.rendered(README.read_text(encoding="utf-8")) == README.read_text(encoding="utf-8"), (
-        "README's table of types is stale: python -m el.types.readme"
+        "README's table of types is stale: python -m el.reporting.readme_types"
     )
 
 

@@ -21,16 +21,10 @@ from el.connectors.catalog import SourceType
 from el.connectors.duckdb.catalog import source_type
 from el.connectors.request import ColumnRead, ReadRequest, TableName
 from el.connectors.sql.select import Dialect, build_select
+from el.connectors.type_rules import carry, find_rule, render_markdown, type_rules
 from el.errors import ConfigError, PlanError
 from el.types.limits import maybe_replaced, too_long, unpaired_surrogates
-from el.types.mapping import (
-    SNOWFLAKE_BINARY_BYTES,
-    SNOWFLAKE_TEXT_BYTES,
-    carry,
-    find_rule,
-    render_markdown,
-    type_rules,
-)
+from el.types.mapping import SNOWFLAKE_BINARY_BYTES, SNOWFLAKE_TEXT_BYTES
 from el.types.rule import TypeKind, facts_of, parse_type
 from tests.shop import Workspace
 

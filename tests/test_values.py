@@ -25,10 +25,10 @@ from el.connectors.registry import open_connector
 from el.connectors.sql.connector import SqlConnector
 from el.connectors.sql.select import Statement
 from el.connectors.sqlserver import SqlServer
+from el.connectors.type_rules import find_rule
 from el.errors import ElError
 from el.pipeline import run
 from el.reporting.progress import Silent
-from el.types.mapping import find_rule
 from tests.engines import connected, database, sqlserver_engine
 from tests.shop import inside
 from tests.standins.snowflake import SnowflakeStandIn

@@ -16,9 +16,10 @@ from el.connectors.base import Source
 from el.connectors.catalog import Column, Key, SourceType, Table
 from el.connectors.request import ColumnRead
 from el.connectors.sql.connector import SqlConnector
+from el.connectors.type_rules import carry
 from el.errors import PlanError
 from el.planning.naming import name_map
-from el.types.mapping import Carried, carry
+from el.types.mapping import Carried
 from el.types.times import Clock
 
 _PLAIN = ColumnSettings()

@@ -11,6 +11,7 @@ from el.connectors.abilities import RangeSource
 from el.connectors.base import Source
 from el.connectors.catalog import Catalog, Table
 from el.connectors.request import POSITION_READ, ColumnRead, Condition, Op, ReadRequest
+from el.connectors.type_rules import carry
 from el.errors import PlanError
 from el.planning.columns import ColumnPlan
 from el.planning.drift import Drift
@@ -19,7 +20,6 @@ from el.planning.selection import query_text
 from el.planning.strategies import Subject
 from el.planning.strategies.partition import can_divide, divide
 from el.planning.strategies.window import Kind, Window
-from el.types.mapping import carry
 
 
 def table_request(

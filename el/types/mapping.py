@@ -2,21 +2,20 @@
 
 Guarantees: a type has one row for its declared digits; the default is exact over the type's whole range; what
 loses something travels so only when it is asked for, and says what it loses; a type without a row is refused.
-The rows are data that each connector brings (`Connector.rules`); README's table is rendered from them.
+The rows are data that each connector brings (`Source.rules`); README's table is rendered from them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from el.connectors.base import Source
-from el.connectors.catalog import SourceType
-from el.connectors.registry import connector_class
 from el.errors import PlanError
 from el.types.limits import SNOWFLAKE_BINARY_BYTES, SNOWFLAKE_TEXT_BYTES
 from el.types.rule import TypeRule, Way, decide, facts_of
+from el.types.source_type import SourceType
 from el.types.times import Clock
 
 __all__ = [
@@ -24,9 +23,7 @@ __all__ = [
     "SNOWFLAKE_TEXT_BYTES",
     "Carried",
     "carry",
-    "find_rule",
     "render_markdown",
-    "type_rules",
 ]
 
 
@@ -65,30 +62,20 @@ class Carried:
         return replace(self, read_as=put(self.read_as) or expression, exact_bytes=put(self.exact_bytes), clock=clock)
 
 
-def type_rules(scheme: str) -> tuple[TypeRule, ...]:
-    """The rows for sources of `scheme`. Raises `PlanError` where its connector brings none."""
-    found = connector_class(scheme)
-    rules = found.rules if issubclass(found, Source) else ()
-    if not rules:
-        raise PlanError(f"{scheme} cannot be a source: its connector brings no type rules")
-    return rules
-
-
-def find_rule(scheme: str, type_: SourceType) -> TypeRule | None:
-    """The row that decides for `type_`, as `el.types.rule.decide`."""
-    return decide(type_rules(scheme), type_)
-
-
-def carry(scheme: str, type: SourceType, *, lossy: bool = False, trim: bool = False) -> Carried:
-    """How a column of `type` travels from a source of `scheme`.
+def carry(
+    rules: Sequence[TypeRule], type: SourceType, *, lossy: bool = False, trim: bool = False, casts: bool = True
+) -> Carried:
+    """How a column of `type` travels from a source of these rules.
 
     lossy: take the shorter way where the row has one. trim: without trailing blanks where the type pads with them.
-    Raises `PlanError` for a type without a row, and for a type that has no exact way unless `lossy`; its message
-    names the type and the ways out, and the caller adds table and column.
+    casts: whether the source has a language to cast a column in. Raises `PlanError` for a type without a row, and for a
+    type that has no exact way unless `lossy`; its message names the type and the ways out, and the caller adds table
+    and column.
     """
-    rule = find_rule(scheme, type)
+    ways_out = "give the column a cast to a type that el knows, or exclude it" if casts else "exclude the column"
+    rule = decide(rules, type)
     if rule is None:
-        raise PlanError(f"type {_shown(type)} cannot be carried: {_ways_out(scheme)}")
+        raise PlanError(f"type {_shown(type)} cannot be carried: {ways_out}")
     way = rule.exact
     if lossy and rule.lossy is not None:
         way = rule.lossy
@@ -96,19 +83,17 @@ def carry(scheme: str, type: SourceType, *, lossy: bool = False, trim: bool = Fa
         way = rule.trimmed
     if way is None:
         lost = f", or ask for lossy, which loses {rule.lossy.loses}" if rule.lossy else ""
-        raise PlanError(
-            f"type {_shown(type)} cannot be carried exactly: {rule.why} Ways out: {_ways_out(scheme)}{lost}"
-        )
+        raise PlanError(f"type {_shown(type)} cannot be carried exactly: {rule.why} Ways out: {ways_out}{lost}")
     return _carried(rule, way, type)
 
 
-def render_markdown(scheme: str = "sqlserver") -> str:
-    """The rows of `scheme` as README's table of types; the same text every time."""
+def render_markdown(rules: Sequence[TypeRule]) -> str:
+    """The rows as README's table of types; the same text every time."""
     lines = [
         "| Type | Read as | Arrow | Snowflake | DuckDB | Exact | On request | Why, and limits |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    lines.extend(f"| {' | '.join(_cells(rule))} |" for rule in type_rules(scheme))
+    lines.extend(f"| {' | '.join(_cells(rule))} |" for rule in rules)
     return "\n".join(lines) + "\n"
 
 
@@ -149,12 +134,6 @@ def _landing_to_target(landing: str, target: str | None) -> str:
 
 def _shown(type_: SourceType) -> str:
     return f"{type_.alias} ({type_})" if type_.alias else str(type_)
-
-
-def _ways_out(scheme: str) -> str:
-    if hasattr(connector_class(scheme), "dialect"):
-        return "give the column a cast to a type that el knows, or exclude it"
-    return "exclude the column"
 
 
 def _carried(rule: TypeRule, way: Way, type_: SourceType) -> Carried:

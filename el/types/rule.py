@@ -15,7 +15,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import pyarrow as pa
 
-from el.connectors.catalog import SourceType
+from el.types.source_type import SourceType
 from el.types.times import Clock
 
 TEXT = pa.string()

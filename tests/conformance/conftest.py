@@ -17,7 +17,7 @@ from el.connectors.registry import connector_class, open_connector
 from el.connectors.request import ColumnRead, ReadRequest
 from el.connectors.sql.connector import SqlConnector
 from el.connectors.sql.select import Statement
-from el.types.mapping import carry
+from el.connectors.type_rules import carry
 from tests.conformance.facts import ALL, Facts
 
 

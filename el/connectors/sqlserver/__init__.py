@@ -45,6 +45,7 @@ from el.connectors.sqlserver.session import SqlServerSession
 from el.connectors.sqlserver.source_type import source_type
 from el.connectors.sqlserver.types import RULES
 from el.types.key_text import TextRule
+from el.types.rule import decide
 
 
 class SqlServer(
@@ -154,11 +155,9 @@ class SqlServer(
         """
         if request.table is None or request.columns:
             return request
-        from el.types.mapping import find_rule
-
         columns, cut = [], False
         for name, type_ in self.query_columns(f"SELECT * FROM {self.dialect.quote_table(request.table)}"):
-            rule = find_rule(self.scheme, type_)
+            rule = decide(self.rules, type_)
             parts = rule is not None and rule.exact is not None and rule.exact.clock is not None
             columns.append(ColumnRead(name, name, "CONVERT(VARCHAR(34), {column}, 121)" if parts else None))
             cut = cut or parts

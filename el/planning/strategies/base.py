@@ -14,9 +14,9 @@ from el.config.settings import StrategyName, TableSettings
 from el.connectors.base import Source
 from el.connectors.catalog import Catalog, SourceType, Table
 from el.connectors.request import CapturedChanges, ColumnRead, Condition, Op, ReadRequest, TrackedChanges
+from el.connectors.type_rules import carry
 from el.planning.ledger import LedgerEntry
 from el.planning.strategies.window import Window
-from el.types.mapping import carry
 from el.types.rule import TypeFacts, TypeKind, TypeRule, facts_of
 
 # Bytes from which on it is worth a word that a table is scanned.

@@ -26,9 +26,9 @@ from el.connectors.base import ConnectionConfig, Identity, Source
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import Catalog, Column, Key, SourceType, Table, TableName
 from el.connectors.request import OP_READ, ColumnRead, Condition, Op, ReadRequest, Value
+from el.connectors.type_rules import carry
 from el.errors import DatabaseMissing, ElError, ReadError
 from el.types import rule
-from el.types.mapping import carry
 from el.types.rule import TypeKind, TypeRule
 
 

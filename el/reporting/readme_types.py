@@ -1,4 +1,4 @@
-"""README's table of types, written from the type table: `python -m el.types.readme [README.md]`.
+"""README's table of types, written from the type table: `python -m el.reporting.readme_types [README.md]`.
 
 Guarantee: what stands between the two marks is the type table; nothing else of the page is touched.
 """
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from el.types.mapping import render_markdown
+from el.connectors.type_rules import render_markdown
 
 # What has no row of its own: it is decided by what it is made of, or refused.
 BESIDE = """
