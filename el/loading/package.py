@@ -8,31 +8,23 @@ schema that it was planned on. A load whose counts differ from what was sent is 
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
-import re
 import shutil
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any
 
 import dlt
 import pyarrow.parquet as pq
 from dlt.common.exceptions import DltException
-from dlt.common.libs.pyarrow import py_arrow_to_table_schema_columns
-from dlt.common.storages import LoadStorage, NormalizeStorage
 from dlt.common.storages.load_package import ParsedLoadJobFileName
-from dlt.extract import storage as extract_storage
-from dlt.pipeline.exceptions import PipelineStepFailed
 
 from el.errors import LoadError
 from el.extraction.retry import retrying
 from el.extraction.slice import STEP, LandedTable
+from el.loading.dlt_package import as_load_error, examine, named, safe_name, source_of
 from el.loading.ledger import LEDGER_TABLE
 from el.loading.warehouse import Warehouse
-from el.planning.columns import COMMENT_HINT
 from el.planning.drift import COLUMNS_TABLE
 
 # The name of the file, beside dlt's own, that says which load a package was planned on.
@@ -46,7 +38,7 @@ class Loader:
         self._warehouse = warehouse
         self._raw_schema = raw_schema
         self._home = home / "pipelines"
-        self._name = f"el_{_safe(raw_schema)}"
+        self._name = f"el_{safe_name(raw_schema)}"
         self._run_id = run_id
         self._retries = retries
         self._configure()
@@ -85,7 +77,7 @@ class Loader:
             return []
         try:
             pipeline = self._pipeline()
-            follows = self._follows() if _examine(pipeline) else None
+            follows = self._follows() if examine(pipeline) else None
         except (ValueError, KeyError, TypeError, OSError, DltException) as error:
             say(f"{self._raw_schema}: what an earlier run left behind is damaged, and is read again: {error}")
             self.clean()
@@ -157,8 +149,8 @@ class Loader:
         """Load these tables as one package. Raises `LoadError`; what was begun is finished by the next run."""
         pipeline = self._pipeline()
         self._note_what_it_follows()
-        source = _source(dlt.Schema(_safe(self._raw_schema)), tables)
-        with _as_load_error(self._raw_schema), _named(load_id):
+        source = source_of(dlt.Schema(safe_name(self._raw_schema)), tables)
+        with as_load_error(self._raw_schema), named(load_id):
             extracted = pipeline.extract(source, loader_file_format="parquet")
         sys.audit(STEP, "package extracted")
         if extracted.loads_ids != [load_id]:
@@ -200,7 +192,7 @@ class Loader:
         sys.audit(STEP, "working folder emptied")
 
     def _load(self, pipeline: dlt.Pipeline) -> list[str]:
-        with _as_load_error(self._raw_schema):
+        with as_load_error(self._raw_schema):
             pipeline.normalize()
         sys.audit(STEP, "package normalized")
         load_ids = list(pipeline.list_normalized_load_packages())
@@ -209,7 +201,7 @@ class Loader:
                 for load_id in list(pipeline.list_normalized_load_packages()):
                     self._rewind(pipeline, load_id)
                 sys.audit(STEP, "package ready to load")
-                with _as_load_error(self._raw_schema):
+                with as_load_error(self._raw_schema):
                     pipeline.load()
                 sys.audit(STEP, "package loaded")
         return load_ids
@@ -243,98 +235,3 @@ class Loader:
                     path.rename(folder / "new_jobs" / path.name)
                 elif state != "completed_jobs":
                     path.unlink()
-
-
-def _safe(raw_schema: str) -> str:
-    """What dlt calls a raw schema in its own files: it takes fewer names than a database does, and shorter ones."""
-    if re.fullmatch(r"[A-Za-z_]\w{0,63}", raw_schema, re.ASCII):
-        return raw_schema
-    digest = hashlib.sha256(raw_schema.encode()).hexdigest()[:8]
-    return f"s_{re.sub('[^a-z0-9]+', '_', raw_schema.lower())[:30]}_{digest}"
-
-
-def _examine(pipeline: dlt.Pipeline) -> bool:
-    """Open all that an earlier run left behind, as dlt will; raises what opening a damaged file raises.
-
-    Whether there is a package at all.
-
-    Opened as their owner, the folders get what a run that was killed while it made them did not come to make.
-    """
-    extracted = NormalizeStorage(True, pipeline._normalize_storage_config()).extracted_packages
-    load_storage = LoadStorage(True, LoadStorage.ALL_SUPPORTED_FILE_FORMATS, pipeline._load_storage_config())
-    normalized = load_storage.normalized_packages
-    # dlt removes an extracted package once it is normalized as a whole: what a kill left of it is no package.
-    for load_id in set(extracted.list_packages()) & set(normalized.list_packages()):
-        extracted.delete_package(load_id)
-    found = False
-    for packages in (extracted, normalized):
-        for load_id in packages.list_packages():
-            found = True
-            packages.load_schema(load_id)
-            packages.get_load_package_state(load_id)
-            folder = Path(packages.storage.make_full_path(packages.get_package_path(load_id)))
-            for path in folder.glob("*_jobs/*.parquet"):
-                pq.read_metadata(path)
-    return found
-
-
-@contextlib.contextmanager
-def _named(load_id: str) -> Iterator[None]:
-    """dlt names a package by the clock when it makes it; the rows were written before, and carry the name already."""
-    original = extract_storage.create_load_id  # type: ignore[attr-defined]
-    extract_storage.create_load_id = lambda: load_id  # type: ignore[attr-defined]
-    try:
-        yield
-    finally:
-        extract_storage.create_load_id = original  # type: ignore[attr-defined]
-
-
-def _source(schema: dlt.Schema, tables: Sequence[LandedTable]) -> Any:
-    def resource(table: LandedTable) -> Any:
-        def files() -> Iterator[Any]:
-            if not table.files:
-                # Its own mark would add a `_dlt_id` that no later row has.
-                yield table.schema.empty_table()
-            for file in table.files:
-                yield dlt.mark.with_file_import(str(file.path), "parquet", file.rows)
-
-        found = dlt.resource(
-            files,
-            name=table.name,
-            table_name=table.name,
-            write_disposition="append",
-            columns=_columns(table),
-        )
-        if table.comment is not None:
-            found.apply_hints(additional_table_hints={COMMENT_HINT: table.comment.text})
-        return found
-
-    resources = [resource(table) for table in tables]
-    return dlt.source(lambda: resources, schema=schema)()
-
-
-def _columns(table: LandedTable) -> Any:
-    """dlt's columns; a description is the comment of a column in what CREATE TABLE of dlt knows comments."""
-    found = py_arrow_to_table_schema_columns(table.schema)
-    for name, said in (table.comment.columns if table.comment else {}).items():
-        if name in found:
-            found[name]["description"] = said
-    return found
-
-
-@contextlib.contextmanager
-def _as_load_error(raw_schema: str) -> Iterator[None]:
-    """dlt's exceptions as one line; whatever it could not finish stays as a package for another try."""
-    try:
-        yield
-    except PipelineStepFailed as error:
-        cause: BaseException = error
-        while cause.__cause__ is not None or getattr(cause, "exception", None) is not None:
-            cause = getattr(cause, "exception", None) or cause.__cause__  # type: ignore[assignment]
-        if isinstance(cause, KeyboardInterrupt):
-            raise KeyboardInterrupt from None
-        step = {"extract": "packing", "normalize": "normalising"}.get(error.step, "loading")
-        text = str(cause).strip().splitlines()
-        raise LoadError(
-            f"{step} {raw_schema} failed: {text[0] if text else type(cause).__name__}", retryable=error.step == "load"
-        ) from None
