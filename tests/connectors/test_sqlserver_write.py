@@ -107,7 +107,7 @@ def test_staging_tables_that_a_killed_write_left_are_dropped_by_a_later_one(
     write(server, table, pa.table({"a": [1]}))
     # It may be another writer's, at work just now.
     assert server.fetch(left) == [(1,)]
-    monkeypatch.setattr("el.connectors.sqlserver.write._LEFT_AFTER_HOURS", -48)
+    monkeypatch.setattr("el.connectors.sqlserver.staging._LEFT_AFTER_HOURS", -48)
     write(server, table, pa.table({"a": [2]}))
     assert server.fetch(left) == [(0,)]
 

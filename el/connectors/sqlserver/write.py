@@ -13,7 +13,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import tenacity
 
 from el.connectors.base import ArrowStream, WriteMode, WriteResult
@@ -21,7 +20,6 @@ from el.connectors.catalog import TableName
 from el.connectors.sql.select import Statement
 from el.connectors.sql.write import (
     WRITES_TABLE,
-    Spool,
     WriteJob,
     as_batches,
     refuse_columns,
@@ -32,18 +30,13 @@ from el.connectors.sqlserver.fit import Target, refuse_changes
 from el.connectors.sqlserver.server import where_there
 from el.connectors.sqlserver.session import SqlServerSession
 from el.connectors.sqlserver.source_type import source_type
+from el.connectors.sqlserver.staging import drop, fill, sweep
 from el.errors import ElError, ReadError, WriteError
-
-# A statement takes 2,100 parameters at most (Microsoft Learn, "Maximum capacity specifications for SQL Server").
-_PARAMETERS = 2000
-# A staging table this old belongs to no write that is still at work.
-_LEFT_AFTER_HOURS = 24
 
 
 def write(server: SqlServerSession, job: WriteJob, data: ArrowStream) -> WriteResult:
     """See `Target.write_buffer`."""
     target, mode, key, run_id = job.target, job.mode, job.key, job.run_id
-    quote = server.dialect.quote
     try:
         writable = _columns(server, target)
     except ReadError as error:
@@ -57,32 +50,16 @@ def write(server: SqlServerSession, job: WriteJob, data: ArrowStream) -> WriteRe
         return job.done_before()
     staging = TableName(server.config.staging_schema or target.schema, f"_el_staging_{uuid.uuid4().hex[:16]}")
     staged = server.dialect.quote_table(staging)
-    names = ", ".join(quote(name) for name in schema.names)
     numbered = {name for name in schema.names if writable[name.lower()].identity}
-    _sweep(server, staging.schema)
+    sweep(server, staging.schema)
     try:
-        # UNION ALL takes the identity property away, so that the source's own values can be staged.
-        server.execute(
-            Statement(
-                f"SELECT TOP 0 {names} INTO {staged} FROM {server.dialect.quote_table(target)} "
-                f"UNION ALL SELECT TOP 0 {names} FROM {server.dialect.quote_table(target)}"
-            )
-        )
-        with spooled(schema, batches) as spool:
-            rows = spool.rows
-            _fill(server, staging, spool)
+        rows = _stage(server, job, staging, schema, batches)
         if mode is WriteMode.MERGE:
             refuse_keys(server.fetch, server.dialect, staging, target, key)
             _refuse_other_numbers(server, target, staged, key, sorted(numbered - set(key)))
         steps = _apply(server, target, staged, schema.names, mode, key, numbered)
-        again = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(10),
-            wait=tenacity.wait_random_exponential(multiplier=0.05, max=2),
-            retry=tenacity.retry_if_exception(lambda error: isinstance(error, ElError) and error.retryable),
-            reraise=True,
-        )
         # A deadlock's victim is told to run its transaction again, and nothing of it was left.
-        done = again(_commit, server, ledger, target, run_id, str(mode), rows, steps)
+        done = _again()(_commit, server, ledger, target, run_id, str(mode), rows, steps)
     except ElError as error:
         with suppress(ElError):
             if _written(server, ledger, target, run_id):
@@ -95,8 +72,32 @@ def write(server: SqlServerSession, job: WriteJob, data: ArrowStream) -> WriteRe
             # The session keeps it through a rollback, and would refuse the next write that leaves the numbers to it.
             with suppress(ElError):
                 server.execute(Statement(f"SET IDENTITY_INSERT {server.dialect.quote_table(target)} OFF"))
-        _drop(server, staged)
+        drop(server, staged)
     return job.done(rows) if done else job.done_before()
+
+
+def _stage(
+    server: SqlServerSession, job: WriteJob, staging: TableName, schema: pa.Schema, batches: Iterator[pa.RecordBatch]
+) -> int:
+    """All rows into a staging table like the target; how many."""
+    quote, quote_table = server.dialect.quote, server.dialect.quote_table
+    names = ", ".join(quote(name) for name in schema.names)
+    into, target = quote_table(staging), quote_table(job.target)
+    # UNION ALL takes the identity property away, so that the source's own values can be staged.
+    empty = f"SELECT TOP 0 {names} INTO {into} FROM {target} UNION ALL SELECT TOP 0 {names} FROM {target}"
+    server.execute(Statement(empty))
+    with spooled(schema, batches) as spool:
+        fill(server, staging, spool)
+        return spool.rows
+
+
+def _again() -> tenacity.Retrying:
+    return tenacity.Retrying(
+        stop=tenacity.stop_after_attempt(10),
+        wait=tenacity.wait_random_exponential(multiplier=0.05, max=2),
+        retry=tenacity.retry_if_exception(lambda error: isinstance(error, ElError) and error.retryable),
+        reraise=True,
+    )
 
 
 def _commit(
@@ -209,50 +210,6 @@ def _written(server: SqlServerSession, ledger: str, target: TableName, run_id: s
     return (run_id,) in server.fetch(Statement(sql, (str(target), run_id)))
 
 
-def _fill(server: SqlServerSession, staging: TableName, spool: Spool) -> None:
-    if not spool.rows:
-        return
-    try:
-        loaded = server.driver.bulk_load(server.dialect.quote_table(staging), spool.reader(), spool.rows)
-    except Exception as error:
-        raise server.translate(error, writing=True) from None
-    if loaded:
-        return
-    # Servers without bulk load take parameter rows. What a bulk load that broke off may have left goes first.
-    server.execute(Statement(f"DELETE FROM {server.dialect.quote_table(staging)}"))
-    quoted = server.dialect.quote_table(staging)
-    names = ", ".join(server.dialect.quote(name) for name in spool.schema.names)
-    marks = "(" + ", ".join(_mark(field.type) for field in spool.schema) + ")"
-    at_once = max(1, min(1000, _PARAMETERS // len(spool.schema)))
-    for batch in spool.batches():
-        for part in pa.Table.from_batches([batch]).to_batches(max_chunksize=at_once):
-            texts = [_as_bound(column) for column in part.columns]
-            columns = [column.to_pylist() for column in texts]
-            values = [value for row in zip(*columns, strict=True) for value in row]
-            sql = f"INSERT INTO {quoted} ({names}) VALUES {', '.join([marks] * part.num_rows)}"
-            server.execute(Statement(sql, tuple(values)))
-
-
-def _mark(type_: pa.DataType) -> str:
-    """The SQL for one parameter. datetime2 takes ISO 8601 in every language, and datetime takes a datetime2."""
-    if not pa.types.is_timestamp(type_):
-        return "?"
-    return "CAST(? AS DATETIME2(7))" if type_.tz is None else "CAST(? AS DATETIMEOFFSET(7))"
-
-
-def _as_bound(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Days and times as text, all digits of them: mssql-python binds no date before 1753; pyodbc no fraction in a time,
-    as many digits in a timestamp as the server says that it has, and no zone."""
-    type_ = column.type
-    if pa.types.is_timestamp(type_):
-        try:
-            told = pc.strftime(column.cast(pa.timestamp("us", type_.tz and "UTC")), "%Y-%m-%dT%H:%M:%S")
-        except pa.ArrowInvalid as error:
-            raise WriteError(f"a timestamp has more digits than can be written: {error}") from None
-        return told if type_.tz is None else pc.binary_join_element_wise(told, "+00:00", "")
-    return column.cast(pa.string()) if pa.types.is_date(type_) or pa.types.is_time(type_) else column
-
-
 def _apply(
     server: SqlServerSession,
     target: TableName,
@@ -301,20 +258,3 @@ def _refuse_other_numbers(
                 f"{target}.{name} is an identity column, which SQL Server does not update, and {found} rows of the "
                 "data give rows that are there another number; leave the column out"
             )
-
-
-def _sweep(server: SqlServerSession, schema: str) -> None:
-    """Drop staging tables that a write left behind a day ago or longer: its process was killed."""
-    left = "SELECT o.name FROM sys.tables AS o JOIN sys.schemas AS s ON s.schema_id = o.schema_id "
-    left += "WHERE s.name = ? AND o.name LIKE N'[_]el[_]staging[_]%' "
-    left += f"AND o.create_date < DATEADD(HOUR, {-_LEFT_AFTER_HOURS}, GETDATE())"
-    for (name,) in server.fetch(Statement(left, (schema,))):
-        _drop(server, server.dialect.quote_table(TableName(schema, str(name))))
-
-
-def _drop(server: SqlServerSession, staged: str) -> None:
-    try:
-        server.execute(Statement(f"DROP TABLE {staged}"))
-    except ElError:
-        # The connection is gone, or the table never came to be: nothing of it is in the target.
-        return
