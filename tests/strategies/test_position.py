@@ -34,6 +34,16 @@ def test_text_order_is_the_value_order(name: str, data: st.DataObject) -> None:
     assert len(set(texts)) == len(set(ordered))
 
 
+def test_years_of_more_than_four_digits_come_behind_those_of_four() -> None:
+    of_years = pa.array(["1999-12-31", "2024-01-01", "9999-12-31"]).cast(pa.timestamp("s"))
+    far = pa.array([253402300800, 568971820800], pa.timestamp("s"))
+    ordered = pa.concat_arrays([of_years, far])
+    texts = sortable(ordered).to_pylist()
+    assert texts == sorted(texts, key=str.encode)
+    assert texts[0] == "1999-12-31 00:00:00"
+    assert texts[4] == "Y" + "20000-01-01 00:00:00".zfill(40)
+
+
 @given(st.lists(st.integers(-(10**38) + 1, 10**38 - 1), min_size=1, max_size=30), st.integers(0, 38))
 def test_decimals_of_every_scale_keep_their_order(unscaled: list[int], scale: int) -> None:
     ordered = sorted(unscaled)

@@ -17,7 +17,8 @@ def sortable(values: pa.Array) -> pa.Array:
     """Text (pa.string) of the same length, NULL where the value is NULL.
 
     Binary of one width becomes upper-case hex; whole numbers and decimals a sign and zero-padded digits; dates and
-    times ISO 8601, of one width within a column; floats the hex of their order-preserving bits; text stays.
+    times ISO 8601, of one width within a column, years of more than four digits behind a "Y" and zeros; floats the hex
+    of their order-preserving bits; text stays.
     """
     kind = values.type
     if pa.types.is_string(kind):
@@ -38,8 +39,16 @@ def sortable(values: pa.Array) -> pa.Array:
     if pa.types.is_floating(kind):
         return _float(values.cast(pa.float64()))
     if pa.types.is_temporal(kind):
-        return values.cast(pa.string())
+        return _moment(values)
     raise ValueError(f"a column of type {kind} has no order that text can keep")
+
+
+def _moment(values: pa.Array) -> pa.Array:
+    text = values.cast(pa.string())
+    far = pc.match_substring_regex(text, r"^\d{5,}-")
+    if not pc.any(far).as_py():
+        return text
+    return pc.if_else(far, pc.binary_join_element_wise("Y", pc.utf8_lpad(text, 40, "0"), ""), text)
 
 
 def _number(values: pa.Array) -> pa.Array:
