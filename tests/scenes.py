@@ -169,6 +169,12 @@ class Place:
                 rows = fetch(f"SELECT {columns}, _dlt_load_id FROM {{}}", name)
                 found[name] = [row[:-1] for row in rows if row[-1] in complete]
                 found[f"{name} of no load"] = [row for row in rows if row[-1] not in complete]
+            # What a cursor's lag covers is read again, and its fingerprint noted once, by the first run without news:
+            # the one that recovers, or one behind it.
+            noted = [row for row in found["_el_ledger"] if row[2:4] == ("delta", "cursor") and row[7:9] == ("0", "0")]
+            found["_el_ledger"] = [row for row in found["_el_ledger"] if row not in noted]
+            assert len(noted) <= 1, noted
+            assert {row[6] for row in noted} <= {max(row[6] for row in found["_el_ledger"])}, "no bound is moved by it"
             found["loads that stand twice"] = [load for load in loads if loads.count(load) > 1]
             found["loads that are hidden"] = [load for load in loads if load[0] not in complete]
             if self.output["type"] == "snowflake":

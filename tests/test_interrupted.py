@@ -42,11 +42,17 @@ STEPS = [
 
 
 def raw_state(shop: Workspace) -> dict[str, list[tuple[object, ...]]]:
-    """All of raw but the names and the times of loads."""
+    """All of raw but the names and the times of loads, and the one row of the ledger that notes that nothing is new.
+
+    The first run behind the changes writes that: the one that recovers, or the next.
+    """
+    ledger = shop.complete("_el_ledger", "table_name, kind, lower_bound, upper_bound, row_count")
+    noted = [row for row in ledger if row[1] == "delta" and row[4] == 0]
+    assert len(noted) <= 1, noted
     return {
         "orders": shop.complete("orders", "id, note, amount, updated_at, _el_op, _el_position"),
         "lines": shop.complete("lines", "order_id, line_no, price, _el_op"),
-        "ledger": shop.complete("_el_ledger", "table_name, kind, lower_bound, upper_bound, row_count"),
+        "ledger": [row for row in ledger if row not in noted],
         "doubled": shop.warehouse("SELECT load_id FROM shop_sales._dlt_loads GROUP BY 1 HAVING count(*) > 1"),
         "orphans": shop.warehouse(
             "SELECT count(*) FROM shop_sales.orders WHERE _dlt_load_id NOT IN "

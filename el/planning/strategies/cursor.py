@@ -87,8 +87,9 @@ class Cursor(Strategy):
         bound = Value(last.upper, type_)
         extent = _extent(subject, source, column, type_, bound)
         if extent.greatest is None and subject.settings.deletes is not None:
-            # The keys tell it, and whether so many may be gone.
-            extent = replace(extent, greatest=bound, against=0)
+            # The keys tell it, and whether so many may be gone. No bound is noted: what comes next may begin below.
+            notes += (f"no row has a value of {column} now: the keys are compared, and the next load is a snapshot",)
+            return Window(Kind.DELTA, column, nulls=True, incarnation=incarnation(subject), notes=notes)
         if extent.greatest is None or extent.against < 0:
             because = (
                 f"no row has a value of {column} now, and raw is at {bound}: the table was emptied"

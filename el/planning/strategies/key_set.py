@@ -41,7 +41,7 @@ def key_read(
 ) -> KeyRead | None:
     """The read of the key set, if el.yml asks for it and it is due. Raises `PlanError` for a table without key.
 
-    confirmed: many rows may be gone; the keys are read whether due or not.
+    confirmed: many rows may be gone; the keys are read whether due or not, as of a table that seems to be emptied.
     """
     wanted = subject.settings.deletes
     if wanted is None or strategy.shows_deletes:
@@ -51,7 +51,8 @@ def key_read(
         raise PlanError(f"{table.name}: `deletes: keys` needs a key: there is no primary key, so set `key`")
     if last is None or (window is not None and window.kind is Kind.SNAPSHOT):
         return None
-    if not confirmed and keys_not_before(subject, strategy, last) is not None:
+    due = confirmed or keys_not_before(subject, strategy, last) is None
+    if not due and not (window is not None and window.emptied):
         return None
     by_name = {column.name: column for column in columns}
     request = replace(subject.request, columns=tuple(read for name in key for read in by_name[name].reads()))

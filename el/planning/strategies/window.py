@@ -51,6 +51,11 @@ class Window:
         return self.mark or self.upper
 
     @property
+    def emptied(self) -> bool:
+        """Whether raw has a bound, and the source no value any more that it could be compared with."""
+        return self.kind is Kind.DELTA and self.column is not None and self.upper is None
+
+    @property
     def bounded(self) -> str | None:
         """The name of what is bounded: a column, a version, a log position."""
         return self.column or self.bound
