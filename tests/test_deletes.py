@@ -11,7 +11,7 @@ import pytest
 
 from el.cli.app import main
 from el.extraction.slice import LandedFile
-from el.loading.deletes import MEMORY, _anti_join
+from el.loading.deletes import MEMORY, rows_not_among
 from tests.shop import Workspace
 
 CURRENT = """
@@ -261,5 +261,5 @@ def test_more_keys_than_the_bound_are_compared_on_disk(tmp_path: Path) -> None:
                 text = pa.compute.utf8_lpad(numbers.cast(pa.string()), 60, "x")
                 writer.write_batch(pa.RecordBatch.from_arrays([text], schema=schema))
     assert MEMORY == "256MB"
-    found = _anti_join(held, [LandedFile(keys, rows - 1000, 0)], schema, ["id"], tmp_path / "gone.parquet")
+    found = rows_not_among(held, [LandedFile(keys, rows - 1000, 0)], schema, ["id"], tmp_path / "gone.parquet")
     assert found == 1000

@@ -138,12 +138,12 @@ class _Extraction:
             if table.reads:
                 self._read(table)
             else:
-                self.landed[table.name] = _together([], self.keys[table.name])
+                self.landed[table.name] = landed_of([], self.keys[table.name])
         else:
             results = self.results.setdefault(table.name, [])
             results.append(future.result())
             if len(results) == len(table.reads):
-                landed = _together(results, self.keys.get(table.name))
+                landed = landed_of(results, self.keys.get(table.name))
                 self.landed[table.name] = landed
                 self.reporter.extracted(table, landed.rows, landed.seconds)
 
@@ -201,7 +201,8 @@ def _at_the_same_time(job: Job, plan: Plan, together: Sequence[TablePlan]) -> in
     return max(1, min(reads_at_once(job), reads))
 
 
-def _together(results: Sequence[SliceResult], keys: SliceResult | None = None) -> Landed:
+def landed_of(results: Sequence[SliceResult], keys: SliceResult | None = None) -> Landed:
+    """What the slices of one table brought together."""
     timed = [*results, keys] if keys is not None else results
     marks = [result.hashed for result in results if result.hashed is not None]
     return Landed(

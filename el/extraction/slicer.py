@@ -37,7 +37,7 @@ class Slicer:
     def slices(self, table: TablePlan) -> list[Slice]:
         """The slices that bring the rows of the table's window."""
         assert table.window is not None or not table.reads
-        directory = self._directory(table)
+        directory = self.directory(table)
         exact_bytes = tuple((each.name, read) for each in table.columns if (read := each.read_bytes()) is not None)
         return [
             Slice(
@@ -67,17 +67,18 @@ class Slicer:
 
     def key_slice(self, table: TablePlan, attempt: int = 0) -> Slice:
         """The slice that brings the table's key set; `attempt` tells its files from those of another."""
-        assert table.keys is not None
+        keys = table.keys or table.look
+        assert keys is not None
         return Slice(
             connection=self.job.source,
             table=str(table.name),
             stem=f"{abs(hash(table.raw_table)):x}-keys{attempt}",
-            request=table.keys.request,
+            request=keys.request,
             schema=table.key_schema(),
             load_id=self.destination.load_ids[table.raw_schema],
             op="K",
             position=None,
-            directory=self._directory(table),
+            directory=self.directory(table),
             file_bytes=self.destination.file_bytes,
             retries=self.job.config.defaults.retries,
             key=table.key,
@@ -87,7 +88,8 @@ class Slicer:
             equal=table.equal,
         )
 
-    def _directory(self, table: TablePlan) -> Path:
+    def directory(self, table: TablePlan) -> Path:
+        """Where its landing files lie."""
         directory = self.destination.spool / table.raw_schema
         directory.mkdir(parents=True, exist_ok=True)
         return directory

@@ -27,7 +27,7 @@ from el.planning.plan import TablePlan
 from el.planning.strategies.position import sortable
 
 # Where a landed row stands: the number of its file, and its own.
-_PLACE = (pa.field("el_file", pa.int64()), pa.field("el_row", pa.int64()))
+PLACE = (pa.field("el_file", pa.int64()), pa.field("el_row", pa.int64()))
 
 
 def without_held(
@@ -45,7 +45,7 @@ def without_held(
             known = _known(engine, table, files, held)
         for number, file in enumerate(files):
             rows = known.get(number)
-            kept += [file] if rows is None else _without(file, rows)
+            kept += [file] if rows is None else without_rows(file, rows)
     return tuple(kept)
 
 
@@ -116,7 +116,7 @@ def _position(table: TablePlan) -> str | None:
 def _landed(table: TablePlan, files: Sequence[LandedFile]) -> Iterator[pa.RecordBatch]:
     """The landed rows as they are compared, with the number of their file and their own within it."""
     schema, names = _compared(table), table.landed_schema().names
-    whole = pa.schema([*schema, *_PLACE])
+    whole = pa.schema([*schema, *PLACE])
     for number, landed in enumerate(files):
         start = 0
         with pq.ParquetFile(landed.path) as file:
@@ -134,7 +134,7 @@ def _known(
 ) -> dict[int, np.ndarray]:
     """Number of a file -> the numbers of its rows that raw holds."""
     schema = _compared(table)
-    whole = pa.schema([*schema, *_PLACE])
+    whole = pa.schema([*schema, *PLACE])
     engine.register("landed", pa.RecordBatchReader.from_batches(whole, _landed(table, files)))
     engine.execute("CREATE VIEW held AS SELECT * FROM read_parquet('" + str(held).replace("'", "''") + "')")
     columns = ", ".join(schema.names)
@@ -154,7 +154,7 @@ def _known(
     return {int(number): rows[numbers == number] for number in np.unique(numbers)}
 
 
-def _without(file: LandedFile, known: np.ndarray) -> list[LandedFile]:
+def without_rows(file: LandedFile, known: np.ndarray) -> list[LandedFile]:
     """The file without these rows; none where no row is left. The file as it was is removed."""
     if len(known) == file.rows:
         file.path.unlink()

@@ -58,12 +58,12 @@ def find_gone(
     told_by = [KEY_COLUMN] if table.equal else list(table.key)
     gone_path = directory / f"gone-{keys_stem(table)}.parquet"
     with removed(held_path, gone_path):
-        held = write_parquet(held_path, schema, _held(warehouse, table, schema, told_by))
+        held = write_parquet(held_path, schema, held_keys(warehouse, table, schema, told_by))
         sys.audit(STEP, "held keys read")
-        gone = _anti_join(held_path, keys, schema, told_by, gone_path)
+        gone = rows_not_among(held_path, keys, schema, told_by, gone_path)
         if gone and not table.keys.of_one_moment:
             gone_path.rename(held_path)
-            gone = _anti_join(held_path, read_again(), schema, told_by, gone_path)
+            gone = rows_not_among(held_path, read_again(), schema, told_by, gone_path)
         percent = 100 * gone / held if held else 0.0
         if gone and percent > table.keys.max_percent and not table.keys.confirmed:
             raise SuspiciousDeletes(
@@ -86,7 +86,7 @@ def keys_stem(table: TablePlan) -> str:
     return f"keys-{abs(hash(table.raw_table)):x}"
 
 
-def _held(
+def held_keys(
     warehouse: Warehouse, table: TablePlan, schema: pa.Schema, told_by: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
     statement = warehouse.held_keys(table.raw_schema, table.raw_table, schema.names, told_by)
@@ -104,7 +104,9 @@ def _as(batch: pa.RecordBatch, schema: pa.Schema, table: str) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _anti_join(held: Path, keys: Sequence[LandedFile], schema: pa.Schema, told_by: Sequence[str], target: Path) -> int:
+def rows_not_among(
+    held: Path, keys: Sequence[LandedFile], schema: pa.Schema, told_by: Sequence[str], target: Path
+) -> int:
     """Write the rows of `held` that are not among `keys`, told apart by these columns; how many."""
     temporary = held.with_suffix(".tmp")
     with duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": str(temporary), "threads": 2}) as connection:

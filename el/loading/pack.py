@@ -18,6 +18,7 @@ from el.extraction.slicer import Destination, Slicer, pace_of
 from el.loading.again import without_held
 from el.loading.deletes import Gone, find_gone
 from el.loading.key_check import refuse_equal_keys
+from el.loading.moved import settled
 from el.loading.warehouse import Warehouse
 from el.planning.columns import TableComment
 from el.planning.keys import KEY_COLUMN, KEY_COMMENT
@@ -61,8 +62,12 @@ class Packer:
         if found.error is not None:
             status = "paused" if isinstance(found.error, Paused) else "failed"
             return replace(counted, status=status, error=str(found.error)), None
-        fingerprint = found.hashed.text(table.landed_schema()) if found.hashed is not None else None
         held = table.last.fingerprint if table.last is not None and table.skip_unchanged else None
+        try:
+            found, fingerprint = settled(self.warehouse, self._slicer(table), table, found, held)
+        except ElError as error:
+            status = "paused" if isinstance(error, Paused) else "failed"
+            return replace(counted, status=status, error=str(error)), None
         if fingerprint is not None and fingerprint == held and found.keys is None:
             return replace(counted, status="unchanged", rows=0), None
         try:
@@ -70,7 +75,7 @@ class Packer:
             found = self._without_held(table, found)
         except ElError as error:
             return replace(counted, status="failed", error=str(error)), None
-        counted = replace(counted, rows=found.rows)
+        counted = replace(counted, rows=found.rows, bytes=found.bytes)
         row = self._ledger_row(table, found, fingerprint, deleted)
         landed = LandedTable(
             table.raw_table, raw_columns(table.landed_schema(), table.equal), found.files, comment_of(table)
@@ -96,8 +101,7 @@ class Packer:
 
     def _gone(self, table: TablePlan, keys: SliceResult) -> Gone:
         """What is gone from the source by its key set; the keys' files are removed."""
-        where = Destination({table.raw_schema: self.load_id}, self.spool, KEY_FILE_BYTES, self.warehouse.limits)
-        slicer = Slicer(self.job, where, pace_of(self.job))
+        slicer = self._slicer(table, KEY_FILE_BYTES)
         again: list[LandedFile] = []
 
         def read_again() -> Sequence[LandedFile]:
@@ -110,6 +114,12 @@ class Packer:
         finally:
             for file in (*keys.files, *again):
                 file.path.unlink(missing_ok=True)
+
+    def _slicer(self, table: TablePlan, file_bytes: int | None = None) -> Slicer:
+        """For what is read again, with nothing beside it."""
+        size = file_bytes or (self.job.config.defaults.file_mb or self.warehouse.file_mb) * 1024 * 1024
+        where = Destination({table.raw_schema: self.load_id}, self.spool, size, self.warehouse.limits)
+        return Slicer(self.job, where, replace(pace_of(self.job), after=table.look is not None))
 
     def _without_held(self, table: TablePlan, found: Landed) -> Landed:
         """Without the rows that were read again and that raw holds already."""

@@ -40,7 +40,7 @@ def without_masks(warehouse: Warehouse, plan: Plan) -> Plan:
     stopped: dict[TableName, PlanError] = {}
     for table in plan.tables:
         columns = None if table.drift.widened else [*table.key, *(field.name for field in LANDING)]
-        if columns is not None and (table.keys is None or table.last is None):
+        if columns is not None and ((table.keys is None and table.look is None) or table.last is None):
             continue
         try:
             with warehouse.connector:

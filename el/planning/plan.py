@@ -47,6 +47,8 @@ class TablePlan:
     table_id: int | None = None  # the database's own lasting id of the table
     keys: KeyRead | None = None  # the read of the key set, where one is due
     keys_not_before: datetime | None = None  # UTC: when it is due, where el.yml asks for one and it is not due yet
+    look: KeyRead | None = None  # a second read of the keys, where a snapshot may have missed rows or doubled some
+    unique: bool = False  # the source itself sees to it that no two rows have one key
     error: ElError | None = None  # why this table cannot go on while others can
     definition: str | None = None  # what el.yml made of the table: see `el.planning.definition`
     source: str | None = None  # the database that it comes from: see `el.planning.definition`

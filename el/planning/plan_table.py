@@ -25,7 +25,7 @@ from el.planning.reads import Reads, table_request, unfilled
 from el.planning.refusals import refuse
 from el.planning.selection import Chosen
 from el.planning.strategies import Subject, choose
-from el.planning.strategies.key_set import key_read, keys_not_before
+from el.planning.strategies.key_set import is_of_one_moment, key_read, keys_not_before, second_look
 from el.planning.strategies.window import Kind, Window
 
 
@@ -183,16 +183,18 @@ class TablePlanner:
         if not self.key and self.again:
             told = "there is no key: a row that is read again and differs is taken for another row"
             self.notes.append(MayLose(told))
+        self.look = None if self._stopped else second_look(self.subject, self.columns, self.key, self.window)
         if catalog.snapshot_isolation:
             return
         if len(self.reads) > 1:
             moments = f"{len(self.reads)} partitions are read at slightly different moments"
             self.notes.append(MayLose(f"{moments}: SNAPSHOT isolation is not allowed"))
-        elif self.window is not None and not catalog.read_committed_snapshot:
+        elif self.window is not None and not is_of_one_moment(self.subject):
+            then = "; a key that raw has and the snapshot lacks is looked for again" if self.look else ""
             self.notes.append(
                 MayLose(
                     "read under locking READ COMMITTED: a row whose place in the index changes meanwhile may be missed "
-                    "or come twice; ALTER DATABASE ... SET ALLOW_SNAPSHOT_ISOLATION ON prevents it"
+                    f"or come twice{then}; ALTER DATABASE ... SET ALLOW_SNAPSHOT_ISOLATION ON prevents it"
                 )
             )
 
@@ -224,6 +226,8 @@ class TablePlanner:
             table_id=self.table.object_id,
             keys=keys,
             keys_not_before=not_before,
+            look=self.look,
+            unique=self.settings.key is None and bool(self.key),
             error=self.error,
             definition=self.defined,
             source=self.place,

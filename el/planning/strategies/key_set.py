@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from el.connectors.request import ReadRequest
+from el.connectors.request import Isolation, ReadRequest
 from el.errors import PlanError
 from el.planning.columns import ColumnPlan
 from el.planning.ledger import LedgerEntry
@@ -54,11 +54,32 @@ def key_read(
     due = confirmed or keys_not_before(subject, strategy, last) is None
     if not due and not (window is not None and window.emptied):
         return None
+    return KeyRead(_keys(subject, columns, key), wanted.max_percent, is_of_one_moment(subject), confirmed)
+
+
+def second_look(
+    subject: Subject, columns: Sequence[ColumnPlan], key: Sequence[str], window: Window | None
+) -> KeyRead | None:
+    """The read of the key set that tells what a snapshot missed; None where it cannot have missed or doubled a row.
+
+    A locking scan passes over a row whose place in the index changes meanwhile, or meets it twice.
+    """
+    if not key or window is None or window.kind is not Kind.SNAPSHOT or is_of_one_moment(subject):
+        return None
+    if "read_committed" in subject.settings.accept:
+        return None
+    return KeyRead(_keys(subject, columns, key), 100, of_one_moment=False)
+
+
+def is_of_one_moment(subject: Subject) -> bool:
+    """Whether a statement that reads this table sees it as it was at one moment."""
+    versions = subject.request.isolation is Isolation.SNAPSHOT or subject.catalog.read_committed_snapshot
+    return versions or subject.table.memory_optimized
+
+
+def _keys(subject: Subject, columns: Sequence[ColumnPlan], key: Sequence[str]) -> ReadRequest:
     by_name = {column.name: column for column in columns}
-    request = replace(subject.request, columns=tuple(read for name in key for read in by_name[name].reads()))
-    catalog = subject.catalog
-    of_one_moment = catalog.snapshot_isolation or catalog.read_committed_snapshot
-    return KeyRead(request, wanted.max_percent, of_one_moment, confirmed)
+    return replace(subject.request, columns=tuple(read for name in key for read in by_name[name].reads()))
 
 
 def keys_not_before(subject: Subject, strategy: Strategy, last: LedgerEntry | None) -> datetime | None:
