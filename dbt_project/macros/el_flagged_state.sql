@@ -1,7 +1,7 @@
 {% macro el_flagged_state(relation, source_name, table, key) -%}
-    {%- set columns = el_source_columns(relation) + ['_dlt_load_id', '_el_op', '_el_position', '_el_extracted_at'] -%}
     {%- do el_refuse_former_key(key) -%}
     {%- set window = el_window(source_name, table) -%}
+    {%- set columns = el_source_columns(relation) + ['_dlt_load_id', '_el_op', '_el_position', '_el_extracted_at'] -%}
     {%- set since = window.first -%}
     -- depends_on: {{ ref('el_loads_taken') }}
     with {{ el_window_ctes(window, since) }},

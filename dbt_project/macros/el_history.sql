@@ -1,9 +1,9 @@
 {% macro el_history(relation, source_name, table, key) -%}
+    {%- do el_refuse_former_key(key) -%}
+    {%- set window = el_window(source_name, table) -%}
     {%- set columns = el_source_columns(relation) -%}
     {%- set compared = columns | reject('in', key) | list -%}
     {%- set landing = ['_dlt_load_id', '_el_op', '_el_position', '_el_extracted_at'] -%}
-    {%- do el_refuse_former_key(key) -%}
-    {%- set window = el_window(source_name, table) -%}
     {%- set since = window.first -%}
     -- depends_on: {{ ref('el_loads_taken') }}
     with {{ el_window_ctes(window, since) }},

@@ -16,6 +16,8 @@
     {%- endif -%}
     {%- if asked.values() | sum == 0 -%}
         {%- do store_raw_result('main', message='nothing new', code='SKIP', rows_affected=0) -%}
+    {%- elif not el_holds_contract() -%}
+        {{- return(otherwise()) -}}
     {%- else -%}
         {%- set arriving = '(\n' ~ compiled_code ~ '\n)' -%}
         {%- set columns = el_contract_columns() -%}
@@ -41,6 +43,21 @@
         {{- return(true) -}}
     {%- endfor -%}
     {{- return(false) -}}
+{%- endmacro %}
+
+
+{% macro el_holds_contract() -%}
+    {#- Someone may have altered the table by hand since it was built: a MERGE would round what its columns cannot hold. -#}
+    {%- set held = {} -%}
+    {%- for column in el_table_columns() -%}
+        {%- do held.update({column.name | lower: el_column_type(column)}) -%}
+    {%- endfor -%}
+    {%- for column in model.columns.values() -%}
+        {%- if not el_holds(held.get(column.name | lower, 'nothing'), column.data_type) -%}
+            {{- return(false) -}}
+        {%- endif -%}
+    {%- endfor -%}
+    {{- return(true) -}}
 {%- endmacro %}
 
 

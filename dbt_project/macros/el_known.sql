@@ -5,6 +5,7 @@
         {%- do known.clear() -%}
         {%- do known.update({
             'run': invocation_id, 'windows': {}, 'fetched': {}, 'types': {}, 'shapes': {}, 'asked': {}, 'built': {},
+            'columns': {},
         }) -%}
     {%- endif -%}
     {{- return(known) -}}

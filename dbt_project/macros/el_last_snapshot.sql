@@ -17,7 +17,7 @@
 
     {{ el_landed(relation, since, besides='el_held_loads' if is_incremental() else none) }}
         and landed._dlt_load_id = '{{ since }}'
-        {%- if is_incremental() %}
+        {%- if is_incremental() and window.snapshot %}
 
     union all
 
@@ -29,7 +29,7 @@
             cast(null as varchar) as _el_position,
             _el_extracted_at
         from el_held_loads
-        where _dlt_load_id <> '{{ since }}' and '{{ window.snapshot }}' <> ''
+        where _dlt_load_id <> '{{ since }}'
     ) as el_older
         {%- endif %}
 {%- endmacro %}

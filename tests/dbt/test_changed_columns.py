@@ -61,6 +61,18 @@ def test_a_widened_column_is_never_rounded_or_cut_on_its_way_into_a_table_that_i
     assert log == [(Decimal("1.25"), 1.0, "2024-01-01 00:00:00"), now]
 
 
+def test_a_column_that_was_narrowed_by_hand_is_wide_again_before_rows_go_into_it(tmp_path: Path) -> None:
+    project = built(tmp_path, model="  - {name: sales.prices, model: [current, log]}\n")
+    for table in ("prices", "prices_log"):
+        project.warehouse(f"ALTER TABLE sales.{table} ALTER amount TYPE DECIMAL(8, 1)")
+    change(project, "INSERT INTO sales.prices VALUES (2, 1.35, 1, '2024-01-01')")
+    project.load()
+    project.models()
+    for table in ("prices", "prices_log"):
+        found = project.warehouse(f"SELECT DISTINCT amount FROM sales.{table} WHERE id = 2")
+        assert found == [(Decimal("1.35"),)], table
+
+
 def test_a_column_that_holds_no_null_from_now_on_does_not_stop_its_table_for_what_was_loaded_before(
     tmp_path: Path,
 ) -> None:
