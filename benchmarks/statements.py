@@ -13,6 +13,7 @@ import argparse
 import contextlib
 import io
 import json
+import logging
 import os
 import sys
 import tempfile
@@ -136,6 +137,7 @@ def main() -> None:
     parser.add_argument("--log", help="a file for all statements of el's part, as JSON")
     options = parser.parse_args()
     models = options.tables if options.models is None else options.models
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder, SnowflakeStandIn() as server:
         show(f"el run, {options.tables} tables", Shop(Path(folder), server, options.tables, options.columns).runs())
         if options.log:
