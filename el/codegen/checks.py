@@ -15,7 +15,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from .design import ColumnDesign
+from .table_design import ColumnDesign
 
 PARSERS: Mapping[str, str] = {"sqlserver": "tsql"}
 """A source's scheme -> sqlglot's name of its SQL, where they differ."""

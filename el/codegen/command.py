@@ -20,9 +20,10 @@ from el.planning.drift import HeldTable
 from el.planning.selection import choose_tables, named
 
 from .constraints import Untested
-from .design import Held, TableDesign, design, nothing_held
+from .design import Held, design, nothing_held
 from .files import Finding, GeneratedFile, State, compare, write
 from .sql_files import model_file, staging_file
+from .table_design import TableDesign
 from .yaml_files import groups_file, model_yaml, sources_file, staging_yaml
 
 

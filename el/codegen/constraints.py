@@ -17,7 +17,7 @@ from el.planning.keys import KEY_COLUMN
 from el.planning.naming import normalise
 
 from .checks import Translated, translate
-from .design import ColumnDesign, ModelDesign, TableDesign
+from .table_design import ColumnDesign, ModelDesign, TableDesign
 from .yaml_text import literal
 
 MAX_NAME = 120

@@ -10,8 +10,8 @@ from el.planning.keys import KEY_COLUMN
 from el.planning.naming import normalise
 from el.planning.target_names import RESERVED
 
-from .design import LANDING, ColumnDesign, ModelDesign, TableDesign
 from .files import GeneratedFile
+from .table_design import LANDING, ColumnDesign, ModelDesign, TableDesign
 
 LINE = 120
 _MACROS = {

@@ -14,9 +14,9 @@ from el.planning.naming import normalise
 from el.planning.target_names import RESERVED
 
 from .constraints import IN_RAW, DbtTest, Untested, model_tests, source_tests
-from .design import LANDING, ColumnDesign, ModelDesign, TableDesign, TypeName
 from .files import GeneratedFile
 from .sql_files import FLAGS, HISTORY, own_key
+from .table_design import LANDING, ColumnDesign, ModelDesign, TableDesign, TypeName
 from .yaml_text import Inline, InlineList, plain, to_yaml
 
 VARCHAR = TypeName("varchar", "varchar")

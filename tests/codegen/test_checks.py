@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from el.codegen.checks import Translated, translate
-from el.codegen.design import ColumnDesign, TypeName
+from el.codegen.table_design import ColumnDesign, TypeName
 from el.connectors.catalog import Column, SourceType
 
 TYPES = {
