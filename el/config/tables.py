@@ -14,6 +14,7 @@ from el.connectors.request import Op
 
 # What a user who knows better lets a table do, and what it means: without the word, the plan refuses such a table.
 ACCEPTED = {
+    "changed_keys": "a cast, or a lossy way, of a key's column leaves no two rows with one key",
     "encrypted": "columns under Always Encrypted land as ciphertext",
     "filtered_rows": "of a table without key, rows that leave the `filters` stay in raw",
     "gone": "a table that raw holds is no longer seen at the source; raw keeps what it has",

@@ -78,6 +78,10 @@ class CursorSource(RangeSource, ClockSource):
     def value_back(self, request: ReadRequest, column: str, type_: SourceType, bound: Value, rows: int) -> Value | None:
         """The least of the so many greatest values that are not beyond `bound`; None if there are none."""
 
+    def in_canonical_text(self, value: Value) -> Value:
+        """A value that a person wrote, as this source writes it: bounds are compared as text too."""
+        return value
+
 
 @dataclass(frozen=True, slots=True)
 class TrackingState:

@@ -42,5 +42,25 @@ def refuse_equal_keys(table: TablePlan, files: Sequence[LandedFile], directory: 
     )
 
 
+def doubled_keys(table: TablePlan, files: Sequence[LandedFile], directory: Path) -> str | None:
+    """What is to be said of a snapshot in which keys that nobody but el.yml vouches for come more than once."""
+    snapshot = table.window is not None and table.window.kind is Kind.SNAPSHOT
+    if not table.key_unproven or not snapshot or not files:
+        return None
+    told_by = ", ".join(map(quoted, [KEY_COLUMN] if table.equal else table.key))
+    temporary = str(directory / "keys.tmp")
+    with duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": temporary, "threads": 2}) as connection:
+        found = connection.execute(
+            f"SELECT count(*), sum(n) FROM (SELECT count(*) AS n FROM read_parquet(?) GROUP BY {told_by} HAVING n > 1)",
+            [[str(file.path) for file in files]],
+        ).fetchone()
+    if found is None or not found[0]:
+        return None
+    return (
+        f"{found[0]:,} keys ({', '.join(table.key)}) come more than once, in {found[1]:,} rows: of each, the schema "
+        "table keeps one row. Give the table a `key` that tells its rows apart"
+    )
+
+
 def _text(values: Sequence[object]) -> str:
     return ", ".join(repr(value) for value in values)

@@ -17,7 +17,7 @@ from el.extraction.slice import LandedFile, LandedTable, SliceResult, raw_column
 from el.extraction.slicer import Destination, Slicer, pace_of
 from el.loading.again import without_held
 from el.loading.deletes import Gone, find_gone
-from el.loading.key_check import refuse_equal_keys
+from el.loading.key_check import doubled_keys, refuse_equal_keys
 from el.loading.moved import settled
 from el.loading.warehouse import Warehouse
 from el.planning.columns import TableComment
@@ -72,10 +72,11 @@ class Packer:
             return replace(counted, status="unchanged", rows=0), None
         try:
             refuse_equal_keys(table, found.files, self.spool)
+            doubled = doubled_keys(table, found.files, self.spool)
             found = self._without_held(table, found)
         except ElError as error:
             return replace(counted, status="failed", error=str(error)), None
-        counted = replace(counted, rows=found.rows, bytes=found.bytes)
+        counted = replace(counted, rows=found.rows, bytes=found.bytes, notes=(*counted.notes, *([doubled] if doubled else [])))
         row = self._ledger_row(table, found, fingerprint, deleted)
         landed = LandedTable(
             table.raw_table, raw_columns(table.landed_schema(), table.equal), found.files, comment_of(table)

@@ -81,7 +81,7 @@ def change_state(job: Job, action: str, name: str, value: str | None, confirm: C
             raise ConfigError(f"{table} was never loaded: there is no state to {action}")
         if action == "set":
             assert value is not None
-            _check(job, catalog, item, last, value)
+            value = _checked(job, catalog, item, last, value)
             what = f"{table}: the next run begins behind {last.bound_column} {value} instead of {last.upper}"
         else:
             what = f"{table}: the next run takes a new snapshot"
@@ -104,8 +104,11 @@ def _one_table(job: Job, action: str, name: str) -> tuple[Catalog, Chosen, str, 
     return catalog, chosen[0], *raw_names(job.config, chosen)[chosen[0].table.name]
 
 
-def _check(job: Job, catalog: Catalog, item: Chosen, last: LedgerEntry, value: str) -> None:
-    """Raise `ConfigError` unless the next run can begin behind `value`: the database itself is asked."""
+def _checked(job: Job, catalog: Catalog, item: Chosen, last: LedgerEntry, value: str) -> str:
+    """The value as the ledger has it: the database itself is asked, whose text of it is compared with raw's positions.
+
+    Raises `ConfigError` unless the next run can begin behind it.
+    """
     table, bound, settings = item.table, last.bound_column, item.settings
     if bound is None:
         raise ConfigError(f"{table.name} has no bound that could be set: {last.strategy} takes whole snapshots")
@@ -113,7 +116,7 @@ def _check(job: Job, catalog: Catalog, item: Chosen, last: LedgerEntry, value: s
     if form is not None:
         if not re.fullmatch(form, value):
             raise ConfigError(f"{table.name}: a {bound} has the form {form}, and {value!r} has not")
-        return
+        return value
     column = table.column(bound)
     if column is None:
         raise ConfigError(f"{table.name} has no column {bound} any more: the next run takes a new snapshot")
@@ -128,6 +131,7 @@ def _check(job: Job, catalog: Catalog, item: Chosen, last: LedgerEntry, value: s
         assert isinstance(source, CursorSource)
         try:
             source.max_value(request, column.name, column.type)
+            return source.in_canonical_text(Value(value, column.type)).text
         except ElError as error:
             if error.retryable:
                 raise

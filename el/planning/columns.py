@@ -146,6 +146,15 @@ def key_of(table: Table, settings: TableSettings, columns: Sequence[ColumnPlan])
     return tuple(landed[name] for name in source_key(table, settings, landed))
 
 
+def is_unproven(table: Table, settings: TableSettings) -> bool:
+    """Whether the key is el.yml's alone: no primary key and no unique key says that its columns tell rows apart."""
+    if settings.key is None:
+        return False
+    named = {found.name for name in settings.key if (found := table.column(name)) is not None}
+    proven = [key for key in (table.primary_key, *table.uniques) if key is not None and table.kind != "query"]
+    return not any(set(key.columns) <= named for key in proven)
+
+
 def source_key(table: Table, settings: TableSettings, taken: Container[str]) -> tuple[str, ...]:
     """The names of the key's columns at the source, where all of them are among those that are taken; else ()."""
     if settings.key is not None:

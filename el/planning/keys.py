@@ -12,7 +12,7 @@ Guarantee: NULL is a value of its own, and a key of several columns is taken apa
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from el.connectors.base import Source
+from el.errors import PlanError
 from el.planning.columns import ColumnPlan
 from el.types.key_text import TextRule, fold
 
@@ -95,6 +96,31 @@ def key_rule(
     by_name = {column.name: column for column in columns}
     parts = tuple(_part(source, by_name[name], by_bytes) for name in key)
     return None if all(part.by_bytes for part in parts) else KeyRule(parts)
+
+
+def refuse_changed_keys(
+    source: Source, columns: Sequence[ColumnPlan], key: Sequence[str], accepted: Container[str]
+) -> None:
+    """Raise `PlanError` where what lands of a key could be one for two rows of the source, or two for one.
+
+    accepted: words of el.yml's `accept`.
+    """
+    by_name = {column.name: column for column in columns}
+    for column in (by_name[name] for name in key):
+        name, carried = column.source.name, column.carried
+        if column.masked and "{column}" not in (carried.read_as or "{column}"):
+            raise PlanError(f"{name} is part of the key, and its mask gives every row one value: use `mask: sha256`")
+        rule = source.text_rule(column.source) if column.masked else None
+        if rule is not None and rule != TextRule() and "keys_by_bytes" not in accepted:
+            raise PlanError(
+                f"{name} is part of the key and compares without {rule.words()}, and its mask does not: where a key "
+                "changes in that alone, the old row would stay. Set `accept: [keys_by_bytes]` if none does"
+            )
+        if not carried.exact and not column.masked and "changed_keys" not in accepted:
+            raise PlanError(
+                f"{name} is part of the key, and what lands of it is less ({carried.loses}): two rows could have one "
+                "key. Set `accept: [changed_keys]` if no two have"
+            )
 
 
 def _part(source: Source, column: ColumnPlan, by_bytes: bool) -> KeyPart:

@@ -52,6 +52,7 @@ class TablePlan:
     error: ElError | None = None  # why this table cannot go on while others can
     definition: str | None = None  # what el.yml made of the table: see `el.planning.definition`
     source: str | None = None  # the database that it comes from: see `el.planning.definition`
+    key_unproven: bool = False  # the key is el.yml's, and the catalog does not say that no two rows have the same
     equal: KeyRule | None = None  # how the key compares, where that is not by bytes
     again: bool = False  # rows are read again that raw may hold already
     anew: bool = False  # raw was loaded before, and the last load is none to go on from

@@ -13,11 +13,11 @@ from el.connectors.base import Source
 from el.connectors.catalog import Catalog, Table
 from el.connectors.request import POSITION_READ, ReadRequest
 from el.errors import ElError, PlanError, PositionLost, ReadError
-from el.planning.columns import key_of, plan_columns
+from el.planning.columns import is_unproven, key_of, plan_columns
 from el.planning.definition import definition, keys_changed, place_of, what_changed, why_no_bound
 from el.planning.drift import HeldTable, find_drift
 from el.planning.isolation import isolation_notes
-from el.planning.keys import key_rule
+from el.planning.keys import key_rule, refuse_changed_keys
 from el.planning.ledger import LedgerEntry
 from el.planning.note import MayLose
 from el.planning.plan import TablePlan
@@ -114,6 +114,10 @@ class TablePlanner:
                 )
             stay = "rows that leave the `filters` stay in raw: there is no key to delete them by"
             self.notes.append(MayLose(stay))
+        try:
+            refuse_changed_keys(self.known.source, self.columns, self.key, settings.accept)
+        except PlanError as error:
+            raise PlanError(f"{self.table.name}: {error}") from None
         by_bytes = "keys_by_bytes" in settings.accept
         self.equal = key_rule(self.known.source, self.columns, self.key, by_bytes=by_bytes)
         self.notes += self.equal.notes() if self.equal else []
@@ -231,6 +235,7 @@ class TablePlanner:
             error=self.error,
             definition=self.defined,
             source=self.place,
+            key_unproven=is_unproven(self.table, self.settings),
             equal=self.equal,
             again=self.again,
             anew=self.anew,

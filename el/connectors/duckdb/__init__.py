@@ -70,6 +70,10 @@ DUCKDB = Dialect(
 )
 
 
+# Another thread of this process just closes the file, and DuckDB has not let go of it yet.
+_CLOSING = "Unique file handle conflict"
+
+
 class DuckDb(SqlConnector, Target):
     """A DuckDB file (or memory), over DuckDB's own Arrow interface."""
 
@@ -94,7 +98,9 @@ class DuckDb(SqlConnector, Target):
                 return
             except duckdb.Error as error:
                 held = _HELD.search(str(error))
-                if held is None:
+                if _CLOSING in str(error) and time.monotonic() < patience:
+                    time.sleep(0.02)
+                elif held is None:
                     why = _first_line(error).replace(config.path, path)
                     refused = ConnectError(f"DuckDB file {path} cannot be opened: {why}")
                 elif time.monotonic() > patience:

@@ -112,6 +112,12 @@ class SqlConnector(Source, CursorSource):
         text = rows[0][0] if rows else None
         return None if text is None else Value(canonical(text), type_)
 
+    def in_canonical_text(self, value: Value) -> Value:
+        """The value as the database writes it. Raises `ReadError` for a text that is none of its type."""
+        sql = f"SELECT {self.dialect.as_text(self.dialect.bound(value), value.type)}"
+        found = self.fetch(Statement(sql, (self.dialect.parameter(value),)))[0][0]
+        return Value(canonical(found), value.type)
+
     def query_columns(self, query: str) -> tuple[tuple[str, SourceType], ...]:
         """Names and types of the columns that the user's query gives, without running it."""
         raise PlanError(f"{self.scheme}: a query of one's own is not possible with this connector")
