@@ -76,7 +76,9 @@ class Packer:
             found = self._without_held(table, found)
         except ElError as error:
             return replace(counted, status="failed", error=str(error)), None
-        counted = replace(counted, rows=found.rows, bytes=found.bytes, notes=(*counted.notes, *([doubled] if doubled else [])))
+        counted = replace(
+            counted, rows=found.rows, bytes=found.bytes, notes=(*counted.notes, *([doubled] if doubled else []))
+        )
         row = self._ledger_row(table, found, fingerprint, deleted)
         landed = LandedTable(
             table.raw_table, raw_columns(table.landed_schema(), table.equal), found.files, comment_of(table)
