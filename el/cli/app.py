@@ -17,6 +17,7 @@ from typing import NoReturn
 from el import __version__
 from el.cli import changed, codegen, local, plan, purge, run, state
 from el.cli.arguments import EXIT_CODES, of_a_job, of_every_command
+from el.cli.output import as_far_as_read
 from el.errors import ElError
 
 
@@ -24,8 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code. An error is one line on standard error, the traceback only with --traceback."""
     parsed = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = parsed.command
+    code = 0
     try:
-        return command(parsed)
+        with as_far_as_read():
+            code = command(parsed)
     except KeyboardInterrupt:
         print("interrupted: what was loaded stays valid, and the next run goes on", file=sys.stderr)
         return 130
@@ -45,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
+    return code
 
 
 def leave(code: int) -> NoReturn:

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from el.cli.arguments import job_of
+from el.cli.output import as_far_as_read
 from el.errors import PlanError
 
 if TYPE_CHECKING:
@@ -41,5 +42,6 @@ def show(plan: Plan, *, why: bool = False) -> int:
     """Print the plan; the exit code that goes with it."""
     from el.reporting.plan import print_plan
 
-    print_plan(plan, why=why)
+    with as_far_as_read():
+        print_plan(plan, why=why)
     return PlanError.exit_code if plan.stopped else 0

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from el.cli.arguments import EXIT_CODES, job_of, positive
+from el.cli.output import as_far_as_read
 
 if TYPE_CHECKING:
     from el.cli.arguments import Commands
@@ -39,5 +40,6 @@ def _run(arguments: argparse.Namespace) -> int:
         report = run(job, shown)
     finally:
         shown.close()
-    print(report.to_json()) if arguments.json else print_report(report)
+    with as_far_as_read():
+        print(report.to_json()) if arguments.json else print_report(report)
     return report.exit_code

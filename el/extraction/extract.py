@@ -130,6 +130,7 @@ class _Extraction:
             raise error
         if isinstance(error, ElError):
             self.landed.setdefault(table.name, Landed(error=error))
+            self.reporter.stopped(table, "paused" if isinstance(error, Paused) else "failed")
             for other, owner in self.waiting.items():
                 if owner is table:
                     other.cancel()

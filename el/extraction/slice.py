@@ -116,6 +116,9 @@ class Slice:
         source: a connection that is open already, on which nothing is tried twice: its transaction would be another.
         """
         self.pace.begin(self.table)
+        if progress is not None:
+            # From here on its time counts, not from when it began to wait for its turn.
+            progress(self.table, 0, 0)
         control = _Control(progress, cancelled)
         if source is not None:
             return self._settled(control, 1, source)

@@ -9,11 +9,23 @@ from __future__ import annotations
 import sys
 import time
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from datetime import datetime
 from threading import Lock
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.console import Console, RenderableType
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from el.planning.plan import Plan, TablePlan
 from el.reporting.text import in_bytes
@@ -28,11 +40,15 @@ class Reporter(ABC):
 
     @abstractmethod
     def progress(self, table: str, rows: int, size: int) -> None:
-        """A batch of a table was written; negative when a failed attempt is taken back."""
+        """A batch of a table was written; none yet when its read begins; negative when an attempt is taken back."""
 
     @abstractmethod
     def extracted(self, table: TablePlan, rows: int, seconds: float) -> None:
         """A table is wholly read."""
+
+    @abstractmethod
+    def stopped(self, table: TablePlan, how: str) -> None:
+        """A table is not read to its end. how: failed, or paused."""
 
     @abstractmethod
     def say(self, text: str) -> None:
@@ -53,6 +69,9 @@ class Silent(Reporter):
         pass
 
     def extracted(self, table: TablePlan, rows: int, seconds: float) -> None:
+        pass
+
+    def stopped(self, table: TablePlan, how: str) -> None:
         pass
 
     def say(self, text: str) -> None:
@@ -92,27 +111,51 @@ class Lines(Reporter):
         rate = f", {rows / seconds:,.0f} rows/s" if rows and seconds > 0.05 else ""
         self.say(f"{table.name}: {rows:,} rows read in {seconds:.1f} s{rate}")
 
+    def stopped(self, table: TablePlan, how: str) -> None:
+        self.say(f"{table.name}: {how}")
+
     def say(self, text: str) -> None:
-        print(f"{datetime.now():%H:%M:%S} {text}", file=sys.stderr, flush=True)
+        # Who reads no further has not asked for the run to end.
+        with suppress(BrokenPipeError):
+            print(f"{datetime.now():%H:%M:%S} {text}", file=sys.stderr, flush=True)
 
     def close(self) -> None:
         pass
 
 
+class Mark(ProgressColumn):
+    """How a table stands: it waits, is read, is done, or was stopped."""
+
+    max_refresh = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._spinner = SpinnerColumn()
+
+    def render(self, task: Task) -> RenderableType:
+        """The sign of its state."""
+        if task.fields["how"]:
+            return Text("✗", style="red")
+        if task.finished:
+            return Text("✓", style="green")
+        return self._spinner.render(task) if task.started else Text("·")
+
+
 class Bars(Reporter):
     """A line for each table on a terminal."""
 
-    def __init__(self) -> None:
+    def __init__(self, console: Console | None = None) -> None:
         self._progress = Progress(
-            SpinnerColumn(finished_text="[green]✓"),
-            TextColumn("{task.description}"),
+            Mark(),
+            # A name may hold what rich takes for markup.
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=20),
             TextColumn("{task.completed:>12,.0f} rows"),
             TextColumn("{task.fields[rate]:>14}"),
             TextColumn("{task.fields[size]:>9}"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=console or Console(stderr=True),
         )
         self._tasks: dict[str, TaskID] = {}
         self._bytes: dict[str, int] = {}
@@ -124,11 +167,15 @@ class Bars(Reporter):
             if table.window is not None:
                 # The catalog's row count says how long a snapshot takes; of a delta it says nothing.
                 total = table.rows if table.window.lower is None else None
-                self._tasks[str(table.name)] = self._progress.add_task(str(table.name), total=total, rate="", size="")
+                name = str(table.name)
+                self._tasks[name] = self._progress.add_task(name, start=False, total=total, rate="", size="", how="")
 
     def progress(self, table: str, rows: int, size: int) -> None:
         task = self._tasks[table]
         with self._lock:
+            self._progress.start_task(task)
+            if not rows and not size:
+                return
             self._bytes[table] = self._bytes.get(table, 0) + size
             self._progress.update(task, advance=rows, size=in_bytes(self._bytes[table]))
             found = next(item for item in self._progress.tasks if item.id == task)
@@ -136,8 +183,15 @@ class Bars(Reporter):
 
     def extracted(self, table: TablePlan, rows: int, seconds: float) -> None:
         task = self._tasks[str(table.name)]
-        self._progress.update(task, total=max(rows, 1), completed=max(rows, 1) if rows == 0 else rows)
+        # A bar that is full at none: what is done is done, also where there was nothing.
+        self._progress.update(task, total=rows, completed=rows)
         self._progress.stop_task(task)
+
+    def stopped(self, table: TablePlan, how: str) -> None:
+        task = self._tasks.get(str(table.name))
+        if task is not None:
+            self._progress.update(task, how=how, rate=how)
+            self._progress.stop_task(task)
 
     def say(self, text: str) -> None:
         self._progress.console.print(text, markup=False, highlight=False)

@@ -21,9 +21,17 @@ def in_bytes(size: int) -> str:
     return f"{amount:.1f} TB"
 
 
+class Page(Console):
+    """A console that leaves it to its caller what to do when nobody reads on: rich's own ends the process with 1."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise what was met."""
+        raise BrokenPipeError
+
+
 def console() -> Console:
     # Piped output is for other programs and logs: no line is cut to a terminal's width there.
-    return Console() if sys.stdout.isatty() else Console(width=max(200, 80), soft_wrap=True)
+    return Page() if sys.stdout.isatty() else Page(width=max(200, 80), soft_wrap=True)
 
 
 def gathered(notes: Iterable[tuple[str, str]]) -> list[str]:

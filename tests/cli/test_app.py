@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
+
+from tests.shop import Workspace
 
 
 def test_help_imports_nothing_that_only_a_run_needs() -> None:
@@ -15,3 +19,26 @@ def test_help_imports_nothing_that_only_a_run_needs() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "--full-refresh" in done.stdout
     assert not {"dlt", "duckdb", "pyarrow", "pydantic", "rich", "yaml"} & set(done.stderr.split())
+
+
+def without_reader(shop: Workspace, *arguments: str) -> tuple[int, str]:
+    """Exit code and standard error of a command whose output nobody reads."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        command = [sys.executable, "-m", "el", *arguments]
+        done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, cwd=shop.path, check=False)
+    finally:
+        os.close(writing)
+    return done.returncode, done.stderr
+
+
+def test_a_reader_that_has_gone_is_no_defect_and_what_was_done_stays_done(tmp_path: Path) -> None:
+    shop = Workspace(tmp_path).create()
+    assert without_reader(shop, "plan", "--sql") == (0, "")
+    assert without_reader(shop, "run", "--progress", "none") == (0, "")
+    assert shop.complete("orders", "count(*)") == [(3000,)]
+    with open(shop.path / "el.yml", "a") as config:
+        config.write("  - {name: sales.missing}\n")
+    assert without_reader(shop, "plan") == (2, ""), "the exit code is that of the plan"
+    assert without_reader(shop, "run", "--progress", "none") == (1, "")
