@@ -37,7 +37,7 @@ from el.planning.make_plan import make_plan
 from el.planning.places import PlaceNames, landing_places, tables_of
 from el.planning.plan import Plan
 from el.planning.plan_table import Known
-from el.planning.run_notes import consistency, pressure_notes
+from el.planning.run_notes import catalog_notes, consistency, pressure_notes
 from el.planning.selection import find_places, keep_selected, left_aside, left_aside_notes
 from el.reporting.progress import Reporter
 from el.reporting.summary import RunReport, TableReport
@@ -72,7 +72,7 @@ def plan_job(job: Job, warehouse: Future[Warehouse], before: Before | None = Non
         gone += left_views(job.config, place, ledger, left, job.select)
         plan = replace(plan, refused=(*plan.refused, *gone))
         plan = without_masks(opened, without_clashes(opened, plan))
-        beside = left_aside_notes(left) if not job.select else []
+        beside = [*(left_aside_notes(left) if not job.select else []), *catalog_notes(catalog)]
         return replace(plan, notes=(consistency(job, plan), *beside, *pressure_notes(job, source, plan)))
 
 

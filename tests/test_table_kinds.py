@@ -101,7 +101,7 @@ def test_a_view_over_another_database_is_read_under_read_committed_and_says_so(s
         for name in ("dbo.v", "dbo.over", "dbo.q"):
             assert found[name]["rows"] == 1
             assert any(f"it reads {other}" in note for note in found[name]["notes"])
-        assert not any("READ COMMITTED" in note for note in found["dbo.near"]["notes"])
+        assert not any("not read as of one moment" in note for note in found["dbo.near"]["notes"])
         shop.tables("  - {name: dbo.v, isolation: snapshot}")
         assert "`isolation: read_committed` in el.yml" in shop.el(code=1)["dbo.v"]["error"]
     finally:
@@ -113,7 +113,7 @@ def test_el_yml_says_under_which_isolation_a_table_is_read(standin_shop: TsqlSho
         "  - {name: dbo.cold, isolation: read_committed}\n  - {name: dbo.hot, isolation: snapshot}", *MEMORY
     )
     found = shop.el(code=1)
-    assert "read under READ COMMITTED, as el.yml says: not as of one moment" in found["dbo.cold"]["notes"]
+    assert "not read as of one moment, as `isolation: read_committed` says" in found["dbo.cold"]["notes"]
     assert "a memory-optimised table is not read so" in found["dbo.hot"]["error"]
 
 

@@ -1,7 +1,7 @@
 """CHECK constraints as conditions that both warehouses understand and that mean there what they mean at the source.
 
 Guarantees: only what is known to mean the same is translated; the rest is named, with the reason. Where the source
-compares text without case, so does the translation, trailing blanks left out of it as SQL Server does.
+compares text without case, or without blanks at the end, so does the translation.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from .table_design import ColumnDesign
+from el.connectors.sql.select import Dialect
 
-PARSERS: Mapping[str, str] = {"sqlserver": "tsql"}
-"""A source's scheme -> sqlglot's name of its SQL, where they differ."""
+from .table_design import ColumnDesign
 
 _SAME = (
     *(exp.Paren, exp.And, exp.Or, exp.Not, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between, exp.In),
@@ -30,7 +29,6 @@ _TIMES = re.compile(r"date|timestamp")
 _COMPARED = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
 _COMPARISONS = (*_COMPARED, exp.In, exp.Between, exp.Like)
 _ORDERED = (exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between)
-_SINGLE = ("real", "float4")
 _MOMENT = re.compile(r"\d{8}|\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?", re.ASCII)
 
 
@@ -47,10 +45,10 @@ class _Refused(Exception):
     """Why a condition is not translated."""
 
 
-def translate(expression: str, scheme: str, columns: Mapping[str, ColumnDesign]) -> Translated:
-    """`expression` of a source of `scheme`. columns: by source name in lower case."""
+def translate(expression: str, dialect: Dialect, columns: Mapping[str, ColumnDesign]) -> Translated:
+    """`expression` in the SQL of `dialect`. columns: by source name in lower case."""
     try:
-        tree = sqlglot.parse_one(expression, read=PARSERS.get(scheme, scheme))
+        tree = sqlglot.parse_one(expression, read=dialect.name)
     except SqlglotError:
         return Translated(None, "it cannot be parsed")
     named: dict[str, ColumnDesign] = {}
@@ -65,7 +63,7 @@ def translate(expression: str, scheme: str, columns: Mapping[str, ColumnDesign])
             named[column.name] = column
         _known(tree)
         types = {column.source.name.lower(): column for column in named.values()}
-        tree = _typed(tree, types, scheme)
+        tree = _typed(tree, types, dialect)
         tree = tree.transform(_renamed, types)
     except _Refused as refused:
         return Translated(None, str(refused))
@@ -104,34 +102,33 @@ def _shown(node: exp.Expr) -> str:
     return name.upper()
 
 
-def _typed(tree: exp.Expr, columns: Mapping[str, ColumnDesign], scheme: str) -> exp.Expr:
+def _typed(tree: exp.Expr, columns: Mapping[str, ColumnDesign], dialect: Dialect) -> exp.Expr:
     """Comparisons with the literals that the columns' types need; text without case where the source has none."""
-    _comparable(tree, columns, scheme)
+    _comparable(tree, columns)
     for node in list(tree.walk()):
         if isinstance(node, exp.Add | exp.Sub | exp.Mul | exp.Neg | exp.Abs):
             for column in node.find_all(exp.Column):
                 if not _NUMBERS.fullmatch(columns[column.name.lower()].type.duckdb):
                     raise _Refused("it calculates with what is no number")
         if isinstance(node, exp.Literal) and node.is_string:
-            _fit(node, columns, scheme)
+            _fit(node, columns)
         if isinstance(node, exp.Literal) and not node.is_string and isinstance(node.parent, (*_COMPARED, exp.Paren)):
-            _fit(node, columns, scheme)
-        if isinstance(node, exp.Length) and scheme == "sqlserver":
-            # LEN leaves trailing blanks out (Microsoft Learn, "LEN").
+            _fit(node, columns)
+        if isinstance(node, exp.Length) and dialect.length_without_blanks:
             node.set("this", exp.Anonymous(this="rtrim", expressions=[node.this.copy()]))
     for node in list(tree.find_all(exp.Column)):
         found, comparison = columns[node.name.lower()], node.find_ancestor(*_COMPARISONS)
         if not found.text or comparison is None or node.find_ancestor(exp.Length):
             continue
         put: exp.Expr = node.copy()
-        # Trailing blanks do not count in SQL Server's comparisons; in its LIKE they may.
-        if not isinstance(comparison, exp.Like) and (scheme == "sqlserver" or found.ignores_case):
+        # Where blanks at the end do not count in comparisons, in LIKE they may.
+        if not isinstance(comparison, exp.Like) and found.ignores_blanks:
             put = exp.Anonymous(this="rtrim", expressions=[put])
         node.replace(exp.Lower(this=put) if found.ignores_case else put)
     return tree
 
 
-def _comparable(tree: exp.Expr, columns: Mapping[str, ColumnDesign], scheme: str) -> None:
+def _comparable(tree: exp.Expr, columns: Mapping[str, ColumnDesign]) -> None:
     """Refuse comparisons that another type, or another order of text, would decide otherwise."""
     for node in tree.find_all(exp.Column):
         comparison, column = node.find_ancestor(*_COMPARISONS), columns[node.name.lower()]
@@ -143,19 +140,15 @@ def _comparable(tree: exp.Expr, columns: Mapping[str, ColumnDesign], scheme: str
             raise _Refused("the order of text is another one there")
         if column.ignores_case and node.find_ancestor(exp.Upper, exp.Lower):
             raise _Refused("upper and lower are the same without case")
-        if isinstance(comparison, exp.Like) and scheme == "sqlserver" and not comparison.expression.name.endswith("%"):
+        if isinstance(comparison, exp.Like) and column.ignores_blanks and not comparison.expression.name.endswith("%"):
             raise _Refused("a LIKE that does not end in % may count trailing blanks")
         beside = [columns[other.name.lower()] for other in comparison.find_all(exp.Column)]
         if len({_class(other) for other in beside}) > 1 and not comparison.find(exp.Length):
             raise _Refused("it compares columns of several types")
-        if _single(column, scheme):
+        if column.facts.single:
             fraction = any(not found.is_int for found in comparison.find_all(exp.Literal))
-            if fraction or node.find_ancestor(exp.Add, exp.Sub, exp.Mul) or not all(_single(o, scheme) for o in beside):
+            if fraction or node.find_ancestor(exp.Add, exp.Sub, exp.Mul) or not all(o.facts.single for o in beside):
                 raise _Refused("a 32-bit fraction is another number there")
-
-
-def _single(column: ColumnDesign, scheme: str) -> bool:
-    return column.source.type.name in (*_SINGLE, *(("float",) if scheme == "duckdb" else ()))
 
 
 def _class(column: ColumnDesign) -> str:
@@ -163,7 +156,7 @@ def _class(column: ColumnDesign) -> str:
     return "number" if _NUMBERS.fullmatch(type_) else "time" if _TIMES.fullmatch(type_) else type_
 
 
-def _fit(literal: exp.Literal, columns: Mapping[str, ColumnDesign], scheme: str) -> None:
+def _fit(literal: exp.Literal, columns: Mapping[str, ColumnDesign]) -> None:
     comparison = literal.find_ancestor(*_COMPARISONS)
     if comparison is None or literal.find_ancestor(exp.Length):
         return
@@ -185,7 +178,7 @@ def _fit(literal: exp.Literal, columns: Mapping[str, ColumnDesign], scheme: str)
     else:
         without_case = any(column.ignores_case for column in inside)
         text = literal.name.lower() if without_case else literal.name
-        if not isinstance(comparison, exp.Like) and (scheme == "sqlserver" or without_case):
+        if not isinstance(comparison, exp.Like) and any(column.ignores_blanks for column in inside):
             text = text.rstrip(" ")
         literal.replace(exp.Literal.string(text))
 
@@ -214,4 +207,4 @@ def _lower_keywords(sql: str) -> str:
     return _TEXT_OR_WORD.sub(lambda found: found[0] if found[0].startswith("'") else found[0].lower(), sql)
 
 
-__all__ = ["PARSERS", "Translated", "translate"]
+__all__ = ["Translated", "translate"]

@@ -14,6 +14,8 @@ from el.config.job import Job
 from el.config.settings import Config
 from el.connectors.base import Source
 from el.connectors.registry import open_source
+from el.connectors.sql.connector import SqlConnector
+from el.connectors.sql.select import Dialect
 from el.errors import ConfigError, ConnectError
 from el.loading.open import open_warehouse
 from el.planning.drift import HeldTable
@@ -39,15 +41,17 @@ class Generated:
 def generate(config: Config, source: Source, held: Held = nothing_held) -> Generated:
     """Everything that belongs into the dbt project. Raises `PlanError` for what cannot be taken or named."""
     catalog = source.describe()
+    # A source without SQL has no conditions of its own to be translated.
+    dialect = source.dialect if isinstance(source, SqlConnector) else Dialect("")
     tables = design(config, source, catalog, choose_tables(config, source, catalog), held)
     others = {table.table.name: table for table in tables}
-    files = [sources_file(config, tables, source.scheme)]
+    files = [sources_file(config, tables, dialect)]
     files += [groups_file(config, schema) for schema in sorted({m.schema for t in tables for m in t.models})]
     untested: list[Untested] = []
     for table in tables:
         files += [staging_file(config.source, table), staging_yaml(config, table)]
         for model in table.models:
-            text, missing = model_yaml(table, model, others, source.scheme)
+            text, missing = model_yaml(table, model, others, dialect)
             files += [model_file(table, model), text]
             untested += [item for item in missing if item not in untested]
     return Generated(tuple(tables), tuple(files), tuple(untested))

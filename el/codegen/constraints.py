@@ -13,6 +13,7 @@ from typing import Any
 
 from el.config.settings import ModelKind
 from el.connectors.catalog import Check, ForeignKey, TableName
+from el.connectors.sql.select import Dialect
 from el.planning.keys import KEY_COLUMN
 from el.planning.naming import normalise
 
@@ -46,7 +47,7 @@ class Untested:
 
 
 def model_tests(
-    table: TableDesign, model: ModelDesign, others: Mapping[TableName, TableDesign], scheme: str
+    table: TableDesign, model: ModelDesign, others: Mapping[TableName, TableDesign], dialect: Dialect
 ) -> tuple[list[DbtTest], list[Untested]]:
     """The tests of a schema table."""
     if model.kind is ModelKind.LOG:
@@ -60,7 +61,7 @@ def model_tests(
     checks: dict[str, str] = {}
     doubted: dict[str, str] = {}
     untested: list[Untested] = []
-    for name, check, translated in _checks(table, scheme):
+    for name, check, translated in _checks(table, dialect):
         if translated.expression is None:
             untested.append(Untested(table.table.name, f"check {check.name or 'check'}", translated.why or ""))
         else:
@@ -75,13 +76,13 @@ def model_tests(
             names = tuple(column.name for column in columns) if not isinstance(columns[0], str) else columns
             tests.append(_unique(where, tuple(str(n) for n in names), now, name))
     for key in table.table.foreign_keys:
-        found = _relationship(table, where, key, others, now, untested, scheme)
+        found = _relationship(table, where, key, others, now, untested)
         if found is not None:
             tests.append(found)
     return _once(tests), untested
 
 
-def source_tests(table: TableDesign, others: Mapping[TableName, TableDesign], scheme: str) -> list[DbtTest]:
+def source_tests(table: TableDesign, others: Mapping[TableName, TableDesign], dialect: Dialect) -> list[DbtTest]:
     """The tests of a raw table, which run at the source too.
 
     In raw it is what the schema tables cannot show, for they keep one row of a key: each load's rows as they came.
@@ -89,7 +90,7 @@ def source_tests(table: TableDesign, others: Mapping[TableName, TableDesign], sc
     where = f"{table.source_name}_{table.raw_table}"
     base = {"source_name": table.source_name, "table": table.raw_table}
     modelled = any(model.kind is not ModelKind.LOG for model in table.models)
-    tests = _source_row_rules(table, where, base, scheme)
+    tests = _source_row_rules(table, where, base, dialect)
     for unique in table.table.uniques:
         found = table.named(unique.columns)
         if found and {column.name for column in found} != set(table.key) and _whole(found):
@@ -106,7 +107,7 @@ def source_tests(table: TableDesign, others: Mapping[TableName, TableDesign], sc
             **_names(own),
             "to": f"source('{parent.source_name}', '{parent.raw_table}')",
             **_names(theirs, "fields", "fields_at_source"),
-            **_loosely(own, scheme),
+            **_loosely(own),
         }
         name = _name("source_relationships", where, *(column.raw for column in own), parent.raw_table)
         only_there = parent.filtered or any(column.ignores_accents for column in own)
@@ -123,7 +124,7 @@ def source_tests(table: TableDesign, others: Mapping[TableName, TableDesign], sc
     return _once(tests)
 
 
-def _source_row_rules(table: TableDesign, where: str, base: Mapping[str, str], scheme: str) -> list[DbtTest]:
+def _source_row_rules(table: TableDesign, where: str, base: Mapping[str, str], dialect: Dialect) -> list[DbtTest]:
     required = [column for column in table.columns if column.required]
     key = sorted(
         (column for column in table.columns if column.name in table.key), key=lambda c: table.key.index(c.name)
@@ -133,7 +134,7 @@ def _source_row_rules(table: TableDesign, where: str, base: Mapping[str, str], s
         rules = {"key": [KEY_COLUMN], "key_at_source": [literal(column.source.name) for column in key]}
     rules |= _names(required, "required", "required_at_source") if required else {}
     doubted: dict[str, Any] = {}
-    for name, check, translated in _checks(table, scheme):
+    for name, check, translated in _checks(table, dialect):
         into = rules if check.enforced else doubted
         into.setdefault("checks_at_source", {})[name] = literal(check.expression)
         # In raw a column may have another name than in the condition.
@@ -197,7 +198,6 @@ def _relationship(
     others: Mapping[TableName, TableDesign],
     now: Mapping[str, Any],
     untested: list[Untested],
-    scheme: str,
 ) -> DbtTest | None:
     def not_tested(why: str) -> None:
         untested.append(Untested(table.table.name, f"foreign key {key.name}", why))
@@ -225,7 +225,7 @@ def _relationship(
     name = _name("relationships", where, *(column.name for column in own), model.name)
     config = {**now, **_foreign_severity(key)}
     to = f"ref('{model.name}')"
-    loosely = _loosely(own, scheme)
+    loosely = _loosely(own)
     if len(own) == 1 and not loosely:
         return DbtTest("relationships", name, {"to": to, "field": theirs[0].name}, config, own[0].name)
     arguments: dict[str, Any] = {
@@ -236,18 +236,18 @@ def _relationship(
     return DbtTest("relationships_together", name, {**arguments, **loosely}, config)
 
 
-def _loosely(columns: Sequence[ColumnDesign], scheme: str) -> dict[str, bool]:
+def _loosely(columns: Sequence[ColumnDesign]) -> dict[str, bool]:
     """What does not count at the source where these columns are compared."""
     if any(column.ignores_case for column in columns):
         return {"ignore_case": True}
-    return {"ignore_blanks": True} if scheme == "sqlserver" and any(column.text for column in columns) else {}
+    return {"ignore_blanks": True} if any(column.ignores_blanks for column in columns) else {}
 
 
 def _foreign_severity(key: ForeignKey) -> dict[str, str]:
     return {} if key.enforced else {"severity": "warn"}
 
 
-def _checks(table: TableDesign, scheme: str) -> Iterable[tuple[str, Check, Translated]]:
+def _checks(table: TableDesign, dialect: Dialect) -> Iterable[tuple[str, Check, Translated]]:
     """Each CHECK with a name of its own."""
     columns = {column.source.name.lower(): column for column in table.columns}
     taken: set[str] = set()
@@ -256,7 +256,7 @@ def _checks(table: TableDesign, scheme: str) -> Iterable[tuple[str, Check, Trans
         while name in taken:
             name = f"{said}_{len(taken) + 1}"
         taken.add(name)
-        yield name, check, translate(check.expression, scheme, columns)
+        yield name, check, translate(check.expression, dialect, columns)
 
 
 def _name(*parts: str) -> str:

@@ -89,7 +89,7 @@ class _Designer:
             raise item.error
         plans = plan_columns(self.config, self.source, item.table, item.settings)
         plans = find_drift(held, item.table, plans, self.config.raw.naming).columns
-        columns = _columns(plans, item)
+        columns = _columns(self.source, plans, item)
         renamed = {column.raw: column.name for column in columns}
         raw_key = key_of(item.table, item.settings, plans)
         key = tuple(renamed[name] for name in raw_key)
@@ -166,7 +166,7 @@ def _designed(config: Config, part: _Part, place: tuple[str, str], names: _Names
     )
 
 
-def _columns(plans: Sequence[ColumnPlan], item: Chosen) -> tuple[ColumnDesign, ...]:
+def _columns(source: Source, plans: Sequence[ColumnPlan], item: Chosen) -> tuple[ColumnDesign, ...]:
     taken = {plan.name for plan in plans if plan.name not in RESERVED}
     found = []
     for plan in plans:
@@ -180,6 +180,8 @@ def _columns(plans: Sequence[ColumnPlan], item: Chosen) -> tuple[ColumnDesign, .
                 raw=plan.name,
                 name=name,
                 type=type_,
+                facts=source.facts(plan.source.type),
+                compared=source.text_rule(plan.source),
                 text=type_.common == "varchar",
                 exact=plan.carried.exact,
                 masked=bool(settings and (settings.mask or settings.cast)),

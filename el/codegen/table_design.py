@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from el.config.settings import ModelKind
 from el.connectors.catalog import Column, Table
+from el.types.key_text import TextRule
+from el.types.rule import TypeFacts, TypeKind
 
 LANDING = ("_dlt_load_id", "_el_op", "_el_position", "_el_extracted_at")
-_TEXTS = ("char", "varchar", "nchar", "nvarchar", "text", "ntext")
 _ONE_NAME = {("double", "float"): "double", ("blob", "binary"): "binary"}
 
 
@@ -38,6 +39,9 @@ class ColumnDesign:
     raw: str
     name: str
     type: TypeName
+    # What is known of the source's type; and how the source compares its text, None: by its bytes.
+    facts: TypeFacts
+    compared: TextRule | None
     text: bool
     exact: bool
     masked: bool  # its values are not the source's
@@ -50,17 +54,23 @@ class ColumnDesign:
     @property
     def as_text(self) -> bool:
         """Whether text stands for what is none, in one of the warehouses at least: it compares in another way."""
-        return "varchar" in (self.type.duckdb, self.type.snowflake) and self.source.type.name not in _TEXTS
+        return "varchar" in (self.type.duckdb, self.type.snowflake) and self.facts.kind is not TypeKind.TEXT
 
     @property
     def ignores_case(self) -> bool:
-        """Whether the source compares its text without case: "Latin1_General_CI_AS"."""
-        return self.text and "_CI" in (self.source.collation or "")
+        """Whether the source compares its text without case."""
+        return self.text and self.compared is not None and self.compared.case is not None
+
+    @property
+    def ignores_blanks(self) -> bool:
+        """Whether blanks at the end do not count where the source compares its text."""
+        return self.text and self.compared is not None
 
     @property
     def ignores_accents(self) -> bool:
         """Whether the source compares its text without accents, which no warehouse does as it does."""
-        return self.text and "_AI" in (self.source.collation or "")
+        found = self.compared
+        return self.text and found is not None and (found.accents or found.accents_unsure)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 from el.config.settings import Config, ModelKind
 from el.connectors.catalog import TableName
+from el.connectors.sql.select import Dialect
 from el.planning.keys import KEY_COLUMN
 from el.planning.naming import normalise
 from el.planning.target_names import RESERVED
@@ -31,7 +32,7 @@ _SHOWN = {
 }
 
 
-def sources_file(config: Config, tables: Sequence[TableDesign], scheme: str) -> GeneratedFile:
+def sources_file(config: Config, tables: Sequence[TableDesign], dialect: Dialect) -> GeneratedFile:
     """`_<source>__sources.yml`: a dbt source for each schema of the source, and the raw schema that it lands in."""
     others = {table.table.name: table for table in tables}
     sources = []
@@ -47,7 +48,7 @@ def sources_file(config: Config, tables: Sequence[TableDesign], scheme: str) -> 
                 "schema": _per_target(original, inside[0].raw_schema),
                 "tables": [
                     *_own_tables(config, name, [table.raw_table for table in inside]),
-                    *(_source_table(table, others, scheme) for table in inside),
+                    *(_source_table(table, others, dialect) for table in inside),
                 ],
             }
         )
@@ -69,10 +70,10 @@ def staging_yaml(config: Config, table: TableDesign) -> GeneratedFile:
 
 
 def model_yaml(
-    table: TableDesign, model: ModelDesign, others: Mapping[TableName, TableDesign], scheme: str
+    table: TableDesign, model: ModelDesign, others: Mapping[TableName, TableDesign], dialect: Dialect
 ) -> tuple[GeneratedFile, list[Untested]]:
     """A schema table's contract, descriptions and tests; what its source enforces and no test says."""
-    tests, untested = model_tests(table, model, others, scheme)
+    tests, untested = model_tests(table, model, others, dialect)
     settings: dict[str, Any] = {"schema": model.schema}
     if model.alias != model.name:
         settings["alias"] = model.alias
@@ -140,7 +141,7 @@ def _own_tables(config: Config, source: str, tables: Sequence[str]) -> list[dict
     ]
 
 
-def _source_table(table: TableDesign, others: Mapping[TableName, TableDesign], scheme: str) -> dict[str, Any]:
+def _source_table(table: TableDesign, others: Mapping[TableName, TableDesign], dialect: Dialect) -> dict[str, Any]:
     entry: dict[str, Any] = {"name": table.raw_table}
     original, reserved = table.table.name.name, table.raw_table in RESERVED
     if table.table.comment:
@@ -148,7 +149,7 @@ def _source_table(table: TableDesign, others: Mapping[TableName, TableDesign], s
     if original != table.raw_table or reserved:
         entry["identifier"] = _per_target(original, table.raw_table, folded=True)
         entry["quoting"] = Inline(identifier=True)
-    if tests := source_tests(table, others, scheme):
+    if tests := source_tests(table, others, dialect):
         entry["data_tests"] = [_test(test) for test in tests]
     entry["columns"] = [_source_column(column) for column in table.columns]
     return entry

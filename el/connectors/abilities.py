@@ -124,6 +124,10 @@ class CaptureSource(ABC):
     Log positions have one width: their texts are in the order of the log.
     """
 
+    # Types, by name, of whose values a change may hold none, for they are large; and those of which it has no old one.
+    large: ClassVar[frozenset[str]] = frozenset()
+    never_old: ClassVar[frozenset[str]] = frozenset()
+
     @abstractmethod
     def capture_instances(self, table: TableName) -> tuple[CaptureInstance, ...]:
         """The capture tables of this table, the first one in front. Raises `NotPermitted` where one is withheld."""

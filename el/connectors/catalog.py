@@ -148,7 +148,7 @@ class Table:
 class Catalog:
     """A database as `describe()` found it, at one moment.
 
-    snapshot_isolation: reads under SNAPSHOT are allowed (SQL Server: ALLOW_SNAPSHOT_ISOLATION), or always
+    snapshot_isolation: reads under SNAPSHOT are allowed , or always
         stable by the engine's nature (DuckDB).
     read_committed_snapshot: a single statement is consistent without taking locks.
     min_active_rowversion: the engine has MIN_ACTIVE_ROWVERSION().
@@ -167,6 +167,11 @@ class Catalog:
     version: str
     tables: tuple[Table, ...]
     snapshot_isolation: bool = False
+    # In the database's own words, where there is no SNAPSHOT: why, and how it is allowed; and what a read by one
+    # statement may do where it is not stable either.
+    no_snapshot: str = "there is no isolation under which several reads see one moment"
+    allow_snapshot: str | None = None
+    unstable_read: str = "rows that change their place meanwhile may be missed or come twice"
     read_committed_snapshot: bool = False
     change_tracking: bool = False
     min_active_rowversion: bool = False

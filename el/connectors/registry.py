@@ -21,18 +21,11 @@ from el.errors import ConfigError
 
 GROUP = "el.connectors"
 
-BUILT_IN = {
-    "sqlserver": "el.connectors.sqlserver:SqlServer",
-    "snowflake": "el.connectors.snowflake:Snowflake",
-    "duckdb": "el.connectors.duckdb:DuckDb",
-}
-
 
 @cache
 def schemes() -> dict[str, str]:
-    """scheme -> "module:Class", the built-in ones and those that installed packages bring."""
-    found = {point.name: point.value for point in entry_points(group=GROUP)}
-    return {**BUILT_IN, **found}
+    """scheme -> "module:Class", as installed packages bring them: el's own metadata has its connectors too."""
+    return {point.name: point.value for point in entry_points(group=GROUP)}
 
 
 def connector_class(scheme: str) -> type[Connector]:

@@ -15,6 +15,8 @@ from el.loading.warehouse import Warehouse
 if TYPE_CHECKING:
     from el.loading.package import Loader
 
+# Not found by an entry point, as connectors are: a warehouse is a part of el, since landing types, the ledger and the
+# dbt models are made for each of them.
 WAREHOUSES = {
     "duckdb": "el.loading.duckdb:DuckDbWarehouse",
     "snowflake": "el.loading.snowflake:SnowflakeWarehouse",

@@ -23,10 +23,7 @@ from el.planning.ledger import LedgerEntry
 from el.planning.places import tables_of
 from el.planning.plan import Plan, TablePlan
 from el.planning.selection import Chosen, keep_selected, query_text, raw_names
-
-# What a bound looks like, by the name of what it counts.
-_FORMS = {"LSN": r"0x[0-9A-F]{20}", "change tracking version": r"\d{1,19}"}
-_ROWVERSION = r"0x[0-9A-F]{16}"
+from el.planning.strategies import STRATEGIES
 
 Confirm = Callable[[str], bool]
 """Asked with what will be done; whether to do it."""
@@ -112,7 +109,7 @@ def _checked(job: Job, catalog: Catalog, item: Chosen, last: LedgerEntry, value:
     table, bound, settings = item.table, last.bound_column, item.settings
     if bound is None:
         raise ConfigError(f"{table.name} has no bound that could be set: {last.strategy} takes whole snapshots")
-    form = _FORMS.get(bound) or (_ROWVERSION if last.strategy == "rowversion" else None)
+    form = next((each.bound_form for each in STRATEGIES if each.name == last.strategy), None)
     if form is not None:
         if not re.fullmatch(form, value):
             raise ConfigError(f"{table.name}: a {bound} has the form {form}, and {value!r} has not")

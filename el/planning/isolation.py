@@ -19,7 +19,7 @@ def isolation_of(table: Table, settings: TableSettings, catalog: Catalog) -> Iso
     if settings.isolation == "snapshot" and (table.memory_optimized or not catalog.snapshot_isolation):
         why = "a memory-optimised table is not read so"
         if not table.memory_optimized:
-            why = f"ALTER DATABASE [{catalog.database}] SET ALLOW_SNAPSHOT_ISOLATION ON"
+            why = catalog.allow_snapshot or catalog.no_snapshot
         raise PlanError(f"{table.name}: `isolation: snapshot`: {why}")
     if not catalog.snapshot_isolation or settings.isolation == "read_committed" or table.memory_optimized:
         return Isolation.DEFAULT
@@ -31,9 +31,9 @@ def isolation_notes(table: Table, settings: TableSettings, catalog: Catalog) -> 
     if not catalog.snapshot_isolation or table.memory_optimized:
         return []
     if settings.isolation == "read_committed":
-        return [MayLose("read under READ COMMITTED, as el.yml says: not as of one moment")]
+        return [MayLose("not read as of one moment, as `isolation: read_committed` says")]
     if table.elsewhere and settings.isolation is None:
         places = ", ".join(sorted(table.elsewhere))
-        said = f"read under READ COMMITTED, not as of one moment: it reads {places}; or `isolation: snapshot`"
+        said = f"not read as of one moment: it reads {places}; or `isolation: snapshot`"
         return [MayLose(said)]
     return []

@@ -64,7 +64,11 @@ class KeyRule:
 
     def description(self) -> str:
         """The rule as text: where it changes, what raw holds was made by another one."""
-        return json.dumps([asdict(part) for part in self.parts], sort_keys=True)
+        parts = [asdict(part) for part in self.parts]
+        for part in parts:
+            # No other key comes of it: `unsure` says the same in words.
+            (part["text"] or {}).pop("accents_unsure", None)
+        return json.dumps(parts, sort_keys=True)
 
     def notes(self) -> list[str]:
         """What the plan says of it."""
@@ -131,7 +135,7 @@ def _part(source: Source, column: ColumnPlan, by_bytes: bool) -> KeyPart:
     if pa.types.is_floating(arrow):
         return KeyPart(column.name, "number", nullable)
     if pa.types.is_binary(arrow):
-        zeros = source.scheme == "sqlserver" and column.source.type.name == "varbinary"
+        zeros = source.facts(column.source.type).zeros
         return KeyPart(column.name, "zeros" if zeros else "bytes", nullable)
     if pa.types.is_string(arrow) and not column.masked:
         rule = source.text_rule(column.source)

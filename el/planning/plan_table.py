@@ -192,15 +192,11 @@ class TablePlanner:
             return
         if len(self.reads) > 1:
             moments = f"{len(self.reads)} partitions are read at slightly different moments"
-            self.notes.append(MayLose(f"{moments}: SNAPSHOT isolation is not allowed"))
+            self.notes.append(MayLose(f"{moments}: {catalog.no_snapshot}"))
         elif self.window is not None and not is_of_one_moment(self.subject):
             then = "; a key that raw has and the snapshot lacks is looked for again" if self.look else ""
-            self.notes.append(
-                MayLose(
-                    "read under locking READ COMMITTED: a row whose place in the index changes meanwhile may be missed "
-                    f"or come twice{then}; ALTER DATABASE ... SET ALLOW_SNAPSHOT_ISOLATION ON prevents it"
-                )
-            )
+            way = f"; {catalog.allow_snapshot} prevents it" if catalog.allow_snapshot else ""
+            self.notes.append(MayLose(f"{catalog.unstable_read}{then}{way}"))
 
     def _planned(self) -> TablePlan:
         keys = None

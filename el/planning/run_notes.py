@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from el.config.job import Job
 from el.connectors.base import OneMomentSource, PressureSource, Source
+from el.connectors.catalog import Catalog
 from el.connectors.registry import connector_class
 from el.connectors.request import Isolation
 from el.errors import NotPermitted, PlanError, SourceBusy
@@ -40,7 +41,7 @@ def consistency(job: Job, plan: Plan) -> str:
     reading = sum(1 for table in plan.tables if table.reads)
     if not plan.catalog.snapshot_isolation:
         own = "each statement" if plan.catalog.read_committed_snapshot else "no table"
-        return f"consistency: SNAPSHOT isolation is not allowed here; {own} sees one moment"
+        return f"consistency: {plan.catalog.no_snapshot} here; {own} sees one moment"
     # Each range is a read, and a transaction, of its own.
     divided = [
         str(table.name)
@@ -52,6 +53,11 @@ def consistency(job: Job, plan: Plan) -> str:
         rest = "" if together == reading else f", {reading - together} each at its own"
         return f"consistency: {together} tables are read from one point in time{rest}{but if divided else ''}"
     return f"consistency: each table is read from one point in time of its own{but if divided else ''}"
+
+
+def catalog_notes(catalog: Catalog) -> list[str]:
+    """What this login, or this server, does not tell."""
+    return [f"of the catalog: {'; '.join(catalog.notes)}"] if catalog.notes else []
 
 
 def pressure_notes(job: Job, source: Source, plan: Plan) -> list[str]:

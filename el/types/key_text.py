@@ -40,6 +40,8 @@ class TextRule:
     kana: bool = False
     sharp_s: bool = False
     unsure: str | None = None
+    # Accents are among what the source ignores besides.
+    accents_unsure: bool = False
 
     def words(self) -> str:
         """What plays no part, for people."""

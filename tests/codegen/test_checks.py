@@ -8,6 +8,10 @@ import pytest
 from el.codegen.checks import Translated, translate
 from el.codegen.table_design import ColumnDesign, TypeName
 from el.connectors.catalog import Column, SourceType
+from el.connectors.duckdb import DuckDb
+from el.connectors.sqlserver import SqlServer
+from el.connectors.sqlserver.collation import text_rule
+from el.types.rule import facts_of
 
 TYPES = {
     "Amount": (TypeName("decimal(12,2)", "number(12,2)"), None),
@@ -35,13 +39,17 @@ NAMES = {"Amount": "amount", "Status": "status", "Code": "code", "IsOpen": "is_o
 }
 
 
-def columns() -> dict[str, ColumnDesign]:
+def columns(source: type[SqlServer] | type[DuckDb]) -> dict[str, ColumnDesign]:
     return {
         name.lower(): ColumnDesign(
             source=Column(name, SourceType(SOURCE_TYPES.get(name, type_.duckdb)), collation=collation),
             raw=NAMES[name].rstrip("_"),
             name=NAMES[name],
             type=type_,
+            facts=facts_of(source.rules, SourceType(SOURCE_TYPES.get(name, type_.duckdb))),
+            compared=text_rule(Column(name, SourceType(SOURCE_TYPES.get(name, type_.duckdb)), collation=collation))
+            if source is SqlServer
+            else None,
             text=type_.common == "varchar",
             exact=True,
             masked=name == "Email",
@@ -50,8 +58,8 @@ def columns() -> dict[str, ColumnDesign]:
     }
 
 
-def translated(expression: str, scheme: str = "sqlserver") -> Translated:
-    return translate(expression, scheme, columns())
+def translated(expression: str, source: type[SqlServer] | type[DuckDb] = SqlServer) -> Translated:
+    return translate(expression, source.dialect, columns(source))
 
 
 @pytest.mark.parametrize(
@@ -120,6 +128,4 @@ def test_a_condition_without_case_holds_and_fails_as_at_the_source() -> None:
 
 
 def test_duckdbs_own_checks_are_read_in_its_own_words() -> None:
-    assert translated("(\"Status\" IN ('open', 'paid'))", "duckdb").expression == (
-        "lower(rtrim(status)) in ('open', 'paid')"
-    )
+    assert translated("(\"Status\" IN ('open', 'paid'))", DuckDb).expression == "status in ('open', 'paid')"

@@ -42,6 +42,8 @@ class Dialect:
     masks: Mapping[str, str] = field(default_factory=dict)
     mask_as: Mapping[str, str | None] = field(default_factory=dict)
     clock: str = ""
+    # The length of a text leaves out blanks at its end.
+    length_without_blanks: bool = False
     parameter: Callable[[Value], object] = lambda value: value.text
 
     def quote(self, name: str) -> str:

@@ -56,6 +56,9 @@ class SqlServer(
     scheme = "sqlserver"
     rules = RULES
     state_right: ClassVar[str] = STATE_RIGHT
+    # "cdc.<capture_instance>_CT", "Large Object Data Types".
+    never_old = frozenset({"text", "ntext", "image"})
+    large = never_old | {"xml", "json", "geometry", "geography"}
 
     def text_rule(self, column: Column) -> TextRule | None:
         return text_rule(column)

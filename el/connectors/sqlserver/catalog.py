@@ -107,6 +107,10 @@ _OPTIONS = """
 SELECT snapshot_isolation_state, is_read_committed_snapshot_on FROM sys.databases WHERE name = DB_NAME()
 """
 
+UNSTABLE_READ = (
+    "read under locking READ COMMITTED: a row whose place in the index changes meanwhile may be missed or come twice"
+)
+
 # sys.extended_properties.class of what a table and its columns are called.
 _OBJECT_OR_COLUMN = 1
 
@@ -145,6 +149,9 @@ class _Reader:
             version=" ".join(str(version).split()),
             tables=tuple(self._table(object_id) for object_id in wanted),
             snapshot_isolation=snapshot,
+            no_snapshot="SNAPSHOT isolation is not allowed",
+            allow_snapshot=f"ALTER DATABASE [{database}] SET ALLOW_SNAPSHOT_ISOLATION ON",
+            unstable_read=UNSTABLE_READ,
             read_committed_snapshot=committed,
             change_tracking=bool(self.tracked),
             min_active_rowversion=_has_min_active_rowversion(self.fetch),

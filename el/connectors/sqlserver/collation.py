@@ -49,6 +49,7 @@ def text_rule(column: Column) -> TextRule | None:
         unsure="its collation ignores accents, by letters that el does not know"
         if "AI" in options and not accents
         else None,
+        accents_unsure="AI" in options and not accents,
     )
 
 
@@ -60,4 +61,5 @@ def _by_code_page(language: str, options: set[str]) -> TextRule:
         case=case if "CI" in options else None,
         accents=latin1 and "AI" in options,
         unsure=f"its collation ignores {' and '.join(missing)}" if missing and not latin1 else None,
+        accents_unsure="AI" in options and not latin1,
     )

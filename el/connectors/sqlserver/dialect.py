@@ -16,6 +16,7 @@ def _parameter(value: Value) -> object:
 TSQL = Dialect(
     name="tsql",
     text_type="NVARCHAR(4000)",
+    length_without_blanks=True,  # Microsoft Learn, "LEN"
     bind={
         "rowversion": "CAST(? AS BINARY(8))",
         # Text in a code page is that of its column: CAST alone takes the database's, and writes "?" for what it lacks.

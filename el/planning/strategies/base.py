@@ -96,6 +96,8 @@ class Strategy(ABC):
 
     name: ClassVar[StrategyName]
     guarantee: ClassVar[str]
+    # What a bound looks like that is no column's value which the database itself could read, as a regular expression.
+    bound_form: ClassVar[str | None] = None
     shows_deletes: ClassVar[bool] = False
     only_if_named: ClassVar[bool] = False
     whole_filters: ClassVar[bool] = True

@@ -24,11 +24,7 @@ from el.planning.strategies.base import Strategy, Subject
 from el.planning.strategies.incarnation import another, incarnation
 from el.planning.strategies.window import Kind, Window
 
-LSN = SourceType("binary", length=10)
 BOUND = "LSN"
-# Of these a change table has no old value at all ("cdc.<capture_instance>_CT", "Large Object Data Types").
-_NEVER_OLD = ("text", "ntext", "image")
-_LARGE = (*_NEVER_OLD, "xml", "json", "geometry", "geography")
 # `datetime`, in which the server notes the time of commits, counts in steps of 3.33 ms.
 _ROUNDING = 10
 
@@ -40,6 +36,7 @@ class Cdc(Strategy):
     guarantee = "every change in the order of commits, deletes included; a lost position is an error"
     shows_deletes = True
     only_if_named = True
+    bound_form = r"0x[0-9A-F]{20}"
 
     def obstacle(self, subject: Subject, source: Source) -> str | None:
         table, settings = subject.table, subject.settings
@@ -56,11 +53,11 @@ class Cdc(Strategy):
             return (
                 f"{found[0]} of the primary key is computed, and a capture table holds NULL for it: name another `key`"
             )
-        never = [column.name for column in _taken(subject) if column.type.name in _NEVER_OLD]
+        never = [column.name for column in _taken(subject) if column.type.name in source.never_old]
         if settings.images == "both" and never:
             return (
-                f"`images: both` cannot be had of {', '.join(never)}: a capture table has no old values of text, ntext "
-                "and image; exclude them, or take `images: after`"
+                f"`images: both` cannot be had of {', '.join(never)}: a capture table has no old values of it; exclude "
+                "it, or take `images: after`"
             )
         return None
 
@@ -82,7 +79,7 @@ class Cdc(Strategy):
                 )
             )
         key = _key(subject)
-        if large := [column.name for column in _taken(subject) if _large(column)]:
+        if large := [column.name for column in _taken(subject) if _large(source, column)]:
             missing = ", ".join(large)
             found.append(
                 f"{missing}: where the change table lacks a value that an update left alone, that of the row as it is "
@@ -111,12 +108,12 @@ class Cdc(Strategy):
         if last is None or last.upper is None or last.bound_column != BOUND:
             # An instance can begin behind what was captured: the snapshot, which is read later, has all before it.
             begins = max(upper.text, source.neighbour(_least(instances[-1]), -1).text)
-            return Window(Kind.SNAPSHOT, upper=Value(begins, LSN), bound=BOUND, incarnation=mine)
+            return Window(Kind.SNAPSHOT, upper=Value(begins, upper.type), bound=BOUND, incarnation=mine)
         anew = f"run --full-refresh --select {name} begins anew with a snapshot"
         # Its log is another one, even where it has passed raw's position.
         if because := another(subject, last):
             raise PositionLost(f"{name}: {because}, and raw's {last.upper} is of the former one; {anew}")
-        lower = Value(last.upper, LSN)
+        lower = Value(last.upper, upper.type)
         if lower.text > upper.text:
             if lower.text < _least(instances[-1]).text:
                 return None
@@ -173,8 +170,8 @@ def _computed(column: Column) -> bool:
     return column.is_computed or column.computed is not None
 
 
-def _large(column: Column) -> bool:
-    return column.type.length == -1 or column.type.name in _LARGE
+def _large(source: CaptureSource, column: Column) -> bool:
+    return column.type.length == -1 or column.type.name in source.large
 
 
 def _taken(subject: Subject) -> list[Column]:
@@ -261,7 +258,7 @@ def _reads(
             large=tuple(
                 (column.name, instance.columns.index(column.name) + 1, column.type)
                 for column in _taken(subject)
-                if _large(column) and column.name in instance.columns
+                if _large(source, column) and column.name in instance.columns
             ),
             only_last_counts=settled,
         )

@@ -28,6 +28,7 @@ class ChangeTracking(Strategy):
     name = StrategyName.CHANGE_TRACKING
     guarantee = "the net change of every row, deletes included, exactly once"
     shows_deletes = True
+    bound_form = r"\d{1,19}"
 
     def obstacle(self, subject: Subject, source: Source) -> str | None:
         table, settings = subject.table, subject.settings

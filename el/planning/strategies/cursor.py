@@ -61,7 +61,7 @@ class Cursor(Strategy):
         return None
 
     def reason(self, subject: Subject) -> str:
-        return f"`cursor: {subject.settings.cursor}` is set, and there is no rowversion column"
+        return f"`cursor: {subject.settings.cursor}` is set"
 
     def position_column(self, subject: Subject) -> str | None:
         column = subject.table.column(subject.settings.cursor or "")

@@ -20,7 +20,7 @@ class Full(Strategy):
         return None
 
     def reason(self, subject: Subject) -> str:
-        return "no rowversion column and no cursor to tell what changed"
+        return "nothing tells what changed, and no `cursor` is set"
 
     def window(self, subject: Subject, source: Source, last: LedgerEntry | None) -> Window:
         return Window(Kind.SNAPSHOT)

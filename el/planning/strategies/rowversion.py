@@ -25,6 +25,7 @@ class Rowversion(Strategy):
     name = StrategyName.ROWVERSION
     guarantee = "no committed row missed, none twice; deletes are not seen"
     whole_filters = False
+    bound_form = r"0x[0-9A-F]{16}"
 
     def obstacle(self, subject: Subject, source: Source) -> str | None:
         if subject.version_column is None:
