@@ -61,7 +61,7 @@ def leave(code: int) -> NoReturn:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m el", description="SQL Server into Snowflake raw schemas, and proof.", epilog=EXIT_CODES
+        prog="python -m el", description="Databases into Snowflake raw schemas, and proof.", epilog=EXIT_CODES
     )
     parser.add_argument("--version", action="version", version=f"el {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

@@ -21,7 +21,7 @@ ACCEPTED = {
     "keys_by_bytes": "text in a key compares by its bytes, but for blanks at the end, whatever its collation says",
     "masked": "columns under dynamic data masking land as the login sees them, masked",
     "partition_switch": "rows that ALTER TABLE ... SWITCH moves in or out are not seen",
-    "read_committed": "read under locking READ COMMITTED, where a row that moves may be missed or come twice",
+    "read_committed": "read where locks alone keep rows in their place: one that moves may be missed or come twice",
     "row_security": "rows that a security policy hides from the login are not taken, or count as deleted",
     "secondary": "a strategy that a readable secondary may not answer exactly is used there",
     "text_cursor": "a cursor of text, ordered by the column's collation",

@@ -98,6 +98,8 @@ class TrackingState:
 class ChangeTrackingSource(ABC):
     """Remembers which keys changed since a version, and can be read with `TrackedChanges`."""
 
+    version_type: ClassVar[SourceType]
+
     @abstractmethod
     def tracking_state(self, table: TableName) -> TrackingState:
         """What is tracked of this table."""

@@ -30,6 +30,6 @@ def carry(scheme: str, type: SourceType, *, lossy: bool = False, trim: bool = Fa
     return mapping.carry(type_rules(scheme), type, lossy=lossy, trim=trim, casts=casts)
 
 
-def render_markdown(scheme: str = "sqlserver") -> str:
+def render_markdown(scheme: str) -> str:
     """The rows of `scheme` as README's table of types."""
     return mapping.render_markdown(type_rules(scheme))

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from el.connectors.type_rules import render_markdown
 
+# The page has room for one table: that of the source that most of its readers have.
+SOURCE = "sqlserver"
 # What has no row of its own: it is decided by what it is made of, or refused.
 BESIDE = """
 Alias types travel as their base type, computed columns as the type of what they compute. CLR types of your own are
@@ -25,7 +27,7 @@ def rendered(page: str) -> str:
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"the page has no {BEGIN} and {END}")
-    return f"{before}{begin}\n{render_markdown()}{BESIDE}{end}{after}"
+    return f"{before}{begin}\n{render_markdown(SOURCE)}{BESIDE}{end}{after}"
 
 
 def main(arguments: Sequence[str]) -> int:

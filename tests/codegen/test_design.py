@@ -13,10 +13,13 @@ from jinja2 import Template
 from el.codegen import Generated, generate
 from el.codegen.constraints import model_tests, source_tests
 from el.config.settings import load_config
-from el.connectors.catalog import TableName
+from el.connectors.catalog import Column, SourceType, TableName
 from el.connectors.duckdb import DuckDb, DuckDbConfig
+from el.connectors.sqlserver.collation import text_rule
+from el.connectors.sqlserver.dialect import TSQL
 from el.errors import ConfigError, PlanError
 from el.planning.drift import HeldColumn, HeldTable
+from el.types.key_text import TextRule
 
 SOURCE = """
 CREATE SCHEMA sales; CREATE SCHEMA archive;
@@ -134,10 +137,11 @@ def test_a_reference_of_text_leaves_out_the_blanks_that_sql_server_leaves_out(tm
         )
     tables = {table.table.name: table for table in generated(tmp_path, '  - {name: "sales.*"}\n').tables}
     item = tables[TableName("sales", "item")]
-    found = [*model_tests(item, item.models[0], tables, "sqlserver")[0], *source_tests(item, tables, "sqlserver")]
+    exact, _ = model_tests(item, item.models[0], tables, TSQL)
+    item = replace(item, columns=tuple(replace(c, compared=TextRule()) for c in item.columns))
+    found = [*model_tests(item, item.models[0], tables, TSQL)[0], *source_tests(item, tables, TSQL)]
     loosely = {test.generic: test.arguments.get("ignore_blanks") for test in found if "relationships" in test.generic}
     assert loosely == {"relationships_together": True, "source_relationships": True}
-    exact, _ = model_tests(item, item.models[0], tables, "duckdb")
     assert "relationships" in {test.generic for test in exact}
 
 
@@ -149,14 +153,14 @@ def test_a_reference_that_the_source_compares_without_accents_is_tested_there_al
         )
     tables = {table.table.name: table for table in generated(tmp_path, '  - {name: "sales.*"}\n').tables}
     item = tables[TableName("sales", "item")]
-    columns = (replace(c, source=replace(c.source, collation="Latin1_General_CI_AI")) for c in item.columns)
-    item = replace(item, columns=tuple(columns))
-    tests, untested = model_tests(item, item.models[0], tables, "sqlserver")
+    without = text_rule(Column("c", SourceType("varchar"), collation="Latin1_General_CI_AI"))
+    item = replace(item, columns=tuple(replace(c, compared=without) for c in item.columns))
+    tests, untested = model_tests(item, item.models[0], tables, TSQL)
     assert not [test for test in tests if "relationships" in test.generic]
     assert [item.why for item in untested] == [
         "a column of it is compared without accents at the source, where it is tested"
     ]
-    (there,) = [test for test in source_tests(item, tables, "sqlserver") if "relationships" in test.generic]
+    (there,) = [test for test in source_tests(item, tables, TSQL) if "relationships" in test.generic]
     assert there.config == {"enabled": "{{ target.name == 'source' }}"}
 
 

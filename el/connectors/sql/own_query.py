@@ -86,8 +86,8 @@ def derived_query(query: str, dialect: str) -> DerivedQuery:
             raise PlanError(f"FOR {following} makes no rows that could be read as a table: leave it out of the query")
     if "ORDER BY" in words and "OFFSET" not in words and not _is_top(words):
         raise PlanError(
-            "the query ends with ORDER BY, which SQL Server does not take in a derived table (error 1033) and which "
-            "orders nothing in raw: leave it out, or say TOP or OFFSET"
+            "the query ends with ORDER BY, which no derived table takes and which orders "
+            "nothing in raw: leave it out, or say TOP or OFFSET"
         )
     for (word, start), (following, _) in pairwise(outside):
         if word == "OPTION" and following == "(":

@@ -56,6 +56,7 @@ class SqlServer(
     scheme = "sqlserver"
     rules = RULES
     state_right: ClassVar[str] = STATE_RIGHT
+    version_type = SourceType("bigint")
     # "cdc.<capture_instance>_CT", "Large Object Data Types".
     never_old = frozenset({"text", "ntext", "image"})
     large = never_old | {"xml", "json", "geometry", "geography"}

@@ -11,14 +11,12 @@ from __future__ import annotations
 
 from el.config.settings import StrategyName
 from el.connectors.base import ChangeTrackingSource, Source
-from el.connectors.catalog import SourceType
 from el.connectors.request import CapturedChanges, TrackedChanges, Value
 from el.errors import PositionLost
 from el.planning.ledger import LedgerEntry
 from el.planning.strategies.base import Strategy, Subject
 from el.planning.strategies.window import Kind, Window
 
-VERSION = SourceType("bigint")
 BOUND = "change tracking version"
 
 
@@ -72,7 +70,7 @@ class ChangeTracking(Strategy):
                 f"{subject.table.name}: change tracking is at version {state.current} and has changes since "
                 f"{state.least} only, which cannot both be: this is said of readable secondaries; read the primary"
             )
-        upper = Value(str(state.current), VERSION)
+        upper = Value(str(state.current), source.version_type)
         # Versions of another past of the database say nothing of this one, even where they were passed again.
         fork = subject.catalog.incarnation
         mine = state.begun if fork is None else f"{state.begun}@{fork}"
@@ -94,7 +92,9 @@ class ChangeTracking(Strategy):
             return Window(Kind.SNAPSHOT, upper=upper, bound=BOUND, incarnation=mine, because=because)
         if lower == state.current:
             return None
-        return Window(Kind.DELTA, None, Value(last.upper, VERSION), upper, bound=BOUND, incarnation=mine, forgets=True)
+        return Window(
+            Kind.DELTA, None, Value(last.upper, source.version_type), upper, bound=BOUND, incarnation=mine, forgets=True
+        )
 
     def changes(
         self, subject: Subject, source: Source, window: Window, last: LedgerEntry | None = None
