@@ -48,10 +48,9 @@ def settled(
             break
         if scan == SCANS:
             raise LoadError(
-                f"{table.name}: {SCANS} scans under locking READ COMMITTED each lacked rows that were there, the last "
-                f"one {missed:,}: they moved while it was read, and nothing was loaded. Run again when less is "
-                "written; ALTER DATABASE ... SET ALLOW_SNAPSHOT_ISOLATION ON prevents it, and "
-                "`accept: [read_committed]` takes such a scan as it is"
+                f"{table.name}: {SCANS} scans each lacked rows that were there, the last one {missed:,}: they moved "
+                "while it was read, and nothing was loaded. Run again when less is written; the plan says what "
+                "prevents it, and `accept: [read_committed]` takes such a scan as it is"
             )
         _remove(found.files)
         found = landed_of([work.run() for work in slicer.slices(table)])
