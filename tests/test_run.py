@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,8 @@ import pytest
 from el.cli.app import main
 from el.config.profiles import load_output
 from el.config.settings import load_config
+from el.connectors.catalog import Catalog
+from el.connectors.duckdb import DuckDb
 from el.pipeline import Job, run
 from el.reporting.progress import Silent
 from tests.shop import Workspace, inside
@@ -166,6 +170,20 @@ def test_partitions_bring_every_row_once_null_included(
     assert statuses(capsys, "--select", "events") == {"sales.events": ("loaded", 1000)}
     assert shop.complete("events", "count(*), count(DISTINCT t)") == [(1000, 1000)]
     assert shop.complete("_el_ledger", "partitions") == [(7,)]
+
+
+def test_what_the_catalog_could_not_see_is_said(
+    shop: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    describe = DuckDb.describe
+
+    def half_seen(self: DuckDb, schemas: Sequence[str] | None = None, *, brief: bool = False) -> Catalog:
+        return replace(
+            describe(self, schemas, brief=brief), notes=("sizes cannot be read here", "neither can comments")
+        )
+
+    monkeypatch.setattr(DuckDb, "describe", half_seen)
+    assert "of the catalog: sizes cannot be read here; comments neither" in el(capsys, "plan")[1]
 
 
 def test_slices_run_on_any_executor(shop: Workspace) -> None:

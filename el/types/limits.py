@@ -79,7 +79,7 @@ def refuse_surrogates(
     if pc.any(found).as_py():
         raise RowRefused(
             f"{table}.{name}: {which_rows(found, keys)} a surrogate without its other half, for which UTF-8 has no "
-            "form; cast: varbinary(max) carries the bytes, or filter the row out"
+            "form; give the column a cast to bytes, or filter the row out"
         )
 
 

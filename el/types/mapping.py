@@ -36,7 +36,7 @@ class Carried:
         safely, so that a value that does not fit is an error.
     snowflake, duckdb: the landing column's type. target_snowflake, target_duckdb: the type that staging casts to.
     exact: every value of the type arrives as it was. loses: what is lost where it is not, in words.
-    exact_bytes, bytes_cast: see `TypeRule`. clock: see `Way.clock`; with the digits that the column has.
+    exact_bytes: see `TypeRule.exact_bytes`. clock: see `Way.clock`; with the digits that the column has.
     """
 
     read_as: str | None
@@ -49,7 +49,6 @@ class Carried:
     target_snowflake: str
     target_duckdb: str
     exact_bytes: str | None = None
-    bytes_cast: str | None = None
     clock: Clock | None = None
 
     def over(self, expression: str) -> Carried:
@@ -157,6 +156,5 @@ def _carried(rule: TypeRule, way: Way, type_: SourceType) -> Carried:
         target_snowflake=fill(way.target_snowflake) if way.target_snowflake else snowflake,
         target_duckdb=fill(way.target_duckdb) if way.target_duckdb else duckdb_,
         exact_bytes=rule.exact_bytes,
-        bytes_cast=rule.bytes_cast,
         clock=replace(way.clock, digits=type_.scale) if way.clock and type_.scale is not None else way.clock,
     )

@@ -103,7 +103,7 @@ class TypeRule:
     applies: tells rows of the same type name apart by the declared digits.
     exact_bytes: for text that a driver hands over as UTF-8: source SQL that gives the same text as UTF-16LE bytes.
         A driver cannot put an unpaired surrogate into UTF-8 and gives U+FFFD instead; who sees U+FFFD in
-        what it read can ask here whether it was there before. bytes_cast: the `cast` that carries those bytes.
+        what it read can ask here whether it was there before.
     What follows is said of the values; see `TypeFacts`.
     """
 
@@ -115,7 +115,6 @@ class TypeRule:
     trimmed: Way | None = None
     applies: Callable[[SourceType], bool] = lambda type_: True
     exact_bytes: str | None = None
-    bytes_cast: str | None = None
     kind: TypeKind = TypeKind.OTHER
     cursor: Fact[bool | str | None] = None  # True, or why it cannot be one; None: as its kind has it
     precision: Fact[int | None] = None

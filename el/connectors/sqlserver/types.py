@@ -27,10 +27,9 @@ from el.types.rule import (
 from el.types.times import Clock
 
 UTF16 = "CAST(CAST({column} AS NVARCHAR(MAX)) AS VARBINARY(MAX))"
-UTF16_CAST = "varbinary(max)"
 SURROGATES = (
     "An unpaired surrogate has no UTF-8 form and no place in Snowflake's text, and the driver gives U+FFFD for it: "
-    f"its row is refused; cast: {UTF16_CAST} carries the UTF-16 bytes."
+    "its row is refused; cast: varbinary(max) carries the UTF-16 bytes."
 )
 LONG_TEXT = "Over 16 MB as UTF-8, a value exceeds Snowflake's default VARCHAR: its row is refused."
 LONG_BINARY = "Over 8 MB, a value exceeds Snowflake's default BINARY: its row is refused."
@@ -253,7 +252,6 @@ RULES: tuple[TypeRule, ...] = (
         exact_bytes=UTF16,
         kind=TypeKind.TEXT,
         utf16=True,
-        bytes_cast=UTF16_CAST,
     ),
     TypeRule(
         ("varchar", "text"),
@@ -272,7 +270,6 @@ RULES: tuple[TypeRule, ...] = (
         kind=TypeKind.TEXT,
         cursor=_no_old_text,
         utf16=True,
-        bytes_cast=UTF16_CAST,
     ),
     TypeRule(
         ("binary", "varbinary", "image"),
@@ -305,7 +302,6 @@ RULES: tuple[TypeRule, ...] = (
         text(),
         exact_bytes=UTF16,
         kind=TypeKind.DOCUMENT,
-        bytes_cast=UTF16_CAST,
     ),
     TypeRule(
         ("json",),
@@ -314,7 +310,6 @@ RULES: tuple[TypeRule, ...] = (
         text("CAST({column} AS NVARCHAR(MAX))"),
         exact_bytes=UTF16,
         kind=TypeKind.DOCUMENT,
-        bytes_cast=UTF16_CAST,
     ),
     TypeRule(
         ("vector",),
@@ -347,6 +342,5 @@ RULES: tuple[TypeRule, ...] = (
         f"hex, text as it is; a text's collation is not part of it. {SURROGATES}",
         text(_variant()),
         exact_bytes=f"CAST({_variant()} AS VARBINARY(MAX))",
-        bytes_cast=UTF16_CAST,
     ),
 )
