@@ -158,7 +158,7 @@ def _marked(subject: Subject, window: Window, seen: Value, since: str | None, bo
             mark = bound if bound is not None and begun.text < bound.text else begun
         if mark != seen:
             notes += (f"a transaction has been writing since {since}: the bound stays at {mark}",)
-    return replace(window, mark=mark if mark != upper else None, notes=notes)
+    return replace(window, high_water_mark=mark if mark != upper else None, notes=notes)
 
 
 def _begun(since: str, type_: SourceType, kind: TypeKind) -> Value | None:

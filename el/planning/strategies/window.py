@@ -21,34 +21,26 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What one read takes of one table.
-
-    column: the column that is bounded; None takes the whole table. bound: what the bounds count where they are no
-    column's values (a version, a log position). lower is None in a snapshot. nulls: rows whose column is NULL are taken
-    too: they have no place in the order. because: why a snapshot is taken again, where that is news. incarnation: of
-    the table at the source, to be compared with the next one. forgets: the source forgets old changes, so the bound is
-    noted though no row came. mark: what is noted as upper bound where that is less than `upper`. notes: what the plan
-    says of it.
-    """
+    """What one read takes of one table."""
 
     kind: Kind
-    column: str | None = None
-    lower: Value | None = None
+    column: str | None = None  # the column that is bounded; None takes the whole table
+    lower: Value | None = None  # None in a snapshot
     upper: Value | None = None
     lower_inclusive: bool = False
     upper_inclusive: bool = True
-    nulls: bool = False
-    bound: str | None = None
-    because: str | None = None
-    incarnation: str | None = None
-    forgets: bool = False
-    mark: Value | None = None
-    notes: tuple[str, ...] = ()
+    nulls: bool = False  # rows whose column is NULL are taken too: they have no place in the order
+    bound: str | None = None  # what the bounds count where they are no column's values: a version, a log position
+    because: str | None = None  # why a snapshot is taken again, where that is news
+    incarnation: str | None = None  # of the table at the source, to be compared with the next one
+    forgets: bool = False  # the source forgets old changes, so the bound is noted though no row came
+    high_water_mark: Value | None = None  # what is noted as upper bound where that is less than `upper`
+    notes: tuple[str, ...] = ()  # what the plan says of it
 
     @property
     def noted(self) -> Value | None:
         """The bound that the next window begins at."""
-        return self.mark or self.upper
+        return self.high_water_mark or self.upper
 
     @property
     def emptied(self) -> bool:
