@@ -102,51 +102,77 @@ def find_drift(
         return Drift(columns)
     same_table = held.table_id is not None and held.table_id == table.object_id
     columns, renamed = _follow_renames(held, columns, mode, same_table)
-    notes = list(renamed)
-    refused: list[str] = []
-    added: list[ColumnPlan] = []
-    widened: list[Widened] = []
-    again: str | None = None
-    changed = bool(renamed)
+    found = _Comparison(held, table, columns, list(renamed))
     for column in columns:
-        before = held.columns.get(column.name)
-        known = before or held.former.get(column.name)
+        found.compare(column, same_table)
+    found.find_gone()
+    if held.table_id is not None and table.object_id is not None and not same_table:
+        found.begin_anew("the source's table was created anew")
+    record = tuple(_held(held.columns.values())) != tuple(_planned(columns)) or held.table_id != table.object_id
+    widened, added = tuple(found.widened), tuple(found.added)
+    return Drift(columns, tuple(found.notes), widened, added, found.again, found.stopped(frozen), record)
+
+
+class _Comparison:
+    """What differs, column by column."""
+
+    def __init__(self, held: HeldTable, table: Table, columns: Sequence[ColumnPlan], renamed: list[str]) -> None:
+        self.held = held
+        self.table = table
+        self.columns = columns
+        self.notes = renamed
+        self.changed = bool(renamed)  # what `contract: freeze` stops at
+        self.refused: list[str] = []
+        self.added: list[ColumnPlan] = []
+        self.widened: list[Widened] = []
+        self.again: str | None = None
+
+    def compare(self, column: ColumnPlan, same_table: bool) -> None:
+        """A column that is to be loaded with the one of its name that raw has."""
+        before = self.held.columns.get(column.name)
+        known = before or self.held.former.get(column.name)
         if before is None:
-            added.append(column)
-            notes.append(f"new column {column.source.name} ({column.source.type})")
+            self.added.append(column)
+            self.notes.append(f"new column {column.source.name} ({column.source.type})")
         elif same_table and before.column_id != column.source.position:
-            again = f"{column.source.name} is another column than before, of the same name"
-            notes.append(again)
+            self.begin_anew(f"{column.source.name} is another column than before, of the same name")
         if known is None:
-            continue
+            return
         change = _type_change(known, column)
         if change is not None:
-            (notes if _takes(known.stands_for, column.carried.target_snowflake) else refused).append(change)
-            changed = True
+            fits = _takes(known.stands_for, column.carried.target_snowflake)
+            (self.notes if fits else self.refused).append(change)
+            self.changed = True
         if known.landed_as != str(column.carried.arrow):
-            widened.append(Widened(known.landed_as, column))
-    for name, before in held.columns.items():
-        if all(column.name != name for column in columns):
-            taken = any(column.name == before.source for column in table.columns)
-            gone = "is not taken any longer" if taken else "is no longer in the source"
-            notes.append(MayLose(f"{before.source} {gone}: raw keeps the column {name} and gets NULL"))
-            changed = changed or not taken
-    if held.table_id is not None and table.object_id is not None and not same_table:
-        again = "the source's table was created anew"
-        notes.append(again)
-    stopped = None
-    if refused:
-        stopped = (
-            f"{'; '.join(refused)}: raw's column cannot take that without losing something; give the column a cast "
-            "to its former type, or a rename, which begins a new raw column"
-        )
-    elif frozen and (added or changed or again):
-        stopped = (
-            f"contract: freeze, but the source changed: {'; '.join(notes)}; "
-            "set contract: evolve to follow it, or put the source right"
-        )
-    record = tuple(_held(held.columns.values())) != tuple(_planned(columns)) or held.table_id != table.object_id
-    return Drift(columns, tuple(notes), tuple(widened), tuple(added), again, stopped, record)
+            self.widened.append(Widened(known.landed_as, column))
+
+    def find_gone(self) -> None:
+        """Columns that raw has and that are not loaded any longer."""
+        for name, before in self.held.columns.items():
+            if all(column.name != name for column in self.columns):
+                taken = any(column.name == before.source for column in self.table.columns)
+                gone = "is not taken any longer" if taken else "is no longer in the source"
+                self.notes.append(MayLose(f"{before.source} {gone}: raw keeps the column {name} and gets NULL"))
+                self.changed = self.changed or not taken
+
+    def begin_anew(self, why: str) -> None:
+        """A new snapshot begins."""
+        self.again = why
+        self.notes.append(why)
+
+    def stopped(self, frozen: bool) -> str | None:
+        """Why the table stops, in words."""
+        if self.refused:
+            return (
+                f"{'; '.join(self.refused)}: raw's column cannot take that without losing something; give the column "
+                "a cast to its former type, or a rename, which begins a new raw column"
+            )
+        if frozen and (self.added or self.changed or self.again):
+            return (
+                f"contract: freeze, but the source changed: {'; '.join(self.notes)}; "
+                "set contract: evolve to follow it, or put the source right"
+            )
+        return None
 
 
 def column_rows(
