@@ -44,19 +44,7 @@ def read_catalog(fetch: Fetch, show: Show, schemas: Sequence[str] | None, *, bri
             return []
 
     database, version = fetch(Statement("SELECT CURRENT_DATABASE(), CURRENT_VERSION()"))[0]
-    columns: dict[TableName, list[Column]] = defaultdict(list)
-    for row in fetch(Statement(_COLUMNS)):
-        schema, table, name, position, type_, nullable, default, length, precision, scale, fraction, comment = row
-        columns[TableName(schema, table)].append(
-            Column(
-                name=name,
-                type=source_type(type_, length, precision, scale, fraction),
-                nullable=nullable == "YES",
-                position=int(position),
-                default=default,
-                comment=comment or None,
-            )
-        )
+    columns = _columns(fetch)
     primary = _keys(shown("primary keys", "SHOW PRIMARY KEYS IN DATABASE"))
     unique = _keys(shown("unique keys", "SHOW UNIQUE KEYS IN DATABASE"))
     foreign = {} if brief else _foreign_keys(shown("foreign keys", "SHOW IMPORTED KEYS IN DATABASE"))
@@ -79,6 +67,23 @@ def read_catalog(fetch: Fetch, show: Show, schemas: Sequence[str] | None, *, bri
             )
         )
     return Catalog(database, f"Snowflake {version}", tuple(tables), snapshot_isolation=True, notes=tuple(notes))
+
+
+def _columns(fetch: Fetch) -> dict[TableName, list[Column]]:
+    columns: dict[TableName, list[Column]] = defaultdict(list)
+    for row in fetch(Statement(_COLUMNS)):
+        schema, table, name, position, type_, nullable, default, length, precision, scale, fraction, comment = row
+        columns[TableName(schema, table)].append(
+            Column(
+                name=name,
+                type=source_type(type_, length, precision, scale, fraction),
+                nullable=nullable == "YES",
+                position=int(position),
+                default=default,
+                comment=comment or None,
+            )
+        )
+    return columns
 
 
 def source_type(
