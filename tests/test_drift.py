@@ -51,6 +51,11 @@ def raw_type(shop: Workspace, column: str, table: str = "orders") -> str:
 # -- a new column ------------------------------------------------------------------------------------------------
 
 
+def of_drift(notes: list[str]) -> list[str]:
+    """Without the one that says of each cursor how far before its bound rows are read again."""
+    return [note for note in notes if "`lag` says how far" not in note]
+
+
 def test_a_new_column_is_added_and_its_delta_goes_on(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     run(capsys)
     shop.source("ALTER TABLE sales.orders ADD COLUMN channel VARCHAR")
@@ -60,7 +65,7 @@ def test_a_new_column_is_added_and_its_delta_goes_on(shop: Workspace, capsys: py
     assert "new column channel (varchar)" in second["notes"]
     shop.source(f"UPDATE sales.orders SET channel = 'web', updated_at = {AFTER} + INTERVAL 1 DAY WHERE id = 4")
     third = run(capsys)["orders"]
-    assert third["notes"] == []
+    assert of_drift(third["notes"]) == []
     assert ("web",) in shop.complete("orders", "channel")
     assert shop.warehouse("SELECT count(*), count(channel) FROM shop_sales.orders") == [(12, 1)]
 
@@ -114,7 +119,7 @@ def test_a_wider_type_widens_the_raw_column_and_no_value_changes(
     assert any(note.startswith("v changed from ") for note in found["notes"])
     assert raw_type(shop, "v") == lands
     shop.source(f"INSERT INTO sales.orders VALUES (101, NULL, NULL, {AFTER} + INTERVAL 1 DAY, '{first}')")
-    assert run(capsys)["orders"]["notes"] == []
+    assert of_drift(run(capsys)["orders"]["notes"]) == []
     raw = shop.warehouse(
         f"SELECT DISTINCT id, CAST(v AS {after}) FROM shop_sales.orders WHERE v IS NOT NULL ORDER BY 1"
     )
@@ -177,7 +182,7 @@ def test_a_column_that_el_yml_excludes_is_not_called_dropped(
     settings("  - {name: sales.lines, contract: freeze, columns: {price: {exclude: true}}}\n")
     found = run(capsys)["lines"]
     assert found["status"] == "loaded"
-    assert found["notes"] == ["price is not taken any longer: raw keeps the column price and gets NULL"]
+    assert of_drift(found["notes"]) == ["price is not taken any longer: raw keeps the column price and gets NULL"]
 
 
 def test_a_source_without_lasting_ids_tells_of_a_rename_as_one_column_less_and_one_more(
