@@ -87,6 +87,9 @@ class Place:
         self.run(f"CREATE TABLE {self.connector.dialect.quote_table(table)} ({listed})")
         return table
 
+    def table(self, name: str) -> TableName:
+        return TableName(self.schema, name)
+
     def plain(self, name: str = "plain") -> TableName:
         return self.create(name, {"id": f"{self.facts.whole} NOT NULL", "note": self.facts.text})
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import reduce
 from pathlib import Path
@@ -43,12 +44,12 @@ RULES = (
     TypeRule(("integer",), "integer", "64 bits.", rule.integer(pa.int64(), "BIGINT", 19), kind=TypeKind.WHOLE),
     TypeRule(("decimal",), "decimal(p,s)", "The declared digits.", rule.DECLARED_DECIMAL, kind=TypeKind.DECIMAL),
     TypeRule(("double",), "double", "64 bits.", rule.FLOAT, kind=TypeKind.FLOAT),
-    TypeRule(("flag",), "flag", "true or false.", rule.BOOLEAN, kind=TypeKind.BOOL),
+    TypeRule(("boolean",), "boolean", "true or false.", rule.BOOLEAN, kind=TypeKind.BOOL),
     TypeRule(("string",), "string", "Text in UTF-8.", rule.text(), kind=TypeKind.TEXT),
-    TypeRule(("bytes",), "bytes", "0x and hex.", rule.binary(), kind=TypeKind.BYTES),
-    TypeRule(("day",), "day", "A day.", rule.DAY, kind=TypeKind.DATE),
+    TypeRule(("blob",), "blob", "0x and hex.", rule.binary(), kind=TypeKind.BYTES),
+    TypeRule(("date",), "date", "A day.", rule.DAY, kind=TypeKind.DATE),
     TypeRule(("second",), "second", "A time in whole seconds.", rule.WALL_CLOCK, kind=TypeKind.MOMENT),
-    TypeRule(("moment",), "moment", "A time in microseconds.", rule.WALL_CLOCK, kind=TypeKind.MOMENT),
+    TypeRule(("timestamp",), "timestamp", "A time in microseconds.", rule.WALL_CLOCK, kind=TypeKind.MOMENT),
     TypeRule(("instant",), "instant", "A point in time, in UTC.", rule.POINT_IN_TIME, kind=TypeKind.INSTANT),
 )
 
@@ -166,6 +167,9 @@ class JsonLines(Source, CursorSource):
         return pa.RecordBatch.from_arrays(arrays, schema=schema).filter(held(request.where))
 
     # -- how far a column has grown
+
+    def clock(self) -> str:
+        return (datetime.now(UTC) + timedelta(minutes=5)).replace(tzinfo=None).isoformat(timespec="microseconds")
 
     def extent(
         self, request: ReadRequest, column: str, type_: SourceType, bound: Value | None = None, *, nulls: bool = False

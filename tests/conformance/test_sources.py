@@ -1,0 +1,246 @@
+"""What every source owes to a run: no row lost or doubled by a cursor or a partition, values and types as they are.
+
+The source's tables, one for each type, are taken by `el run` into DuckDB.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+import yaml
+
+from el.cli.app import main
+from el.connectors.abilities import CursorSource
+from el.connectors.catalog import TableName
+from el.connectors.request import Condition, Op, ReadRequest
+from el.errors import ElError
+from tests.conformance.facts import Facts, Held
+from tests.conformance.sources import SOURCES, SourceFacts, Stock
+
+ROOT = Path(__file__).parents[2]
+LATE = 1000
+
+
+@dataclass
+class Shop:
+    """A source, and a warehouse that takes it."""
+
+    facts: SourceFacts
+    stock: Stock
+    folder: Path
+    capsys: pytest.CaptureFixture[str]
+
+    def tables(self, settings: str = "", prefix: str = "t") -> dict[str, Held]:
+        """The name of a table for each type; el.yml takes them with these settings besides."""
+        found = {f"{prefix}_{number:02d}": held for number, held in enumerate(self.facts.held)}
+        with (self.folder / "el.yml").open("a") as file:
+            for name in found:
+                file.write(f"  - {{name: {self.stock.schema}.{name}{settings}}}\n")
+        return found
+
+    def make(self, name: str, declared: str, values: pa.Array) -> None:
+        self.stock.make(name, {"id": self.facts.whole, "v": declared}, rows(range(len(values)), values))
+
+    def run(self) -> dict[str, dict[str, Any]]:
+        """`el run`; the report of each table by its name."""
+        main(["run", "--json"])
+        out, err = self.capsys.readouterr()
+        assert out, err
+        report = json.loads(out)
+        return {table["table"].partition(".")[2]: table for table in report["tables"]}
+
+    def raw(self, name: str, columns: str = "id") -> pa.Table:
+        with duckdb.connect(str(self.folder / "warehouse.duckdb")) as warehouse:
+            found = f"SELECT {columns} FROM shop_{self.stock.schema}.{name} ORDER BY id, _dlt_load_id"
+            return warehouse.sql(found).to_arrow_table()
+
+    def ids(self, name: str) -> list[int]:
+        return [int(value) for value in self.raw(name).column("id").to_pylist()]
+
+
+def rows(ids: Any, values: pa.Array) -> pa.Table:
+    return pa.table({"id": pa.array(ids, pa.int64()), "v": values})
+
+
+@pytest.fixture(params=SOURCES, ids=str)
+def shop(
+    request: pytest.FixtureRequest,
+    outputs: Callable[[Facts], dict[str, Any]],
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> Iterator[Shop]:
+    facts: SourceFacts = request.param
+    with facts.opened(outputs) as stock:
+        warehouse = {"type": "duckdb", "path": str(folder / "warehouse.duckdb")}
+        named = {"shop": stock.output, "warehouse": warehouse}
+        profiles = {name: {"target": "it", "outputs": {"it": output}} for name, output in named.items()}
+        (folder / "profiles.yml").write_text(yaml.safe_dump(profiles))
+        (folder / "el.yml").write_text(
+            "version: 1\nsource: shop\ndestination: warehouse\ndefaults: {workers: 2, retries: 0}\ntables:\n"
+        )
+        yield Shop(facts, stock, folder, capsys)
+
+
+def finite(held: Held) -> list[Any]:
+    """The values that have a place in an order."""
+    return [value for value in held.values if not (isinstance(value, float) and not math.isfinite(value))]
+
+
+def bound(held: Held) -> Any:
+    """The greatest value that does not lie in the future, which no bound passes."""
+    now: Any = datetime.now(UTC).replace(tzinfo=None)
+    values = finite(held)
+    if isinstance(values[0], datetime):
+        now = now if values[0].tzinfo is None else now.replace(tzinfo=UTC)
+        values = [value for value in values if value <= now]
+    elif isinstance(values[0], date):
+        values = [value for value in values if value <= now.date()]
+    return max(values)
+
+
+def test_a_row_that_comes_late_at_the_bound_is_loaded_whatever_the_cursors_type(shop: Shop) -> None:
+    tables = shop.tables(", cursor: v, lag: 0", "exactly") | shop.tables(", cursor: v", "by_default")
+    for name, held in tables.items():
+        shop.make(name, held.declared, pa.array([*finite(held), None], held.arrow))
+    taken = shop.run()
+    refused = {name: table["error"] for name, table in taken.items() if table["status"] == "failed"}
+    assert all("cursor v: " in error for error in refused.values()), refused
+    cursors = {name: held for name, held in tables.items() if name not in refused}
+    assert len(cursors) >= 6
+    for name, held in cursors.items():
+        shop.stock.add(name, rows([LATE], pa.array([bound(held)], held.arrow)))
+    shop.run()
+    lost = [f"{name}: {held}" for name, held in cursors.items() if LATE not in shop.ids(name)]
+    assert lost == [], "rows that came late at the bound were lost"
+
+
+def test_partitions_have_every_row_once_null_and_the_extremes_too(shop: Shop) -> None:
+    tables = shop.tables(", partition_by: v, partitions: 4")
+    for name, held in tables.items():
+        more = range(20) if pa.types.is_integer(held.arrow) else ()
+        shop.make(name, held.declared, pa.array([*held.values, *more, None, None], held.arrow))
+    taken = shop.run()
+    refused = {name: table["error"] for name, table in taken.items() if table["status"] == "failed"}
+    assert all("partition_by: 'v'" in error for error in refused.values()), refused
+    divided = [name for name in tables if name not in refused]
+    assert divided
+    with duckdb.connect(str(shop.folder / "warehouse.duckdb")) as warehouse:
+        ledger = f"SELECT max(partitions) FROM shop_{shop.stock.schema}._el_ledger"
+        assert warehouse.execute(ledger).fetchall() == [(4,)]
+    for name in divided:
+        assert shop.ids(name) == list(range(taken[name]["rows"])), tables[name]
+        assert taken[name]["rows"] >= len(tables[name].values) + 2
+
+
+def test_edge_values_of_every_type_stand_in_raw_as_they_are(shop: Shop) -> None:
+    tables = shop.tables()
+    for name, held in tables.items():
+        shop.make(name, held.declared, held.array())
+    taken = shop.run()
+    assert {table["status"] for table in taken.values()} == {"loaded"}, taken
+    differ = []
+    for name, held in tables.items():
+        found = shop.raw(name, "id, v").column("v")
+        try:
+            found = found.cast(held.arrow)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            # The type travels as text, and its own tests say how.
+            assert pa.types.is_string(found.type), held
+            continue
+        if [repr(value) for value in found.to_pylist()] != [repr(value) for value in held.array().to_pylist()]:
+            differ.append(str(held))
+    assert differ == []
+
+
+def test_the_canonical_text_of_a_value_finds_it_again(shop: Shop) -> None:
+    """A bound is kept as text: it must be the same text each time, and the same value when it comes back."""
+    source, tables, found = shop.stock.connector, shop.tables(), []
+    assert isinstance(source, CursorSource)
+    for name, held in tables.items():
+        if isinstance(held.values[0], str | bytes | bool):
+            continue
+        shop.make(name, held.declared, pa.array([*finite(held), None], held.arrow))
+    catalog = source.describe([shop.stock.schema])
+    for name, held in tables.items():
+        table = catalog.table(TableName(shop.stock.schema, name))
+        column = table.column("v") if table is not None else None
+        if table is None or column is None:
+            continue
+        request = ReadRequest(table=table.name)
+        try:
+            greatest = source.max_value(request, "v", column.type)
+            least = source.min_value(request, "v", column.type)
+        except ElError:
+            continue  # A type without an order.
+        assert greatest is not None, held
+        assert least is not None, held
+        for value, wanted, beyond in ((greatest, max(finite(held)), Op.GT), (least, min(finite(held)), Op.LT)):
+            if not isinstance(wanted, float):
+                assert canonical(value.text) == canonical(wanted), held
+            ids = [index for index, each in enumerate(finite(held)) if each == wanted]
+            for op, expected in ((Op.EQ, ids), (beyond, [])):
+                read = ReadRequest(table=table.name, where=(Condition("v", op, value),))
+                batch = source.read_buffer(read).to_arrow()
+                assert sorted(int(each) for each in batch.column("id").to_pylist()) == expected, (held, op, value)
+        assert (source.extent(request, "v", column.type, greatest).against, held) == (0, held)
+        found.append(held)
+    assert len(found) >= 6
+
+
+def canonical(value: Any) -> Any:
+    """A value, or its canonical text, as what can be compared."""
+    if isinstance(value, datetime):
+        text = value.replace(tzinfo=None).isoformat()
+    elif isinstance(value, date):
+        text = value.isoformat()
+    elif isinstance(value, str):
+        text = value
+    else:
+        return Decimal(value) if isinstance(value, int | Decimal) else value
+    if "T" in text:
+        assert len(text.partition("T")[0]) == len("2024-02-29"), text
+        return datetime.fromisoformat(text.removesuffix("Z")[:26])
+    try:
+        return Decimal(text) if "e" not in text.lower() else float(text)
+    except ArithmeticError:
+        return date.fromisoformat(text)
+
+
+def test_a_column_that_became_wider_is_followed(shop: Shop) -> None:
+    before, after = shop.facts.wide
+    with (shop.folder / "el.yml").open("a") as file:
+        file.write(f"  - {{name: {shop.stock.schema}.grown, cursor: id}}\n")
+    shop.make("grown", before, pa.array([Decimal("1.25"), None], pa.decimal128(5, 2)))
+    shop.run()
+    shop.stock.widen("grown", "v", after)
+    shop.stock.add("grown", rows([LATE], pa.array([Decimal("1234567890.12")], pa.decimal128(12, 2))))
+    assert shop.run()["grown"]["status"] == "loaded"
+    values = shop.raw("grown", "id, v").column("v").to_pylist()
+    assert set(values) == {Decimal("1.25"), None, Decimal("1234567890.12")}
+
+
+def test_a_source_whose_cursor_loses_the_row_at_the_bound_fails_this_suite() -> None:
+    name = test_a_row_that_comes_late_at_the_bound_is_loaded_whatever_the_cursors_type.__name__
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"{__file__}::{name}[jsonlines]"],
+        cwd=ROOT,
+        env={**os.environ, "EL_TEST_JSONLINES": "mutants:LosesTheBound", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "rows that came late at the bound were lost" in done.stdout
