@@ -90,7 +90,7 @@ class SqlStock(Stock):
         self.place.write(self.place.table(name), rows)
 
     def widen(self, name: str, column: str, declared: str) -> None:
-        table = self.place.connector.dialect.quote_table(self.place.table(name))
+        table = self.place.table(name)
         self.place.run(self.altered.format(table=table, column=column, declared=declared))
 
 
@@ -162,15 +162,15 @@ def _jsonlines(_: Callable[[Facts], Output]) -> Iterator[Stock]:
 
 JSONLINES = SourceFacts(
     name="jsonlines",
-    whole="integer",
+    whole="whole",
     held=(
-        *(Held(held.declared.lower(), held.arrow, held.values) for held in COMMON),
-        Held("integer", pa.int64(), INT64),
+        *(Held(held.declared.lower().replace("date", "day"), held.arrow, held.values) for held in COMMON),
+        Held("whole", pa.int64(), INT64),
         Held("double", pa.float64(), FLOATS),
-        Held("boolean", pa.bool_(), (True, False)),
+        Held("flag", pa.bool_(), (True, False)),
         Held("string", pa.string(), TEXTS),
-        Held("blob", pa.binary(), BYTES),
-        Held("timestamp", pa.timestamp("us"), MOMENTS),
+        Held("bytes", pa.binary(), BYTES),
+        Held("moment", pa.timestamp("us"), MOMENTS),
         Held("second", pa.timestamp("us"), (datetime(1, 1, 1), datetime(2024, 2, 29, 12, 0, 1))),
         Held("instant", pa.timestamp("us", "UTC"), INSTANTS),
     ),

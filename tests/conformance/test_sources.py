@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -202,6 +202,8 @@ def test_the_canonical_text_of_a_value_finds_it_again(shop: Shop) -> None:
 
 def canonical(value: Any) -> Any:
     """A value, or its canonical text, as what can be compared."""
+    if isinstance(value, time):
+        return value
     if isinstance(value, datetime):
         text = value.replace(tzinfo=None).isoformat()
     elif isinstance(value, date):
@@ -213,6 +215,8 @@ def canonical(value: Any) -> Any:
     if "T" in text:
         assert len(text.partition("T")[0]) == len("2024-02-29"), text
         return datetime.fromisoformat(text.removesuffix("Z")[:26])
+    if ":" in text:
+        return time.fromisoformat(text)
     try:
         return Decimal(text) if "e" not in text.lower() else float(text)
     except ArithmeticError:

@@ -78,7 +78,7 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path, os.pathsep.join(str(folder) for folder in (*folders, ROOT)))
 
 
-ORDERS = {"id": "integer not null", "note": "string", "amount": "decimal(12,2)", "changed": "second"}
+ORDERS = {"id": "whole not null", "note": "string", "amount": "decimal(12,2)", "changed": "second"}
 
 
 def test_a_database_that_el_does_not_know_is_planned_and_loaded_whole_and_by_cursor(store: Store) -> None:

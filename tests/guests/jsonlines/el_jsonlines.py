@@ -1,7 +1,7 @@
 """A store of JSON lines as a source: a folder for each schema, in it a file of rows for each table.
 
     sales/orders.jsonl   {"id": 1, "amount": "12.50", "changed": "2024-02-29T12:00:00"}
-    sales/orders.json    {"columns": {"id": "integer not null", "amount": "decimal(12,2)", "changed": "second"},
+    sales/orders.json    {"columns": {"id": "whole not null", "amount": "decimal(12,2)", "changed": "second"},
                           "key": ["id"]}
 
 A read sees the lines that were whole when it began. Values are Python objects on their way, which is slow: a driver
@@ -40,17 +40,18 @@ class JsonLinesConfig(ConnectionConfig):
     folder: Path
 
 
+SECOND = TypeRule(("second",), "second", "A time in whole seconds.", rule.WALL_CLOCK, kind=TypeKind.MOMENT, scale=0)
 RULES = (
-    TypeRule(("integer",), "integer", "64 bits.", rule.integer(pa.int64(), "BIGINT", 19), kind=TypeKind.WHOLE),
+    TypeRule(("whole",), "whole", "64 bits.", rule.integer(pa.int64(), "BIGINT", 19), kind=TypeKind.WHOLE),
     TypeRule(("decimal",), "decimal(p,s)", "The declared digits.", rule.DECLARED_DECIMAL, kind=TypeKind.DECIMAL),
     TypeRule(("double",), "double", "64 bits.", rule.FLOAT, kind=TypeKind.FLOAT),
-    TypeRule(("boolean",), "boolean", "true or false.", rule.BOOLEAN, kind=TypeKind.BOOL),
+    TypeRule(("flag",), "flag", "true or false.", rule.BOOLEAN, kind=TypeKind.BOOL),
     TypeRule(("string",), "string", "Text in UTF-8.", rule.text(), kind=TypeKind.TEXT),
-    TypeRule(("blob",), "blob", "0x and hex.", rule.binary(), kind=TypeKind.BYTES),
-    TypeRule(("date",), "date", "A day.", rule.DAY, kind=TypeKind.DATE),
-    TypeRule(("second",), "second", "A time in whole seconds.", rule.WALL_CLOCK, kind=TypeKind.MOMENT),
-    TypeRule(("timestamp",), "timestamp", "A time in microseconds.", rule.WALL_CLOCK, kind=TypeKind.MOMENT),
-    TypeRule(("instant",), "instant", "A point in time, in UTC.", rule.POINT_IN_TIME, kind=TypeKind.INSTANT),
+    TypeRule(("bytes",), "bytes", "0x and hex.", rule.binary(), kind=TypeKind.BYTES),
+    TypeRule(("day",), "day", "A day.", rule.DAY, kind=TypeKind.DATE),
+    SECOND,
+    TypeRule(("moment",), "moment", "A time in microseconds.", rule.WALL_CLOCK, kind=TypeKind.MOMENT, scale=6),
+    TypeRule(("instant",), "instant", "A point in time, in UTC.", rule.POINT_IN_TIME, kind=TypeKind.INSTANT, scale=6),
 )
 
 
