@@ -48,7 +48,7 @@ class Facts:
     """A connector, as the suite needs to know it.
 
     server: gives the profile output of a database to work in. real: who answers; a stand-in is none.
-    whole, text: a whole-number and a text type for keys and names. held: see `Held`. name_length: characters.
+    whole, text: a whole-number and a text type for keys and names. held: see `Held`.
     ddl: statements that make tables `parent` and `child` in {schema}; never: what of them no catalog of it shows.
     refused: connections that fail: changes of the output, the error, what it says.
     step: the class and the method through which every statement of a write goes.
@@ -64,7 +64,6 @@ class Facts:
     ddl: tuple[str, ...]
     refused: tuple[tuple[Mapping[str, Any], type[ElError], str], ...]
     step: tuple[type, str]
-    name_length: int = 128
     options: Mapping[str, Any] = field(default_factory=dict)
     never: Mapping[str, str] = field(default_factory=dict)
     gaps: Mapping[str, str] = field(default_factory=dict)
@@ -183,7 +182,6 @@ SNOWFLAKE = Facts(
     server=_snowflake,
     whole="NUMBER(18,0)",
     text="VARCHAR",
-    name_length=255,
     held=(
         *COMMON,
         Held("BOOLEAN", pa.bool_(), (True, False)),
