@@ -12,6 +12,8 @@ export RUNTIME__DLTHUB_TELEMETRY := false
 
 # Drivers of SQL Server load these from the system; everything else comes with the packages.
 LIBRARIES := libltdl.so.7 libodbc.so.2
+# A driver of ODBC is no library that the loader knows.
+DRIVER := libtdsodbc.so
 DEBIAN := libltdl7 unixodbc tdsodbc
 
 .PHONY: help setup system demo test check format soak real real-sqlserver real-snowflake mutants bench clean
@@ -40,6 +42,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 system:
 	@missing=; for library in $(LIBRARIES); do PATH="$$PATH:/sbin" ldconfig -p | grep -q "$$library" || missing="$$missing $$library"; done; \
+	ls /usr/lib/*/odbc/$(DRIVER) >/dev/null 2>&1 || missing="$$missing $(DRIVER)"; \
 	if [ -z "$$missing" ]; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "installing $(DEBIAN) ..."; \

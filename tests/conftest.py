@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,12 +30,29 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    _use_own_temporary_folder(config)
     missing = {"sqlserver": real_sqlserver, "snowflake": real_snowflake}
     for server in config.getoption("--require"):
         if server not in missing:
             raise pytest.UsageError(f"--require={server}: there are {', '.join(missing)}")
         if missing[server]() is None:
             raise pytest.UsageError(f"--require={server}, and EL_TEST_{server.upper()} names none")
+
+
+def _use_own_temporary_folder(config: pytest.Config) -> None:
+    """Give all that this process starts one temporary folder, which goes with it.
+
+    A process that a test kills, and fakesnow for what is staged, remove nothing. What pytest itself keeps of failed
+    tests stays where it is.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        # The one that started this worker has done it for both.
+        return
+    before = tempfile.gettempdir()
+    own = tempfile.mkdtemp(prefix="el-tests-")
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", before)
+    os.environ["TMPDIR"] = tempfile.tempdir = own
+    config.add_cleanup(lambda: shutil.rmtree(own, ignore_errors=True))
 
 
 @pytest.fixture(scope="session")
