@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from el.connectors.registry import connector_class, schemes
+from el.connectors.registry import connector_class
 
 EL = Path(__file__).parent.parent / "el"
-OWN_FOLDERS = tuple(EL / "connectors" / scheme for scheme in ("sqlserver", "snowflake", "duckdb", "mysql", "postgres"))
+SHARED = ("sql", "documents")
+OWN_FOLDERS = tuple(path.parent for path in EL.glob("connectors/*/__init__.py") if path.parent.name not in SHARED)
+SCHEMES = {folder.name for folder in OWN_FOLDERS}
 # Words of every day, or of Python and Arrow, which some database calls a type by too.
 PLAIN_WORDS = {
     *("bit", "text", "time", "date", "float", "double", "int", "integer", "real", "xml", "json", "enum", "map"),
@@ -68,13 +70,13 @@ def allowed(path: Path, word: str) -> bool:
 
 
 def type_names() -> set[str]:
-    rules = [getattr(connector_class(scheme), "rules", ()) for scheme in schemes()]
+    rules = [getattr(connector_class(scheme), "rules", ()) for scheme in SCHEMES]
     return {name for found in rules for rule in found for name in rule.names} - PLAIN_WORDS
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(EL).as_posix())
 def test_a_databases_names_stand_in_its_own_folder(path: Path) -> None:
-    names = type_names() | set(schemes())
+    names = type_names() | SCHEMES
     found = {
         (node.value, node.lineno)
         for node in texts(ast.parse(path.read_text(encoding="utf-8")))
