@@ -83,7 +83,7 @@ def test_a_new_column_with_values_in_rows_that_raw_holds_begins_a_new_snapshot(
     assert (second["kind"], second["rows"]) == ("snapshot", 10)
     assert "a new snapshot begins: channel has values in rows that raw holds without it" in second["notes"]
     third = run(capsys)["orders"]
-    assert third["status"] in ("nothing new", "loaded")
+    assert third["status"] in ("nothing new", "unchanged", "loaded")
     assert third["kind"] != "snapshot"
     last = "SELECT max(_dlt_load_id) FROM shop_sales.orders WHERE _el_op = 'S'"
     assert shop.warehouse(f"SELECT DISTINCT channel FROM shop_sales.orders WHERE _dlt_load_id = ({last})") == [
@@ -350,7 +350,7 @@ def test_a_table_that_was_loaded_before_raw_kept_its_columns_goes_on(
     shop.warehouse("DELETE FROM shop_sales._dlt_version")
     shop.source(f"UPDATE sales.orders SET updated_at = {AFTER} WHERE id = 1")
     found = run(capsys)["orders"]
-    assert (found["kind"], found["notes"]) == ("delta", [])
+    assert (found["kind"], of_drift(found["notes"])) == ("delta", [])
     assert shop.warehouse("SELECT count(*) FROM shop_sales._el_columns WHERE table_name = 'orders'") == [(4,)]
 
 
