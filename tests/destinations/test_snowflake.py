@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import uuid
@@ -58,7 +59,7 @@ def test_a_run_lands_whole_through_a_named_stage_that_is_left_empty(
         "sales.orders": ("loaded", 3000),
     }
     again = run(capsys)
-    assert {status for status, _ in again.values()} == {"unchanged", "nothing new"}
+    assert {status for status, _ in again.values()} == {"unchanged"}
     shop.source("UPDATE sales.orders SET note = 'changed', updated_at = TIMESTAMP '2024-02-01' WHERE id < 10")
     assert run(capsys)["sales.orders"] == ("loaded", 10)
 
@@ -206,7 +207,9 @@ def test_tables_and_columns_are_made_with_their_comments_and_only_what_changed_i
     def said_again(*arguments: str) -> list[str]:
         before = len(standin.queries)
         run(capsys, *arguments)
+        # The lock's holder, and behind the ledger's comment when the last whole run began, are said by each run.
         sent = [query.sql for query in standin.queries[before:] if "_EL_HOLDER" not in query.sql]
+        sent = [sql for sql in sent if not re.search(r'^COMMENT ON TABLE "\w+"\."_EL_LEDGER"', sql)]
         return [sql for sql in sent if "COMMENT" in sql and "CREATE TABLE" not in sql and "ADD COLUMN" not in sql]
 
     assert said_again() == []

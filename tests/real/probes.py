@@ -18,7 +18,7 @@ from el.errors import ElError
 class Probe:
     """Statements, the last of which gives rows. expected: the rows, or a text that the refusal has in it.
 
-    streamed: the last one is read as tables are, in batches.
+    streamed: the last one is read as tables are, in batches. either: el rests on no answer, and any is worth knowing.
     """
 
     name: str
@@ -27,6 +27,7 @@ class Probe:
     expected: list[tuple[Any, ...]] | str | None = None
     parameters: tuple[object, ...] = ()
     streamed: bool = False
+    either: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ def ask(connector: SqlConnector, probe: Probe) -> Finding:
         else:
             rows = [tuple(row) for row in connector.fetch(last)]
     except ElError as error:
-        return Finding(probe, str(error), isinstance(probe.expected, str) and probe.expected in str(error))
+        told = isinstance(probe.expected, str) and probe.expected in str(error)
+        return Finding(probe, str(error), told or probe.either)
     same = probe.expected is None or [tuple(map(str, row)) for row in rows] == [
         tuple(map(str, row)) for row in probe.expected
     ]
@@ -79,18 +81,20 @@ SNOWFLAKE = (
     ),
     Probe(
         "IN (subquery) within an aggregate",
-        "documented for WHERE only",
+        "documented for WHERE only; no model asks so any more",
         (_ROWS, f"SELECT MIN(CASE WHEN id IN (SELECT id FROM {_PLACE}.t WHERE id > 1) THEN id END) FROM {_PLACE}.t"),
         [(2,)],
+        either=True,
     ),
     Probe(
         "correlated EXISTS OR EXISTS",
-        "correlated subqueries are supported in part",
+        "correlated subqueries are supported in part; no model asks so any more",
         (
             f"SELECT COUNT(*) FROM {_PLACE}.t AS a WHERE EXISTS (SELECT 1 FROM {_PLACE}.t AS b WHERE b.id = a.id + 1)"
             f" OR EXISTS (SELECT 1 FROM {_PLACE}.t AS c WHERE c.id = a.id - 2)",
         ),
         [(3,)],
+        either=True,
     ),
     Probe(
         "the owner is told of policies",
