@@ -32,7 +32,7 @@ def reader(shop: TsqlShop, tables: str, *setup: str, name: str = "el_reader") ->
 
 
 def planned(shop: TsqlShop, *, code: int) -> str:
-    assert main(["plan"]) == code
+    assert main(["plan", "--why"]) == code
     return shop.capsys.readouterr().out
 
 

@@ -183,7 +183,7 @@ def test_what_the_catalog_could_not_see_is_said(
         )
 
     monkeypatch.setattr(DuckDb, "describe", half_seen)
-    assert "of the catalog: sizes cannot be read here; comments neither" in el(capsys, "plan")[1]
+    assert "of the catalog: sizes cannot be read here; neither can comments" in el(capsys, "plan")[1]
 
 
 def test_slices_run_on_any_executor(shop: Workspace) -> None:

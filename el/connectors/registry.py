@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import AliasChoices, ValidationError
 from pydantic.fields import FieldInfo
@@ -69,7 +69,9 @@ def settings_of(scheme: str) -> tuple[frozenset[str], frozenset[str]]:
         fields = connector_class(scheme).config_type.model_fields
     except (ConfigError, ImportError):
         return frozenset(), frozenset()
-    flags = frozenset(n for name, field in fields.items() if field.annotation is bool for n in _names(name, field))
+    # One that also has a word for more than yes, such as "strict", is a flag all the same.
+    told = {name for name, field in fields.items() if bool in (field.annotation, *get_args(field.annotation))}
+    flags = frozenset(n for name, field in fields.items() if name in told for n in _names(name, field))
     return frozenset(n for name, field in fields.items() for n in _names(name, field)) - flags, flags
 
 

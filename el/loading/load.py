@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -69,14 +69,12 @@ class SchemaLoad:
         packer = Packer(self.job, self.warehouse, self.schema, self.load_id, self.spool)
         package: list[Packed] = []
         for table in tables:
-            reports[table.name], packed = packer.pack(table, landed.get(table.name))
+            reports[table.name], packed = packer.pack(table, self._widened(table, landed.get(table.name)))
             if packed is not None:
                 package.append(packed)
         if not package:
             return
-        # A machine that slept may have lost its lock to another run, which then reads the same windows.
-        for still_ours in self.locks:
-            still_ours(self.schema)
+        self._still_ours()
         rows = sum(int(str(packed.ledger["row_count"])) for packed in package)
         self.reporter.say(f"loading {self.schema}: {len(package)} tables, {rows:,} rows")
         self._prepare([packed.plan for packed in package])
@@ -86,21 +84,35 @@ class SchemaLoad:
         if recorded:
             self._comment(recorded)
 
-    def _prepare(self, tables: Sequence[TablePlan]) -> None:
-        """Make raw ready for what comes.
+    def _still_ours(self) -> None:
+        """A machine that slept may have lost its lock to another run, which then reads the same windows."""
+        for still_ours in self.locks:
+            still_ours(self.schema)
 
-        Done twice it changes nothing: a run that ends here is followed by one that finds the same drift. Also where no
-        row came: `_el_columns` says in this package that it is done.
+    def _widened(self, table: TablePlan, found: Landed | None) -> Landed | None:
+        """Give raw's columns the types that their values now need, before what was read again is compared with raw.
+
+        Done twice it changes nothing: a run that ends here is followed by one that finds the same drift. What goes
+        wrong is the table's own error.
         """
+        if found is None or found.error is not None or table.stopped is not None or not table.drift.widened:
+            return found
+        self._still_ours()
+        try:
+            with self.warehouse.connector:
+                self.warehouse.widen(self.schema, table.raw_table, table.drift.widened)
+        except ElError as error:
+            return replace(found, error=error)
+        return found
+
+    def _prepare(self, tables: Sequence[TablePlan]) -> None:
+        """Make raw ready for what comes. Done twice it changes nothing."""
         warehouse, schema = self.warehouse, self.schema
         with warehouse.connector:
             warehouse.prepare(schema)
             if fresh := [table.raw_table for table in tables if table.last is None]:
                 warehouse.drop_unseen(schema, fresh)
             warehouse.look_again(schema, [LEDGER_TABLE, COLUMNS_TABLE, *(table.raw_table for table in tables)])
-            for table in tables:
-                if table.drift.widened:
-                    warehouse.widen(schema, table.raw_table, table.drift.widened)
         sys.audit(STEP, "raw schema prepared")
 
     def _own_tables(self, package: Sequence[Packed]) -> list[LandedTable]:
