@@ -207,7 +207,7 @@ def test_raw_columns_are_widened_in_snowflake_and_keep_their_values_and_comments
     source("INSERT INTO t VALUES (3, 1, 1, 1, NULL, NULL, NULL, '2024-03-01')")
     assert main(["run", "--json"]) == 0
     assert " changed from " not in capsys.readouterr().out
-    # A row whose times raw writes with other digits than the source is read again and comes once more, with equal values.
+    # A row whose times raw writes with other digits than the source comes once more, with equal values.
     rows = asked(
         into_snowflake,
         "SELECT DISTINCT id, whole, TO_VARCHAR(same), TO_VARCHAR(finer), day, RTRIM(moment, '0'), LEFT(dawn, 19) "
