@@ -22,16 +22,12 @@ from el.planning.strategies.window import Kind
 def refuse_equal_keys(table: TablePlan, files: Sequence[LandedFile], directory: Path) -> None:
     """Raises `LoadError` with both keys where text of a snapshot's keys differs and `_el_key` does not."""
     texts = [part.name for part in table.equal.parts if part.text is not None] if table.equal else []
-    if not texts or not files or table.window is None or table.window.kind is not Kind.SNAPSHOT:
+    if not texts or not files or not _is_snapshot(table):
         return
     differs = " OR ".join(f"min({name}) <> max({name})" for name in map(quoted, texts))
     shown = ", ".join(f"{side}({name})" for side in ("min", "max") for name in map(quoted, texts))
-    temporary = str(directory / "keys.tmp")
-    with duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": temporary, "threads": 2}) as connection:
-        found = connection.execute(
-            f"SELECT {shown} FROM read_parquet(?) GROUP BY {KEY_COLUMN} HAVING {differs} LIMIT 1",
-            [[str(file.path) for file in files]],
-        ).fetchone()
+    sql = f"SELECT {shown} FROM read_parquet(?) GROUP BY {KEY_COLUMN} HAVING {differs} LIMIT 1"
+    found = _first_row(sql, files, directory)
     if found is None:
         return
     one, other = found[: len(texts)], found[len(texts) :]
@@ -44,22 +40,29 @@ def refuse_equal_keys(table: TablePlan, files: Sequence[LandedFile], directory: 
 
 def doubled_keys(table: TablePlan, files: Sequence[LandedFile], directory: Path) -> str | None:
     """What is to be said of a snapshot in which keys that nobody but el.yml vouches for come more than once."""
-    snapshot = table.window is not None and table.window.kind is Kind.SNAPSHOT
-    if not table.key_unproven or not snapshot or not files:
+    if not table.key_unproven or not files or not _is_snapshot(table):
         return None
     told_by = ", ".join(map(quoted, [KEY_COLUMN] if table.equal else table.key))
-    temporary = str(directory / "keys.tmp")
-    with duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": temporary, "threads": 2}) as connection:
-        found = connection.execute(
-            f"SELECT count(*), sum(n) FROM (SELECT count(*) AS n FROM read_parquet(?) GROUP BY {told_by} HAVING n > 1)",
-            [[str(file.path) for file in files]],
-        ).fetchone()
+    sql = f"SELECT count(*), sum(n) FROM (SELECT count(*) AS n FROM read_parquet(?) GROUP BY {told_by} HAVING n > 1)"
+    found = _first_row(sql, files, directory)
     if found is None or not found[0]:
         return None
     return (
         f"{found[0]:,} keys ({', '.join(table.key)}) come more than once, in {found[1]:,} rows: of each, the schema "
         "table keeps one row. Give the table a `key` that tells its rows apart"
     )
+
+
+def _is_snapshot(table: TablePlan) -> bool:
+    return table.window is not None and table.window.kind is Kind.SNAPSHOT
+
+
+def _first_row(sql: str, files: Sequence[LandedFile], directory: Path) -> tuple[object, ...] | None:
+    """The first row of a query over landed files, whose groups spill to disk and not into memory."""
+    temporary = str(directory / "keys.tmp")
+    with duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": temporary, "threads": 2}) as connection:
+        found: tuple[object, ...] | None = connection.execute(sql, [[str(file.path) for file in files]]).fetchone()
+    return found
 
 
 def _text(values: Sequence[object]) -> str:
