@@ -15,6 +15,8 @@
     │   ├── ReadError          1   "database error: ..."
     │   └── WriteError         1   "data is not in stable state: ..."
     ├── RowRefused             1   a row that raw or the warehouse cannot hold as it is
+    ├── RecordRefused          1   a record of a file that cannot be read as it is
+    ├── FileChanged            1   a file that is another one than was listed (retryable)
     ├── Paused                 0   within the hours in which the source is left alone
     ├── SourceBusy             1   the source is under more pressure than el.yml allows (retryable)
     ├── SuspiciousDeletes      1   so many rows are gone from the source that someone has to confirm it
@@ -113,6 +115,16 @@ class WriteError(DatabaseError):
 
 class RowRefused(ElError):
     """A row holds a value that cannot arrive as it is; the message names table, column and key. Its table fails."""
+
+
+class RecordRefused(ElError):
+    """A record of a file cannot be read as it is; the message names file, record, byte and reason. Its file fails."""
+
+
+class FileChanged(ElError):
+    """A file is another one by now than the one that was listed; the next run lists it again."""
+
+    retryable = True
 
 
 class Paused(ElError):
