@@ -45,14 +45,14 @@ DEFECTS = (
         "el/connectors/sql/select.py",
         "if condition.or_null:",
         "if False:",
-        "tests/strategies/test_cursor.py::test_rows_without_a_value_come_with_the_next_delta_and_once_only",
+        "tests/planning/strategies/test_cursor.py::test_rows_without_a_value_come_with_the_next_delta_and_once_only",
     ),
     Defect(
         "a swapped byte order: a rowversion is bound with its last byte first",
         "el/connectors/sqlserver/dialect.py",
         'bytes.fromhex(value.text.removeprefix("0x"))',
         'bytes.fromhex(value.text.removeprefix("0x"))[::-1]',
-        "tests/strategies/test_rowversion.py::"
+        "tests/planning/strategies/test_rowversion.py::"
         "test_a_row_written_before_and_committed_after_a_run_is_taken_by_the_next_one",
     ),
     Defect(
@@ -90,7 +90,7 @@ DEFECTS = (
         "el/connectors/sqlserver/driver.py",
         'sent = self.fetch(Statement("SELECT ROWCOUNT_BIG()"))[0][0]',
         "sent = read",
-        "tests/connectors/test_sqlserver_cut.py::test_a_cut_between_two_rows_is_an_error_and_not_the_end",
+        "tests/connectors/sqlserver/test_cut.py::test_a_cut_between_two_rows_is_an_error_and_not_the_end",
     ),
 )
 

@@ -119,7 +119,7 @@ class TsqlShop:
         """Current state from raw: since the last complete snapshot, the last row of each key, deletes dropped.
 
         The rule is that of the dbt project's macro `el_current_state`, said once more in one query, which is quick;
-        strategies/test_random_histories.py compares the two.
+        planning/strategies/test_random_histories.py compares the two.
         """
         held = [row[0] for row in self.raw(f"SELECT column_name FROM (DESCRIBE shop_dbo.{table})")]
         key = "_el_key" if "_el_key" in held else key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.strategies.test_cdc import CAPTURE
+from tests.planning.strategies.test_cdc import CAPTURE
 from tests.tsql_shop import TsqlShop
 
 TABLE = """CREATE TABLE dbo.t (a INT NOT NULL PRIMARY KEY, v INT NULL, doc NVARCHAR(MAX) NULL, img VARBINARY(MAX) NULL,

@@ -8,7 +8,7 @@ import pytest
 
 from el.reporting import readme_types as readme
 
-README = Path(__file__).parent.parent / "README.md"
+README = Path(__file__).parents[2] / "README.md"
 
 
 def test_readme_shows_the_type_table_as_it_is() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.strategies.test_cdc import CAPTURE, ENTRY, ROWS, TABLE, changes, in_raw, in_source
+from tests.planning.strategies.test_cdc import CAPTURE, ENTRY, ROWS, TABLE, changes, in_raw, in_source
 from tests.tsql_shop import TsqlShop
 
 STOP = "EXEC sys.sp_cdc_stop_job @job_type = N'capture'"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from el.cli.app import main
-from tests.test_hidden_values import planned, reader
+from tests.connectors.sqlserver.test_hidden_values import planned, reader
 from tests.tsql_shop import TsqlShop
 
 TRACKED = (
@@ -66,7 +66,7 @@ def test_the_plan_names_the_rights_that_sizes_and_limits_need(standin_shop: Tsql
 
 
 def test_the_rights_of_the_script_suffice_for_every_strategy(standin_shop: TsqlShop) -> None:
-    script = (Path(__file__).parents[1] / "docs" / "sqlserver_rights.sql").read_text()
+    script = (Path(__file__).parents[3] / "docs" / "sqlserver_rights.sql").read_text()
     # What only some need stands behind a comment's dashes.
     lines = [re.sub(r"^-- (?=GRANT |ALTER )", "", line) for line in script.splitlines()]
     statements = [line for line in lines if line.startswith(("CREATE USER", "GRANT", "ALTER"))]
