@@ -22,11 +22,15 @@ TRUNCATED = "#2628:String or binary data would be truncated."
 
 @dataclass(frozen=True)
 class Bound:
-    """A translated expression: DuckDB SQL, and the T-SQL type whose stored form it gives (None: ask DuckDB)."""
+    """A translated expression: DuckDB SQL, and the T-SQL type whose stored form it gives (None: ask DuckDB).
+
+    base: of a sql_variant, the value that it was made of, where that is known.
+    """
 
     sql: str
     type: SqlType | None = None
     constant: str | int | None = None
+    base: Bound | None = None
 
 
 def quote(text: str) -> str:
@@ -47,14 +51,17 @@ def convert(value: Bound, to: SqlType, style: int | None = None, assign: bool = 
     if source is None:
         return Bound(f"CAST({value.sql} AS {to.stored})", to)
     if source == to and style is None:
-        return Bound(value.sql, to, value.constant)
+        return Bound(value.sql, to, value.constant, value.base)
+    if value.base is not None:
+        # DuckDB need not look for the base type: a branch for each would cost it twenty times the rest of the query.
+        return convert(value.base, to, style, assign)
     x = value.sql
     sql = _to_family(value, source, to, style, assign)
     if sql is None:
         raise _clash(source, to)
     if sql is x and source.stored != to.stored:
         sql = f"CAST({x} AS {to.stored})"
-    return Bound(sql, to)
+    return Bound(sql, to, base=value if to.family == "var" else None)
 
 
 def _to_family(value: Bound, source: SqlType, to: SqlType, style: int | None, assign: bool) -> str | None:
