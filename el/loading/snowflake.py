@@ -27,14 +27,16 @@ from el.loading.snowflake_queries import run_tag
 from el.loading.warehouse import Warehouse
 from el.planning.columns import TableComment
 from el.planning.drift import Widened
-from el.types.limits import SNOWFLAKE, SNOWFLAKE_BINARY_BYTES, SNOWFLAKE_TEXT_BYTES
+from el.types.limits import Limits
 
 STAGE = "_el_stage"
 # What SHOW gives at most (Snowflake documentation, "SHOW OBJECTS").
 SHOWN = 10_000
 # Tables whose rows one statement counts.
 COUNTED = 200
-_DEFAULT_LENGTHS = {"VARCHAR": SNOWFLAKE_TEXT_BYTES, "BINARY": SNOWFLAKE_BINARY_BYTES}
+# Snowflake documentation, "String & binary data types": the defaults of VARCHAR and BINARY.
+TEXT_BYTES, BINARY_BYTES = 16 * 1024 * 1024, 8 * 1024 * 1024
+_DEFAULT_LENGTHS = {"VARCHAR": TEXT_BYTES, "BINARY": BINARY_BYTES}
 # Landing type -> the text in which SQL Server writes the same time with seven digits.
 _AS_TEXT = {
     "date32[day]": "TO_VARCHAR({column}, 'YYYY-MM-DD') || ' 00:00:00.0000000'",
@@ -60,7 +62,7 @@ class SnowflakeWarehouse(Warehouse):
     loader_workers = 8
     # Snowflake, "Preparing your data files": 100 to 250 MB compressed.
     file_mb = 128
-    own_limits = SNOWFLAKE
+    own_limits = Limits(TEXT_BYTES, BINARY_BYTES, calendar=True)
 
     def fold(self, name: str) -> str:
         return name if self.naming == "preserve" else name.upper()

@@ -17,23 +17,17 @@ import pyarrow.compute as pc
 
 from el.errors import RowRefused
 
-# Snowflake documentation, "String & binary data types": the defaults of VARCHAR and BINARY.
-SNOWFLAKE_TEXT_BYTES = 16 * 1024 * 1024
-SNOWFLAKE_BINARY_BYTES = 8 * 1024 * 1024
 REPLACEMENT_CHARACTER = "\ufffd"
 FIRST_DAY, LAST_DAY = date(1, 1, 1), date(9999, 12, 31)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a warehouse holds at most; None: no limit. Bytes of one value; text as UTF-8.
+    """What a warehouse holds at most of one value."""
 
-    calendar: days are of 0001-01-01 to 9999-12-31, and there is no infinity.
-    """
-
-    text_bytes: int | None = None
-    binary_bytes: int | None = None
-    calendar: bool = False
+    text_bytes: int | None = None  # as UTF-8; None: no limit
+    binary_bytes: int | None = None  # None: no limit
+    calendar: bool = False  # a day is one of 0001-01-01 to 9999-12-31; there is no infinity
 
     def but(self, text_mb: int | None, binary_mb: int | None) -> Limits:
         """These limits with those that are given, in units of 1,048,576 bytes, in their place."""
@@ -44,9 +38,6 @@ class Limits:
         )
 
 
-SNOWFLAKE = Limits(SNOWFLAKE_TEXT_BYTES, SNOWFLAKE_BINARY_BYTES, calendar=True)
-
-
 def refuse_misfits(
     limits: Limits, table: str, name: str, column: pa.Array, keys: Sequence[tuple[str, pa.Array]]
 ) -> None:
@@ -54,7 +45,7 @@ def refuse_misfits(
 
     keys: the key's columns, of the same rows, each with its name as (name, array).
     """
-    found = too_long(column, limits.text_bytes, limits.binary_bytes)
+    found = too_long(column, limits)
     if found is not None:
         text = _is_text(column.type)
         limit, setting = (limits.text_bytes, "text_mb") if text else (limits.binary_bytes, "binary_mb")
@@ -104,19 +95,12 @@ def _is_text(type_: pa.DataType) -> bool:
     return bool(pa.types.is_string(type_) or pa.types.is_large_string(type_))
 
 
-def too_long(
-    column: pa.Array,
-    text_bytes: int | None = SNOWFLAKE_TEXT_BYTES,
-    binary_bytes: int | None = SNOWFLAKE_BINARY_BYTES,
-) -> pa.Array | None:
-    """Which rows of a text or binary `column` exceed the limit, as booleans (NULL stays NULL); None if no row does.
-
-    text_bytes: as UTF-8. An account with larger limits gives its own; None is no limit.
-    """
+def too_long(column: pa.Array, limits: Limits) -> pa.Array | None:
+    """Which rows of a text or binary `column` exceed the limit, as booleans (NULL stays NULL); None if no row does."""
     if _is_text(column.type):
-        limit = text_bytes
+        limit = limits.text_bytes
     elif pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
-        limit = binary_bytes
+        limit = limits.binary_bytes
     else:
         return None
     if limit is None or column.nbytes <= limit:

@@ -13,18 +13,9 @@ from dataclasses import dataclass, replace
 import pyarrow as pa
 
 from el.errors import PlanError
-from el.types.limits import SNOWFLAKE_BINARY_BYTES, SNOWFLAKE_TEXT_BYTES
 from el.types.rule import TypeRule, Way, decide, facts_of
 from el.types.source_type import SourceType
 from el.types.times import Clock
-
-__all__ = [
-    "SNOWFLAKE_BINARY_BYTES",
-    "SNOWFLAKE_TEXT_BYTES",
-    "Carried",
-    "carry",
-    "render_markdown",
-]
 
 
 @dataclass(frozen=True, slots=True)

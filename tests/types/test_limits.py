@@ -25,7 +25,8 @@ from el.connectors.request import ColumnRead, ReadRequest
 from el.errors import RowRefused
 from el.extraction.slice import Slice
 from el.loading.open import open_warehouse
-from el.types.limits import SNOWFLAKE, Limits, maybe_replaced, outside_calendar, refuse_misfits, which_rows
+from el.loading.snowflake import SnowflakeWarehouse
+from el.types.limits import Limits, maybe_replaced, outside_calendar, refuse_misfits, which_rows
 from tests.shop import EL_YML, Workspace
 from tests.standins.snowflake import SnowflakeStandIn
 from tests.tsql_shop import TsqlShop
@@ -85,8 +86,8 @@ def test_a_duckdb_warehouse_takes_any_length(shop: Workspace, capsys: pytest.Cap
 def test_snowflake_has_its_limits_unless_the_account_has_larger_ones(tmp_path: Path) -> None:
     output = Output("w", "t", {"type": "duckdb", "path": str(tmp_path / "w.duckdb")})
     assert open_warehouse(output, "snake_case").limits == Limits()
-    assert SNOWFLAKE.but(None, None) == Limits(16 * MB, 8 * MB, calendar=True)
-    assert SNOWFLAKE.but(128, 64) == Limits(128 * MB, 64 * MB, calendar=True)
+    assert SnowflakeWarehouse.own_limits.but(None, None) == Limits(16 * MB, 8 * MB, calendar=True)
+    assert SnowflakeWarehouse.own_limits.but(128, 64) == Limits(128 * MB, 64 * MB, calendar=True)
     (tmp_path / "el.yml").write_text(EL_YML + "limits: {text_mb: 128, binary_mb: 64}\n")
     assert (load_config(tmp_path / "el.yml").limits.text_mb, load_config(tmp_path / "el.yml").limits.binary_mb) == (
         128,
@@ -138,7 +139,7 @@ def test_infinity_is_refused_where_the_warehouse_has_none() -> None:
     infinity = pa.array([0, 2**31 - 1], pa.int32()).view(pa.date32())
     refuse_misfits(Limits(), "s.t", "until", infinity, [])
     with pytest.raises(RowRefused, match=r"s\.t\.until: a row \(no key\) has a day outside .* or infinity"):
-        refuse_misfits(SNOWFLAKE, "s.t", "until", infinity, [])
+        refuse_misfits(SnowflakeWarehouse.own_limits, "s.t", "until", infinity, [])
 
 
 def test_rows_are_named_by_their_whole_key_and_three_of_many() -> None:

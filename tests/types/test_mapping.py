@@ -23,8 +23,8 @@ from el.connectors.request import ColumnRead, ReadRequest, TableName
 from el.connectors.sql.select import Dialect, build_select
 from el.connectors.type_rules import carry, find_rule, render_markdown, type_rules
 from el.errors import ConfigError, PlanError
-from el.types.limits import maybe_replaced, too_long, unpaired_surrogates
-from el.types.mapping import SNOWFLAKE_BINARY_BYTES, SNOWFLAKE_TEXT_BYTES
+from el.loading.snowflake import SnowflakeWarehouse
+from el.types.limits import Limits, maybe_replaced, too_long, unpaired_surrogates
 from el.types.rule import TypeKind, facts_of, parse_type
 from tests.shop import Workspace
 
@@ -333,8 +333,7 @@ def test_text_that_may_hold_unpaired_surrogates_can_be_asked_for_as_bytes(name: 
 
 
 def test_snowflakes_limits_are_said_where_they_can_be_met() -> None:
-    assert SNOWFLAKE_TEXT_BYTES == 16_777_216
-    assert SNOWFLAKE_BINARY_BYTES == 8_388_608
+    assert SnowflakeWarehouse.own_limits == Limits(16_777_216, 8_388_608, calendar=True)
     assert all("16 MB" in carry("sqlserver", SourceType(n)).why for n in ("varchar", "nvarchar", "text", "xml", "json"))
     assert all("8 MB" in carry("sqlserver", SourceType(n)).why for n in ("varbinary", "image", "geography"))
 
@@ -398,13 +397,13 @@ def test_a_read_expression_reaches_the_source_as_it_stands_in_the_table() -> Non
         assert (read_as or "{column}").replace("{column}", "[a]]b]") in sql
 
 
-def test_rows_over_snowflakes_limits_are_found_by_bytes_and_not_by_characters() -> None:
+def test_rows_over_a_warehouses_limits_are_found_by_bytes_and_not_by_characters() -> None:
     texts = pa.array(["abc", "äöü", None, "äöü€"])
-    assert too_long(texts, text_bytes=6).to_pylist() == [False, False, None, True]
-    assert too_long(texts, text_bytes=9) is None
-    assert too_long(texts) is None
-    assert too_long(pa.array([b"1234", b"12345"]), binary_bytes=4).to_pylist() == [False, True]
-    assert too_long(pa.array([1, 2])) is None
+    assert too_long(texts, Limits(text_bytes=6)).to_pylist() == [False, False, None, True]
+    assert too_long(texts, Limits(text_bytes=9)) is None
+    assert too_long(texts, Limits()) is None
+    assert too_long(pa.array([b"1234", b"12345"]), Limits(binary_bytes=4)).to_pylist() == [False, True]
+    assert too_long(pa.array([1, 2]), Limits(1, 1)) is None
 
 
 def test_text_that_the_driver_may_have_changed_is_noticed() -> None:
