@@ -27,7 +27,7 @@ from el.connectors.catalog import Table, TableName
 from el.connectors.request import ColumnRead, ReadRequest
 from el.connectors.sql.select import Statement
 from el.connectors.sqlserver import SqlServer
-from el.connectors.type_rules import carry
+from el.connectors.type_rules import map_type
 from el.errors import ElError
 from el.extraction.slice import Slice
 from el.planning.columns import ColumnPlan
@@ -110,13 +110,13 @@ def compare(source: SqlServer, name: str, rounds: int) -> tuple[float, float]:
 
 
 def slice_of(table: Table) -> Slice:
-    plans = [ColumnPlan(column, column.name, carry("sqlserver", column.type)) for column in table.columns]
+    plans = [ColumnPlan(column, column.name, map_type("sqlserver", column.type)) for column in table.columns]
     return Slice(
         connection=Output("server", "bench", {}),
         table=str(table.name),
         stem="bench",
         request=ReadRequest(table.name, columns=tuple(read for plan in plans for read in plan.reads())),
-        schema=pa.schema([(plan.name, plan.carried.arrow) for plan in plans]),
+        schema=pa.schema([(plan.name, plan.mapping.arrow) for plan in plans]),
         load_id="1",
         op="S",
         position=None,

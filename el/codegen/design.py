@@ -173,7 +173,7 @@ def _columns(source: Source, plans: Sequence[ColumnPlan], item: Chosen) -> tuple
         name = plan.name if plan.name in taken else free_name(plan.name, taken)
         taken.add(name)
         settings = item.settings.columns.get(plan.source.name)
-        type_ = TypeName(plan.carried.target_duckdb.lower(), plan.carried.target_snowflake.lower())
+        type_ = TypeName(plan.mapping.target_duckdb.lower(), plan.mapping.target_snowflake.lower())
         found.append(
             ColumnDesign(
                 source=plan.source,
@@ -183,7 +183,7 @@ def _columns(source: Source, plans: Sequence[ColumnPlan], item: Chosen) -> tuple
                 facts=source.facts(plan.source.type),
                 compared=source.text_rule(plan.source),
                 text=type_.common == "varchar",
-                exact=plan.carried.exact,
+                exact=plan.mapping.exact,
                 masked=bool(settings and (settings.mask or settings.cast)),
             )
         )

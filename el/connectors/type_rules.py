@@ -24,10 +24,10 @@ def find_rule(scheme: str, type_: SourceType) -> TypeRule | None:
     return decide(type_rules(scheme), type_)
 
 
-def carry(scheme: str, type: SourceType, *, lossy: bool = False, trim: bool = False) -> mapping.Carried:
-    """How a column of `type` travels from a source of `scheme`, as `el.types.mapping.carry`."""
+def map_type(scheme: str, type: SourceType, *, lossy: bool = False, trim: bool = False) -> mapping.TypeMapping:
+    """How a column of `type` travels from a source of `scheme`, as `el.types.mapping.map_type`."""
     casts = hasattr(connector_class(scheme), "dialect")
-    return mapping.carry(type_rules(scheme), type, lossy=lossy, trim=trim, casts=casts)
+    return mapping.map_type(type_rules(scheme), type, lossy=lossy, trim=trim, casts=casts)
 
 
 def render_markdown(scheme: str) -> str:

@@ -95,7 +95,7 @@ class DuckDbWarehouse(Warehouse):
         types = {str(name): str(type_) for name, type_ in rows}
         with self.connector.transaction():
             for column in columns:
-                wanted = column.plan.carried.duckdb
+                wanted = column.plan.mapping.duckdb
                 if types[column.plan.name] == wanted:
                     continue
                 name = self.column(column.plan.name)

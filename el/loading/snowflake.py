@@ -241,7 +241,7 @@ class SnowflakeWarehouse(Warehouse):
         place = self.qualified(raw_schema, table)
         checked = False
         for column in columns:
-            name, wanted = self.fold(column.plan.name), column.plan.carried.snowflake
+            name, wanted = self.fold(column.plan.name), column.plan.mapping.snowflake
             wider, narrow = self.fold(f"_el_wider_{column.plan.name}"), self.fold(f"_el_narrow_{column.plan.name}")
             types = self._types(raw_schema, table)
             if name in types and not _holds(types[name], wanted):

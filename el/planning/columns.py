@@ -16,10 +16,10 @@ from el.connectors.base import Source
 from el.connectors.catalog import Column, Key, SourceType, Table
 from el.connectors.request import ColumnRead
 from el.connectors.sql.connector import SqlConnector
-from el.connectors.type_rules import carry
+from el.connectors.type_rules import map_type
 from el.errors import PlanError
 from el.planning.naming import name_map
-from el.types.mapping import Carried
+from el.types.mapping import TypeMapping
 from el.types.times import Clock
 
 _PLAIN = ColumnSettings()
@@ -48,30 +48,30 @@ class ClockColumns:
 
 @dataclass(frozen=True, slots=True)
 class ColumnPlan:
-    """One column on its way: where it comes from, what it is called in raw, how it is carried."""
+    """One column on its way: where it comes from, what it is called in raw, how its type is mapped."""
 
     source: Column
     name: str
-    carried: Carried
+    mapping: TypeMapping
 
     @property
     def masked(self) -> bool:
         """Whether something else than its value is read."""
-        return (self.carried.loses or "").startswith(_MASKED)
+        return (self.mapping.loses or "").startswith(_MASKED)
 
     def reads(self) -> tuple[ColumnRead, ...]:
         """How the source is asked for it: itself, and what is read beside."""
         found = self.clock()
         if found is None:
-            return (ColumnRead(self.source.name, self.name, self.carried.read_as, self.carried.arrow),)
+            return (ColumnRead(self.source.name, self.name, self.mapping.read_as, self.mapping.arrow),)
         # Its text is put together here, of what the driver hands over.
-        itself = ColumnRead(self.source.name, self.name, self.carried.read_as)
+        itself = ColumnRead(self.source.name, self.name, self.mapping.read_as)
         parts = ((found.seventh, found.clock.seventh), (found.offset, found.clock.offset))
         return (itself, *(ColumnRead(self.source.name, name, sql) for name, sql in parts if name and sql))
 
     def clock(self) -> ClockColumns | None:
         """For a time that is put together: from which columns of the buffer."""
-        clock = self.carried.clock
+        clock = self.mapping.clock
         if clock is None:
             return None
         seventh = f"_el_seventh_{self.name}" if clock.digits == 7 else None
@@ -80,15 +80,15 @@ class ColumnPlan:
     def comment(self) -> str:
         """What raw says of the column: its name and type at the source, what it loses, the source's own comment."""
         source = self.source
-        loses = f"; loses {self.carried.loses}" if self.carried.loses else ""
+        loses = f"; loses {self.mapping.loses}" if self.mapping.loses else ""
         own = f": {source.comment}" if source.comment else ""
         return f"{source.name} {source.type}{'' if source.nullable else ' not null'}{loses}{own}"
 
     def read_bytes(self) -> ColumnRead | None:
         """How the source is asked for its text as UTF-16LE bytes; None if the driver hands all over as it is."""
-        if self.carried.exact_bytes is None:
+        if self.mapping.exact_bytes is None:
             return None
-        return ColumnRead(self.source.name, f"_el_bytes_{self.name}", self.carried.exact_bytes, pa.binary())
+        return ColumnRead(self.source.name, f"_el_bytes_{self.name}", self.mapping.exact_bytes, pa.binary())
 
 
 def plan_columns(config: Config, source: Source, table: Table, settings: TableSettings) -> tuple[ColumnPlan, ...]:
@@ -106,14 +106,16 @@ def plan_columns(config: Config, source: Source, table: Table, settings: TableSe
     for column in kept:
         chosen = wanted.get(column.name, _PLAIN)
         try:
-            carried = _carry(config, source, column, chosen, settings)
+            mapping = _map_type(config, source, column, chosen, settings)
         except PlanError as error:
             raise PlanError(f"{table.name}.{column.name}: {error}") from None
-        plans.append(ColumnPlan(column, names[column.name], carried))
+        plans.append(ColumnPlan(column, names[column.name], mapping))
     return tuple(plans)
 
 
-def _carry(config: Config, source: Source, column: Column, chosen: ColumnSettings, settings: TableSettings) -> Carried:
+def _map_type(
+    config: Config, source: Source, column: Column, chosen: ColumnSettings, settings: TableSettings
+) -> TypeMapping:
     if chosen.cast is not None and chosen.mask is not None:
         raise PlanError(f"mask {chosen.mask} and cast {chosen.cast}: a masked column has no other type; leave out one")
     if chosen.cast is not None:
@@ -123,21 +125,21 @@ def _carry(config: Config, source: Source, column: Column, chosen: ColumnSetting
             cast = source.parse_type(chosen.cast)
         except ValueError as error:
             raise PlanError(f"cast: {error}") from None
-        carried = carry(source.scheme, cast)
-        carried = carried.over(f"CAST({{column}} AS {chosen.cast})")
-        return replace(carried, exact=False, loses=f"cast from {column.type} to {chosen.cast}")
+        mapping = map_type(source.scheme, cast)
+        mapping = mapping.over(f"CAST({{column}} AS {chosen.cast})")
+        return replace(mapping, loses=f"cast from {column.type} to {chosen.cast}")
     if chosen.mask is not None:
         if not isinstance(source, SqlConnector):
             raise PlanError(f"mask {chosen.mask}: {source.scheme} has no SQL to mask in: exclude the column")
         if chosen.mask not in source.dialect.masks:
             raise PlanError(f"mask {chosen.mask} is not possible with {source.scheme}")
-        text = carry(source.scheme, SourceType("varchar", length=64))
+        text = map_type(source.scheme, SourceType("varchar", length=64))
         expression, digits = source.dialect.masked(chosen.mask, column.type)
         loses = f"{_MASKED}{chosen.mask}{' of all digits' if digits else ''}"
-        return replace(text, read_as=expression, exact=False, loses=loses)
+        return replace(text, read_as=expression, loses=loses)
     lossy = chosen.lossy or (settings.types or config.defaults.types) == "lossy"
     trim = chosen.trim or (config.defaults.trim if settings.trim is None else settings.trim)
-    return carry(source.scheme, column.type, lossy=lossy, trim=trim)
+    return map_type(source.scheme, column.type, lossy=lossy, trim=trim)
 
 
 def key_of(table: Table, settings: TableSettings, columns: Sequence[ColumnPlan]) -> tuple[str, ...]:

@@ -83,8 +83,8 @@ def definition(
         if chosen is not None and chosen.cast is not None:
             kept[column.name] = f"cast {chosen.cast}"
         elif chosen is not None and chosen.mask is not None:
-            kept[column.name] = str(column.carried.loses).replace("masked: ", "mask ")
-        elif column.carried.loses:
+            kept[column.name] = str(column.mapping.loses).replace("masked: ", "mask ")
+        elif column.mapping.loses:
             kept[column.name] = _SHORTER
     made = {"query": query, "filters": filters, "key": list(key), "own_key": settings.key is not None, "columns": kept}
     if equal is not None:

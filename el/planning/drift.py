@@ -70,7 +70,7 @@ class HeldTable:
 
 @dataclass(frozen=True, slots=True)
 class Widened:
-    """A raw column whose type must become `plan.carried`'s before the load. before: as `HeldColumn.landed_as`."""
+    """A raw column whose type must become `plan.mapping`'s before the load. before: as `HeldColumn.landed_as`."""
 
     before: str
     plan: ColumnPlan
@@ -140,10 +140,10 @@ class _Comparison:
             return
         change = _type_change(known, column)
         if change is not None:
-            fits = _takes(known.stands_for, column.carried.target_snowflake)
+            fits = _takes(known.stands_for, column.mapping.target_snowflake)
             (self.notes if fits else self.refused).append(change)
             self.changed = True
-        if known.landed_as != str(column.carried.arrow):
+        if known.landed_as != str(column.mapping.arrow):
             self.widened.append(Widened(known.landed_as, column))
 
     def find_gone(self) -> None:
@@ -189,9 +189,9 @@ def column_rows(
             "ordinal": ordinal,
             "column_id": column.source.position,
             "table_id": table_id,
-            "landed_as": str(column.carried.arrow),
-            "stands_for": column.carried.target_snowflake,
-            "loses": column.carried.loses,
+            "landed_as": str(column.mapping.arrow),
+            "stands_for": column.mapping.target_snowflake,
+            "loses": column.mapping.loses,
             "_dlt_load_id": load_id,
         }
         for ordinal, column in enumerate(columns, 1)
@@ -256,9 +256,9 @@ def _type_change(before: HeldColumn, column: ColumnPlan) -> str | None:
     now = str(column.source.type)
     if before.source_type != now:
         return f"{column.source.name} changed from {before.source_type} to {now}"
-    if before.stands_for != column.carried.target_snowflake or before.landed_as != str(column.carried.arrow):
+    if before.stands_for != column.mapping.target_snowflake or before.landed_as != str(column.mapping.arrow):
         return f"{column.source.name} ({now}) was taken as {before.stands_for}, and el.yml now takes it as " + (
-            column.carried.target_snowflake
+            column.mapping.target_snowflake
         )
     return None
 
@@ -296,9 +296,9 @@ def _planned(columns: Sequence[ColumnPlan]) -> list[tuple[object, ...]]:
             str(c.source.type),
             c.source.nullable,
             c.source.position,
-            str(c.carried.arrow),
-            c.carried.target_snowflake,
-            c.carried.loses or "",
+            str(c.mapping.arrow),
+            c.mapping.target_snowflake,
+            c.mapping.loses or "",
         )
         for c in columns
     )

@@ -111,8 +111,8 @@ def refuse_changed_keys(
     """
     by_name = {column.name: column for column in columns}
     for column in (by_name[name] for name in key):
-        name, carried = column.source.name, column.carried
-        if column.masked and "{column}" not in (carried.read_as or "{column}"):
+        name, mapping = column.source.name, column.mapping
+        if column.masked and "{column}" not in (mapping.read_as or "{column}"):
             raise PlanError(f"{name} is part of the key, and its mask gives every row one value: use `mask: sha256`")
         rule = source.text_rule(column.source) if column.masked else None
         if rule is not None and rule != TextRule() and "keys_by_bytes" not in accepted:
@@ -120,16 +120,16 @@ def refuse_changed_keys(
                 f"{name} is part of the key and compares without {rule.words()}, and its mask does not: where a key "
                 "changes in that alone, the old row would stay. Set `accept: [keys_by_bytes]` if none does"
             )
-        if not carried.exact and not column.masked and "changed_keys" not in accepted:
+        if not mapping.exact and not column.masked and "changed_keys" not in accepted:
             raise PlanError(
-                f"{name} is part of the key, and what lands of it is less ({carried.loses}): two rows could have one "
+                f"{name} is part of the key, and what lands of it is less ({mapping.loses}): two rows could have one "
                 "key. Set `accept: [changed_keys]` if no two have"
             )
 
 
 def _part(source: Source, column: ColumnPlan, by_bytes: bool) -> KeyPart:
-    arrow, nullable = column.carried.arrow, column.source.nullable
-    clock = column.carried.clock
+    arrow, nullable = column.mapping.arrow, column.source.nullable
+    clock = column.mapping.clock
     if clock is not None and clock.offset:
         return KeyPart(column.name, "instant", nullable)
     if pa.types.is_floating(arrow):

@@ -70,7 +70,7 @@ class TablePlan:
 
     def landed_schema(self) -> pa.Schema:
         """The source columns as they stand in raw, in order, without the landing columns."""
-        return pa.schema([pa.field(column.name, column.carried.arrow) for column in self.columns])
+        return pa.schema([pa.field(column.name, column.mapping.arrow) for column in self.columns])
 
 
 @dataclass(frozen=True, slots=True)

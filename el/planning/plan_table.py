@@ -80,8 +80,8 @@ class TablePlanner:
         wanted = plan_columns(config, self.known.source, table, settings)
         self.drift = find_drift(self.held, table, wanted, config.raw.naming, frozen=frozen)
         self.columns = self.drift.columns
-        lossy = [each for each in self.columns if each.carried.loses]
-        self.notes += [MayLose(f"{each.source.name}: {each.carried.loses}") for each in lossy]
+        lossy = [each for each in self.columns if each.mapping.loses]
+        self.notes += [MayLose(f"{each.source.name}: {each.mapping.loses}") for each in lossy]
         self.notes += refuse(table, settings, self.known.catalog)
         self.base: ReadRequest = table_request(config, self.known.source, self.known.catalog, table, settings)
         self.notes += isolation_notes(table, settings, self.known.catalog)

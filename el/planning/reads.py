@@ -11,7 +11,7 @@ from el.connectors.abilities import RangeSource
 from el.connectors.base import Source
 from el.connectors.catalog import Catalog, Table
 from el.connectors.request import POSITION_READ, ColumnRead, Condition, Op, ReadRequest
-from el.connectors.type_rules import carry
+from el.connectors.type_rules import map_type
 from el.errors import PlanError
 from el.planning.columns import ColumnPlan
 from el.planning.drift import Drift
@@ -94,15 +94,15 @@ class Reads:
     def _landed(self, name: str) -> str | None:
         """The column in raw that holds exactly the values of this one."""
         landed = next((column for column in self.columns if column.source.name == name), None)
-        return landed.name if landed is not None and landed.carried.exact else None
+        return landed.name if landed is not None and landed.mapping.exact else None
 
     def _position_read(self, name: str) -> ColumnRead:
         type_ = self.subject.column_type(name)
         assert type_ is not None
-        carried = carry(self.source.scheme, type_)
-        if carried.clock is not None:
-            return ColumnRead(name, POSITION_READ, carried.clock.sort_as)
-        return ColumnRead(name, POSITION_READ, carried.read_as, carried.arrow)
+        mapping = map_type(self.source.scheme, type_)
+        if mapping.clock is not None:
+            return ColumnRead(name, POSITION_READ, mapping.clock.sort_as)
+        return ColumnRead(name, POSITION_READ, mapping.read_as, mapping.arrow)
 
     def _ranges(self) -> tuple[tuple[Condition, ...], ...]:
         settings, table = self.subject.settings, self.subject.table

@@ -128,7 +128,7 @@ def outside_calendar(column: pa.Array) -> pa.Array | None:
 def maybe_replaced(column: pa.Array) -> bool:
     """Whether a text `column` holds U+FFFD: it stood in the source, or the driver put it for an unpaired surrogate.
 
-    `unpaired_surrogates` of the same rows, read with `Carried.exact_bytes`, tells which.
+    `unpaired_surrogates` of the same rows, read with `TypeMapping.exact_bytes`, tells which.
     """
     if not _is_text(column.type) or not len(column):
         return False

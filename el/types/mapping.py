@@ -1,4 +1,4 @@
-"""THE type table: for every source type, how a column of it travels so that no value changes silently.
+"""The type table applied: how a column of a source type travels, so that no value changes silently.
 
 Guarantees: a type has one row for its declared digits; the default is exact over the type's whole range; what
 loses something travels so only when it is asked for, and says what it loses; a type without a row is refused.
@@ -19,30 +19,27 @@ from el.types.times import Clock
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
-    """How one column travels.
+class TypeMapping:
+    """How the values of one column travel: how they are read, how they land, what staging makes of them."""
 
-    read_as: source SQL expression with "{column}"; None reads the column untouched.
-    arrow: what stands in the landing parquet. Where the driver gives another type, extraction casts to this one
-        safely, so that a value that does not fit is an error.
-    snowflake, duckdb: the landing column's type. target_snowflake, target_duckdb: the type that staging casts to.
-    exact: every value of the type arrives as it was. loses: what is lost where it is not, in words.
-    exact_bytes: see `TypeRule.exact_bytes`. clock: see `Way.clock`; with the digits that the column has.
-    """
-
-    read_as: str | None
+    read_as: str | None  # source SQL with "{column}"; None reads the column untouched
+    # What stands in the landing parquet. A driver's other type is cast to it safely: what does not fit is an error.
     arrow: pa.DataType
-    snowflake: str
-    duckdb: str
-    exact: bool
-    loses: str | None
-    why: str
-    target_snowflake: str
-    target_duckdb: str
-    exact_bytes: str | None = None
-    clock: Clock | None = None
+    snowflake: str  # the raw column's type in Snowflake
+    duckdb: str  # the raw column's type in DuckDB
+    loses: str | None  # what is lost on the way, in words; None: every value arrives as it was
+    why: str  # the reason, and the limits, in words
+    target_snowflake: str  # what staging casts to in Snowflake
+    target_duckdb: str  # what staging casts to in DuckDB
+    exact_bytes: str | None = None  # see `TypeRule.exact_bytes`
+    clock: Clock | None = None  # see `Way.clock`; with the digits that the column has
 
-    def over(self, expression: str) -> Carried:
+    @property
+    def exact(self) -> bool:
+        """Whether every value of the type arrives as it was."""
+        return self.loses is None
+
+    def over(self, expression: str) -> TypeMapping:
         """The same for an expression of the source's SQL in the column's place."""
 
         def put(sql: str | None) -> str | None:
@@ -52,9 +49,9 @@ class Carried:
         return replace(self, read_as=put(self.read_as) or expression, exact_bytes=put(self.exact_bytes), clock=clock)
 
 
-def carry(
+def map_type(
     rules: Sequence[TypeRule], type: SourceType, *, lossy: bool = False, trim: bool = False, casts: bool = True
-) -> Carried:
+) -> TypeMapping:
     """How a column of `type` travels from a source of these rules.
 
     lossy: take the shorter way where the row has one. trim: without trailing blanks where the type pads with them.
@@ -74,7 +71,7 @@ def carry(
     if way is None:
         lost = f", or ask for lossy, which loses {rule.lossy.loses}" if rule.lossy else ""
         raise PlanError(f"type {_shown(type)} cannot be carried exactly: {rule.why} Ways out: {ways_out}{lost}")
-    return _carried(rule, way, type)
+    return _mapping(rule, way, type)
 
 
 def render_markdown(rules: Sequence[TypeRule]) -> str:
@@ -126,7 +123,7 @@ def _shown(type_: SourceType) -> str:
     return f"{type_.alias} ({type_})" if type_.alias else str(type_)
 
 
-def _carried(rule: TypeRule, way: Way, type_: SourceType) -> Carried:
+def _mapping(rule: TypeRule, way: Way, type_: SourceType) -> TypeMapping:
     facts = facts_of((rule,), type_)
     type_ = replace(type_, precision=facts.precision, scale=facts.scale)
 
@@ -136,12 +133,11 @@ def _carried(rule: TypeRule, way: Way, type_: SourceType) -> Carried:
         return template
 
     snowflake, duckdb_ = fill(way.snowflake), fill(way.duckdb)
-    return Carried(
+    return TypeMapping(
         read_as=way.read_as,
         arrow=way.arrow if isinstance(way.arrow, pa.DataType) else way.arrow(type_),
         snowflake=snowflake,
         duckdb=duckdb_,
-        exact=way.loses is None,
         loses=way.loses,
         why=rule.why,
         target_snowflake=fill(way.target_snowflake) if way.target_snowflake else snowflake,

@@ -17,7 +17,7 @@ from el.connectors.registry import connector_class, open_connector
 from el.connectors.request import ColumnRead, ReadRequest
 from el.connectors.sql.connector import SqlConnector
 from el.connectors.sql.select import Statement
-from el.connectors.type_rules import carry
+from el.connectors.type_rules import map_type
 from tests.conformance.facts import ALL, Facts
 
 
@@ -108,7 +108,7 @@ class Place:
         return self.connector.parse_type(declared)
 
     def read_as(self, column: str, type_: SourceType) -> ColumnRead:
-        expression = carry(self.facts.scheme, type_).read_as if connector_class(self.facts.scheme).rules else None
+        expression = map_type(self.facts.scheme, type_).read_as if connector_class(self.facts.scheme).rules else None
         return ColumnRead(column, column, expression)
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from el.cli.app import main
 from el.connectors.catalog import Column, SourceType, Table, TableName
 from el.connectors.sqlserver.types import RULES
-from el.connectors.type_rules import carry
+from el.connectors.type_rules import map_type
 from el.planning.columns import ColumnPlan
 from el.planning.drift import HeldTable, column_rows, find_drift, held_tables
 from el.types.rule import parse_type
@@ -370,7 +370,7 @@ def plans(columns: list[Column], names: list[str] | None = None) -> tuple[Column
 
     found = names or [normalise(each.name) for each in columns]
     return tuple(
-        ColumnPlan(each, name, carry("sqlserver", each.type)) for each, name in zip(columns, found, strict=True)
+        ColumnPlan(each, name, map_type("sqlserver", each.type)) for each, name in zip(columns, found, strict=True)
     )
 
 

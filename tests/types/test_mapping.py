@@ -21,7 +21,7 @@ from el.connectors.catalog import SourceType
 from el.connectors.duckdb.catalog import source_type
 from el.connectors.request import ColumnRead, ReadRequest, TableName
 from el.connectors.sql.select import Dialect, build_select
-from el.connectors.type_rules import carry, find_rule, render_markdown, type_rules
+from el.connectors.type_rules import find_rule, map_type, render_markdown, type_rules
 from el.errors import ConfigError, PlanError
 from el.loading.snowflake import SnowflakeWarehouse
 from el.types.limits import Limits, maybe_replaced, too_long, unpaired_surrogates
@@ -119,7 +119,7 @@ LOSSY = [
 
 @pytest.mark.parametrize(("type_", "expected"), SQL_SERVER, ids=lambda value: str(value))
 def test_a_sql_server_type_travels_exactly_in_this_way(type_: SourceType, expected: tuple[object, ...]) -> None:
-    way = carry("sqlserver", type_)
+    way = map_type("sqlserver", type_)
     assert (way.read_as, way.arrow, way.snowflake, way.duckdb, way.target_snowflake, way.target_duckdb) == expected
     assert way.exact
     assert way.loses is None
@@ -157,7 +157,7 @@ def test_every_type_that_sql_server_has_is_decided() -> None:
 def test_what_loses_something_travels_only_on_request_and_says_what_is_lost(
     type_: SourceType, read_as: str | None, arrow: pa.DataType, loss: str
 ) -> None:
-    way = carry("sqlserver", type_, lossy=True)
+    way = map_type("sqlserver", type_, lossy=True)
     assert not way.exact
     assert loss in (way.loses or "")
     assert way.arrow == arrow
@@ -174,14 +174,14 @@ def test_asking_for_lossy_changes_nothing_where_exact_costs_nothing() -> None:
         rule = find_rule("sqlserver", type_)
         assert rule is not None
         if rule.lossy is None:
-            assert carry("sqlserver", type_, lossy=True) == carry("sqlserver", type_)
+            assert map_type("sqlserver", type_, lossy=True) == map_type("sqlserver", type_)
 
 
 @pytest.mark.parametrize("name", ["char", "nchar"])
 def test_trailing_blanks_are_trimmed_only_on_request(name: str) -> None:
     kept, trimmed = (
-        carry("sqlserver", SourceType(name, length=5)),
-        carry("sqlserver", SourceType(name, length=5), trim=True),
+        map_type("sqlserver", SourceType(name, length=5)),
+        map_type("sqlserver", SourceType(name, length=5), trim=True),
     )
     assert kept.read_as is None
     assert kept.exact
@@ -191,12 +191,12 @@ def test_trailing_blanks_are_trimmed_only_on_request(name: str) -> None:
 
 
 def test_trimming_leaves_types_that_are_not_padded_alone() -> None:
-    assert carry("sqlserver", SourceType("varchar", length=5), trim=True).exact
-    assert carry("sqlserver", SourceType("int"), trim=True).exact
+    assert map_type("sqlserver", SourceType("varchar", length=5), trim=True).exact
+    assert map_type("sqlserver", SourceType("int"), trim=True).exact
 
 
 def test_a_sql_variant_travels_as_base_type_and_value_and_null_stays_null() -> None:
-    way = carry("sqlserver", SourceType("sql_variant"))
+    way = map_type("sqlserver", SourceType("sql_variant"))
     assert way.exact
     assert way.arrow == pa.string()
     assert way.read_as is not None
@@ -211,32 +211,32 @@ def test_a_sql_variant_travels_as_base_type_and_value_and_null_stays_null() -> N
 
 def test_a_vector_is_refused_unless_its_loss_is_asked_for() -> None:
     with pytest.raises(PlanError, match=r"type vector cannot be carried exactly.*cast.*exclude.*lossy"):
-        carry("sqlserver", SourceType("vector"))
+        map_type("sqlserver", SourceType("vector"))
 
 
 @pytest.mark.parametrize("name", ["dbo.point", "table", "cursor", "assembly_type", "int[]"])
 @pytest.mark.parametrize("lossy", [False, True])
 def test_an_unknown_type_stops_the_plan_and_names_the_two_ways_out(name: str, lossy: bool) -> None:
     with pytest.raises(PlanError, match=r"cast.*exclude") as refused:
-        carry("sqlserver", SourceType(name), lossy=lossy, trim=True)
+        map_type("sqlserver", SourceType(name), lossy=lossy, trim=True)
     assert name in str(refused.value)
 
 
 def test_an_alias_type_travels_as_its_base_type() -> None:
     alias = SourceType("nvarchar", length=128, alias="dbo.PersonName")
-    assert carry("sqlserver", alias) == carry("sqlserver", SourceType("nvarchar", length=128))
+    assert map_type("sqlserver", alias) == map_type("sqlserver", SourceType("nvarchar", length=128))
 
 
 def test_an_unknown_alias_is_named_with_its_base() -> None:
     with pytest.raises(PlanError, match=r"dbo\.Shape \(clr_shape\)"):
-        carry("sqlserver", SourceType("clr_shape", alias="dbo.Shape"))
+        map_type("sqlserver", SourceType("clr_shape", alias="dbo.Shape"))
 
 
 def test_a_source_without_a_table_of_types_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"there is no connector for type 'teradata'"):
-        carry("teradata", SourceType("int"))
+        map_type("teradata", SourceType("int"))
     with pytest.raises(PlanError, match=r"snowflake cannot be a source"):
-        carry("snowflake", SourceType("number"))
+        map_type("snowflake", SourceType("number"))
 
 
 NO_CURSOR = {
@@ -329,19 +329,21 @@ def test_a_cast_to_a_decimal_of_duckdbs_own_digits_keeps_its_fraction(
 
 @pytest.mark.parametrize("name", ["nchar", "nvarchar", "ntext", "xml", "json", "sql_variant"])
 def test_text_that_may_hold_unpaired_surrogates_can_be_asked_for_as_bytes(name: str) -> None:
-    assert "AS VARBINARY(MAX))" in (carry("sqlserver", SourceType(name)).exact_bytes or "")
+    assert "AS VARBINARY(MAX))" in (map_type("sqlserver", SourceType(name)).exact_bytes or "")
 
 
 def test_snowflakes_limits_are_said_where_they_can_be_met() -> None:
     assert SnowflakeWarehouse.own_limits == Limits(16_777_216, 8_388_608, calendar=True)
-    assert all("16 MB" in carry("sqlserver", SourceType(n)).why for n in ("varchar", "nvarchar", "text", "xml", "json"))
-    assert all("8 MB" in carry("sqlserver", SourceType(n)).why for n in ("varbinary", "image", "geography"))
+    assert all(
+        "16 MB" in map_type("sqlserver", SourceType(n)).why for n in ("varchar", "nvarchar", "text", "xml", "json")
+    )
+    assert all("8 MB" in map_type("sqlserver", SourceType(n)).why for n in ("varbinary", "image", "geography"))
 
 
 @given(precision=st.integers(1, 38), data=st.data())
 def test_every_decimal_keeps_its_digits_within_what_snowflake_holds(precision: int, data: st.DataObject) -> None:
     scale = data.draw(st.integers(0, precision))
-    way = carry("sqlserver", SourceType("decimal", precision=precision, scale=scale))
+    way = map_type("sqlserver", SourceType("decimal", precision=precision, scale=scale))
     if scale <= 37:
         assert way.arrow == pa.decimal128(precision, scale)
         assert way.snowflake == f"NUMBER({precision},{scale})"
@@ -352,7 +354,7 @@ def test_every_decimal_keeps_its_digits_within_what_snowflake_holds(precision: i
 
 @given(st.sampled_from(["time", "datetime2", "datetimeoffset"]), st.integers(0, 7))
 def test_a_fraction_travels_as_microseconds_only_if_they_hold_all_of_it(name: str, scale: int) -> None:
-    way = carry("sqlserver", SourceType(name, scale=scale))
+    way = map_type("sqlserver", SourceType(name, scale=scale))
     assert way.exact
     assert (way.arrow == pa.string()) == (scale == 7 or name == "datetimeoffset")
     assert way.target_snowflake.endswith(f"({scale})")
@@ -374,7 +376,7 @@ def test_dlt_lands_each_type_as_the_table_says() -> None:
     duck = dlt_duckdb().capabilities()
     mappers = (snowflake.type_mapper(snowflake, use_timestamp_tz=True), duck.type_mapper(duck))
     for scheme, type_, lossy, trim in every_way():
-        way = carry(scheme, type_, lossy=lossy, trim=trim)
+        way = map_type(scheme, type_, lossy=lossy, trim=trim)
         column = {"name": "c", **get_column_type_from_py_arrow(way.arrow)}
         made = tuple(mapper.to_destination_type(column, {"name": "t"}) for mapper in mappers)
         assert made == (way.snowflake, way.duckdb), type_
@@ -382,7 +384,7 @@ def test_dlt_lands_each_type_as_the_table_says() -> None:
 
 def test_no_arrow_type_is_one_that_parquet_or_dlt_would_change() -> None:
     for scheme, type_, lossy, trim in every_way():
-        arrow = carry(scheme, type_, lossy=lossy, trim=trim).arrow
+        arrow = map_type(scheme, type_, lossy=lossy, trim=trim).arrow
         schema = pa.schema([("c", arrow)])
         written = pa.BufferOutputStream()
         pq.write_table(schema.empty_table(), written)
@@ -391,7 +393,7 @@ def test_no_arrow_type_is_one_that_parquet_or_dlt_would_change() -> None:
 
 def test_a_read_expression_reaches_the_source_as_it_stands_in_the_table() -> None:
     for type_, _ in SQL_SERVER:
-        read_as = carry("sqlserver", type_).read_as
+        read_as = map_type("sqlserver", type_).read_as
         request = ReadRequest(table=TableName("dbo", "t"), columns=(ColumnRead("a]b", "c", read_as),))
         sql = build_select(request, Dialect("tsql")).sql
         assert (read_as or "{column}").replace("{column}", "[a]]b]") in sql
@@ -493,7 +495,7 @@ def test_values_of_a_duckdb_type_arrive_as_they_were(case: DuckCase, tmp_path) -
     for index, value in enumerate((*case.values, None)):
         source.execute(f"INSERT INTO t VALUES (?, CAST(CAST(? AS VARCHAR) AS {case.declared}))", [index, value])
     declared = source.execute("SELECT data_type FROM duckdb_columns() WHERE column_name = 'v'").fetchall()[0][0]
-    way = carry("duckdb", source_type(declared))
+    way = map_type("duckdb", source_type(declared))
     assert way.exact
     expression = (way.read_as or "{column}").replace("{column}", '"v"')
     read = source.sql(f"SELECT i, {expression} AS v FROM t ORDER BY i").to_arrow_table()
@@ -520,17 +522,17 @@ def test_every_row_of_duckdb_has_a_test() -> None:
 @pytest.mark.parametrize("declared", NO_ROW_IN_DUCKDB)
 def test_a_nested_type_of_duckdb_is_refused_unless_it_is_cast(declared: str) -> None:
     with pytest.raises(PlanError, match=r"cast.*exclude"):
-        carry("duckdb", source_type(declared), lossy=True)
+        map_type("duckdb", source_type(declared), lossy=True)
 
 
 def test_duckdbs_nanoseconds_are_cut_only_on_request() -> None:
-    way = carry("duckdb", source_type("TIMESTAMP_NS"), lossy=True)
+    way = map_type("duckdb", source_type("TIMESTAMP_NS"), lossy=True)
     assert (way.read_as, way.arrow, way.exact) == ("CAST({column} AS TIMESTAMP)", MICROSECONDS, False)
     assert "ninth digits" in (way.loses or "")
 
 
 def test_duckdbs_38th_digit_after_the_point_is_rounded_only_on_request() -> None:
-    way = carry("duckdb", source_type("DECIMAL(38,38)"), lossy=True)
+    way = map_type("duckdb", source_type("DECIMAL(38,38)"), lossy=True)
     assert (way.arrow, way.exact) == (pa.decimal128(38, 37), False)
 
 
@@ -555,7 +557,7 @@ def test_the_rendered_table_says_what_is_refused_and_what_a_request_loses() -> N
 
 def test_more_digits_than_a_driver_gives_are_read_beside_the_column_and_only_where_there_are_more() -> None:
     def parts(type_: SourceType) -> tuple[int, str | None] | None:
-        clock = carry("sqlserver", type_).clock
+        clock = map_type("sqlserver", type_).clock
         return None if clock is None else (clock.digits, clock.offset)
 
     assert parts(SourceType("time", scale=7)) == (7, None)
@@ -564,14 +566,14 @@ def test_more_digits_than_a_driver_gives_are_read_beside_the_column_and_only_whe
     assert parts(SourceType("datetimeoffset", scale=0)) == (0, offset)
     assert parts(SourceType("datetimeoffset", scale=7)) == (7, offset)
     assert [parts(SourceType(name, scale=6)) for name in ("time", "datetime2")] == [None, None]
-    assert carry("sqlserver", SourceType("datetime2", scale=7), lossy=True).clock is None
+    assert map_type("sqlserver", SourceType("datetime2", scale=7), lossy=True).clock is None
 
 
 def test_a_cast_is_read_in_the_columns_place_wherever_the_type_asks_for_it() -> None:
-    cast = carry("sqlserver", SourceType("datetimeoffset", scale=7)).over("CAST({column} AS DATETIMEOFFSET(7))")
+    cast = map_type("sqlserver", SourceType("datetimeoffset", scale=7)).over("CAST({column} AS DATETIMEOFFSET(7))")
     assert cast.read_as == "CAST(CAST({column} AS DATETIMEOFFSET(7)) AS DATETIME2(7))"
     assert cast.clock is not None
     assert cast.clock.offset == "CAST(DATEPART(TZOFFSET, CAST({column} AS DATETIMEOFFSET(7))) AS SMALLINT)"
     assert "CAST(CAST({column} AS NVARCHAR(9)) AS NVARCHAR(MAX))" in (
-        carry("sqlserver", SourceType("nvarchar", length=9)).over("CAST({column} AS NVARCHAR(9))").exact_bytes or ""
+        map_type("sqlserver", SourceType("nvarchar", length=9)).over("CAST({column} AS NVARCHAR(9))").exact_bytes or ""
     )

@@ -14,7 +14,7 @@ from el.config.settings import StrategyName, TableSettings
 from el.connectors.base import Source
 from el.connectors.catalog import Catalog, SourceType, Table
 from el.connectors.request import CapturedChanges, ColumnRead, Condition, Op, ReadRequest, TrackedChanges
-from el.connectors.type_rules import carry
+from el.connectors.type_rules import map_type
 from el.planning.ledger import LedgerEntry
 from el.planning.strategies.window import Window
 from el.types.rule import TypeFacts, TypeKind, TypeRule, facts_of
@@ -77,10 +77,10 @@ def has_null(source: Source, subject: Subject, column: str) -> bool:
     if found is None or not found.nullable:
         return False
     condition = Condition(found.name, Op.IS_NULL)
-    carried = carry(source.scheme, found.type, lossy=True)
+    mapping = map_type(source.scheme, found.type, lossy=True)
     request = replace(
         subject.request,
-        columns=(ColumnRead(found.name, "found", carried.read_as, None if carried.clock else carried.arrow),),
+        columns=(ColumnRead(found.name, "found", mapping.read_as, None if mapping.clock else mapping.arrow),),
         where=(condition,),
         limit=1,
     )

@@ -27,7 +27,7 @@ from el.connectors.base import ConnectionConfig, Identity, Source
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import Catalog, Column, Key, SourceType, Table, TableName
 from el.connectors.request import OP_READ, ColumnRead, Condition, Op, ReadRequest, Value
-from el.connectors.type_rules import carry
+from el.connectors.type_rules import map_type
 from el.errors import DatabaseMissing, ElError, ReadError
 from el.types import rule
 from el.types.rule import TypeKind, TypeRule
@@ -125,7 +125,7 @@ class JsonLines(Source, CursorSource):
         for wanted in (*(read.source for read in reads), *(each.column for each in (*request.where, *request.kept))):
             if wanted not in columns:
                 raise ReadError(f"{request.table} has no column {wanted!r}")
-        types = {name: carry(self.scheme, column.type).arrow for name, column in columns.items()}
+        types = {name: map_type(self.scheme, column.type).arrow for name, column in columns.items()}
         # The plan says of each column which type it expects; a read from Python does not.
         fields = [pa.field(read.name, read.arrow or types[read.source]) for read in reads]
         schema = pa.schema([*fields, pa.field(OP_READ, pa.string())] if request.kept else fields)
