@@ -124,7 +124,7 @@ def slice_of(table: Table) -> Slice:
         file_bytes=1,
         retries=0,
         exact_bytes=tuple((plan.name, found) for plan in plans if (found := plan.read_bytes()) is not None),
-        clocks=tuple((plan.name, found) for plan in plans if (found := plan.clock()) is not None),
+        times=tuple((plan.name, found) for plan in plans if (found := plan.parts()) is not None),
     )
 
 

@@ -119,7 +119,7 @@ class _Run:
         self.reporter = reporter
         self.executor = executor
         self.stack = stack
-        self.started, self.clock = datetime.now(UTC), time.monotonic()
+        self.started, self.began = datetime.now(UTC), time.monotonic()
         self.finished: list[str] = []  # what an earlier run left and this one loaded
         self.stuck: dict[str, ElError] = {}  # raw schema -> why what an earlier run left in it cannot be loaded
         self.locks: list[StillOurs] = []
@@ -232,5 +232,5 @@ class _Run:
 
     def _report(self) -> RunReport:
         code = max((1 for report in self.reports if report.status == "failed"), default=0)
-        seconds = time.monotonic() - self.clock
+        seconds = time.monotonic() - self.began
         return RunReport(self.job.run_id, self.started, seconds, tuple(self.reports), tuple(self.finished), code)

@@ -30,11 +30,11 @@ from el.extraction.fingerprint import RowHash
 from el.extraction.landing import LANDING, LandedFile, LandedTable, LandingFiles, raw_columns
 from el.extraction.retry import retrying
 from el.extraction.watch import Watch
-from el.planning.columns import ClockColumns
+from el.planning.columns import PartColumns
 from el.planning.keys import KeyRule
 from el.planning.strategies.position import sortable
 from el.types.limits import Limits, maybe_replaced, refuse_misfits, refuse_surrogates
-from el.types.times import clock_text
+from el.types.times import time_text
 
 __all__ = [
     "LANDING",
@@ -102,7 +102,7 @@ class Slice:
     # For text that the driver may have changed, the column in raw and the read that gives its bytes: asked for only
     # once U+FFFD was seen in it.
     exact_bytes: tuple[tuple[str, ColumnRead], ...] = ()
-    clocks: tuple[tuple[str, ClockColumns], ...] = ()  # times that are put together from parts
+    times: tuple[tuple[str, PartColumns], ...] = ()  # times that are put together from parts
     pace: Pace = field(default_factory=Pace)  # how fast, and when not
     hashed: bool = False  # whether the rows are hashed too, to tell them from others
     watch: Watch = field(default_factory=Watch)  # what stops the read while it is at work
@@ -143,10 +143,10 @@ class Slice:
         columns = []
         keys = [(name, batch.column(name)) for name in self.key if name in batch.schema.names]
         self._look_for_doubt(batch, keys)
-        clocks = dict(self.clocks)
+        times = dict(self.times)
         kept = pc.not_equal(batch.column(OP_READ), "D") if self.request.kept else None
         for name, type_ in zip(self.schema.names, self.schema.types, strict=True):
-            column = _time(clocks[name], batch, name) if name in clocks else batch.column(name)
+            column = _time(times[name], batch, name) if name in times else batch.column(name)
             if kept is not None and name not in self.key:
                 # What the filters leave out does not land, but for the key of a row that they took before.
                 column = pc.if_else(kept, column, pa.scalar(None, column.type))
@@ -161,8 +161,8 @@ class Slice:
             columns.append(self.equal.of(dict(zip(self.schema.names, columns, strict=True)).__getitem__))
         position: pa.Array = pa.nulls(batch.num_rows, pa.string())
         if self.position is not None:
-            clock = clocks.get(self.position)
-            order = _time(clock, batch, self.position, utc=True) if clock else batch.column(self.position)
+            parts = times.get(self.position)
+            order = _time(parts, batch, self.position, utc=True) if parts else batch.column(self.position)
             position = sortable(order)
         columns += [
             pa.repeat(pa.scalar(self.load_id), batch.num_rows),
@@ -185,10 +185,10 @@ class Slice:
             raise _InDoubt(tuple(doubted))
 
 
-def _time(parts: ClockColumns, batch: pa.RecordBatch, name: str, *, utc: bool = False) -> pa.Array:
-    seventh = batch.column(parts.seventh) if parts.seventh else None
-    offset = batch.column(parts.offset) if parts.offset else None
-    return clock_text(parts.clock, batch.column(name), seventh, offset, utc=utc)
+def _time(found: PartColumns, batch: pa.RecordBatch, name: str, *, utc: bool = False) -> pa.Array:
+    seventh = batch.column(found.seventh) if found.seventh else None
+    offset = batch.column(found.offset) if found.offset else None
+    return time_text(found.parts, batch.column(name), seventh, offset, utc=utc)
 
 
 class _InDoubt(Exception):
@@ -229,7 +229,7 @@ class _Reading:
         self.work = work
         self.control = control
         self.request = request
-        self.started, self.clock = _now(), time.monotonic()
+        self.started, self.began = _now(), time.monotonic()
         self.landing = LandingFiles(
             work.directory / work.stem,
             raw_columns(work.schema, work.equal),
@@ -290,4 +290,4 @@ class _Reading:
         self.landing.write(self.work.land(batch, self.started))
 
     def _keep_pace(self) -> None:
-        self.work.pace.keep(self.rows, time.monotonic() - self.clock, self.control.sleep)
+        self.work.pace.keep(self.rows, time.monotonic() - self.began, self.control.sleep)

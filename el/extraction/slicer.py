@@ -10,7 +10,7 @@ from el.config.job import Job
 from el.config.pace import Pace
 from el.extraction.slice import Slice
 from el.extraction.watch import Watch
-from el.planning.columns import ClockColumns
+from el.planning.columns import PartColumns
 from el.planning.plan import TablePlan
 from el.planning.strategies.window import Kind
 from el.types.limits import Limits
@@ -56,7 +56,7 @@ class Slicer:
                 key=table.key,
                 limits=self.destination.limits,
                 exact_bytes=exact_bytes,
-                clocks=_clocks(table),
+                times=_times(table),
                 pace=self.pace,
                 hashed=_compared(table),
                 watch=_watch(self.job),
@@ -82,7 +82,7 @@ class Slicer:
             file_bytes=self.destination.file_bytes,
             retries=self.job.config.defaults.retries,
             key=table.key,
-            clocks=tuple((name, parts) for name, parts in _clocks(table) if name in table.key),
+            times=tuple((name, parts) for name, parts in _times(table) if name in table.key),
             pace=self.pace,
             watch=_watch(self.job),
             equal=table.equal,
@@ -122,5 +122,5 @@ def _watch(job: Job) -> Watch:
     return Watch(limits.blocked_seconds or None, limits.version_store_mb)
 
 
-def _clocks(table: TablePlan) -> tuple[tuple[str, ClockColumns], ...]:
-    return tuple((column.name, parts) for column in table.columns if (parts := column.clock()) is not None)
+def _times(table: TablePlan) -> tuple[tuple[str, PartColumns], ...]:
+    return tuple((column.name, parts) for column in table.columns if (parts := column.parts()) is not None)

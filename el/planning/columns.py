@@ -20,7 +20,7 @@ from el.connectors.type_rules import map_type
 from el.errors import PlanError
 from el.planning.naming import name_map
 from el.types.mapping import TypeMapping
-from el.types.times import Clock
+from el.types.times import TimeParts
 
 _PLAIN = ColumnSettings()
 _MASKED = "masked: "
@@ -38,10 +38,10 @@ class TableComment:
 
 
 @dataclass(frozen=True, slots=True)
-class ClockColumns:
+class PartColumns:
     """A time in parts: the buffer's columns that hold its seventh digit and its offset; None: it has none."""
 
-    clock: Clock
+    parts: TimeParts
     seventh: str | None
     offset: str | None
 
@@ -61,21 +61,21 @@ class ColumnPlan:
 
     def reads(self) -> tuple[ColumnRead, ...]:
         """How the source is asked for it: itself, and what is read beside."""
-        found = self.clock()
+        found = self.parts()
         if found is None:
             return (ColumnRead(self.source.name, self.name, self.mapping.read_as, self.mapping.arrow),)
         # Its text is put together here, of what the driver hands over.
         itself = ColumnRead(self.source.name, self.name, self.mapping.read_as)
-        parts = ((found.seventh, found.clock.seventh), (found.offset, found.clock.offset))
+        parts = ((found.seventh, found.parts.seventh), (found.offset, found.parts.offset))
         return (itself, *(ColumnRead(self.source.name, name, sql) for name, sql in parts if name and sql))
 
-    def clock(self) -> ClockColumns | None:
+    def parts(self) -> PartColumns | None:
         """For a time that is put together: from which columns of the buffer."""
-        clock = self.mapping.clock
-        if clock is None:
+        parts = self.mapping.parts
+        if parts is None:
             return None
-        seventh = f"_el_seventh_{self.name}" if clock.digits == 7 else None
-        return ClockColumns(clock, seventh, f"_el_offset_{self.name}" if clock.offset else None)
+        seventh = f"_el_seventh_{self.name}" if parts.digits == 7 else None
+        return PartColumns(parts, seventh, f"_el_offset_{self.name}" if parts.offset else None)
 
     def comment(self) -> str:
         """What raw says of the column: its name and type at the source, what it loses, the source's own comment."""

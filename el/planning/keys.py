@@ -129,8 +129,8 @@ def refuse_changed_keys(
 
 def _part(source: Source, column: ColumnPlan, by_bytes: bool) -> KeyPart:
     arrow, nullable = column.mapping.arrow, column.source.nullable
-    clock = column.mapping.clock
-    if clock is not None and clock.offset:
+    parts = column.mapping.parts
+    if parts is not None and parts.offset:
         return KeyPart(column.name, "instant", nullable)
     if pa.types.is_floating(arrow):
         return KeyPart(column.name, "number", nullable)

@@ -100,8 +100,8 @@ class Reads:
         type_ = self.subject.column_type(name)
         assert type_ is not None
         mapping = map_type(self.source.scheme, type_)
-        if mapping.clock is not None:
-            return ColumnRead(name, POSITION_READ, mapping.clock.sort_as)
+        if mapping.parts is not None:
+            return ColumnRead(name, POSITION_READ, mapping.parts.sort_as)
         return ColumnRead(name, POSITION_READ, mapping.read_as, mapping.arrow)
 
     def _ranges(self) -> tuple[tuple[Condition, ...], ...]:

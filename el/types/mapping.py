@@ -15,7 +15,7 @@ import pyarrow as pa
 from el.errors import PlanError
 from el.types.rule import TypeRule, Way, decide, facts_of
 from el.types.source_type import SourceType
-from el.types.times import Clock
+from el.types.times import TimeParts
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class TypeMapping:
     target_snowflake: str  # what staging casts to in Snowflake
     target_duckdb: str  # what staging casts to in DuckDB
     exact_bytes: str | None = None  # see `TypeRule.exact_bytes`
-    clock: Clock | None = None  # see `Way.clock`; with the digits that the column has
+    parts: TimeParts | None = None  # see `Way.parts`; with the digits that the column has
 
     @property
     def exact(self) -> bool:
@@ -45,8 +45,8 @@ class TypeMapping:
         def put(sql: str | None) -> str | None:
             return sql.replace("{column}", expression) if sql else None
 
-        clock = self.clock.over(expression) if self.clock else None
-        return replace(self, read_as=put(self.read_as) or expression, exact_bytes=put(self.exact_bytes), clock=clock)
+        parts = self.parts.over(expression) if self.parts else None
+        return replace(self, read_as=put(self.read_as) or expression, exact_bytes=put(self.exact_bytes), parts=parts)
 
 
 def map_type(
@@ -102,9 +102,9 @@ def _cells(rule: TypeRule) -> tuple[str, ...]:
 
 def _shown_read(way: Way) -> str:
     shown = _shown_expression(way.read_as)
-    if way.clock is None:
+    if way.parts is None:
         return shown
-    beside = [way.clock.seventh, *([way.clock.offset] if way.clock.offset else [])]
+    beside = [way.parts.seventh, *([way.parts.offset] if way.parts.offset else [])]
     return ", ".join([shown, *(f"`{sql}`" for sql in beside)])
 
 
@@ -143,5 +143,5 @@ def _mapping(rule: TypeRule, way: Way, type_: SourceType) -> TypeMapping:
         target_snowflake=fill(way.target_snowflake) if way.target_snowflake else snowflake,
         target_duckdb=fill(way.target_duckdb) if way.target_duckdb else duckdb_,
         exact_bytes=rule.exact_bytes,
-        clock=replace(way.clock, digits=type_.scale) if way.clock and type_.scale is not None else way.clock,
+        parts=replace(way.parts, digits=type_.scale) if way.parts and type_.scale is not None else way.parts,
     )

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias, TypeVar
 import pyarrow as pa
 
 from el.types.source_type import SourceType
-from el.types.times import Clock
+from el.types.times import TimeParts
 
 TEXT = pa.string()
 BINARY = pa.binary()
@@ -81,7 +81,7 @@ class Way:
     target_snowflake: str | None = None
     target_duckdb: str | None = None
     loses: str | None = None
-    clock: Clock | None = None
+    parts: TimeParts | None = None
 
     def but(self, **changes: Any) -> Way:
         """This way with some of its parts changed."""

@@ -21,7 +21,7 @@ Numbers = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
+class TimeParts:
     """What a column's time consists of, each as source SQL with "{column}".
 
     seventh: the seventh digit of the second, cut off by the driver. offset: minutes east of UTC, None where the type
@@ -35,7 +35,7 @@ class Clock:
     day: bool = True
     digits: int = 7
 
-    def over(self, expression: str) -> Clock:
+    def over(self, expression: str) -> TimeParts:
         """The same of an expression in the column's place."""
 
         def put(sql: str) -> str:
@@ -45,8 +45,13 @@ class Clock:
         return replace(self, seventh=put(self.seventh), sort_as=put(self.sort_as), offset=offset)
 
 
-def clock_text(
-    clock: Clock, value: pa.Array, seventh: pa.Array | None = None, offset: pa.Array | None = None, *, utc: bool = False
+def time_text(
+    parts: TimeParts,
+    value: pa.Array,
+    seventh: pa.Array | None = None,
+    offset: pa.Array | None = None,
+    *,
+    utc: bool = False,
 ) -> pa.Array:
     """Text such as "2024-02-29 12:00:00.1234567 +05:30"; NULL where `value` is.
 
@@ -57,14 +62,14 @@ def clock_text(
     minutes = None if offset is None else _plain(offset)
     if utc and minutes is not None:
         micros = np.clip(micros - minutes * _MINUTE, _FIRST, _LAST)
-    parts: list[Letters] = []
+    letters: list[Letters] = []
     days = micros // _DAY
-    if clock.day:
-        parts += [_date(days), _all(len(micros), " ")]
-    parts.append(_time(micros - days * _DAY, None if seventh is None else _plain(seventh), clock.digits))
+    if parts.day:
+        letters += [_date(days), _all(len(micros), " ")]
+    letters.append(_time(micros - days * _DAY, None if seventh is None else _plain(seventh), parts.digits))
     if minutes is not None and not utc:
-        parts.append(_offset(minutes))
-    return _text(np.concatenate(parts, axis=1), value)
+        letters.append(_offset(minutes))
+    return _text(np.concatenate(letters, axis=1), value)
 
 
 def _micros(value: pa.Array) -> Numbers:

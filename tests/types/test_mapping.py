@@ -557,8 +557,8 @@ def test_the_rendered_table_says_what_is_refused_and_what_a_request_loses() -> N
 
 def test_more_digits_than_a_driver_gives_are_read_beside_the_column_and_only_where_there_are_more() -> None:
     def parts(type_: SourceType) -> tuple[int, str | None] | None:
-        clock = map_type("sqlserver", type_).clock
-        return None if clock is None else (clock.digits, clock.offset)
+        parts = map_type("sqlserver", type_).parts
+        return None if parts is None else (parts.digits, parts.offset)
 
     assert parts(SourceType("time", scale=7)) == (7, None)
     assert parts(SourceType("datetime2", scale=7)) == parts(SourceType("datetime2")) == (7, None)
@@ -566,14 +566,14 @@ def test_more_digits_than_a_driver_gives_are_read_beside_the_column_and_only_whe
     assert parts(SourceType("datetimeoffset", scale=0)) == (0, offset)
     assert parts(SourceType("datetimeoffset", scale=7)) == (7, offset)
     assert [parts(SourceType(name, scale=6)) for name in ("time", "datetime2")] == [None, None]
-    assert map_type("sqlserver", SourceType("datetime2", scale=7), lossy=True).clock is None
+    assert map_type("sqlserver", SourceType("datetime2", scale=7), lossy=True).parts is None
 
 
 def test_a_cast_is_read_in_the_columns_place_wherever_the_type_asks_for_it() -> None:
     cast = map_type("sqlserver", SourceType("datetimeoffset", scale=7)).over("CAST({column} AS DATETIMEOFFSET(7))")
     assert cast.read_as == "CAST(CAST({column} AS DATETIMEOFFSET(7)) AS DATETIME2(7))"
-    assert cast.clock is not None
-    assert cast.clock.offset == "CAST(DATEPART(TZOFFSET, CAST({column} AS DATETIMEOFFSET(7))) AS SMALLINT)"
+    assert cast.parts is not None
+    assert cast.parts.offset == "CAST(DATEPART(TZOFFSET, CAST({column} AS DATETIMEOFFSET(7))) AS SMALLINT)"
     assert "CAST(CAST({column} AS NVARCHAR(9)) AS NVARCHAR(MAX))" in (
         map_type("sqlserver", SourceType("nvarchar", length=9)).over("CAST({column} AS NVARCHAR(9))").exact_bytes or ""
     )

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from el.types.times import Clock, clock_text
+from el.types.times import TimeParts, time_text
 
-LOCAL = Clock("s", "o")
-OF_DAY = Clock("s", "o", day=False)
+LOCAL = TimeParts("s", "o")
+OF_DAY = TimeParts("s", "o", day=False)
 
 
-def with_offset(digits: int) -> Clock:
-    return Clock("s", "o", "z", digits=digits)
+def with_offset(digits: int) -> TimeParts:
+    return TimeParts("s", "o", "z", digits=digits)
 
 
 @given(st.lists(st.none() | st.tuples(st.datetimes(), st.integers(0, 9)), max_size=20), st.integers(0, 3))
@@ -24,7 +24,7 @@ def test_every_moment_keeps_its_seven_digits(rows: list[tuple[datetime, int] | N
     value = pa.array([row and row[0] for row in rows], pa.timestamp("us")).slice(skipped)
     seventh = pa.array([row and row[1] for row in rows], pa.uint8()).slice(skipped)
     expected = [row and f"{row[0].isoformat(' ', 'microseconds')}{row[1]}" for row in rows[skipped:]]
-    assert clock_text(LOCAL, value, seventh).to_pylist() == expected
+    assert time_text(LOCAL, value, seventh).to_pylist() == expected
 
 
 @given(st.lists(st.none() | st.tuples(st.times(), st.integers(0, 9)), max_size=20), st.sampled_from(["us", "ns"]))
@@ -41,7 +41,7 @@ def test_every_time_of_day_keeps_its_seven_digits_whichever_unit_the_driver_give
         value = pa.compute.add(value, digits).view(pa.time64("ns"))
     seventh = pa.array([row and row[1] for row in rows], pa.uint8())
     expected = [row and f"{row[0].isoformat('microseconds')}{row[1]}" for row in rows]
-    assert clock_text(OF_DAY, value, seventh).to_pylist() == expected
+    assert time_text(OF_DAY, value, seventh).to_pylist() == expected
 
 
 @given(
@@ -54,14 +54,14 @@ def test_an_offset_is_written_behind_the_local_time_and_sorts_by_the_moment(
     value = pa.array([row[0] for row in rows], pa.timestamp("us"))
     offset = pa.array([row[1] for row in rows], pa.int16())
     seventh = pa.array([5] * len(rows), pa.uint8()) if digits == 7 else None
-    found = clock_text(with_offset(digits), value, seventh, offset).to_pylist()
+    found = time_text(with_offset(digits), value, seventh, offset).to_pylist()
     for text, (local, minutes) in zip(found, rows, strict=True):
         fraction = f".{(local.isoformat(' ', 'microseconds')[20:] + '5')[:digits]}" if digits else ""
         sign = "-" if minutes < 0 else "+"
         hours, rest = divmod(abs(minutes), 60)
         assert text == f"{local.isoformat(' ', 'seconds')}{fraction} {sign}{hours:02d}:{rest:02d}"
     moments = [local - timedelta(minutes=minutes) for local, minutes in rows]
-    sorts = clock_text(with_offset(7), value, pa.array([5] * len(rows), pa.uint8()), offset, utc=True).to_pylist()
+    sorts = time_text(with_offset(7), value, pa.array([5] * len(rows), pa.uint8()), offset, utc=True).to_pylist()
     assert sorts == [f"{moment.isoformat(' ', 'microseconds')}5" for moment in moments]
 
 
@@ -76,7 +76,5 @@ def test_the_ends_of_the_calendar_can_be_sorted_by_whatever_their_offset(
     local: datetime, minutes: int, utc: str
 ) -> None:
     value, offset = pa.array([local], pa.timestamp("us")), pa.array([minutes], pa.int16())
-    assert clock_text(with_offset(7), value, pa.array([0], pa.uint8()), offset, utc=True).to_pylist() == [utc]
-    assert (
-        clock_text(with_offset(0), value, None, offset).to_pylist()[0].endswith("+14:00" if minutes > 0 else "-14:00")
-    )
+    assert time_text(with_offset(7), value, pa.array([0], pa.uint8()), offset, utc=True).to_pylist() == [utc]
+    assert time_text(with_offset(0), value, None, offset).to_pylist()[0].endswith("+14:00" if minutes > 0 else "-14:00")

@@ -162,7 +162,7 @@ class SqlServer(
         columns, cut = [], False
         for name, type_ in self.query_columns(f"SELECT * FROM {self.dialect.quote_table(request.table)}"):
             rule = decide(self.rules, type_)
-            parts = rule is not None and rule.exact is not None and rule.exact.clock is not None
+            parts = rule is not None and rule.exact is not None and rule.exact.parts is not None
             columns.append(ColumnRead(name, name, "CONVERT(VARCHAR(34), {column}, 121)" if parts else None))
             cut = cut or parts
         return replace(request, columns=tuple(columns)) if cut else request

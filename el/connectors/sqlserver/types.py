@@ -24,7 +24,7 @@ from el.types.rule import (
     integer,
     text,
 )
-from el.types.times import Clock
+from el.types.times import TimeParts
 
 UTF16 = "CAST(CAST({column} AS NVARCHAR(MAX)) AS VARBINARY(MAX))"
 SURROGATES = (
@@ -168,7 +168,7 @@ RULES: tuple[TypeRule, ...] = (
         text(
             target_snowflake="TIME(7)",
             target_duckdb="TIME_NS",
-            clock=Clock(SEVENTH_DIGIT, "CONVERT(VARCHAR(16), {column}, 121)", day=False),
+            parts=TimeParts(SEVENTH_DIGIT, "CONVERT(VARCHAR(16), {column}, 121)", day=False),
         ),
         # Rounding 23:59:59.9999999 would give midnight, so the digit is taken away.
         lossy=TIME_OF_DAY.but(
@@ -211,7 +211,7 @@ RULES: tuple[TypeRule, ...] = (
         "travel as one text. DuckDB has no type for it: there it stays text.",
         text(
             target_snowflake="TIMESTAMP_NTZ(7)",
-            clock=Clock(SEVENTH_DIGIT, "CONVERT(VARCHAR(27), {column}, 121)"),
+            parts=TimeParts(SEVENTH_DIGIT, "CONVERT(VARCHAR(27), {column}, 121)"),
         ),
         lossy=WALL_CLOCK.but(loses="the seventh digit of the second, cut off"),
         kind=TypeKind.MOMENT,
@@ -225,7 +225,7 @@ RULES: tuple[TypeRule, ...] = (
         text(
             "CAST({column} AS DATETIME2(7))",
             target_snowflake="TIMESTAMP_TZ({scale})",
-            clock=Clock(
+            parts=TimeParts(
                 SEVENTH_DIGIT,
                 "CONVERT(VARCHAR(27), CAST(SWITCHOFFSET({column}, '+00:00') AS DATETIME2(7)), 121)",
                 offset="CAST(DATEPART(TZOFFSET, {column}) AS SMALLINT)",

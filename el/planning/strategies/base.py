@@ -80,7 +80,7 @@ def has_null(source: Source, subject: Subject, column: str) -> bool:
     mapping = map_type(source.scheme, found.type, lossy=True)
     request = replace(
         subject.request,
-        columns=(ColumnRead(found.name, "found", mapping.read_as, None if mapping.clock else mapping.arrow),),
+        columns=(ColumnRead(found.name, "found", mapping.read_as, None if mapping.parts else mapping.arrow),),
         where=(condition,),
         limit=1,
     )
