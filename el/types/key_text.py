@@ -1,7 +1,7 @@
-"""Text of a key in the form in which equal texts are the same bytes: how a source compares it, as far as that is sure.
+"""The text of a key in a form in which equal texts are the same bytes, as far as it is sure how a source compares it.
 
-Guarantee: two texts become one only where the source is known to take them for equal. What a collation takes for equal
-besides (æ and ae, characters that it does not know) stays two: see DECISIONS.md.
+Guarantee: two texts become one only where the source is known to take them for equal. A collation takes more for equal
+(æ and ae, characters that it does not know): these stay two. See DECISIONS.md.
 """
 
 from __future__ import annotations
@@ -28,20 +28,15 @@ _ACCENTED = range(0xC0, 0x180)
 
 @dataclass(frozen=True, slots=True)
 class TextRule:
-    """What plays no part where text is compared; blanks at its end never do.
+    """What plays no part where text is compared. Blanks at its end never do."""
 
-    case: of which letters, None: case counts. accents: of the Latin letters up to U+017F. width: full width is as
-    ASCII. kana: Hiragana is as Katakana. sharp_s: ß is as ss. unsure: what the source ignores besides, in words.
-    """
-
-    case: Case | None = None
-    accents: bool = False
-    width: bool = False
-    kana: bool = False
-    sharp_s: bool = False
-    unsure: str | None = None
-    # Accents are among what the source ignores besides.
-    accents_unsure: bool = False
+    case: Case | None = None  # of which letters; None: case counts
+    accents: bool = False  # of the Latin letters up to U+017F
+    width: bool = False  # a letter of full width is as in ASCII
+    kana: bool = False  # Hiragana is as Katakana
+    sharp_s: bool = False  # ß is as ss
+    unsure: str | None = None  # what else the source ignores, in words
+    accents_unsure: bool = False  # the source may ignore accents too
 
     def words(self) -> str:
         """What plays no part, for people."""

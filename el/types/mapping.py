@@ -54,10 +54,10 @@ def map_type(
 ) -> TypeMapping:
     """How a column of `type` travels from a source of these rules.
 
-    lossy: take the shorter way where the row has one. trim: without trailing blanks where the type pads with them.
-    casts: whether the source has a language to cast a column in. Raises `PlanError` for a type without a row, and for a
-    type that has no exact way unless `lossy`; its message names the type and the ways out, and the caller adds table
-    and column.
+    lossy: take the shorter way where the row has one. trim: leave out trailing blanks where the type pads with them.
+    casts: the source has a language to cast a column in. Raises `PlanError` for a type without a row, and without
+    `lossy` for a type without an exact way. The message names the type and the ways out; the caller adds table and
+    column.
     """
     ways_out = "give the column a cast to a type that el knows, or exclude it" if casts else "exclude the column"
     rule = decide(rules, type)

@@ -1,8 +1,8 @@
-"""What a row of the type table is: one source type, what its values are, the ways in which it can travel, and why.
+"""A row of the type table: one source type, what its values are, the ways in which it can travel, and why.
 
-A row holds data alone, and is all that the rest of el knows of a type: nothing else asks for a type's name.
-Texts may hold "{length}", "{precision}" and "{scale}", filled from the column's declared type; "{column}" in a read
-expression is left for the query builder.
+A row holds data alone. The rest of el asks the row, and never for the name of a type.
+A text of a row may hold "{length}", "{precision}" and "{scale}": they are filled from the column's declared type. A
+"{column}" in source SQL stays as it is: the query builder fills it.
 """
 
 from __future__ import annotations
@@ -64,23 +64,17 @@ _NO_CURSOR = {
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way in which a type travels.
+    """One way in which a type travels."""
 
-    read_as: source SQL with "{column}"; None reads the column untouched.
-    arrow: what stands in the landing parquet; a function of the declared type where it depends on its digits.
-    snowflake, duckdb: the landing column's type. target_*: what staging casts to; the landing type if not said.
-    loses: what this way loses, in words; None where it is exact.
-    clock: the text is put together from a time that the driver hands over as microseconds, and from what is read
-        beside it; `read_as` then gives that time.
-    """
-
+    # What stands in the landing parquet; a function of the declared type where it depends on its digits.
     arrow: pa.DataType | Callable[[SourceType], pa.DataType]
-    snowflake: str
-    duckdb: str
-    read_as: str | None = None
-    target_snowflake: str | None = None
-    target_duckdb: str | None = None
-    loses: str | None = None
+    snowflake: str  # the raw column's type in Snowflake
+    duckdb: str  # the raw column's type in DuckDB
+    read_as: str | None = None  # source SQL with "{column}"; None reads the column untouched
+    target_snowflake: str | None = None  # what staging casts to in Snowflake; None: the raw column's type
+    target_duckdb: str | None = None  # what staging casts to in DuckDB; None: the raw column's type
+    loses: str | None = None  # what this way loses, in words; None: nothing
+    # The text is put together here from parts; `read_as` then gives the time in microseconds.
     parts: TimeParts | None = None
 
     def but(self, **changes: Any) -> Way:
@@ -90,33 +84,26 @@ class Way:
 
 T = TypeVar("T")
 Fact: TypeAlias = T | Callable[[SourceType], T]
-"""A fact of a type; a function of the declared type where its digits, or one of several names, decide it."""
+"""A fact of a type, or a function of the declared type where its digits or its name decide."""
 
 
 @dataclass(frozen=True, slots=True)
 class TypeRule:
-    """One row of the table: the first row of a scheme that names a type and applies to it decides.
+    """One row of the table. Of the rows that name a type, the first one that applies to it decides."""
 
-    names: the base types that it covers. shown: how README calls them.
-    exact: the way that loses nothing, None where there is none. lossy: the way for who asks for it.
-    trimmed: the way for who wants blanks trimmed. why: the reason, and the limits, in words.
-    applies: tells rows of the same type name apart by the declared digits.
-    exact_bytes: for text that a driver hands over as UTF-8: source SQL that gives the same text as UTF-16LE bytes.
-        A driver cannot put an unpaired surrogate into UTF-8 and gives U+FFFD instead; who sees U+FFFD in
-        what it read can ask here whether it was there before.
-    What follows is said of the values; see `TypeFacts`.
-    """
-
-    names: tuple[str, ...]
-    shown: str
-    why: str
-    exact: Way | None
-    lossy: Way | None = None
-    trimmed: Way | None = None
-    applies: Callable[[SourceType], bool] = lambda type_: True
+    names: tuple[str, ...]  # the base types that it covers
+    shown: str  # how README calls them
+    why: str  # the reason, and the limits, in words
+    exact: Way | None  # the way that loses nothing; None: there is none
+    lossy: Way | None = None  # the way for a user who asks for `lossy`
+    trimmed: Way | None = None  # the way for a user who asks for `trim`
+    applies: Callable[[SourceType], bool] = lambda type_: True  # tells rows of one name apart by the declared digits
+    # Source SQL that gives a text as UTF-16LE bytes. A driver cannot put half of a surrogate pair into UTF-8 and gives
+    # U+FFFD in its place. Whoever sees U+FFFD in what was read asks here whether the source has it too.
     exact_bytes: str | None = None
+    # The rest is said of the values: see `TypeFacts`.
     kind: TypeKind = TypeKind.OTHER
-    cursor: Fact[bool | str | None] = None  # True, or why it cannot be one; None: as its kind has it
+    cursor: Fact[bool | str | None] = None  # True: it can be a cursor; a text: why it cannot; None: its kind decides
     precision: Fact[int | None] = None
     scale: Fact[int | None] = None
     least: Fact[str | None] = None
@@ -127,28 +114,21 @@ class TypeRule:
 
 @dataclass(frozen=True, slots=True)
 class TypeFacts:
-    """What is known of a declared type's values, whoever's type it is."""
+    """What is known of a declared type's values, whichever database it is of."""
 
     kind: TypeKind
-    # Why a column of it cannot be a cursor; None: it can.
-    no_cursor: str | None
-    # Digits before and behind the point, and behind the point: as declared, else what the type has by itself.
-    precision: int | None = None
-    scale: int | None = None
-    # The first moment that there is, in canonical text; None: of the year 1, or before.
-    least: str | None = None
-    # A declared length counts UTF-16 code units, not characters.
-    utf16: bool = False
-    # Bytes that differ by zeros at the end alone are equal.
-    zeros: bool = False
-    # A floating-point number of 32 bits.
-    single: bool = False
-    # As it lands, its values sort as the database orders them.
-    sorts: bool = True
+    no_cursor: str | None  # why a column of it cannot be a cursor; None: it can
+    precision: int | None = None  # digits in all: as declared, else what the type has by itself
+    scale: int | None = None  # digits behind the point: as declared, else what the type has by itself
+    least: str | None = None  # its first moment, in canonical text; None: in the year 1 or before
+    utf16: bool = False  # a declared length counts UTF-16 code units, not characters
+    zeros: bool = False  # bytes are equal that differ only by zeros at the end
+    single: bool = False  # a floating-point number of 32 bits
+    sorts: bool = True  # the values that land sort as the database orders them
 
 
 def decide(rules: Sequence[TypeRule], type_: SourceType) -> TypeRule | None:
-    """The row that decides for `type_`: by its name, its arguments left out; None for an unknown type."""
+    """The row that decides for `type_`, by its name without arguments; None: there is no row."""
     name = type_.name.lower()
     # A connector may leave arguments in the name, as in "enum('a', 'b')"; "integer[]" stays what it is: unknown.
     names = (name, name.split("(")[0].strip() if name.endswith(")") else name)
@@ -156,7 +136,7 @@ def decide(rules: Sequence[TypeRule], type_: SourceType) -> TypeRule | None:
 
 
 def facts_of(rules: Sequence[TypeRule], type_: SourceType) -> TypeFacts:
-    """What is known of `type_`; of a type without a row, that it serves for nothing."""
+    """What is known of `type_`. A type without a row serves for nothing."""
     rule = decide(rules, type_)
     if rule is None:
         return TypeFacts(TypeKind.OTHER, "is of a type that el does not know")
@@ -191,7 +171,7 @@ _DECLARED = re.compile(r"([a-z][a-z0-9_ ]*?)\s*(?:\(\s*(max|\d+)\s*(?:,\s*(\d+)\
 def parse_type(rules: Sequence[TypeRule], declared: str) -> SourceType:
     """ "decimal(18,4)", "text(max)", "time(3)" as a type; `ValueError` where it is not of that form.
 
-    What one number means is told by the kind of the type: digits, digits of the second, or a length.
+    The kind of the type tells what a single number means: digits, digits of the second, or a length.
     """
     found = _DECLARED.fullmatch(declared.strip().lower())
     if found is None:

@@ -7,20 +7,14 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class SourceType:
-    """A column's type as its database declares it.
+    """A column's type. Two types are equal whatever their collation."""
 
-    name: base type in lower case, without arguments ("decimal", "timestamp"); an alias type is
-        resolved to its base, its own name kept in `alias`.
-    length: characters or bytes as declared; -1 for (max); None where the type has none.
-    precision, scale: digits; for time types `scale` is the number of fractional digits.
-    collation: of text in a code page, which it decides; None where it plays no part. Two types are equal without it.
-    """
-
-    name: str
-    length: int | None = None
-    precision: int | None = None
-    scale: int | None = None
-    alias: str | None = None
+    name: str  # the base type in lower case, without arguments: "decimal", "timestamp"
+    length: int | None = None  # characters or bytes as declared; -1: (max); None: the type has none
+    precision: int | None = None  # digits in all
+    scale: int | None = None  # digits behind the point; of a time, of its second
+    alias: str | None = None  # the name that a user gave to the base type
+    # Of text in a code page: it decides which one. None: it plays no part.
     collation: str | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:

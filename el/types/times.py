@@ -1,7 +1,7 @@
-"""Times with more digits than a driver hands over, put together as SQL Server writes them: by columns, without loss.
+"""Times with more digits than a driver hands over, put together by columns and without loss.
 
-A driver's Arrow reader gives microseconds without an offset. The seventh digit and the offset are small numbers that
-the source gives beside: far less work for it, and for the network, than to write every time as text.
+A driver's Arrow reader gives microseconds without an offset. The source gives the seventh digit and the offset beside,
+as small numbers: that is far less work for it, and for the network, than a text of every time.
 """
 
 from __future__ import annotations
@@ -22,18 +22,13 @@ Numbers = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 @dataclass(frozen=True, slots=True)
 class TimeParts:
-    """What a column's time consists of, each as source SQL with "{column}".
+    """What a column's time consists of. SQL is the source's, with "{column}"."""
 
-    seventh: the seventh digit of the second, cut off by the driver. offset: minutes east of UTC, None where the type
-    has none; the time itself is then local. sort_as: text that compares as the source orders the column. day: there is
-    a date before the time. digits: of the second, as declared; the seventh is read where there are seven.
-    """
-
-    seventh: str
-    sort_as: str
-    offset: str | None = None
-    day: bool = True
-    digits: int = 7
+    seventh: str  # SQL: the seventh digit of the second, which the driver cuts off
+    sort_as: str  # SQL: text that compares as the source orders the column
+    offset: str | None = None  # SQL: minutes east of UTC; None: the time has no offset, and is local
+    day: bool = True  # there is a date before the time
+    digits: int = 7  # of the second, as declared; the seventh is read where there are seven
 
     def over(self, expression: str) -> TimeParts:
         """The same of an expression in the column's place."""
@@ -55,8 +50,8 @@ def time_text(
 ) -> pa.Array:
     """Text such as "2024-02-29 12:00:00.1234567 +05:30"; NULL where `value` is.
 
-    value: timestamp or time, cut off to microseconds. utc: the same moment at UTC, without its offset, with as many
-    digits as declared; it compares as text as the moments do.
+    value: timestamp or time, cut off to microseconds. utc: write the moment at UTC, without its offset and with the
+    declared digits, so that the texts compare as the moments do.
     """
     micros = _micros(value)
     minutes = None if offset is None else _plain(offset)
