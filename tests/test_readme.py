@@ -13,7 +13,8 @@ from pydantic import BaseModel
 
 import el
 from el.cli.app import _parser
-from el.config import settings as config
+from el.config.settings import Config
+from el.config.strict import Strict
 from el.connectors.duckdb import DuckDbConfig
 from el.connectors.snowflake.config import SnowflakeConfig
 from el.connectors.sqlserver.config import SqlServerConfig
@@ -22,13 +23,16 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def models() -> Iterator[type[BaseModel]]:
-    for found in vars(config).values():
-        if isinstance(found, type) and issubclass(found, config.Strict) and found is not config.Strict:
+def models(above: type[BaseModel] = Strict) -> Iterator[type[BaseModel]]:
+    """What el.yml may hold: `Config`, and what it is made of."""
+    for found in above.__subclasses__():
+        if found.__module__.startswith("el.config."):
             yield found
+            yield from models(found)
 
 
 def settings() -> list[tuple[str, str]]:
+    assert Config in models()
     own = [
         (model.__name__, field.alias or name)
         for model in models()

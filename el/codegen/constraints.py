@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from el.config.settings import ModelKind
+from el.config.tables import ModelKind
 from el.connectors.catalog import Check, ForeignKey, TableName
 from el.connectors.sql.select import Dialect
 from el.planning.keys import KEY_COLUMN

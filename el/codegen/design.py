@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from el.codegen.table_design import ColumnDesign, ModelDesign, TableDesign, TypeName
-from el.config.settings import Config, ModelKind
+from el.config.settings import Config
+from el.config.tables import ModelKind
 from el.connectors.base import Source
 from el.connectors.catalog import Catalog, TableName
 from el.connectors.request import ReadRequest

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from el.config.settings import ModelKind
+from el.config.tables import ModelKind
 from el.planning.keys import KEY_COLUMN
 from el.planning.naming import normalise
 from el.planning.target_names import RESERVED

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from el.config.settings import ModelKind
+from el.config.tables import ModelKind
 from el.connectors.catalog import Column, Table
 from el.types.key_text import TextRule
 from el.types.rule import TypeFacts, TypeKind

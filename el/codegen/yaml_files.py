@@ -7,7 +7,8 @@ from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Any
 
-from el.config.settings import Config, ModelKind
+from el.config.settings import Config
+from el.config.tables import ModelKind
 from el.connectors.catalog import TableName
 from el.connectors.sql.select import Dialect
 from el.planning.keys import KEY_COLUMN

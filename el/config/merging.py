@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from el.config.settings import ColumnSettings, Strict, TableSettings
+from el.config.strict import Strict
+from el.config.tables import ColumnSettings, TableSettings
 from el.connectors.catalog import Table
 from el.errors import PlanError
 

@@ -15,37 +15,9 @@ from pydantic import BaseModel, Field, ValidationError
 from el.config.defaults import DbtSettings, Defaults, LimitSettings, RawSettings
 from el.config.source_limits import SourceLimits
 from el.config.strict import Strict
-from el.config.tables import (
-    ACCEPTED,
-    ColumnSettings,
-    DeleteSettings,
-    FilterSettings,
-    ModelKind,
-    ModelSettings,
-    StrategyName,
-    TableSettings,
-)
+from el.config.tables import ColumnSettings, TableSettings
 from el.config.yaml_file import YamlFile, read_yaml
 from el.errors import ConfigError
-
-__all__ = [
-    "ACCEPTED",
-    "ColumnSettings",
-    "Config",
-    "DbtSettings",
-    "Defaults",
-    "DeleteSettings",
-    "FilterSettings",
-    "LimitSettings",
-    "ModelKind",
-    "ModelSettings",
-    "RawSettings",
-    "SourceLimits",
-    "StrategyName",
-    "Strict",
-    "TableSettings",
-    "load_config",
-]
 
 
 class Config(Strict):

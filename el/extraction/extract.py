@@ -19,7 +19,8 @@ from el.connectors.catalog import TableName
 from el.connectors.registry import open_source
 from el.errors import ElError, Paused, RowRefused
 from el.extraction.fingerprint import RowHash
-from el.extraction.slice import Cancelled, LandedFile, Progress, Slice, SliceResult
+from el.extraction.landing import LandedFile
+from el.extraction.slice import Cancelled, Progress, Slice, SliceResult
 from el.extraction.slicer import Destination, Slicer, pace_of, reads_at_once
 from el.planning.plan import Plan, TablePlan
 from el.planning.run_notes import reads_hold_locks, reads_together

@@ -27,7 +27,7 @@ from el.connectors.registry import open_source
 from el.connectors.request import OP_READ, ColumnRead, ReadRequest
 from el.errors import ElError, LoadError, RowRefused
 from el.extraction.fingerprint import RowHash
-from el.extraction.landing import LANDING, LandedFile, LandedTable, LandingFiles, raw_columns
+from el.extraction.landing import LANDING, LandedFile, LandingFiles, raw_columns
 from el.extraction.retry import retrying
 from el.extraction.watch import Watch
 from el.planning.columns import PartColumns
@@ -35,18 +35,6 @@ from el.planning.keys import KeyRule
 from el.planning.strategies.position import sortable
 from el.types.limits import Limits, maybe_replaced, refuse_misfits, refuse_surrogates
 from el.types.times import time_text
-
-__all__ = [
-    "LANDING",
-    "STEP",
-    "Cancelled",
-    "LandedFile",
-    "LandedTable",
-    "Progress",
-    "Slice",
-    "SliceResult",
-    "raw_columns",
-]
 
 # Raised by `sys.audit` at each step of a run, with the step's name: whoever traces a run, or stops one at a given
 # step to see that the next one completes it, listens with `sys.addaudithook`.

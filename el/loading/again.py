@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 
 from el.connectors.request import ReadRequest
 from el.errors import LoadError
-from el.extraction.slice import LANDING, STEP, LandedFile
+from el.extraction.landing import LANDING, LandedFile
+from el.extraction.slice import STEP
 from el.loading.deletes import BATCH_ROWS, MEMORY, removed, write_parquet
 from el.loading.warehouse import Warehouse
 from el.planning.keys import KEY_COLUMN

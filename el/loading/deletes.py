@@ -21,7 +21,8 @@ import pyarrow.parquet as pq
 
 from el.connectors.request import ReadRequest
 from el.errors import LoadError, SuspiciousDeletes
-from el.extraction.slice import LANDING, STEP, LandedFile, raw_columns
+from el.extraction.landing import LANDING, LandedFile, raw_columns
+from el.extraction.slice import STEP
 from el.loading.warehouse import Warehouse
 from el.planning.keys import KEY_COLUMN, KEY_FIELD
 from el.planning.plan import TablePlan

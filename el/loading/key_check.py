@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from el.errors import LoadError
-from el.extraction.slice import LandedFile
+from el.extraction.landing import LandedFile
 from el.loading.deletes import MEMORY, quoted
 from el.planning.keys import KEY_COLUMN
 from el.planning.plan import TablePlan

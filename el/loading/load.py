@@ -19,7 +19,8 @@ from el.config.job import Job
 from el.connectors.catalog import TableName
 from el.errors import ElError
 from el.extraction.extract import Landed
-from el.extraction.slice import STEP, LandedFile, LandedTable
+from el.extraction.landing import LandedFile, LandedTable
+from el.extraction.slice import STEP
 from el.loading.ledger import LEDGER_SCHEMA, LEDGER_TABLE
 from el.loading.lock import StillOurs
 from el.loading.open import loader

@@ -20,7 +20,8 @@ import pyarrow.parquet as pq
 
 from el.errors import LoadError
 from el.extraction.extract import Landed, landed_of
-from el.extraction.slice import LANDING, STEP, LandedFile, raw_columns
+from el.extraction.landing import LANDING, LandedFile, raw_columns
+from el.extraction.slice import STEP
 from el.extraction.slicer import Slicer
 from el.loading.again import PLACE, without_rows
 from el.loading.deletes import BATCH_ROWS, MEMORY, held_keys, keys_stem, removed, rows_not_among, write_parquet

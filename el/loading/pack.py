@@ -13,7 +13,8 @@ from el import __version__
 from el.config.job import Job
 from el.errors import ElError, Paused
 from el.extraction.extract import Landed
-from el.extraction.slice import LandedFile, LandedTable, SliceResult, raw_columns
+from el.extraction.landing import LandedFile, LandedTable, raw_columns
+from el.extraction.slice import SliceResult
 from el.extraction.slicer import Destination, Slicer, pace_of
 from el.loading.again import without_held
 from el.loading.deletes import Gone, find_gone

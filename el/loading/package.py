@@ -20,8 +20,9 @@ from dlt.common.exceptions import DltException
 from dlt.common.storages.load_package import ParsedLoadJobFileName
 
 from el.errors import LoadError
+from el.extraction.landing import LandedTable
 from el.extraction.retry import retrying
-from el.extraction.slice import STEP, LandedTable
+from el.extraction.slice import STEP
 from el.loading.dlt_package import as_load_error, examine, named, safe_name, source_of
 from el.loading.ledger import LEDGER_TABLE
 from el.loading.warehouse import Warehouse

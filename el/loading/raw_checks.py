@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from el.connectors.catalog import TableName
 from el.errors import NotPermitted, PlanError
-from el.extraction.slice import LANDING
+from el.extraction.landing import LANDING
 from el.loading.warehouse import Warehouse
 from el.planning.plan import Plan, TablePlan
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
-from el.config.settings import ColumnSettings, Config, TableSettings
+from el.config.settings import Config
+from el.config.tables import ColumnSettings, TableSettings
 from el.connectors.base import Source
 from el.connectors.catalog import Column, Key, SourceType, Table
 from el.connectors.request import ColumnRead

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 
-from el.config.settings import TableSettings
+from el.config.tables import TableSettings
 from el.connectors.base import Source
 from el.connectors.catalog import Catalog, Table, TableName
 from el.connectors.request import ReadRequest

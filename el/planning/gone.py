@@ -10,7 +10,8 @@ import json
 from collections.abc import Mapping, Sequence
 
 from el.config.merging import merge_settings
-from el.config.settings import Config, TableSettings
+from el.config.settings import Config
+from el.config.tables import TableSettings
 from el.connectors.catalog import Catalog, Table, TableName
 from el.errors import ConfigError, PlanError
 from el.planning.definition import same_place

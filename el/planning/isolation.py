@@ -7,7 +7,7 @@ linked server is read under it ("Snapshot Isolation in SQL Server").
 
 from __future__ import annotations
 
-from el.config.settings import TableSettings
+from el.config.tables import TableSettings
 from el.connectors.catalog import Catalog, Table
 from el.connectors.request import Isolation
 from el.errors import PlanError

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from el.config.settings import Config, TableSettings
+from el.config.settings import Config
+from el.config.tables import TableSettings
 from el.connectors.base import Source
 from el.connectors.catalog import Catalog, Table
 from el.connectors.request import POSITION_READ, ReadRequest

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from el.config.filter_value import filter_value
-from el.config.settings import Config, TableSettings
+from el.config.settings import Config
+from el.config.tables import TableSettings
 from el.connectors.abilities import RangeSource
 from el.connectors.base import Source
 from el.connectors.catalog import Catalog, Table

@@ -5,7 +5,7 @@ Guarantees: no masked value, no ciphertext and no part of a table lands as if it
 
 from __future__ import annotations
 
-from el.config.settings import TableSettings
+from el.config.tables import TableSettings
 from el.connectors.catalog import Catalog, Column, Table
 from el.errors import PlanError
 from el.planning.note import MayLose

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from el.config.merging import merge_settings
-from el.config.settings import Config, StrategyName, TableSettings
+from el.config.settings import Config
 from el.config.table_pattern import TablePattern, schemas_of_patterns
+from el.config.tables import StrategyName, TableSettings
 from el.config.text_file import read_text
 from el.connectors.base import Source
 from el.connectors.catalog import Catalog, Column, Key, Table, TableName

@@ -6,7 +6,8 @@ Snowflake ("Reserved & limited keywords") or DuckDB (`duckdb_keywords()`) reserv
 
 from __future__ import annotations
 
-from el.config.settings import Config, ModelSettings
+from el.config.settings import Config
+from el.config.tables import ModelSettings
 from el.connectors.catalog import TableName
 from el.planning.naming import normalise
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from el.config.settings import ACCEPTED, StrategyName, load_config
+from el.config.settings import load_config
+from el.config.tables import ACCEPTED, StrategyName
 from el.errors import ConfigError
 
 GOOD = """\

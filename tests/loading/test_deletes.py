@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from el.cli.app import main
-from el.extraction.slice import LandedFile
+from el.extraction.landing import LandedFile
 from el.loading.deletes import MEMORY, rows_not_among
 from tests.shop import Workspace
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from el.config.settings import StrategyName
+from el.config.tables import StrategyName
 from el.connectors.base import Source
 from el.errors import PlanError
 from el.planning.strategies.base import Strategy, Subject

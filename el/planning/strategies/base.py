@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from el.config.settings import StrategyName, TableSettings
+from el.config.tables import StrategyName, TableSettings
 from el.connectors.base import Source
 from el.connectors.catalog import Catalog, SourceType, Table
 from el.connectors.request import CapturedChanges, ColumnRead, Condition, Op, ReadRequest, TrackedChanges

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from el.config.settings import ColumnSettings, StrategyName, TableSettings
+from el.config.tables import ColumnSettings, StrategyName, TableSettings
 from el.connectors.base import CaptureInstance, CaptureSource, Source
 from el.connectors.catalog import Column, SourceType, Table
 from el.connectors.request import CapturedChanges, TrackedChanges, Value

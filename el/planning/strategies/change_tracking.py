@@ -9,7 +9,7 @@ comes with the first delta. What the server has forgotten, or never noted, begin
 
 from __future__ import annotations
 
-from el.config.settings import StrategyName
+from el.config.tables import StrategyName
 from el.connectors.base import ChangeTrackingSource, Source
 from el.connectors.request import CapturedChanges, TrackedChanges, Value
 from el.errors import PositionLost

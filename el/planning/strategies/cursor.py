@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from el.config.settings import StrategyName
+from el.config.tables import StrategyName
 from el.connectors.base import CursorSource, Extent, Source
 from el.connectors.catalog import SourceType
 from el.connectors.request import Condition, Op, ReadRequest, Value

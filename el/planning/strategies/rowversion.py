@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from el.config.settings import StrategyName
+from el.config.tables import StrategyName
 from el.connectors.base import RowversionSource, Source
 from el.connectors.request import Value
 from el.planning.ledger import LedgerEntry
