@@ -30,8 +30,8 @@ from el.loading.open import loader, warehouse_of
 from el.loading.raw_checks import without_clashes, without_masks
 from el.loading.warehouse import Warehouse
 from el.planning.definition import place_of
-from el.planning.drift import HeldTable
 from el.planning.gone import gone_tables, left_views
+from el.planning.held import HeldTable
 from el.planning.ledger import LedgerEntry
 from el.planning.make_plan import make_plan
 from el.planning.places import PlaceNames, landing_places, tables_of

@@ -18,7 +18,7 @@ from el.connectors.sql.connector import SqlConnector
 from el.connectors.sql.select import Dialect
 from el.errors import ConfigError, ConnectError
 from el.loading.open import open_warehouse
-from el.planning.drift import HeldTable
+from el.planning.held import HeldTable
 from el.planning.selection import choose_tables, named
 
 from .constraints import Untested

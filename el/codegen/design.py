@@ -18,7 +18,8 @@ from el.connectors.catalog import Catalog, TableName
 from el.connectors.request import ReadRequest
 from el.errors import PlanError
 from el.planning.columns import ColumnPlan, key_of, plan_columns
-from el.planning.drift import HeldTable, find_drift
+from el.planning.drift import find_drift
+from el.planning.held import HeldTable
 from el.planning.keys import KEY_COLUMN, key_rule
 from el.planning.naming import normalise
 from el.planning.selection import Chosen, raw_names

@@ -73,7 +73,7 @@ def _as_compared(columns: Sequence[pa.Array], schema: pa.Schema) -> pa.RecordBat
 def _held(warehouse: Warehouse, table: TablePlan) -> Iterator[pa.RecordBatch]:
     types = [*table.landed_schema().types, pa.int8()]
     # Raw gets a new column with this load: until then it has NULL there.
-    new = {column.name for column in table.drift.filled}
+    new = {column.name for column in table.drift.added}
     names = [*table.landed_schema().names, None]
     held = [name for name in names if name is not None and name not in new]
     told_by = (KEY_COLUMN,) if table.equal else table.key

@@ -26,7 +26,7 @@ from el.loading.lock import StillOurs
 from el.loading.open import loader
 from el.loading.pack import Packed, Packer, comment_of
 from el.loading.warehouse import Warehouse
-from el.planning.drift import COLUMNS_SCHEMA, COLUMNS_TABLE, column_rows
+from el.planning.held import COLUMNS_SCHEMA, COLUMNS_TABLE, column_rows
 from el.planning.plan import Plan, TablePlan
 from el.reporting.progress import Reporter
 from el.reporting.summary import TableReport
@@ -81,7 +81,7 @@ class SchemaLoad:
         self._prepare([packed.plan for packed in package])
         own = self._own_tables(package)
         loader(self.job, self.warehouse, self.schema).load(self.load_id, [*(each.table for each in package), *own])
-        recorded = [packed.plan for packed in package if packed.plan.drift.record]
+        recorded = [packed.plan for packed in package if packed.plan.drift.unrecorded]
         if recorded:
             self._comment(recorded)
 
@@ -122,7 +122,7 @@ class SchemaLoad:
         found = [_own_table(LEDGER_TABLE, LEDGER_SCHEMA, [packed.ledger for packed in package], directory)]
         columns: list[dict[str, object]] = []
         for plan in (packed.plan for packed in package):
-            if plan.drift.record:
+            if plan.drift.unrecorded:
                 columns += column_rows(plan.raw_table, plan.table_id, plan.columns, self.load_id)
         if columns:
             found.append(_own_table(COLUMNS_TABLE, COLUMNS_SCHEMA, columns, directory))

@@ -26,7 +26,7 @@ from el.extraction.slice import STEP
 from el.loading.dlt_package import as_load_error, examine, named, safe_name, source_of
 from el.loading.ledger import LEDGER_TABLE
 from el.loading.warehouse import Warehouse
-from el.planning.drift import COLUMNS_TABLE
+from el.planning.held import COLUMNS_TABLE
 
 # The name of the file, beside dlt's own, that says which load a package was planned on.
 FOLLOWS = "follows.json"

@@ -19,8 +19,10 @@ from el.connectors.sql.connector import SqlConnector
 from el.connectors.sql.select import Statement
 from el.loading.ledger import LEDGER_TABLE
 from el.loading.lock import Holder, StillOurs
+from el.loading.widening import can_widen
 from el.planning.columns import TableComment
-from el.planning.drift import COLUMNS_TABLE, HeldTable, Widened, held_tables
+from el.planning.drift import Widened
+from el.planning.held import COLUMNS_TABLE, HeldTable, held_tables
 from el.planning.ledger import LedgerEntry
 from el.types.limits import Limits
 
@@ -144,7 +146,7 @@ class Warehouse(ABC):
             )
         )
         named = {name.lower() for name in there}
-        return held_tables([row for row in rows if self.fold(str(row[1])).lower() in named])
+        return held_tables([row for row in rows if self.fold(str(row[1])).lower() in named], self.can_widen)
 
     def drop_unseen(self, raw_schema: str, tables: Sequence[str]) -> None:
         """Drop those of el's tables of which no load is complete: made by a run that came to nothing, with the types of
@@ -167,6 +169,10 @@ class Warehouse(ABC):
         there = self.tables(raw_schema)
         if self.fold(VERSION_TABLE) in there and not {self.fold(table) for table in tables} <= there:
             self.connector.execute(Statement(f"DELETE FROM {self.qualified(raw_schema, VERSION_TABLE)}"))
+
+    def can_widen(self, before: str, now: str) -> bool:
+        """Whether a raw column that stands for `before` can become one of `now` and keep each value."""
+        return can_widen(before, now)
 
     @abstractmethod
     def widen(self, raw_schema: str, table: str, columns: Sequence[Widened]) -> None:

@@ -16,7 +16,7 @@ from el.connectors.base import Source
 from el.connectors.catalog import Catalog, Table, TableName
 from el.connectors.request import ReadRequest
 from el.planning.columns import ColumnPlan
-from el.planning.drift import HeldTable
+from el.planning.held import HeldTable
 from el.planning.keys import KeyRule
 from el.planning.ledger import LedgerEntry
 

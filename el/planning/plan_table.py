@@ -16,7 +16,8 @@ from el.connectors.request import POSITION_READ, ReadRequest
 from el.errors import ElError, PlanError, PositionLost, ReadError
 from el.planning.columns import is_unproven, key_of, plan_columns
 from el.planning.definition import definition, keys_changed, place_of, what_changed, why_no_bound
-from el.planning.drift import HeldTable, find_drift
+from el.planning.drift import find_drift
+from el.planning.held import HeldTable
 from el.planning.isolation import isolation_notes
 from el.planning.keys import key_rule, refuse_changed_keys
 from el.planning.ledger import LedgerEntry
@@ -150,7 +151,7 @@ class TablePlanner:
             )
         if self.last is None or self._stopped or (self.window is not None and self.window.kind is Kind.SNAPSHOT):
             return
-        again = self.drift.again or unfilled(self.known.source, self.base, self.drift)
+        again = self.drift.new_snapshot or unfilled(self.known.source, self.base, self.drift)
         if again is not None:
             self._begin_anew(f"a new snapshot begins: {again}")
             self.window = self.strategy.window(self.subject, self.known.source, None)

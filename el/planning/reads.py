@@ -48,7 +48,7 @@ def table_request(
 
 def unfilled(source: Source, request: ReadRequest, drift: Drift) -> str | None:
     """Why raw's older rows lack values that the source has: a column that is new is not always empty."""
-    for column in drift.filled:
+    for column in drift.added:
         name = column.source.name
         if column.source.nullable:
             condition = Condition(name, Op.NOT_NULL)

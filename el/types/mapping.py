@@ -35,6 +35,11 @@ class TypeMapping:
     parts: TimeParts | None = None  # see `Way.parts`; with the digits that the column has
 
     @property
+    def stands_for(self) -> str:
+        """What `_el_columns` notes that a raw column stands for, in every warehouse: staging's type in Snowflake."""
+        return self.target_snowflake
+
+    @property
     def exact(self) -> bool:
         """Whether every value of the type arrives as it was."""
         return self.loses is None

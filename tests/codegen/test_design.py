@@ -18,7 +18,7 @@ from el.connectors.duckdb import DuckDb, DuckDbConfig
 from el.connectors.sqlserver.collation import text_rule
 from el.connectors.sqlserver.dialect import TSQL
 from el.errors import ConfigError, PlanError
-from el.planning.drift import HeldColumn, HeldTable
+from el.planning.held import HeldColumn, HeldTable
 from el.types.key_text import TextRule
 
 SOURCE = """

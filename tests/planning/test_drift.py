@@ -15,8 +15,10 @@ from el.cli.app import main
 from el.connectors.catalog import Column, SourceType, Table, TableName
 from el.connectors.sqlserver.types import RULES
 from el.connectors.type_rules import map_type
+from el.loading.widening import can_widen
 from el.planning.columns import ColumnPlan
-from el.planning.drift import HeldTable, column_rows, find_drift, held_tables
+from el.planning.drift import find_drift
+from el.planning.held import HeldTable, column_rows, held_tables
 from el.types.rule import parse_type
 from tests.shop import EL_YML, Workspace
 
@@ -143,7 +145,7 @@ def test_a_longer_text_needs_nothing_of_raw_and_is_said_once(
     longer = [column("note", SourceType("nvarchar", length=50), 1)]
     drift = find_drift(held, table(longer), plans(longer), "snake_case")
     assert drift.notes == ("note changed from varchar(10) to nvarchar(50)",)
-    assert (drift.widened, drift.stopped, drift.record) == ((), None, True)
+    assert (drift.widened, drift.stopped, drift.unrecorded) == ((), None, True)
 
 
 def test_a_run_killed_after_widening_is_completed_by_the_next(
@@ -215,7 +217,7 @@ def test_a_renamed_column_goes_on_in_its_raw_column_where_ids_are_lasting() -> N
         "Amount is now called AmountEur: it goes on in raw's column amount; "
         "`rename: amount` in el.yml says so for good",
     )
-    assert (drift.filled, drift.again, drift.stopped) == ((), None, None)
+    assert (drift.added, drift.new_snapshot, drift.stopped) == ((), None, None)
     # The run after: the raw column is kept, and nothing is said again; also where the table came anew.
     held = hold(now, 7, names=["id", "amount"])
     for object_id in (7, 8):
@@ -227,7 +229,7 @@ def test_a_renamed_column_goes_on_in_its_raw_column_where_ids_are_lasting() -> N
 def test_a_column_of_another_id_under_the_same_name_cannot_go_on_from_old_rows() -> None:
     held = hold([column("id", SourceType("int"), 1), column("state", SourceType("int"), 2)], 7)
     now = [column("id", SourceType("int"), 1), column("state", SourceType("int"), 3)]
-    assert find_drift(held, table(now, 7), plans(now), "snake_case").again == (
+    assert find_drift(held, table(now, 7), plans(now), "snake_case").new_snapshot == (
         "state is another column than before, of the same name"
     )
 
@@ -237,7 +239,7 @@ def test_a_table_that_was_created_anew_begins_a_new_snapshot_and_its_ids_tell_no
     now = [column("a", SourceType("int"), 1), column("c", SourceType("int"), 2)]
     drift = find_drift(held, table(now, 8), plans(now), "snake_case")
     assert [plan.name for plan in drift.columns] == ["a", "c"]
-    assert drift.again == "the source's table was created anew"
+    assert drift.new_snapshot == "the source's table was created anew"
 
 
 # -- what raw cannot follow --------------------------------------------------------------------------------------
@@ -380,7 +382,7 @@ def hold(columns: list[Column], object_id: int | None = None, names: list[str] |
         *("_dlt_load_id", "table_name", "column_name", "source_column", "source_type", "nullable"),
         *("column_id", "table_id", "landed_as", "stands_for", "loses"),
     )
-    return held_tables([[row[name] for name in order] for row in rows])["t"]
+    return held_tables([[row[name] for name in order] for row in rows], can_widen)["t"]
 
 
 @st.composite
@@ -440,7 +442,7 @@ def test_sql_servers_types_are_followed_where_no_value_can_be_lost(old: str, new
     drift = find_drift(hold([column("v", parsed(old), 1)]), table(now), plans(now), "snake_case")
     assert (drift.stopped is None) == followed
     if old == new:
-        assert (drift.notes, drift.record) == ((), False)
+        assert (drift.notes, drift.unrecorded) == ((), False)
 
 
 def test_every_landing_type_has_its_arrow_type_in_what_raw_keeps() -> None:
