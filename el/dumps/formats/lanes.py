@@ -18,7 +18,7 @@ from el.dumps.formats.gather import Bytes, Flags, Places, numbers_at
 _DTYPES = {1: "<u1", 2: "<u2", 4: "<i4", 8: "<i8"}
 # Rounds that a lane has at least, and lanes at most: fewer are not worth a guess, more lanes no longer help. The first
 # rounds are walked one by one, to know how long one is.
-_ROUNDS_A_LANE, _LANES = 32, 2048
+_ROUNDS_A_LANE, _LANES = 16, 2048
 _FIRST_ROUNDS = 64
 _GUESSING_ROUNDS = 6
 
@@ -51,7 +51,8 @@ def possible(frame: Frame, said: Places) -> Flags:
         fits = (said >= 0) & (said <= frame.width)
         if frame.unit > 1:
             fits &= said % frame.unit == 0
-    return fits | (said == frame.null) if frame.nullable else fits & (said != frame.null)
+    known: Flags = fits | (said == frame.null) if frame.nullable else fits & (said != frame.null)
+    return known
 
 
 @dataclass(slots=True)
@@ -105,7 +106,7 @@ class _Walk:
 
     def __init__(self, frames: list[Frame], behind: list[int], buffer: Bytes, size: int) -> None:
         self._frames, self._behind, self._size = frames, behind, size
-        self._plain = memoryview(buffer)
+        self._plain = buffer.data
         self._views = [numbers_at(buffer, _DTYPES[frame.prefix]) for frame in frames]
 
     def walk(self, begin: int) -> tuple[list[Places], list[Places]]:
@@ -219,7 +220,7 @@ class _Walk:
         return place[inside], kept[inside]
 
     def _together(self, starts: Places) -> tuple[list[_Piece], Places, Flags]:
-        """All lanes, each from its start to the next one's: their rounds, where each ended, and whether at a whole one."""
+        """All lanes, each from its start to the next one: their rounds, where each ended, whether at a whole one."""
         limits = np.append(starts[1:], self._size)
         ends = starts.copy()
         whole = np.ones(len(starts), bool)
@@ -233,8 +234,12 @@ class _Walk:
                 at.append(place)
                 told.append(said)
                 # A length that cannot be is looked at later; here the lane goes on from somewhere.
-                length = np.where(said == frame.null, 0, np.clip(said, 0, frame.width))
-                place = place + (frame.prefix + behind) + length
+                length = said * (said != frame.null)
+                np.minimum(length, frame.width, out=length)
+                if frame.prefix >= 4:
+                    np.maximum(length, 0, out=length)
+                place = place + length
+                place += frame.prefix + behind
             inside = place - self._behind[-1] <= self._size
             if not inside.all():
                 whole[lane[~inside]] = False
