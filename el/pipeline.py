@@ -62,18 +62,19 @@ def plan_job(job: Job, warehouse: Future[Warehouse], before: Before | None = Non
         _refuse_taken(opened, places)
         if before is not None:
             before(opened, places, everywhere.names)
-        left = left_aside(job.config, catalog, every)
-        of_left = {schema for schema, _ in find_places(job.config, left).names.values()}
-        ledger, held = _in_raw(opened, {schema for schema, _ in places.values()} | of_left)
-        known = Known(job.config, source, catalog, ledger, held, job.full_refresh)
-        plan = make_plan(known, chosen, everywhere, tried=tried, confirm_deletes=job.confirm_deletes)
-        place = place_of(source, catalog)
-        gone = gone_tables(job.config, catalog, place, ledger, everywhere.names, job.select)
-        gone += left_views(job.config, place, ledger, left, job.select)
-        plan = replace(plan, refused=(*plan.refused, *gone))
-        plan = without_masks(opened, without_clashes(opened, plan))
-        beside = [*(left_aside_notes(left) if not job.select else []), *catalog_notes(catalog)]
-        return replace(plan, notes=(consistency(job, plan), *beside, *pressure_notes(job, source, plan)))
+        with opened.kept_open():
+            left = left_aside(job.config, catalog, every)
+            of_left = {schema for schema, _ in find_places(job.config, left).names.values()}
+            ledger, held = _in_raw(opened, {schema for schema, _ in places.values()} | of_left)
+            known = Known(job.config, source, catalog, ledger, held, job.full_refresh)
+            plan = make_plan(known, chosen, everywhere, tried=tried, confirm_deletes=job.confirm_deletes)
+            place = place_of(source, catalog)
+            gone = gone_tables(job.config, catalog, place, ledger, everywhere.names, job.select)
+            gone += left_views(job.config, place, ledger, left, job.select)
+            plan = replace(plan, refused=(*plan.refused, *gone))
+            plan = without_masks(opened, without_clashes(opened, plan))
+            beside = [*(left_aside_notes(left) if not job.select else []), *catalog_notes(catalog)]
+            return replace(plan, notes=(consistency(job, plan), *beside, *pressure_notes(job, source, plan)))
 
 
 def _refuse_taken(warehouse: Warehouse, places: PlaceNames) -> None:
@@ -209,7 +210,8 @@ class _Run:
             found: dict[TableName, TableReport] = {}
             work = SchemaLoad(job, warehouse, schema, load_ids[schema], spool, reporter, self.locks)
             try:
-                work.load(tables, landed, found)
+                with warehouse.kept_open():
+                    work.load(tables, landed, found)
             except _OF_ONE_SCHEMA as error:
                 for name, report in found.items():
                     if report.status == "loaded":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
@@ -60,6 +60,10 @@ class Warehouse(ABC):
     @abstractmethod
     def locked(self, raw_schemas: Sequence[str], holder: Holder, lease: timedelta) -> AbstractContextManager[StillOurs]:
         """Keep other runs away from these raw schemas while inside. Raises `RunLocked` where another one is at work."""
+
+    def kept_open(self) -> AbstractContextManager[None]:
+        """Spare each question asked inside the cost of a connection, where one costs more than a session's question."""
+        return nullcontext()
 
     def taken_schemas(self) -> frozenset[str]:
         """Names in lower case that no raw schema can have here."""
