@@ -32,8 +32,8 @@ MAY_NAME = {
     "codegen/": {"snowflake", "duckdb"},
     "types/rule.py": {"snowflake", "duckdb", "timestamp with time zone"},
     "types/mapping.py": {"snowflake", "duckdb"},
-    # README shows the types of one source.
-    "reporting/readme_types.py": {"sqlserver"},
+    # The page shows the types of one source.
+    "reporting/types_page.py": {"sqlserver"},
     # Files that SQL Server wrote say its types by name, and no connection is there to be asked.
     "dumps/formats/": {
         *("tinyint", "smallint", "bigint", "smallmoney", "datetime", "smalldatetime", "datetime2", "datetimeoffset"),
