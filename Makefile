@@ -15,6 +15,8 @@ LIBRARIES := libltdl.so.7 libodbc.so.2
 # A driver of ODBC is no library that the loader knows.
 DRIVER := libtdsodbc.so
 DEBIAN := libltdl7 unixodbc tdsodbc
+# A server for files in Azure's object storage, a package of npm.
+AZURITE := azurite@3.35.0
 
 .PHONY: help setup system demo test check format soak real real-sqlserver real-snowflake mutants bench clean
 
@@ -49,6 +51,12 @@ system:
 		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(DEBIAN); } >/dev/null 2>&1 \
 			|| echo "could not install $(DEBIAN): tests through SQL Server's drivers are skipped"; \
 	else echo "missing:$$missing; tests through SQL Server's drivers are skipped (apt-get install $(DEBIAN))"; fi
+	@if test -x $(VENV)/azurite/node_modules/.bin/azurite-blob || command -v azurite-blob >/dev/null; then :; \
+	elif command -v npm >/dev/null; then \
+		echo "installing $(AZURITE) ..."; \
+		npm install --prefix $(VENV)/azurite --no-audit --no-fund --silent $(AZURITE) >/dev/null 2>&1 \
+			|| echo "could not install $(AZURITE): tests of files in Azure are skipped"; \
+	else echo "missing: npm; tests of files in Azure are skipped"; fi
 
 profiles.yml:
 	@cp profiles.example.yml $@

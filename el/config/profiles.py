@@ -16,6 +16,7 @@ import yaml
 from jinja2.nativetypes import NativeEnvironment
 from ruamel.yaml import YAML
 
+from el.config.files_profile import FILES, FLAGS, TEXTS
 from el.config.text_file import read_text
 from el.connectors.registry import settings_of
 from el.errors import ConfigError
@@ -117,7 +118,8 @@ def _refuse_two_readings(path: Path, root: yaml.Node | None, place: tuple[str, .
     for part in place:
         pairs = node.value if isinstance(node, yaml.MappingNode) else []
         node = next((value for key, value in pairs if str(key.value) == part), None)
-    texts, flags = settings_of(str(settings["type"]))
+    kind = str(settings["type"])
+    texts, flags = (TEXTS, FLAGS) if kind == FILES else settings_of(kind)
     for key, value in node.value if isinstance(node, yaml.MappingNode) else []:
         name = str(key.value)
         yes_no = name in flags and value.tag == _YES_NO

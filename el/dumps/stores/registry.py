@@ -1,0 +1,42 @@
+"""The store in which a file is, by its uri's scheme. A library is imported only when its store is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from el.config.files_profile import SCHEMES, FilesConfig
+from el.dumps.stores.base import Store
+from el.errors import ConfigError
+
+
+def open_store(uri: str, settings: Mapping[str, Any] | None = None, where: str = "profile") -> Store:
+    """settings: of the profile's output, as written; files of this machine need none.
+
+    Raises `ConfigError` with the setting's name; values are left out of the message, for they may be secrets.
+    """
+    scheme, found, place = uri.partition("://")
+    if not found or scheme not in SCHEMES:
+        known = ", ".join(f"{name}://" for name in SCHEMES)
+        raise ConfigError(f"{uri}: there is no store for {scheme}://; there are: {known}")
+    config = files_config(settings or {"url": uri}, where)
+    if scheme == "file":
+        from el.dumps.stores.local import LocalStore
+
+        return LocalStore()
+    root = f"{scheme}://{place.partition('/')[0]}/"
+    from el.dumps.stores.objects import ObjectStore
+
+    return ObjectStore(root, config)
+
+
+def files_config(settings: Mapping[str, Any], where: str = "profile") -> FilesConfig:
+    """The settings, checked. Raises `ConfigError`."""
+    try:
+        return FilesConfig.model_validate(dict(settings))
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        setting = ".".join(str(part) for part in first["loc"]) or "settings"
+        raise ConfigError(f"{where}: {setting}: {first['msg'].removeprefix('Value error, ')}") from None
