@@ -16,6 +16,7 @@
     │   └── WriteError         1   "data is not in stable state: ..."
     ├── RowRefused             1   a row that raw or the warehouse cannot hold as it is
     ├── RecordRefused          1   a record of a file that cannot be read as it is
+    ├── FileRefused            1   a file that cannot be taken as it is, or for which el.yml has to say more
     ├── FileChanged            1   a file that is another one than was listed (retryable)
     ├── Paused                 0   within the hours in which the source is left alone
     ├── SourceBusy             1   the source is under more pressure than el.yml allows (retryable)
@@ -119,6 +120,10 @@ class RowRefused(ElError):
 
 class RecordRefused(ElError):
     """A record of a file cannot be read as it is; the message names file, record, byte and reason. Its file fails."""
+
+
+class FileRefused(ElError):
+    """A file cannot be taken: it is another one than before, or has other columns. It fails alone."""
 
 
 class FileChanged(ElError):

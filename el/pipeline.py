@@ -9,22 +9,28 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Callable, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from el.config.job import Job
-from el.connectors.catalog import TableName
+from el.config.dumps import DumpSettings
+from el.config.job import FILES, Job
+from el.connectors.catalog import Catalog, TableName
 from el.connectors.registry import open_source
-from el.errors import DatabaseError, ElError, LoadError, Paused, PlanError, of_table
+from el.dumps.extract import extract_dumps
+from el.dumps.pack import DumpPacker
+from el.dumps.places import dump_name, dump_tables, selected_dumps
+from el.dumps.plan import DumpPlan, JobPlan, plan_dump
+from el.errors import ConfigError, DatabaseError, ElError, LoadError, Paused, PlanError, of_table
 from el.extraction.extract import extract
 from el.extraction.retry import retrying
 from el.extraction.slice import STEP
 from el.extraction.slicer import Destination
-from el.loading.load import SchemaLoad, load_ids_for
+from el.loading.file_ledger import STRATEGY, KnownFile, known_files
+from el.loading.load import PackedFiles, SchemaLoad, load_ids_for
 from el.loading.lock import StillOurs, this_process
 from el.loading.open import loader, warehouse_of
 from el.loading.raw_checks import without_clashes, without_masks
@@ -38,7 +44,7 @@ from el.planning.places import PlaceNames, landing_places, tables_of
 from el.planning.plan import Plan
 from el.planning.plan_table import Known
 from el.planning.run_notes import catalog_notes, consistency, pressure_notes
-from el.planning.selection import find_places, keep_selected, left_aside, left_aside_notes
+from el.planning.selection import Places, find_places, left_aside, left_aside_notes
 from el.reporting.progress import Reporter
 from el.reporting.summary import RunReport, TableReport
 
@@ -51,30 +57,67 @@ Before = Callable[[Warehouse, PlaceNames, PlaceNames], None]
 """Called with the places of a job and those of all tables of el.yml, before the ledger, or any table, is read."""
 
 
-def plan_job(job: Job, warehouse: Future[Warehouse], before: Before | None = None, *, tried: int | None = 1) -> Plan:
+def plan_job(job: Job, warehouse: Future[Warehouse], before: Before | None = None, *, tried: int | None = 1) -> JobPlan:
     """The plan of a job. tried: as for `make_plan`."""
+    if not job.config.tables:
+        # No database is asked for.
+        return _plan_files(job, warehouse, before)
+    if job.source.type == FILES:
+        raise ConfigError(f"{job.source} is a place with files, which has no `tables`: name a database as `source`")
     with open_source(job.source.settings, str(job.source)) as source:
         catalog, every = tables_of(job.config, source)
-        chosen = keep_selected(job.config, every, job.select)
-        everywhere = find_places(job.config, every)
-        places = landing_places(everywhere, chosen)
+        chosen, entries = selected_dumps(job, every)
+        everywhere = find_places(job.config, [*every, *dump_tables(job.config)])
+        places = landing_places(everywhere, [*chosen, *dump_tables(job.config, entries)])
         opened = warehouse.result()
         _refuse_taken(opened, places)
         if before is not None:
             before(opened, places, everywhere.names)
-        with opened.kept_open():
-            left = left_aside(job.config, catalog, every)
-            of_left = {schema for schema, _ in find_places(job.config, left).names.values()}
-            ledger, held = _in_raw(opened, {schema for schema, _ in places.values()} | of_left)
-            known = Known(job.config, source, catalog, ledger, held, job.full_refresh)
-            plan = make_plan(known, chosen, everywhere, tried=tried, confirm_deletes=job.confirm_deletes)
-            place = place_of(source, catalog)
-            gone = gone_tables(job.config, catalog, place, ledger, everywhere.names, job.select)
-            gone += left_views(job.config, place, ledger, left, job.select)
-            plan = replace(plan, refused=(*plan.refused, *gone))
-            plan = without_masks(opened, without_clashes(opened, plan))
-            beside = [*(left_aside_notes(left) if not job.select else []), *catalog_notes(catalog)]
-            return replace(plan, notes=(consistency(job, plan), *beside, *pressure_notes(job, source, plan)))
+        left = left_aside(job.config, catalog, every)
+        of_left = {schema for schema, _ in find_places(job.config, left).names.values()}
+        held = _in_raw(opened, {schema for schema, _ in places.values()} | of_left)
+        known = Known(job.config, source, catalog, held.ledger, held.tables, job.full_refresh)
+        plan = make_plan(known, chosen, everywhere, tried=tried, confirm_deletes=job.confirm_deletes)
+        place = place_of(source, catalog)
+        gone = gone_tables(job.config, catalog, place, held.ledger, everywhere.names, job.select)
+        gone += left_views(job.config, place, held.ledger, left, job.select)
+        plan = replace(plan, refused=(*plan.refused, *gone))
+        plan = without_masks(opened, without_clashes(opened, plan))
+        beside = [*(left_aside_notes(left) if not job.select else []), *catalog_notes(catalog)]
+        notes = (consistency(job, plan), *beside, *pressure_notes(job, source, plan))
+        live = {item.table.name: item.settings.key or ("?",) for item in every}
+        live |= {table.name: table.key for table in plan.tables}
+    dumps = _plan_dumps(job, entries, everywhere, held, live)
+    return JobPlan(plan.source, plan.catalog, plan.tables, notes, plan.refused, dumps)
+
+
+def _plan_files(job: Job, warehouse: Future[Warehouse], before: Before | None) -> JobPlan:
+    """The plan of a job without tables."""
+    _, entries = selected_dumps(job, [])
+    everywhere = find_places(job.config, dump_tables(job.config))
+    places = landing_places(everywhere, dump_tables(job.config, entries))
+    opened = warehouse.result()
+    _refuse_taken(opened, places)
+    if before is not None:
+        before(opened, places, everywhere.names)
+    held = _in_raw(opened, {schema for schema, _ in places.values()})
+    dumps = _plan_dumps(job, entries, everywhere, held, {})
+    return JobPlan(job.config.source, Catalog("", "", ()), (), dumps=dumps)
+
+
+def _plan_dumps(
+    job: Job, entries: Sequence[DumpSettings], places: Places, held: _Held, live: Mapping[TableName, Sequence[str]]
+) -> tuple[DumpPlan, ...]:
+    found = []
+    for entry in entries:
+        name = dump_name(entry)
+        place = places.names[name]
+        problem = places.problems.get(name)
+        if problem is None:
+            found.append(plan_dump(job, entry, place, held.files.get(place, []), held.tables.get(place), live))
+        else:
+            found.append(DumpPlan(name, *place, entry, error=problem))
+    return tuple(found)
 
 
 def _refuse_taken(warehouse: Warehouse, places: PlaceNames) -> None:
@@ -83,21 +126,34 @@ def _refuse_taken(warehouse: Warehouse, places: PlaceNames) -> None:
             raise PlanError(f"raw schema {schema}: the warehouse has something else of this name; set `raw.schema`")
 
 
-def _in_raw(
-    warehouse: Warehouse, schemas: Set[str]
-) -> tuple[dict[tuple[str, str], LedgerEntry], dict[tuple[str, str], HeldTable]]:
-    """What raw says of its tables: the last complete load of each, and the columns that it was loaded with."""
-    ledger: dict[tuple[str, str], LedgerEntry] = {}
-    held: dict[tuple[str, str], HeldTable] = {}
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What raw says of its tables, by raw schema and raw table.
+
+    ledger: the last complete load of each that comes from a table; tables: the columns that each was loaded with;
+    files: those that were taken.
+    """
+
+    ledger: dict[tuple[str, str], LedgerEntry]
+    tables: dict[tuple[str, str], HeldTable]
+    files: dict[tuple[str, str], list[KnownFile]]
+
+
+def _in_raw(warehouse: Warehouse, schemas: Set[str]) -> _Held:
+    found = _Held({}, {}, {})
     with warehouse.connector:
         for schema in sorted(schemas):
             there = warehouse.tables(schema)
-            ledger |= {(schema, table): entry for table, entry in warehouse.ledger(schema, there).items()}
-            held |= {(schema, table): columns for table, columns in warehouse.held_tables(schema, there).items()}
-    return ledger, held
+            ledger = warehouse.ledger(schema, there).items()
+            found.ledger.update({(schema, table): entry for table, entry in ledger if entry.strategy != STRATEGY})
+            held = warehouse.held_tables(schema, there).items()
+            found.tables.update({(schema, table): columns for table, columns in held})
+            files = known_files(warehouse, schema, there).items()
+            found.files.update({(schema, table): known for table, known in files})
+    return found
 
 
-def show_plan(job: Job) -> Plan:
+def show_plan(job: Job) -> JobPlan:
     """The plan alone: nothing is finished, extracted or loaded."""
     with ThreadPoolExecutor(1) as background:
         return plan_job(job, background.submit(warehouse_of, job))
@@ -138,7 +194,11 @@ class _Run:
         warehouse = opening.result()
         sys.audit(STEP, "planned")
         # What was planned for a raw schema that could not be finished rests on what it no longer is.
-        plan = replace(plan, tables=tuple(table for table in plan.tables if table.raw_schema not in self.stuck))
+        plan = replace(
+            plan,
+            tables=tuple(table for table in plan.tables if table.raw_schema not in self.stuck),
+            dumps=tuple(dump for dump in plan.dumps if dump.raw_schema not in self.stuck),
+        )
         self.reporter.planned(plan)
         for note in plan.notes:
             self.reporter.say(note)
@@ -150,7 +210,7 @@ class _Run:
             shutil.rmtree(spool, ignore_errors=True)
         return self._report()
 
-    def _plan(self, opening: Future[Warehouse]) -> Plan:
+    def _plan(self, opening: Future[Warehouse]) -> JobPlan:
         retries = self.job.config.defaults.retries
         for attempt in retrying(retries):
             with attempt:
@@ -198,23 +258,31 @@ class _Run:
         if resting:
             raise Paused("nothing is read now")
 
-    def _move(self, warehouse: Warehouse, plan: Plan, spool: Path) -> None:
+    def _move(self, warehouse: Warehouse, plan: JobPlan, spool: Path) -> None:
         """Extract all, then load each raw schema; one that fails leaves the others to be loaded."""
         job, reporter = self.job, self.reporter
-        load_ids = load_ids_for(warehouse, plan)
+        by_schema = plan.by_schema()
+        schemas = sorted({*by_schema, *(dump.raw_schema for dump in plan.dumps)})
+        load_ids = load_ids_for(warehouse, schemas)
         file_bytes = (job.config.defaults.file_mb or warehouse.file_mb) * 1024 * 1024
         destination = Destination(load_ids, spool, file_bytes, warehouse.limits)
         landed = extract(job, plan, destination, reporter, self.executor)
+        files = extract_dumps(job, plan.dumps, destination, reporter, self.executor)
         sys.audit(STEP, "extracted")
-        for schema, tables in plan.by_schema().items():
+        for schema in schemas:
             found: dict[TableName, TableReport] = {}
+            packed: list[PackedFiles] = []
+            for dump in plan.dumps:
+                if dump.raw_schema == schema:
+                    packer = DumpPacker(job, load_ids[schema])
+                    found[dump.name], part = packer.pack(dump, files.get(dump.name))
+                    packed += [part] if part is not None else []
             work = SchemaLoad(job, warehouse, schema, load_ids[schema], spool, reporter, self.locks)
             try:
-                with warehouse.kept_open():
-                    work.load(tables, landed, found)
+                work.load(by_schema.get(schema, []), landed, found, packed)
             except _OF_ONE_SCHEMA as error:
                 for name, report in found.items():
-                    if report.status == "loaded":
+                    if report.load_id is not None or report.status == "loaded":
                         said = of_table(str(name), str(error))
                         found[name] = replace(report, status="failed", load_id=None, error=said)
             self.reports += found.values()

@@ -10,8 +10,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from el.errors import ConfigError
+
 if TYPE_CHECKING:
     from el.config.job import Job
+    from el.config.profiles import Output
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -31,7 +34,7 @@ def of_a_job(common: argparse.ArgumentParser) -> argparse.ArgumentParser:
     job.add_argument("--config", default="el.yml", metavar="FILE", help="what is taken (default: el.yml)")
     job.add_argument("--profiles-dir", metavar="DIR", help="where profiles.yml is (default: as dbt: here, then ~/.dbt)")
     job.add_argument("--target", metavar="NAME", help="output of both profiles (default: el.yml's, or EL_TARGET)")
-    job.add_argument("--select", nargs="+", metavar="GLOB", help='only these tables: "sales.*", orders')
+    job.add_argument("--select", nargs="+", metavar="GLOB", help='only these tables and dumps: "sales.*", orders')
     return job
 
 
@@ -54,11 +57,25 @@ def job_of(arguments: argparse.Namespace) -> Job:
         source=load_output(profiles, config.source, source_target),
         destination=load_output(profiles, config.destination, destination_target),
         home=Path(os.environ.get("EL_HOME", ".el")),
+        files={
+            name: _of_files(profiles, name, target) for name in sorted({d.source for d in config.dumps if d.source})
+        },
         select=tuple(arguments.select or ()),
         full_refresh=getattr(arguments, "full_refresh", False),
         confirm_deletes=tuple(getattr(arguments, "confirm_deletes", None) or ()),
         workers=getattr(arguments, "workers", None),
     )
+
+
+def _of_files(profiles: Path, name: str, target: str | None) -> Output:
+    """The output of a profile that an entry of `dumps` names."""
+    from el.config.job import FILES
+    from el.config.profiles import has_output, load_output
+
+    found = load_output(profiles, name, target if target and has_output(profiles, name, target) else None)
+    if found.type != FILES:
+        raise ConfigError(f"{profiles}: {found} is of type {found.type}, and an entry of `dumps` needs `type: {FILES}`")
+    return found
 
 
 def positive(text: str) -> int:

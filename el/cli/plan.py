@@ -11,7 +11,7 @@ from el.errors import PlanError
 
 if TYPE_CHECKING:
     from el.cli.arguments import Commands
-    from el.planning.plan import Plan
+    from el.dumps.plan import JobPlan
 
 
 def add(commands: Commands, job: argparse.ArgumentParser) -> None:
@@ -38,10 +38,13 @@ def _plan(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def show(plan: Plan, *, why: bool = False) -> int:
+def show(plan: JobPlan, *, why: bool = False) -> int:
     """Print the plan; the exit code that goes with it."""
+    from el.dumps.report import print_dumps
     from el.reporting.plan import print_plan
 
     with as_far_as_read():
-        print_plan(plan, why=why)
+        if plan.tables or plan.refused or not plan.dumps:
+            print_plan(plan, why=why)
+        print_dumps(plan.dumps, why=why)
     return PlanError.exit_code if plan.stopped else 0

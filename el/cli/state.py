@@ -25,12 +25,15 @@ def add(commands: Commands, job: argparse.ArgumentParser) -> None:
 
 
 def _state(arguments: argparse.Namespace) -> int:
+    from el.dumps.report import print_dump_state
     from el.loading.state import ask, change_state, print_state
     from el.pipeline import show_plan
 
     job = job_of(arguments)
     if arguments.action == "show":
-        print_state(show_plan(job))
+        plan = show_plan(job)
+        print_state(plan)
+        print_dump_state(plan.dumps)
         return 0
     if arguments.table is None or (arguments.action == "set") != (arguments.value is not None):
         raise ConfigError(f"state {arguments.action} TABLE{' VALUE' if arguments.action == 'set' else ''}")

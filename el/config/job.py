@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,9 +16,13 @@ from el.connectors.registry import connector_class
 
 # What says in a profile's output which database it is; who signs in, and how, may change.
 _WHERE = ("type", "host", "server", "port", "dsn", "account", "database", "path")
+# The type of a profile that names a place with files, which no connector reads.
+FILES = "files"
 
 
 def _names(output: Output) -> tuple[str, ...]:
+    if output.type == FILES:
+        return (*_WHERE, "url")
     return (*_WHERE, *connector_class(output.type).config_type.names_database)
 
 
@@ -29,6 +34,7 @@ class Job:
     source: Output
     destination: Output
     home: Path = Path(".el")
+    files: Mapping[str, Output] = field(default_factory=dict)  # of the profiles that entries of `dumps` name
     select: tuple[str, ...] = ()
     full_refresh: bool = False
     confirm_deletes: tuple[str, ...] = ()

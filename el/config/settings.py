@@ -10,9 +10,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from el.config.defaults import DbtSettings, Defaults, LimitSettings, RawSettings
+from el.config.dumps import CsvSettings, DumpSettings, NdjsonSettings, ParquetSettings
 from el.config.source_limits import SourceLimits
 from el.config.strict import Strict
 from el.config.tables import ColumnSettings, TableSettings
@@ -32,12 +33,19 @@ class Config(Strict):
     limits: LimitSettings = LimitSettings()
     source_limits: SourceLimits = SourceLimits()
     dbt: DbtSettings = DbtSettings()
-    tables: tuple[TableSettings, ...] = Field(min_length=1)
+    tables: tuple[TableSettings, ...] = ()
+    dumps: tuple[DumpSettings, ...] = ()
     path: Path = Field(default=Path("el.yml"), exclude=True)
 
-    def line_of(self, index: int) -> int:
-        """The line in el.yml at which entry `index` of `tables` begins."""
-        return _read(self.path).line(("tables", index))
+    @model_validator(mode="after")
+    def _takes_something(self) -> Config:
+        if not self.tables and not self.dumps:
+            raise ValueError("name what is taken: `tables`, `dumps`, or both")
+        return self
+
+    def line_of(self, index: int, part: str = "tables") -> int:
+        """The line in el.yml at which entry `index` of `tables`, or of another part, begins."""
+        return _read(self.path).line((part, index))
 
 
 def load_config(path: Path) -> Config:
@@ -63,10 +71,14 @@ def _read(path: Path) -> YamlFile:
 def _explain(file: YamlFile, error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     place = tuple(part for part in first["loc"] if not str(part).startswith(("function-", "constrained-")))
+    kind = None
+    if len(place) > 3 and place[0] == "dumps" and place[2] == "format":
+        # Which of the formats it is stands in no key of its own.
+        kind, place = str(place[3]), (*place[:3], *place[4:])
     shown = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
-        message = "unknown key" + _FORMER.get(place, _suggestion(str(place[-1]), place))
+        message = "unknown key" + _FORMER.get(place, _suggestion(str(place[-1]), place, kind))
     elif first["type"] == "missing":
         message = "this key is required"
         place = place[:-1]
@@ -80,7 +92,7 @@ _FORMER: dict[tuple[Any, ...], str] = {
 """What earlier versions had, and what is there instead."""
 
 
-def _suggestion(key: str, place: tuple[Any, ...]) -> str:
+def _suggestion(key: str, place: tuple[Any, ...], kind: str | None = None) -> str:
     models: dict[str, type[BaseModel]] = {
         "raw": RawSettings,
         "defaults": Defaults,
@@ -88,8 +100,11 @@ def _suggestion(key: str, place: tuple[Any, ...]) -> str:
         "source_limits": SourceLimits,
         "dbt": DbtSettings,
         "tables": TableSettings,
+        "dumps": DumpSettings,
     }
+    formats: dict[str, type[BaseModel]] = {"csv": CsvSettings, "parquet": ParquetSettings, "ndjson": NdjsonSettings}
     model = ColumnSettings if "columns" in place[:-1] else models.get(str(place[0]), Config)
+    model = formats.get(kind or "", model)
     known = [field.alias or name for name, field in model.model_fields.items() if name != "path"]
     close = get_close_matches(key, known, n=1)
     return f"; did you mean {close[0]}?" if close else f"; known are: {', '.join(known)}"

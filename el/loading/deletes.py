@@ -23,7 +23,6 @@ from el.connectors.request import ReadRequest
 from el.errors import LoadError, SuspiciousDeletes
 from el.extraction.landing import LANDING, LandedFile, raw_columns
 from el.extraction.slice import STEP
-from el.loading.current_state import CurrentState
 from el.loading.warehouse import Warehouse
 from el.planning.keys import KEY_COLUMN, KEY_FIELD
 from el.planning.plan import TablePlan
@@ -91,7 +90,7 @@ def keys_stem(table: TablePlan) -> str:
 def held_keys(
     warehouse: Warehouse, table: TablePlan, schema: pa.Schema, told_by: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
-    statement = CurrentState(warehouse, table.raw_schema, table.raw_table).keys(schema.names, told_by)
+    statement = warehouse.held_keys(table.raw_schema, table.raw_table, schema.names, told_by)
     request = ReadRequest(query="SELECT 1", batch_rows=BATCH_ROWS)
     with warehouse.connector as connector, connector.stream(statement, request) as buffer:
         for batch in buffer:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
@@ -21,25 +21,42 @@ from el.errors import ElError
 from el.extraction.extract import Landed
 from el.extraction.landing import LandedFile, LandedTable
 from el.extraction.slice import STEP
+from el.loading.file_ledger import FILES_SCHEMA, FILES_TABLE, REJECTS_SCHEMA, REJECTS_TABLE
 from el.loading.ledger import LEDGER_SCHEMA, LEDGER_TABLE
 from el.loading.lock import StillOurs
 from el.loading.open import loader
 from el.loading.pack import Packed, Packer, comment_of
 from el.loading.warehouse import Warehouse
 from el.planning.held import COLUMNS_SCHEMA, COLUMNS_TABLE, column_rows
-from el.planning.plan import Plan, TablePlan
+from el.planning.plan import TablePlan
 from el.reporting.progress import Reporter
 from el.reporting.summary import TableReport
 
 
-def load_ids_for(warehouse: Warehouse, plan: Plan) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class PackedFiles:
+    """A raw table's part of a package whose rows come from files.
+
+    ledger: its row; files, rejects, columns: those of `_el_files`, `_el_rejects`, `_el_columns`. fresh: no load of it
+    is complete yet.
+    """
+
+    table: LandedTable
+    ledger: dict[str, object]
+    files: Sequence[Mapping[str, object]]
+    rejects: Sequence[Mapping[str, object]]
+    columns: Sequence[Mapping[str, object]]
+    fresh: bool
+
+
+def load_ids_for(warehouse: Warehouse, schemas: Iterable[str]) -> dict[str, str]:
     """A load id for each raw schema: the time, as dlt has it, but always greater than the last one's.
 
     Readers order loads by it, and the clock of another machine, or of this one, may be behind.
     """
     found = {}
     with warehouse.connector:
-        for schema in plan.by_schema():
+        for schema in schemas:
             last = warehouse.last_load(schema)
             now = Decimal(time.time_ns()).scaleb(-9).quantize(Decimal("0.000001"))
             if last is not None and now <= Decimal(last):
@@ -65,22 +82,29 @@ class SchemaLoad:
         tables: Sequence[TablePlan],
         landed: Mapping[TableName, Landed],
         reports: dict[TableName, TableReport],
+        files: Sequence[PackedFiles] = (),
     ) -> None:
-        """Load what came, with its ledger; `reports` gets one for each of the tables, before it loads."""
+        """Load what came, with its ledger; `reports` gets one for each of the tables, before it loads.
+
+        files: raw tables whose rows come from files, which are packed already.
+        """
         packer = Packer(self.job, self.warehouse, self.schema, self.load_id, self.spool)
         package: list[Packed] = []
         for table in tables:
             reports[table.name], packed = packer.pack(table, self._widened(table, landed.get(table.name)))
             if packed is not None:
                 package.append(packed)
-        if not package:
+        if not package and not files:
             return
         self._still_ours()
-        rows = sum(int(str(packed.ledger["row_count"])) for packed in package)
-        self.reporter.say(f"loading {self.schema}: {len(package)} tables, {rows:,} rows")
-        self._prepare([packed.plan for packed in package])
-        own = self._own_tables(package)
-        loader(self.job, self.warehouse, self.schema).load(self.load_id, [*(each.table for each in package), *own])
+        rows = sum(int(str(row["row_count"])) for row in _ledger_rows(package, files))
+        self.reporter.say(f"loading {self.schema}: {len(package) + len(files)} tables, {rows:,} rows")
+        fresh = [packed.table.name for packed in package if packed.plan.last is None]
+        fresh += [packed.table.name for packed in files if packed.fresh]
+        own = self._own_tables(package, files)
+        taken = [*(packed.table for packed in package), *(packed.table for packed in files), *own]
+        self._prepare([table.name for table in taken], fresh)
+        loader(self.job, self.warehouse, self.schema).load(self.load_id, taken)
         recorded = [packed.plan for packed in package if packed.plan.drift.unrecorded]
         if recorded:
             self._comment(recorded)
@@ -106,26 +130,34 @@ class SchemaLoad:
             return replace(found, error=error)
         return found
 
-    def _prepare(self, tables: Sequence[TablePlan]) -> None:
-        """Make raw ready for what comes. Done twice it changes nothing."""
+    def _prepare(self, tables: Sequence[str], fresh: Sequence[str]) -> None:
+        """Make raw ready for what comes. Done twice it changes nothing. fresh: no load of them is complete yet."""
         warehouse, schema = self.warehouse, self.schema
         with warehouse.connector:
             warehouse.prepare(schema)
-            if fresh := [table.raw_table for table in tables if table.last is None]:
+            if fresh:
                 warehouse.drop_unseen(schema, fresh)
-            warehouse.look_again(schema, [LEDGER_TABLE, COLUMNS_TABLE, *(table.raw_table for table in tables)])
+            warehouse.look_again(schema, sorted({LEDGER_TABLE, COLUMNS_TABLE, *tables}))
         sys.audit(STEP, "raw schema prepared")
 
-    def _own_tables(self, package: Sequence[Packed]) -> list[LandedTable]:
+    def _own_tables(self, package: Sequence[Packed], files: Sequence[PackedFiles]) -> list[LandedTable]:
         """The rows of el's own tables that say what the package holds."""
         directory = self.spool / self.schema
-        found = [_own_table(LEDGER_TABLE, LEDGER_SCHEMA, [packed.ledger for packed in package], directory)]
-        columns: list[dict[str, object]] = []
+        directory.mkdir(parents=True, exist_ok=True)
+        ledger = _ledger_rows(package, files)
+        columns: list[Mapping[str, object]] = []
         for plan in (packed.plan for packed in package):
             if plan.drift.unrecorded:
                 columns += column_rows(plan.raw_table, plan.table_id, plan.columns, self.load_id)
-        if columns:
-            found.append(_own_table(COLUMNS_TABLE, COLUMNS_SCHEMA, columns, directory))
+        columns += [row for packed in files for row in packed.columns]
+        found = [_own_table(LEDGER_TABLE, LEDGER_SCHEMA, ledger, directory)]
+        for name, schema, rows in (
+            (COLUMNS_TABLE, COLUMNS_SCHEMA, columns),
+            (FILES_TABLE, FILES_SCHEMA, [row for packed in files for row in packed.files]),
+            (REJECTS_TABLE, REJECTS_SCHEMA, [row for packed in files for row in packed.rejects]),
+        ):
+            if rows:
+                found.append(_own_table(name, schema, rows, directory))
         return found
 
     def _comment(self, tables: Sequence[TablePlan]) -> None:
@@ -136,6 +168,10 @@ class SchemaLoad:
         except ElError as error:
             # The rows are whole, and `_el_columns` says the same.
             self.reporter.say(f"{self.schema}: raw lacks comments: {error}")
+
+
+def _ledger_rows(package: Sequence[Packed], files: Sequence[PackedFiles]) -> list[dict[str, object]]:
+    return [*(packed.ledger for packed in package), *(packed.ledger for packed in files)]
 
 
 def _own_table(name: str, schema: pa.Schema, rows: Sequence[Mapping[str, object]], directory: Path) -> LandedTable:

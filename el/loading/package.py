@@ -11,8 +11,9 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import dlt
 import pyarrow.parquet as pq
@@ -24,10 +25,12 @@ from el.extraction.landing import LandedTable
 from el.extraction.retry import retrying
 from el.extraction.slice import STEP
 from el.loading.dlt_package import as_load_error, examine, named, safe_name, source_of
+from el.loading.file_ledger import FILES_TABLE, REJECTS_TABLE, count_by_file
 from el.loading.ledger import LEDGER_TABLE
 from el.loading.warehouse import Warehouse
 from el.planning.held import COLUMNS_TABLE
 
+OWN_TABLES = (LEDGER_TABLE, COLUMNS_TABLE, FILES_TABLE, REJECTS_TABLE)
 # The name of the file, beside dlt's own, that says which load a package was planned on.
 FOLLOWS = "follows.json"
 
@@ -89,7 +92,7 @@ class Loader:
             try:
                 finished = self._load(pipeline)
             except LoadError as error:
-                if known is None or self._waiting(pipeline) <= {*known, LEDGER_TABLE, COLUMNS_TABLE}:
+                if known is None or self._waiting(pipeline) <= {*known, *OWN_TABLES}:
                     raise
                 say(f"{self._raw_schema}: what was left is of tables that el.yml no longer has; read again: {error}")
                 self._drop_superseded(pipeline, follows, all_of_them=True)
@@ -178,14 +181,32 @@ class Loader:
         for path in folder.glob(f"completed_jobs/{LEDGER_TABLE}.*.parquet"):
             rows = pq.read_table(path, columns=["table_name", "row_count"]).to_pylist()
             sent |= {LEDGER_TABLE: len(rows), **{row["table_name"]: row["row_count"] for row in rows}}
+        files: list[dict[str, Any]] = []
+        for name in (FILES_TABLE, REJECTS_TABLE):
+            for path in folder.glob(f"completed_jobs/{name}.*.parquet"):
+                found = pq.read_table(path)
+                sent[name] = found.num_rows
+                if name == FILES_TABLE:
+                    files += found.select(["table_name", "file_id", "uri", "row_count"]).to_pylist()
         with self._warehouse.connector:
             held = self._warehouse.count(self._raw_schema, load_id, list(sent))
             wrong = [f"{name} has {held[name]:,} of {rows:,} rows" for name, rows in sent.items() if held[name] != rows]
+            wrong += self._files_that_differ(load_id, files)
             if not wrong:
                 return
             self._warehouse.hide(self._raw_schema, load_id)
         self.clean()
         raise LoadError(f"load {load_id} of {self._raw_schema} is not what was sent and was hidden: {'; '.join(wrong)}")
+
+    def _files_that_differ(self, load_id: str, files: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Of each file, what raw holds of it against what its ledger says."""
+        tables = sorted({file["table_name"] for file in files})
+        held = count_by_file(self._warehouse, self._raw_schema, load_id, tables)
+        return [
+            f"{file['uri']} has {held.get(file['file_id'], 0):,} of {file['row_count']:,} rows"
+            for file in files
+            if held.get(file["file_id"], 0) != file["row_count"]
+        ]
 
     def clean(self) -> None:
         """Empty the working folder; only ever called when no package waits in it."""

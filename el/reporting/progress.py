@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from contextlib import suppress
 from datetime import datetime
 from threading import Lock
+from typing import Protocol
 
 from rich.console import Console, RenderableType
 from rich.progress import (
@@ -27,8 +28,17 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from el.planning.plan import Plan, TablePlan
+from el.connectors.catalog import TableName
+from el.planning.plan import Plan
 from el.reporting.text import in_bytes
+
+
+class Named(Protocol):
+    """What is planned for one raw table."""
+
+    @property
+    def name(self) -> TableName:
+        """Its name at the source, or in el.yml."""
 
 
 class Reporter(ABC):
@@ -43,11 +53,11 @@ class Reporter(ABC):
         """A batch of a table was written; none yet when its read begins; negative when an attempt is taken back."""
 
     @abstractmethod
-    def extracted(self, table: TablePlan, rows: int, seconds: float) -> None:
+    def extracted(self, table: Named, rows: int, seconds: float) -> None:
         """A table is wholly read."""
 
     @abstractmethod
-    def stopped(self, table: TablePlan, how: str) -> None:
+    def stopped(self, table: Named, how: str) -> None:
         """A table is not read to its end. how: failed, or paused."""
 
     @abstractmethod
@@ -68,10 +78,10 @@ class Silent(Reporter):
     def progress(self, table: str, rows: int, size: int) -> None:
         pass
 
-    def extracted(self, table: TablePlan, rows: int, seconds: float) -> None:
+    def extracted(self, table: Named, rows: int, seconds: float) -> None:
         pass
 
-    def stopped(self, table: TablePlan, how: str) -> None:
+    def stopped(self, table: Named, how: str) -> None:
         pass
 
     def say(self, text: str) -> None:
@@ -107,11 +117,11 @@ class Lines(Reporter):
             text = f"{table}: {int(seen[2]):,} rows, {rate:,.0f} rows/s, {in_bytes(int(seen[3]))}"
         self.say(text)
 
-    def extracted(self, table: TablePlan, rows: int, seconds: float) -> None:
+    def extracted(self, table: Named, rows: int, seconds: float) -> None:
         rate = f", {rows / seconds:,.0f} rows/s" if rows and seconds > 0.05 else ""
         self.say(f"{table.name}: {rows:,} rows read in {seconds:.1f} s{rate}")
 
-    def stopped(self, table: TablePlan, how: str) -> None:
+    def stopped(self, table: Named, how: str) -> None:
         self.say(f"{table.name}: {how}")
 
     def say(self, text: str) -> None:
@@ -167,12 +177,16 @@ class Bars(Reporter):
             if table.window is not None:
                 # The catalog's row count says how long a snapshot takes; of a delta it says nothing.
                 total = table.rows if table.window.lower is None else None
-                name = str(table.name)
-                self._tasks[name] = self._progress.add_task(name, start=False, total=total, rate="", size="", how="")
+                self._add(str(table.name), total)
+
+    def _add(self, name: str, total: float | None) -> TaskID:
+        self._tasks[name] = self._progress.add_task(name, start=False, total=total, rate="", size="", how="")
+        return self._tasks[name]
 
     def progress(self, table: str, rows: int, size: int) -> None:
-        task = self._tasks[table]
         with self._lock:
+            # Of files nobody knows how many rows they have: their line begins with the first of them.
+            task = self._tasks[table] if table in self._tasks else self._add(table, None)
             self._progress.start_task(task)
             if not rows and not size:
                 return
@@ -181,13 +195,13 @@ class Bars(Reporter):
             found = next(item for item in self._progress.tasks if item.id == task)
             self._progress.update(task, rate=f"{found.completed / max(found.elapsed or 0, 0.001):,.0f} rows/s")
 
-    def extracted(self, table: TablePlan, rows: int, seconds: float) -> None:
+    def extracted(self, table: Named, rows: int, seconds: float) -> None:
         task = self._tasks[str(table.name)]
         # A bar that is full at none: what is done is done, also where there was nothing.
         self._progress.update(task, total=rows, completed=rows)
         self._progress.stop_task(task)
 
-    def stopped(self, table: TablePlan, how: str) -> None:
+    def stopped(self, table: Named, how: str) -> None:
         task = self._tasks.get(str(table.name))
         if task is not None:
             self._progress.update(task, how=how, rate=how)

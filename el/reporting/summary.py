@@ -45,8 +45,8 @@ class RunReport:
 
     @property
     def rows(self) -> int:
-        """Rows that were loaded."""
-        return sum(table.rows for table in self.tables if table.status == "loaded")
+        """Rows that were loaded, also of a table of which a file failed."""
+        return sum(table.rows for table in self.tables if table.status == "loaded" or table.load_id is not None)
 
     def to_json(self) -> str:
         """The report as one JSON object."""
@@ -63,6 +63,7 @@ def print_report(report: RunReport) -> None:
     grid.add_column("into")
     for table in report.tables:
         what = f"{table.kind} {table.status}" if table.status == "loaded" else table.status
+        what += " in part" if table.status == "failed" and table.load_id is not None else ""
         what += f", {table.deleted:,} deleted" if table.deleted else ""
         grid.add_row(
             table.table,

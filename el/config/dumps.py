@@ -1,0 +1,145 @@
+"""`dumps` of el.yml: which files are taken, and how they are read."""
+
+from __future__ import annotations
+
+import codecs
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+
+from el.config.strict import Duration, Strict
+from el.config.table_pattern import TablePattern
+from el.config.tables import ModelSettings
+
+_ESCAPES = {"\\n": "\n", "\\r\\n": "\r\n", "\\r": "\r", "\\t": "\t"}
+
+
+def _unescaped(value: Any) -> Any:
+    """\\t and \\n as they are written in a plain YAML text, where they are two characters."""
+    return _ESCAPES.get(str(value), value) if isinstance(value, str) else value
+
+
+def _encoding(value: str) -> str:
+    try:
+        codecs.lookup(value)
+        return value
+    except LookupError:
+        raise ValueError(f"{value!r} is no encoding that is known, such as utf-8, utf-16 or cp1252") from None
+
+
+class CsvSettings(Strict):
+    """Delimited text, with quotes or without."""
+
+    type: Literal["csv"]
+    delimiter: str = ","  # one character of ASCII
+    quote: str | None = '"'  # none: quotes are characters like any other
+    escape: str | None = None  # what stands before a quote inside quotes; by default such a quote is doubled
+    newline: Literal["any", "\n", "\r\n", "\r"] = "any"  # any: \n with or without \r before it
+    header: bool = True
+    columns: tuple[str, ...] = ()  # the names where there is no header
+    encoding: str = "utf-8"  # any of Python's
+    null: tuple[str, ...] = ("",)  # what is NULL where it stands without quotes
+
+    @field_validator("delimiter", "newline", mode="before")
+    @classmethod
+    def _as_character(cls, value: Any) -> Any:
+        return _unescaped(value)
+
+    @field_validator("quote", "escape", mode="before")
+    @classmethod
+    def _or_none(cls, value: Any) -> Any:
+        return None if value in ("", "none") else value
+
+    @field_validator("null", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: Any) -> Any:
+        return (str(value),) if isinstance(value, str) else value
+
+    @field_validator("encoding")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        return _encoding(value)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> CsvSettings:
+        for name in ("delimiter", "quote", "escape"):
+            value = getattr(self, name)
+            if value is not None and (len(value) != 1 or not value.isascii() or value in "\r\n"):
+                raise ValueError(f"{name}: {value!r} is not one character of ASCII")
+        if self.delimiter in (self.quote, self.escape):
+            raise ValueError("delimiter and quote, or escape, are the same character")
+        if self.escape is not None and self.escape == self.quote:
+            raise ValueError("escape: a quote that is doubled is read without it; leave it out")
+        if self.header == bool(self.columns):
+            raise ValueError("name the `columns` where there is `header: false`, and nowhere else")
+        return self
+
+
+class ParquetSettings(Strict):
+    """Parquet: values with types of their own."""
+
+    type: Literal["parquet"]
+
+
+class NdjsonSettings(Strict):
+    """A JSON document a line: taken as its text."""
+
+    type: Literal["ndjson"]
+
+
+def _type(value: Any) -> str | None:
+    found = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
+    return None if found is None else str(found)
+
+
+FormatSettings = Annotated[
+    Annotated[CsvSettings, Tag("csv")]
+    | Annotated[ParquetSettings, Tag("parquet")]
+    | Annotated[NdjsonSettings, Tag("ndjson")],
+    Discriminator(
+        _type,
+        custom_error_type="format",
+        custom_error_message="`type` names no format that is known: csv, parquet, ndjson",
+    ),
+]
+
+
+class DumpSettings(Strict):
+    """One entry of `dumps`: files that become rows of one raw table."""
+
+    name: str  # schema.table, as of a table
+    files: str  # where they are: a path or a uri with *, {captures} and {as_of:%Y%m%d}
+    source: str | None = None  # a profile of `type: files`; by default the job's own, if it is one
+    format: FormatSettings | None = None  # `plan` proposes one
+    # What is done where a file that was loaded is another one now: nothing, which is a failure; or the new version is
+    # taken, and counts instead of the former one (replace) or beside it (append).
+    changed: Literal["fail", "replace", "append"] = "fail"
+    rejects: int = Field(default=0, ge=0)  # records that a file may leave out; each stands in `_el_rejects`
+    settle: Duration = timedelta(0)  # a file that was changed later than this ago waits for the next run
+    contract: Literal["evolve", "freeze"] | None = None  # freeze: all files have the columns of the first
+    rename: str | None = None
+    into: str | None = None  # the table of `tables` whose older rows these are
+    # archive: keys that the table no longer has stay, as they are here; versions: past states of its rows, none of
+    # which is the current one.
+    history: Literal["archive", "versions"] | None = None
+    model: ModelSettings = ModelSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_forms(cls, value: Any) -> Any:
+        if isinstance(value, dict) and isinstance(value.get("format"), str):
+            value = {**value, "format": {"type": value["format"]}}
+        if isinstance(value, dict) and isinstance(value.get("model"), str | list):
+            value = {**value, "model": {"kind": value["model"]}}
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> DumpSettings:
+        if TablePattern.parse(self.name).plain is None:
+            raise ValueError(f"{self.name!r} is the name of one table, schema.table")
+        if self.into is not None and TablePattern.parse(self.into).plain is None:
+            raise ValueError(f"{self.into!r} is the name of one table, schema.table")
+        if self.history is not None and self.into is None:
+            raise ValueError("history needs `into`: whose history it is")
+        return self

@@ -1,0 +1,38 @@
+"""The store in which the files of an entry are, by its uri's scheme; and the format that el.yml says they have."""
+
+from __future__ import annotations
+
+from el.config.dumps import CsvSettings, DumpSettings, NdjsonSettings, ParquetSettings
+from el.config.profiles import Output
+from el.dumps.formats.base import Format
+from el.dumps.stores.base import Store
+from el.errors import ConfigError
+
+
+def open_store(uri: str, output: Output | None) -> Store:
+    """The store of this uri. output: the profile that says how to sign in there; files of this machine need none."""
+    scheme, _, _ = uri.partition("://")
+    if scheme == "file":
+        from el.dumps.stores.local import LocalStore
+
+        return LocalStore()
+    raise ConfigError(f"{uri}: there is no store for {scheme}://; there is: file://")
+
+
+def format_of(settings: DumpSettings) -> Format:
+    """What reads the files of an entry."""
+    chosen = settings.format
+    if isinstance(chosen, CsvSettings):
+        from el.dumps.formats.csv import CsvFormat
+        from el.dumps.formats.csv_dialect import Dialect
+
+        told = {name: getattr(chosen, name) for name in ("delimiter", "quote", "escape", "newline", "encoding", "null")}
+        return CsvFormat(Dialect(**told), chosen.header, chosen.columns)
+    if isinstance(chosen, ParquetSettings):
+        from el.dumps.formats.parquet import ParquetFormat
+
+        return ParquetFormat()
+    assert isinstance(chosen, NdjsonSettings)
+    from el.dumps.formats.ndjson import NdjsonFormat
+
+    return NdjsonFormat()

@@ -1,0 +1,56 @@
+"""Where dumps are, and where they land."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from el.config.dumps import DumpSettings
+from el.config.job import FILES, Job
+from el.config.profiles import Output
+from el.config.settings import Config
+from el.config.table_pattern import TablePattern
+from el.config.tables import TableSettings
+from el.connectors.catalog import Table, TableName
+from el.planning.selection import Chosen, keep_selected
+
+
+def dump_output(job: Job, settings: DumpSettings) -> Output | None:
+    """The profile that says where the files of an entry are; None: they are files of this machine."""
+    if settings.source is not None:
+        return job.files[settings.source]
+    return job.source if job.source.type == FILES else None
+
+
+def folder_of(job: Job, output: Output | None) -> str:
+    """The uri of the folder in which a pattern without a scheme begins."""
+    url = None if output is None else output.settings.get("url")
+    if url is not None and "://" in str(url):
+        return str(url)
+    return f"file://{(job.config.path.parent / str(url or '')).resolve()}"
+
+
+def dump_tables(config: Config, entries: Sequence[DumpSettings] | None = None) -> list[Chosen]:
+    """These entries of `dumps`, or all of them, as tables, to be named in raw beside the others."""
+    found = []
+    for entry in config.dumps if entries is None else entries:
+        name = TablePattern.parse(entry.name).plain
+        assert name is not None
+        settings = TableSettings.model_construct(name=entry.name, rename=entry.rename, columns={})
+        found.append(Chosen(Table(name, (), kind=FILES), settings))
+    return found
+
+
+def selected_dumps(job: Job, tables: list[Chosen]) -> tuple[list[Chosen], list[DumpSettings]]:
+    """The tables and the dumps that `--select` keeps. Raises `ConfigError` where it names neither."""
+    dumps = dump_tables(job.config)
+    kept = keep_selected(job.config, [*tables, *dumps], job.select)
+    names = {item.table.name for item in kept if item.table.kind == FILES}
+    chosen = [item for item in kept if item.table.kind != FILES]
+    return chosen, [e for e, item in zip(job.config.dumps, dumps, strict=True) if item.table.name in names]
+
+
+def dump_name(settings: DumpSettings) -> TableName:
+    """The name of an entry."""
+    name = TablePattern.parse(settings.name).plain
+    assert name is not None
+    return name

@@ -1,0 +1,201 @@
+"""The plan of file dumps: which versions of which files are new, changed, waiting, or known.
+
+Guarantees: a file is known by what raw holds, as a set: whichever name or time it has, it is taken once, and no file
+is passed over for being older than another. A run never guesses what a file looks like.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+
+from el.config.dumps import DumpSettings
+from el.config.job import Job
+from el.config.table_pattern import TablePattern
+from el.connectors.catalog import TableName
+from el.dumps.file_version import FileVersion
+from el.dumps.open import open_store
+from el.dumps.pattern import Pattern
+from el.dumps.places import dump_output, folder_of
+from el.dumps.propose import proposal
+from el.dumps.stores.base import Store
+from el.errors import ElError, PlanError
+from el.loading.file_ledger import KnownFile
+from el.planning.held import HeldTable
+from el.planning.plan import Plan
+
+# The capture that says of which day a file is.
+AS_OF = "as_of"
+
+
+@dataclass(frozen=True, slots=True)
+class FileTask:
+    """A version of a file that is to be taken.
+
+    captures: columns that its name gives, but for `as_of`. former: the version that raw holds the rows of; last: its
+    latest version of all.
+    """
+
+    file: FileVersion
+    file_id: str
+    captures: tuple[tuple[str, str], ...] = ()
+    as_of: str | None = None
+    former: KnownFile | None = None
+    last: KnownFile | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DumpPlan:
+    """One entry of `dumps`. waiting: files that the next run takes, each with the reason. error: why it is stopped."""
+
+    name: TableName
+    raw_schema: str
+    raw_table: str
+    settings: DumpSettings
+    tasks: tuple[FileTask, ...] = ()
+    waiting: tuple[str, ...] = ()
+    known: tuple[KnownFile, ...] = ()
+    unchanged: int = 0  # files whose version is known
+    held: HeldTable | None = None  # the columns that raw has
+    seen_at: datetime | None = None  # when the files were listed, in UTC
+    notes: tuple[str, ...] = ()
+    error: ElError | None = None
+
+    @property
+    def new(self) -> int:
+        return sum(1 for task in self.tasks if task.last is None)
+
+
+@dataclass(frozen=True, slots=True)
+class JobPlan(Plan):
+    """What a run does with tables, and with files."""
+
+    dumps: tuple[DumpPlan, ...] = field(default=())
+
+    @property
+    def stopped(self) -> int:
+        # `super()` finds no class where slots have made it anew.
+        return Plan.stopped.fget(self) + sum(1 for dump in self.dumps if dump.error is not None)  # type: ignore[attr-defined,no-any-return]
+
+
+def plan_dump(
+    job: Job,
+    settings: DumpSettings,
+    place: tuple[str, str],
+    known: Sequence[KnownFile],
+    held: HeldTable | None,
+    live: Mapping[TableName, Sequence[str]],
+) -> DumpPlan:
+    """live: the key of each table of `tables`, which `into` may name."""
+    name = TablePattern.parse(settings.name).plain
+    assert name is not None
+    plan = DumpPlan(name, *place, settings, known=tuple(known), held=held)
+    try:
+        _refuse_into(settings, live)
+        return _Files(job, plan).plan()
+    except ElError as error:
+        return replace(plan, error=error)
+
+
+def _refuse_into(settings: DumpSettings, live: Mapping[TableName, Sequence[str]]) -> None:
+    if settings.into is None:
+        return
+    if settings.history is None:
+        raise PlanError(
+            f"into: {settings.into} needs `history`, for nothing is safe by itself: `history: archive` where keys that "
+            "the table no longer has shall stay as they are here; `history: versions` where these are past states alone"
+        )
+    table = TablePattern.parse(settings.into).plain
+    if table is None or table not in live:
+        raise PlanError(f"into: {settings.into} is no table of `tables`; add it, or leave `into` out")
+    if not live[table]:
+        raise PlanError(
+            f"into: {settings.into} has no key by which rows could meet: set `key` in its entry of `tables`"
+        )
+
+
+class _Files:
+    """The files of one entry, compared with those that raw knows."""
+
+    def __init__(self, job: Job, plan: DumpPlan) -> None:
+        self.job = job
+        self.base = plan
+        self.now = datetime.now(UTC)
+        self.versions: dict[tuple[str, str | None], dict[str, KnownFile]] = {}
+        self.latest: dict[tuple[str, str | None], KnownFile] = {}
+        self.with_rows: dict[tuple[str, str | None], KnownFile] = {}
+        for file in plan.known:
+            identity = (file.uri, file.member)
+            self.versions.setdefault(identity, {})[file.version] = file
+            self.latest[identity] = file
+            if file.status == "loaded":
+                self.with_rows[identity] = file
+
+    def plan(self) -> DumpPlan:
+        """Raises `ElError` where the place cannot be read, or no file is there."""
+        settings = self.base.settings
+        output = dump_output(self.job, settings)
+        pattern = Pattern.parse(settings.files, folder_of(self.job, output))
+        store = open_store(pattern.prefix, output)
+        tasks: list[FileTask] = []
+        waiting: list[str] = []
+        unchanged = found = 0
+        first: FileVersion | None = None
+        for file in files_of(store, pattern):
+            captures = pattern.match(file)
+            if captures is None:
+                continue
+            found, first = found + 1, first or file
+            if file.version in self.versions.get((file.uri, file.member), {}):
+                unchanged += 1
+            elif (why := self._too_young(file)) is not None:
+                waiting.append(f"{file}: {why}")
+            else:
+                tasks.append(self._task(file, captures))
+        if not found and not self.base.known:
+            raise PlanError(f"no file is there that {settings.files} means")
+        if settings.format is None and first is not None:
+            raise PlanError(f"`format` is missing; to judge by {first} it could be {proposal(store, first)}")
+        tasks.sort(key=lambda task: str(task.file))
+        seen = self.now.replace(tzinfo=None)
+        return replace(self.base, tasks=tuple(tasks), waiting=tuple(waiting), unchanged=unchanged, seen_at=seen)
+
+    def _too_young(self, file: FileVersion) -> str | None:
+        settle = self.base.settings.settle
+        if settle <= timedelta(0) or file.modified <= self.now - settle:
+            return None
+        return f"was changed at {file.modified:%Y-%m-%d %H:%M:%S} UTC, and has to be {_seconds(settle)} old"
+
+    def _task(self, file: FileVersion, captures: Sequence[tuple[str, object]]) -> FileTask:
+        identity = (file.uri, file.member)
+        values = dict(captures)
+        as_of = values.pop(AS_OF, None)
+        return FileTask(
+            file,
+            file_id_of(self.base.raw_table, file),
+            tuple((name, _text(value)) for name, value in values.items()),
+            None if as_of is None else _text(as_of),
+            self.with_rows.get(identity),
+            self.latest.get(identity),
+        )
+
+
+def files_of(store: Store, pattern: Pattern) -> Sequence[FileVersion]:
+    """The files that a pattern may mean."""
+    return [file for file in store.list(pattern.prefix) if pattern.takes(file.uri)]
+
+
+def file_id_of(raw_table: str, file: FileVersion) -> str:
+    """Short, and the same whoever takes the file: what one raw table calls one version of one file."""
+    parts = (raw_table, file.uri, file.member or "", file.version)
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def _text(value: object) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _seconds(settle: timedelta) -> str:
+    return f"{settle.total_seconds():.0f} s"

@@ -1,0 +1,69 @@
+"""The plan of dumps, and what raw holds of them, as a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from el.dumps.plan import DumpPlan, FileTask
+from el.reporting.text import in_bytes
+
+# So many files are named one by one.
+_FEW = 5
+
+
+def print_dumps(dumps: Sequence[DumpPlan], *, why: bool = False) -> None:
+    """How many files of each entry are new, changed, waiting and unchanged; with `why` each by its name."""
+    for dump in dumps:
+        print(f"{dump.name}  ({dump.settings.files})  ->  {dump.raw_schema}.{dump.raw_table}")
+        if dump.error is not None:
+            continue
+        changed = [task for task in dump.tasks if task.last is not None]
+        new = [task for task in dump.tasks if task.last is None]
+        size = f" ({_size(dump.tasks)})" if dump.tasks else ""
+        print(
+            f"  files     {len(new):,} new, {len(changed):,} changed, {len(dump.waiting):,} waiting, "
+            f"{dump.unchanged:,} unchanged{size}"
+        )
+        _print_files("new", [str(task.file) for task in new], why)
+        _print_files("changed", [f"{task.file}: {_changed(dump)}" for task in changed], why)
+        _print_files("waiting", dump.waiting, why)
+    for dump in dumps:
+        if dump.error is not None:
+            print(f"STOPPED {dump.name}: {dump.error}")
+
+
+def print_dump_state(dumps: Sequence[DumpPlan]) -> None:
+    """What raw holds of the files of each entry, and what the next run would take."""
+    for dump in dumps:
+        print(f"{dump.name}  ->  {dump.raw_schema}.{dump.raw_table}  (files)")
+        loaded = [file for file in dump.known if file.status == "loaded"]
+        rejected = sum(file.rejected for file in loaded)
+        last = f"; last load {max(file.load_id for file in dump.known)}" if dump.known else ""
+        print(
+            f"  raw       {len(loaded):,} files, {sum(file.rows for file in loaded):,} rows, "
+            f"{rejected:,} rejected records{last}"
+        )
+        if dump.error is not None:
+            print(f"STOPPED {dump.name}: {dump.error}")
+        else:
+            print(f"  source    {len(dump.tasks):,} files to take, {len(dump.waiting):,} waiting")
+
+
+def _print_files(what: str, names: Sequence[str], why: bool) -> None:
+    shown = names if why else names[:_FEW]
+    for name in shown:
+        print(f"  {what:9} {name}")
+    if len(names) > len(shown):
+        print(f"  {what:9} and {len(names) - len(shown):,} more: `plan --why` names them")
+
+
+def _changed(dump: DumpPlan) -> str:
+    return {
+        "fail": "it was loaded before, and fails if its bytes are others: `changed` says what to do then",
+        "replace": "it was loaded before, and counts instead if its bytes are others",
+        "append": "it was loaded before, and counts beside if its bytes are others",
+    }[dump.settings.changed]
+
+
+def _size(tasks: Sequence[FileTask]) -> str:
+    return in_bytes(sum(task.file.size for task in tasks))

@@ -1,0 +1,39 @@
+"""Dumps beside the tables of a database: one raw schema, one package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.shop import EL_YML, Workspace, inside
+
+
+def test_tables_and_files_are_loaded_by_one_run_into_one_raw_schema(tmp_path: Path) -> None:
+    from el.cli.app import main
+
+    shop = Workspace(tmp_path).create()
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "a.csv").write_text("id,note\n-1,old\n")
+    dumps = 'dumps:\n  - {name: sales.old_orders, files: "old/*.csv", format: csv}\n'
+    (tmp_path / "el.yml").write_text(EL_YML + dumps)
+    with inside(tmp_path):
+        for _ in range(2):
+            assert main(["run", "--progress", "none"]) == 0
+        assert main(["plan"]) == 0
+    assert shop.complete("old_orders", "id, note") == [("-1", "old")]
+    assert len(shop.complete("orders")) == 3000
+    loads = shop.warehouse("SELECT DISTINCT _dlt_load_id FROM shop_sales.old_orders UNION "
+                           "SELECT DISTINCT _dlt_load_id FROM shop_sales.orders")  # fmt: skip
+    assert len(loads) == 1
+
+
+def test_a_table_that_files_brought_is_none_that_the_source_lost(tmp_path: Path) -> None:
+    """Taken out of `dumps`, it stays in raw, and is no failure of the glob over the database's tables."""
+    from el.cli.app import main
+
+    Workspace(tmp_path).create()
+    (tmp_path / "a.csv").write_text("id\n1\n")
+    (tmp_path / "el.yml").write_text(EL_YML + "dumps:\n  - {name: sales.old, files: a.csv, format: csv}\n")
+    with inside(tmp_path):
+        assert main(["run", "--progress", "none"]) == 0
+        (tmp_path / "el.yml").write_text(EL_YML)
+        assert main(["run", "--progress", "none"]) == 0

@@ -1,0 +1,124 @@
+"""Files into raw: every version of every file once, whatever its name and its time."""
+
+from __future__ import annotations
+
+import gzip
+
+from tests.dumps.workspace import Dumps
+
+
+def test_the_rows_of_a_file_are_in_raw_with_file_and_record(dumps: Dumps) -> None:
+    dumps.file("a.csv", 'id,Note\n1,\n2,""\n')
+    assert dumps.run() == 0, dumps.out
+    assert dumps.rows("id, note, _el_row, _el_op") == [("1", None, 1, "S"), ("2", "", 2, "S")]
+    ((uri, records, rows, status),) = dumps.sql("SELECT uri, record_count, row_count, status FROM old_sales._el_files")
+    assert (uri, records, rows, status) == (f"file://{dumps.path}/files/a.csv", 2, 2, "loaded")
+    assert dumps.sql("SELECT count(*) FROM old_sales.orders JOIN old_sales._el_files ON _el_file = file_id") == [(2,)]
+
+
+def test_a_file_is_taken_once_also_if_it_comes_late_with_an_older_time_or_in_the_same_second(dumps: Dumps) -> None:
+    """A high-water mark over times or names loses each of these three: known files are a set."""
+    dumps.file("m.csv", "id\n1\n", age=60)
+    assert dumps.run() == 0, dumps.out
+    dumps.file("late.csv", "id\n2\n", age=86_400)
+    dumps.file("same.csv", "id\n3\n", age=60)
+    dumps.file("a_name_before.csv", "id\n4\n", age=30)
+    assert dumps.run() == 0, dumps.out
+    assert dumps.run() == 0, dumps.out
+    assert "nothing new" in dumps.out
+    assert dumps.rows("id") == [("1",), ("2",), ("3",), ("4",)]
+
+
+def test_a_bad_file_stops_no_other_and_the_table_is_failed(dumps: Dumps) -> None:
+    dumps.file("a.csv", "id,x\n1,1\n")
+    dumps.file("b.csv", "id,x\n2,2\n3\n")
+    dumps.file("c.csv", "id,x\n4,4\n")
+    assert dumps.run() == 1
+    assert "files/b.csv: record 2, byte 9: 1 field instead of 2" in dumps.out
+    assert dumps.rows("id") == [("1",), ("4",)]
+    assert dumps.sql("SELECT count(*) FROM old_sales._el_files") == [(2,)]
+    dumps.file("b.csv", "id,x\n2,2\n3,3\n")
+    assert dumps.run() == 0, dumps.out
+    assert dumps.rows("id") == [("1",), ("2",), ("3",), ("4",)]
+
+
+def test_rejected_records_stand_with_their_bytes_in_a_table_of_their_own(dumps: Dumps) -> None:
+    dumps.entry("rejects: 2").file("a.csv", b"id,x\n1,1\n2\n3,\xe9\n4,4\n")
+    assert dumps.run() == 0, dumps.out
+    assert "2 records were rejected" in dumps.out
+    assert dumps.rows("id, _el_row") == [("1", 1), ("4", 4)]
+    rejects = dumps.sql("SELECT row_number, byte_offset, record, reason FROM old_sales._el_rejects ORDER BY 1")
+    assert rejects == [
+        (2, 9, b"2\n", "1 field instead of 2"),
+        (3, 11, b"3,\xe9\n", "field 2 holds the byte 0xE9, which is no utf-8"),
+    ]
+    counts = dumps.sql("SELECT record_count, row_count, rejected_count FROM old_sales._el_files")
+    assert counts == [(4, 2, 2)]
+
+
+def test_one_reject_more_than_may_be_leaves_the_file_out(dumps: Dumps) -> None:
+    dumps.entry("rejects: 1").file("a.csv", "id,x\n1,1\n2\n3\n")
+    assert dumps.run() == 1
+    assert "record 3, byte 11" in dumps.out
+
+
+def test_columns_are_matched_by_their_names_over_the_years(dumps: Dumps) -> None:
+    """Reordered, new and missing columns: each file's own header counts."""
+    dumps.file("2019.csv", "id,a\n1,x\n")
+    dumps.file("2020.csv", "a,id\ny,2\n")
+    assert dumps.run() == 0, dumps.out
+    dumps.file("2021.csv", "id,b,a\n3,new,z\n")
+    dumps.file("2022.csv", "b\nalone\n")
+    assert dumps.run() == 0, dumps.out
+    assert dumps.rows("id, a, b") == [("1", "x", None), ("2", "y", None), ("3", "z", "new"), (None, None, "alone")]
+    said = dumps.sql("SELECT columns_added, columns_missing FROM old_sales._el_files ORDER BY uri")
+    assert said == [("[]", "[]"), ("[]", "[]"), ('["b"]', "[]"), ('["b"]', '["id", "a"]')]
+
+
+def test_a_header_that_changes_stops_its_file_under_freeze(dumps: Dumps) -> None:
+    dumps.entry("contract: freeze").file("2019.csv", "id,a\n1,x\n")
+    dumps.file("2020.csv", "a,id\ny,2\n")
+    dumps.file("2021.csv", "id,a,b\n3,z,new\n")
+    for _ in range(2):
+        assert dumps.run() == 1
+        assert "2021.csv: contract: freeze" in dumps.out
+    assert dumps.rows("id, a") == [("1", "x"), ("2", "y")]
+
+
+def test_equal_and_blank_names_in_a_header_are_told_apart_and_said(dumps: Dumps) -> None:
+    dumps.file("a.csv", "id,Id,,_el_row\n1,2,3,4\n")
+    assert dumps.run() == 0, dumps.out
+    assert dumps.rows("id, id_2, column_3, source_el_row") == [("1", "2", "3", "4")]
+    assert "'Id' stands more than once: id_2 in raw" in dumps.out
+    assert "column 3 has no name" in dumps.out
+
+
+def test_parts_of_a_name_become_columns(dumps: Dumps) -> None:
+    dumps.entry(text=(dumps.path / "el.yml").read_text().replace("files/**", "files/year={year}/o_{as_of:%Y%m%d}.csv"))
+    dumps.file("year=2019/o_20190131.csv", "id\n1\n")
+    assert dumps.run() == 0, dumps.out
+    assert dumps.rows("id, year, _el_position") == [("1", "2019", "2019-01-31")]
+    assert dumps.sql("SELECT as_of FROM old_sales._el_files") == [("2019-01-31",)]
+
+
+def test_a_packed_file_is_unpacked_and_one_that_is_cut_is_refused(dumps: Dumps) -> None:
+    packed = gzip.compress(b"id\n1\n") + gzip.compress(b"2\n")
+    dumps.file("whole.csv.gz", packed)
+    dumps.file("cut.csv.gz", packed[:-4])
+    assert dumps.run() == 1
+    assert "cut.csv.gz: it cannot be unpacked, or is cut" in dumps.out
+    assert dumps.rows("id") == [("1",), ("2",)]
+
+
+def test_a_copy_under_another_name_is_loaded_and_said(dumps: Dumps) -> None:
+    dumps.file("a.csv", "id\n1\n")
+    dumps.file("b.csv", "id\n1\n")
+    assert dumps.run() == 0, dumps.out
+    assert "b.csv has the same bytes as" in dumps.out
+    assert dumps.rows("id") == [("1",), ("1",)]
+
+
+def test_no_file_at_all_is_a_failure(dumps: Dumps) -> None:
+    assert dumps.run() == 1
+    assert "no file is there that files/** means" in dumps.out
+    assert dumps.run(command="plan") == 2
