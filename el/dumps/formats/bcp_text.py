@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from el.dumps.formats.base import ROW, Format, Reading
-from el.dumps.formats.gather import Bytes, Flags, Places, as_text, padded, pieces
+from el.dumps.formats.gather import Bytes, Flags, Places, as_text, padded, pieces, plain
 from el.dumps.formats.rejecting import Rejecting
 from el.dumps.formats.transcode import Block, blocks, encoding_name, source_bytes
 from el.errors import ConfigError
@@ -121,7 +121,7 @@ class _Lines:
         for begin in range(0, len(kept), BATCH):
             rows = kept[begin : begin + BATCH]
             columns = [self._column(f[rows], n[rows]) for f, n in zip(self._first, self._length, strict=True)]
-            yield pa.record_batch([*columns, pa.array(rows + (done + 1), pa.int64())], schema=schema)
+            yield pa.record_batch([*columns, plain(rows + (done + 1), pa.int64())], schema=schema)
 
     def _column(self, first: Places, length: Places) -> pa.Array:
         # One byte 0x00 is '', nothing is NULL.

@@ -13,7 +13,7 @@ Places = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 # A buffer has so many bytes more than its content, so that a number can be read at any place of it.
-PADDING = 16
+PADDING = 32
 # A value of up to 12 bytes stands in Arrow's view of it; a longer one is pointed to (Arrow columnar format, "views").
 _SHORT = 12
 _FIRST = np.array([(1 << (8 * min(n, 8))) - 1 for n in range(_SHORT + 1)], np.uint64)
