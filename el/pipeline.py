@@ -17,7 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from el.config.dumps import DumpSettings
-from el.config.job import FILES, Job
+from el.config.files_profile import FILES
+from el.config.job import Job
 from el.connectors.catalog import Catalog, TableName
 from el.connectors.registry import open_source
 from el.dumps.extract import extract_dumps

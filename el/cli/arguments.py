@@ -69,7 +69,7 @@ def job_of(arguments: argparse.Namespace) -> Job:
 
 def _of_files(profiles: Path, name: str, target: str | None) -> Output:
     """The output of a profile that an entry of `dumps` names."""
-    from el.config.job import FILES
+    from el.config.files_profile import FILES
     from el.config.profiles import has_output, load_output
 
     found = load_output(profiles, name, target if target and has_output(profiles, name, target) else None)

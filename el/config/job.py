@@ -10,14 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from el.config.files_profile import FILES
 from el.config.profiles import Output
 from el.config.settings import Config
 from el.connectors.registry import connector_class
 
 # What says in a profile's output which database it is; who signs in, and how, may change.
 _WHERE = ("type", "host", "server", "port", "dsn", "account", "database", "path")
-# The type of a profile that names a place with files, which no connector reads.
-FILES = "files"
 
 
 def _names(output: Output) -> tuple[str, ...]:

@@ -5,18 +5,13 @@ from __future__ import annotations
 from el.config.dumps import CsvSettings, DumpSettings, NdjsonSettings, ParquetSettings
 from el.config.profiles import Output
 from el.dumps.formats.base import Format
+from el.dumps.stores import registry
 from el.dumps.stores.base import Store
-from el.errors import ConfigError
 
 
 def open_store(uri: str, output: Output | None) -> Store:
     """The store of this uri. output: the profile that says how to sign in there; files of this machine need none."""
-    scheme, _, _ = uri.partition("://")
-    if scheme == "file":
-        from el.dumps.stores.local import LocalStore
-
-        return LocalStore()
-    raise ConfigError(f"{uri}: there is no store for {scheme}://; there is: file://")
+    return registry.open_store(uri, output.settings if output is not None else None, str(output))
 
 
 def format_of(settings: DumpSettings) -> Format:

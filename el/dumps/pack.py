@@ -17,7 +17,7 @@ from el.config.job import Job
 from el.dumps.extract import LandedDump
 from el.dumps.plan import DumpPlan
 from el.dumps.slice import FileResult, landed_schema
-from el.dumps.types import common_schema, recast
+from el.dumps.types import common_schema, misfits, recast
 from el.errors import FileRefused
 from el.extraction.landing import LandedFile, LandedTable
 from el.loading.file_ledger import FILES_TABLE, STRATEGY
@@ -66,35 +66,33 @@ class DumpPacker:
 
     def _one_schema(self, dump: DumpPlan, found: LandedDump) -> tuple[pa.Schema, list[LandedFile], list[FileResult]]:
         """The columns of all files together, the landing files, and the results, in which some may have failed now."""
-        held = dump.held.columns if dump.held is not None else {}
-        contract = dump.settings.contract or self.job.config.defaults.contract
-        loaded = [file for file in found.files if file.status == "loaded" and file.schema is not None]
-        refused: dict[pa.Schema, str] = {}
-        if contract == "freeze" and not held and loaded:
-            first = loaded[0]
-            for file in loaded:
-                assert file.schema is not None
-                assert first.schema is not None
-                if set(file.schema.names) != set(first.schema.names):
-                    refused[file.schema] = f"contract: freeze, and the file has other columns than {first.task.file}"
-        schemas = list(dict.fromkeys(file.schema for file in loaded if file.schema not in refused))
-        schema = common_schema({name: column.landed_as for name, column in held.items()}, schemas)
-        parts: list[LandedFile] = []
-        for landed, files in found.landed:
-            own = pa.schema(list(landed)[:-_ADDED])
-            if own in refused:
-                continue
-            try:
-                parts += [recast(file, landed, schema) for file in files]
-            except FileRefused as error:
-                refused[own] = str(error)
+        held = {name: column.landed_as for name, column in dump.held.columns.items()} if dump.held is not None else {}
+        loaded = [(file, file.schema) for file in found.files if file.status == "loaded" and file.schema is not None]
+        refused = {} if held else self._frozen(dump, loaded)
+        schemas = dict.fromkeys(schema for file, schema in loaded if file.task.file_id not in refused)
+        schema = common_schema(held, list(schemas))
+        parts = [(file, landed) for landed, files in found.landed for file in files]
+        for file, landed in parts:
+            if set(landed.names[:-_ADDED]) <= set(schema.names):
+                refused = {**misfits(file, landed, schema), **refused}
+        kept = [recast(file, landed, schema, refused) for file, landed in parts]
         results = [
-            replace(file, status="failed", rows=0, error=FileRefused(f"{file.task.file}: {refused[file.schema]}"))
-            if file.status == "loaded" and file.schema in refused
+            replace(file, status="failed", rows=0, error=FileRefused(f"{file.task.file}: {why}"))
+            if file.status == "loaded" and (why := refused.get(file.task.file_id)) is not None
             else file
             for file in found.files
         ]
-        return schema, parts, results
+        return schema, [file for file in kept if file is not None], results
+
+    def _frozen(self, dump: DumpPlan, loaded: Sequence[tuple[FileResult, pa.Schema]]) -> dict[str, str]:
+        """Under `contract: freeze`, the files that have other columns than the first one of all."""
+        if (dump.settings.contract or self.job.config.defaults.contract) != "freeze":
+            return {}
+        return {
+            file.task.file_id: f"contract: freeze, and the file has other columns than {loaded[0][0].task.file}"
+            for file, schema in loaded
+            if set(schema.names) != set(loaded[0][1].names)
+        }
 
     def _packed(
         self, dump: DumpPlan, found: LandedDump, schema: pa.Schema, parts: list[LandedFile], taken: list[FileResult]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from el.config.dumps import DumpSettings
-from el.config.job import FILES, Job
+from el.config.files_profile import FILES
+from el.config.job import Job
 from el.config.profiles import Output
 from el.config.settings import Config
 from el.config.table_pattern import TablePattern

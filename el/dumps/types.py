@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from el.errors import FileRefused
 from el.extraction.landing import LandedFile
+from el.loading.file_ledger import FILE
 
 _PLAIN = [
     *(pa.string(), pa.binary(), pa.int64(), pa.float64(), pa.bool_(), pa.date32(), pa.time64("us")),
@@ -36,28 +37,56 @@ def common_schema(held: Mapping[str, str], schemas: Sequence[pa.Schema]) -> pa.S
     return pa.schema(list(found.items()))
 
 
-def recast(file: LandedFile, landed: pa.Schema, schema: pa.Schema) -> LandedFile:
-    """The landing file with the types of `schema`, written anew where they differ.
-
-    Raises `FileRefused` where a value would not stay what it is.
-    """
-    wanted = pa.schema([pa.field(c.name, schema.field(c.name).type) if c.name in schema.names else c for c in landed])
+def misfits(file: LandedFile, landed: pa.Schema, schema: pa.Schema) -> dict[str, str]:
+    """The files, by their ids, of which a value would not stay what it is in the types of `schema`, and why."""
+    wanted = _wanted(landed, schema)
     if wanted == landed:
+        return {}
+    never = [
+        f"column {column.name} is {column.type} there, and {other} in raw: give the file an entry of its own"
+        for column in landed
+        if (other := wanted.field(column.name).type) != column.type and not _may_become(column.type, other)
+    ]
+    bad: dict[str, str] = {}
+    with pq.ParquetFile(file.path) as source:
+        for batch in source.iter_batches():
+            ids = batch.column(FILE)
+            for file_id in pc.unique(ids).to_pylist():
+                of_it = batch.filter(pc.equal(ids, file_id))
+                try:
+                    of_it.cast(wanted, safe=True)
+                except pa.ArrowInvalid as error:
+                    bad.setdefault(file_id, f"a value does not fit the type that raw has: {error}")
+                if never:
+                    bad[file_id] = never[0]
+    return bad
+
+
+def recast(file: LandedFile, landed: pa.Schema, schema: pa.Schema, without: Collection[str]) -> LandedFile | None:
+    """The landing file in the types of `schema`, without the rows of some files; None where none is left.
+
+    It is written anew where it differs.
+    """
+    wanted = _wanted(landed, schema)
+    if wanted == landed and not without:
         return file
-    for column in landed:
-        other = wanted.field(column.name).type
-        if other != column.type and not _may_become(column.type, other):
-            raise FileRefused(f"column {column.name} is {column.type} there, and {other} in raw: give it another entry")
     target = file.path.with_name(f"{file.path.stem}-recast.parquet")
-    try:
-        with pq.ParquetFile(file.path) as source, pq.ParquetWriter(target, wanted, compression="snappy") as writer:
-            for batch in source.iter_batches():
-                writer.write_batch(batch.cast(wanted, safe=True))
-    except pa.ArrowInvalid as error:
-        target.unlink(missing_ok=True)
-        raise FileRefused(f"a value does not fit the type that raw has: {error}") from None
+    rows = 0
+    with pq.ParquetFile(file.path) as source, pq.ParquetWriter(target, wanted, compression="snappy") as writer:
+        for batch in source.iter_batches():
+            if without:
+                batch = batch.filter(pc.invert(pc.is_in(batch.column(FILE), pa.array(sorted(without)))))
+            rows += batch.num_rows
+            writer.write_batch(batch.cast(wanted, safe=True))
     file.path.unlink()
-    return LandedFile(target, file.rows, target.stat().st_size)
+    if not rows:
+        target.unlink()
+        return None
+    return LandedFile(target, rows, target.stat().st_size)
+
+
+def _wanted(landed: pa.Schema, schema: pa.Schema) -> pa.Schema:
+    return pa.schema([pa.field(c.name, schema.field(c.name).type) if c.name in schema.names else c for c in landed])
 
 
 def _may_become(type_: pa.DataType, other: pa.DataType) -> bool:

@@ -93,7 +93,7 @@ def test_selected_entries_alone_are_taken(dumps: Dumps) -> None:
 def test_files_lie_beside_el_yml_or_below_the_profiles_url(dumps: Dumps) -> None:
     (dumps.path / "elsewhere" / "files").mkdir(parents=True)
     (dumps.path / "elsewhere" / "files" / "a.csv").write_text("id\n1\n")
-    (dumps.path / "profiles.yml").write_text(PROFILES.replace("type: files", "type: files, url: elsewhere"))
+    (dumps.path / "profiles.yml").write_text(PROFILES.replace("url: .", "url: elsewhere"))
     assert dumps.run() == 0, dumps.out
     assert dumps.rows("id") == [("1",)]
 

@@ -24,7 +24,7 @@ dumps:
     {entry}
 """
 PROFILES = """\
-old: {target: local, outputs: {local: {type: files}}}
+old: {target: local, outputs: {local: {type: files, url: .}}}
 warehouse: {target: local, outputs: {local: {type: duckdb, path: warehouse.duckdb}}}
 """
 
