@@ -14,7 +14,7 @@ from datetime import datetime
 from threading import Event
 
 from el.config.job import Job
-from el.connectors.base import OneMomentSource
+from el.connectors.base import OneMomentSource, Source
 from el.connectors.catalog import TableName
 from el.connectors.registry import open_source
 from el.errors import ElError, Paused, RowRefused
@@ -89,7 +89,7 @@ class _Extraction:
                 self.waiting[future] = table
                 group.append((future, work))
         if group:
-            self.pool.submit(_at_one_moment, self.slicer.job, group, self.reporter, self.cancelled)
+            self.pool.submit(_OneMoment(self.slicer.job, group, self.reporter, self.cancelled).run)
         # The largest first, so that none of them is left alone at the end.
         for table in sorted(plan.tables, key=lambda item: -(item.rows or 0)):
             if table in together:
@@ -153,51 +153,69 @@ class _Extraction:
 _LATER = "read from a later point in time"
 
 
-def _at_one_moment(
-    job: Job, group: Sequence[tuple[Future[SliceResult], Slice]], reporter: Reporter, cancelled: Event
-) -> None:
-    """Run slices one after the other in one transaction.
+class _OneMoment:
+    """Slices that are read one after the other in one transaction.
 
-    Where the server ends it (the definition of a table was changed meanwhile, the line was cut), or it has lasted as
-    long as it may, those that follow are read from a later point in time, which is said.
+    The server may end it (a table's definition was changed meanwhile, the line was cut), and it may last only so long.
+    The slices that are left are then read in another transaction, from a later point in time, which is said.
     """
-    waiting = list(group)
-    limit = 60 * job.config.source_limits.snapshot_minutes
-    retries = job.config.defaults.retries
-    try:
-        while waiting:
-            begun = time.monotonic()
-            with open_source(job.source.settings, str(job.source)) as source:
-                assert isinstance(source, OneMomentSource)
-                with source.at_one_moment():
-                    while waiting and time.monotonic() - begun < limit:
-                        future, work = waiting[0]
-                        if not future.running() and not future.set_running_or_notify_cancel():
-                            waiting.pop(0)
-                            continue
-                        try:
-                            future.set_result(work.run(reporter.progress, cancelled, source))
-                        except (RowRefused, Paused) as error:
-                            future.set_exception(error)
-                        except ElError as error:
-                            if not error.retryable or not retries:
-                                raise
-                            retries -= 1
-                            reporter.say(f"{work.table} and what follows are {_LATER}: {error}")
-                            break
-                        waiting.pop(0)
-                    else:
-                        if waiting:
-                            held = f"the former one was held for {job.config.source_limits.snapshot_minutes} minutes"
-                            reporter.say(f"{waiting[0][1].table} and what follows are {_LATER}: {held}")
-    except BaseException as error:
-        for future, _ in group:
-            if not future.done():
+
+    def __init__(
+        self, job: Job, group: Sequence[tuple[Future[SliceResult], Slice]], reporter: Reporter, cancelled: Event
+    ) -> None:
+        self.job = job
+        self.group = group
+        self.waiting = list(group)
+        self.reporter = reporter
+        self.cancelled = cancelled
+        self.minutes = job.config.source_limits.snapshot_minutes
+        self.retries = job.config.defaults.retries
+
+    def run(self) -> None:
+        """Read all of them. An error that concerns more than one table is that of all that are left."""
+        try:
+            while self.waiting:
+                with open_source(self.job.source.settings, str(self.job.source)) as source:
+                    self._read_in_one_transaction(source)
+        except BaseException as error:
+            for future, _ in self.group:
+                if not future.done():
+                    future.set_exception(error)
+
+    def _read_in_one_transaction(self, source: Source) -> None:
+        assert isinstance(source, OneMomentSource)
+        begun = time.monotonic()
+        with source.at_one_moment():
+            while self.waiting:
+                if time.monotonic() - begun >= 60 * self.minutes:
+                    self._say_later(f"the former one was held for {self.minutes} minutes")
+                    return
+                if not self._read_next(source):
+                    return
+
+    def _read_next(self, source: Source) -> bool:
+        """Read the next slice; false where the transaction is lost, and the slice waits for another one."""
+        future, work = self.waiting[0]
+        if future.running() or future.set_running_or_notify_cancel():
+            try:
+                future.set_result(work.run(self.reporter.progress, self.cancelled, source))
+            except (RowRefused, Paused) as error:
                 future.set_exception(error)
+            except ElError as error:
+                if not error.retryable or not self.retries:
+                    raise
+                self.retries -= 1
+                self._say_later(error)
+                return False
+        self.waiting.pop(0)
+        return True
+
+    def _say_later(self, why: object) -> None:
+        self.reporter.say(f"{self.waiting[0][1].table} and what follows are {_LATER}: {why}")
 
 
 def _at_the_same_time(job: Job, plan: Plan, together: Sequence[TablePlan]) -> int:
-    """How many reads of this plan can be at work at once: no more than there are, those of one moment being one."""
+    """How many reads of this plan can be at work at once. All reads of one moment count as one."""
     apart = (table for table in plan.tables if table not in together)
     reads = sum(max(len(table.reads), table.keys is not None) for table in apart) + bool(together)
     return max(1, min(reads_at_once(job), reads))
