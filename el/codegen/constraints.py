@@ -71,14 +71,20 @@ def model_tests(
         tests.append(_unique(where, table.told_by, now))
     if model.kind is ModelKind.HISTORY:
         tests.append(_unique(where, (*table.told_by, "_el_valid_from"), {}))
-    for columns, name in _uniques(table, untested):
-        if set(columns) != set(table.key):
-            names = tuple(column.name for column in columns) if not isinstance(columns[0], str) else columns
-            tests.append(_unique(where, tuple(str(n) for n in names), now, name))
+    for unique in table.table.uniques:
+        columns = table.named(unique.columns)
+        if columns is None or not _whole(columns):
+            said = "not all of its columns are taken" if columns is None else "a column of it is masked or cast"
+            untested.append(Untested(table.table.name, f"unique {unique.name}", said))
+        elif {column.name for column in columns} != set(table.key):
+            tests.append(_unique(where, [column.name for column in columns], now))
     for key in table.table.foreign_keys:
-        found = _relationship(table, where, key, others, now, untested)
-        if found is not None:
-            tests.append(found)
+        parent = others.get(key.references)
+        why = _why_untested(table, key, parent)
+        if why is not None:
+            untested.append(Untested(table.table.name, f"foreign key {key.name}", why))
+        elif parent is not None:
+            tests.append(_relationship(table, where, key, parent, now))
     return _once(tests), untested
 
 
@@ -107,7 +113,7 @@ def source_tests(table: TableDesign, others: Mapping[TableName, TableDesign], di
             **_names(own),
             "to": f"source('{parent.source_name}', '{parent.raw_table}')",
             **_names(theirs, "fields", "fields_at_source"),
-            **_loosely(own),
+            **_ignored(own),
         }
         name = _name("source_relationships", where, *(column.raw for column in own), parent.raw_table)
         only_there = parent.filtered or any(column.ignores_accents for column in own)
@@ -173,71 +179,52 @@ def _whole(columns: Iterable[ColumnDesign]) -> bool:
     return not any(column.masked for column in columns)
 
 
-def _uniques(table: TableDesign, untested: list[Untested]) -> Iterable[tuple[tuple[str, ...], str]]:
-    for unique in table.table.uniques:
-        columns = table.named(unique.columns)
-        if columns is None:
-            untested.append(Untested(table.table.name, f"unique {unique.name}", "not all of its columns are taken"))
-        elif not _whole(columns):
-            untested.append(Untested(table.table.name, f"unique {unique.name}", "a column of it is masked or cast"))
-        else:
-            yield tuple(column.name for column in columns), unique.name
-
-
-def _unique(where: str, columns: Sequence[str], config: Mapping[str, Any], _: str = "") -> DbtTest:
+def _unique(where: str, columns: Sequence[str], config: Mapping[str, Any]) -> DbtTest:
     name = _name("unique", where, *columns)
     if len(columns) == 1:
         return DbtTest("unique", name, {}, config, columns[0])
     return DbtTest("unique_together", name, {"columns": list(columns)}, config)
 
 
-def _relationship(
-    table: TableDesign,
-    where: str,
-    key: ForeignKey,
-    others: Mapping[TableName, TableDesign],
-    now: Mapping[str, Any],
-    untested: list[Untested],
-) -> DbtTest | None:
-    def not_tested(why: str) -> None:
-        untested.append(Untested(table.table.name, f"foreign key {key.name}", why))
-
-    parent = others.get(key.references)
+def _why_untested(table: TableDesign, key: ForeignKey, parent: TableDesign | None) -> str | None:
+    """Why no test of the schema tables shows this foreign key, in words; None: one does."""
     if parent is None:
-        not_tested(f"{key.references} is not taken")
-        return None
-    own, theirs, model = table.named(key.columns), parent.named(key.referenced_columns), parent.state
+        return f"{key.references} is not taken"
+    own, theirs = table.named(key.columns), parent.named(key.referenced_columns)
     if own is None or theirs is None:
-        not_tested("not all of its columns are taken")
-        return None
-    if model is None:
-        not_tested(f"no model has the current state of {key.references}")
-        return None
+        return "not all of its columns are taken"
+    if parent.state is None:
+        return f"no model has the current state of {key.references}"
     if not _whole((*own, *theirs)):
-        not_tested("a column of it is masked or cast")
-        return None
+        return "a column of it is masked or cast"
     if any(column.ignores_accents for column in own):
-        not_tested("a column of it is compared without accents at the source, where it is tested")
-        return None
-    if parent.filtered:
-        not_tested(f"not all rows of {key.references} are taken")
-        return None
+        return "a column of it is compared without accents at the source, where it is tested"
+    return f"not all rows of {key.references} are taken" if parent.filtered else None
+
+
+def _relationship(
+    table: TableDesign, where: str, key: ForeignKey, parent: TableDesign, now: Mapping[str, Any]
+) -> DbtTest:
+    own, theirs, model = table.named(key.columns), parent.named(key.referenced_columns), parent.state
+    assert own is not None
+    assert theirs is not None
+    assert model is not None
     name = _name("relationships", where, *(column.name for column in own), model.name)
     config = {**now, **_foreign_severity(key)}
     to = f"ref('{model.name}')"
-    loosely = _loosely(own)
-    if len(own) == 1 and not loosely:
+    ignored = _ignored(own)
+    if len(own) == 1 and not ignored:
         return DbtTest("relationships", name, {"to": to, "field": theirs[0].name}, config, own[0].name)
     arguments: dict[str, Any] = {
         "columns": [column.name for column in own],
         "to": to,
         "fields": [column.name for column in theirs],
     }
-    return DbtTest("relationships_together", name, {**arguments, **loosely}, config)
+    return DbtTest("relationships_together", name, {**arguments, **ignored}, config)
 
 
-def _loosely(columns: Sequence[ColumnDesign]) -> dict[str, bool]:
-    """What does not count at the source where these columns are compared."""
+def _ignored(columns: Sequence[ColumnDesign]) -> dict[str, bool]:
+    """What plays no part at the source where these columns are compared, as arguments of a test."""
     if any(column.ignores_case for column in columns):
         return {"ignore_case": True}
     return {"ignore_blanks": True} if any(column.ignores_blanks for column in columns) else {}
