@@ -61,30 +61,28 @@ class Packer:
         counted = replace(report, deleted=deleted, rows=found.rows, bytes=found.bytes)
         counted = replace(counted, seconds=found.seconds, attempts=found.attempts)
         if found.error is not None:
-            status = "paused" if isinstance(found.error, Paused) else "failed"
-            return replace(counted, status=status, error=str(found.error)), None
-        held = table.last.fingerprint if table.last is not None and table.skip_unchanged else None
+            return _failed(counted, found.error), None
         try:
-            found, fingerprint = settled(self.warehouse, self._slicer(table), table, found, held)
+            return self._pack_landed(table, found, report, counted)
         except ElError as error:
-            status = "paused" if isinstance(error, Paused) else "failed"
-            return replace(counted, status=status, error=str(error)), None
+            return _failed(counted, error), None
+
+    def _pack_landed(
+        self, table: TablePlan, found: Landed, report: TableReport, counted: TableReport
+    ) -> tuple[TableReport, Packed | None]:
+        """As `pack`, of what landed. report: where there is nothing new. Raises the `ElError` that fails the table."""
+        held = table.last.fingerprint if table.last is not None and table.skip_unchanged else None
+        found, fingerprint = settled(self.warehouse, self._slicer(table), table, found, held)
         if fingerprint is not None and fingerprint == held and found.keys is None:
             return replace(counted, status="unchanged", rows=0), None
-        try:
-            refuse_equal_keys(table, found.files, self.spool)
-            doubled = doubled_keys(table, found.files, self.spool)
-            found = self._without_held(table, found)
-        except ElError as error:
-            return replace(counted, status="failed", error=str(error)), None
-        counted = replace(
-            counted, rows=found.rows, bytes=found.bytes, notes=(*counted.notes, *([doubled] if doubled else []))
-        )
-        row = self._ledger_row(table, found, fingerprint, deleted)
-        landed = LandedTable(
-            table.raw_table, raw_columns(table.landed_schema(), table.equal), found.files, comment_of(table)
-        )
-        packed = Packed(table, landed, row)
+        refuse_equal_keys(table, found.files, self.spool)
+        doubled = doubled_keys(table, found.files, self.spool)
+        notes = (*counted.notes, doubled) if doubled else counted.notes
+        found = self._without_held(table, found)
+        counted = replace(counted, rows=found.rows, bytes=found.bytes, notes=notes)
+        columns = raw_columns(table.landed_schema(), table.equal)
+        row = self._ledger_row(table, found, fingerprint, counted.deleted)
+        packed = Packed(table, LandedTable(table.raw_table, columns, found.files, comment_of(table)), row)
         if found.rows > 0 or row["kind"] != Kind.DELTA:
             return replace(counted, status="loaded", kind=str(row["kind"]), load_id=self.load_id), packed
         if fingerprint is not None and fingerprint != held and table.again:
@@ -165,6 +163,10 @@ class Packer:
             "el_version": __version__,
             "_dlt_load_id": self.load_id,
         }
+
+
+def _failed(report: TableReport, error: ElError) -> TableReport:
+    return replace(report, status="paused" if isinstance(error, Paused) else "failed", error=str(error))
 
 
 def comment_of(table: TablePlan) -> TableComment:
