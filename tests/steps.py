@@ -6,7 +6,6 @@ folder, and every statement that changes the warehouse. A signal comes before th
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import re
 import signal
@@ -14,6 +13,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from tests.forked import context
 
 Step = tuple[str, int]
 """The name of a step, and which time it is that it comes."""
@@ -51,14 +52,7 @@ def steps_of_run(folder: Path, arguments: Sequence[str]) -> tuple[int, list[Step
 def _run(
     folder: Path, arguments: Sequence[str], stop_at: Step | int | None, by: signal.Signals, log: Path | None
 ) -> int:
-    # The server that runs are forked from begins in the folder of the test: it finds the tests by this alone, and what
-    # it does not find it passes over in silence.
-    root = str(Path(__file__).parents[1])
-    if root not in os.environ.get("PYTHONPATH", "").split(os.pathsep):
-        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.warm"])
-    process = context.Process(target=_child, args=(str(folder), tuple(arguments), stop_at, by, log and str(log)))
+    process = context().Process(target=_child, args=(str(folder), tuple(arguments), stop_at, by, log and str(log)))
     process.start()
     process.join(timeout=TIMEOUT)
     if process.exitcode is None:

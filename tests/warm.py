@@ -41,6 +41,8 @@ LATE = (
     *("dlt.destinations.impl.snowflake.snowflake", "dlt.common.libs.sql_alchemy_compat", "dlt._workspace._plugins"),
     *("snowflake.connector.file_transfer_agent", "sqlglot.dialects.tsql", "sqlglot.dialects.duckdb"),
     *("sqlglot.dialects.snowflake", "sqlglot.optimizer.canonicalize", "pyarrow.dataset", "pyarrow.pandas_compat"),
+    *("dbt.cli.main", "dbt.task.build", "dbt.task.freshness", "dbt.task.docs.generate", "dbt.parser.manifest"),
+    *("dbt.adapters.duckdb", "dbt.adapters.snowflake", "agate", "fastjsonschema", "dbt.graph.selector"),
     *("pendulum.locales.en.locale", "dlt._workspace.cli", "dlt.sources.helpers.requests", "opentelemetry.trace"),
 )
 # These only ask.
