@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 
@@ -15,6 +15,8 @@ class FileVersion:
     size: int  # bytes, as they are stored
     modified: datetime  # UTC
     member: str | None = None  # of an archive: the path inside it; of a bacpac: "schema.table"
+
+    archive: FileVersion | None = field(default=None, compare=False, repr=False)  # of a member: the archive it is in
 
     def __str__(self) -> str:
         return self.uri if self.member is None else f"{self.uri}!/{self.member}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import os
 import pickle
 import zipfile
@@ -11,10 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from el.dumps.archives.members import WithMembers, files_of
 from el.dumps.file_version import FileVersion
+from el.dumps.pattern import Pattern
 from el.dumps.stores.base import Store
+from el.dumps.stores.objects import ObjectStore
 from el.dumps.stores.registry import open_store
 from el.errors import AuthenticationFailed, ConfigError, ConnectError, DatabaseMissing, FileChanged, ServerUnreachable
+from tests.dumps.archives.test_members import packed
 from tests.servers.object_storage import S3, Azure
 from tests.servers.place import Place
 
@@ -219,3 +224,35 @@ def _read(store: Store, file: FileVersion, way: str, folder: Path) -> None:
         store.fetch(file, folder)
     else:
         store.open(file).read()
+
+
+@pytest.mark.parametrize("suffix", [".zip", ".tar.gz"])
+def test_files_in_an_archive_are_read_where_the_archive_is(place: Place, suffix: str, tmp_path: Path) -> None:
+    files = {"a.csv": b"1", "in/b.csv": os.urandom(1_000_000)}
+    place.put(f"archives/may{suffix}", packed(suffix, files))
+    pattern = Pattern.parse(f"{place.root}/archives/*{suffix}!/**")
+    found = list(files_of(store(place), pattern))
+    fetched = {file.member: WithMembers(store(place)).fetch(file, tmp_path) for file in found}
+    assert {name: each.path.read_bytes() for name, each in fetched.items()} == files
+    place.put(f"archives/may{suffix}", packed(suffix, {**files, "c.csv": b"2"}))
+    with pytest.raises(FileChanged):
+        WithMembers(store(place)).fetch(found[0], tmp_path)
+
+
+def test_of_a_large_zip_its_directory_alone_is_read_to_list_it(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name in ("a", "b", "c"):
+            archive.writestr(name, os.urandom(2_000_000))
+    s3.put("large.zip", out.getvalue())
+    asked = []
+    real = ObjectStore._get
+
+    def get(self: ObjectStore, file: FileVersion, begin: int, end: int) -> bytes:
+        asked.append(end - begin)
+        return real(self, file, begin, end)
+
+    monkeypatch.setattr(ObjectStore, "_get", get)
+    pattern = Pattern.parse(f"{s3.root}/large.zip!/*")
+    assert [file.member for file in files_of(store(s3), pattern)] == ["a", "b", "c"]
+    assert sum(asked) < 600_000

@@ -1,0 +1,1 @@
+"""Files inside archives, each a file version of its own."""
