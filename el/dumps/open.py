@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from el.config.dumps import CsvSettings, DumpSettings, NdjsonSettings, ParquetSettings
 from el.config.profiles import Output
+from el.dumps.archives.members import WithMembers
 from el.dumps.formats.base import Format
 from el.dumps.stores import registry
 from el.dumps.stores.base import Store
@@ -11,7 +12,7 @@ from el.dumps.stores.base import Store
 
 def open_store(uri: str, output: Output | None) -> Store:
     """The store of this uri. output: the profile that says how to sign in there; files of this machine need none."""
-    return registry.open_store(uri, output.settings if output is not None else None, str(output))
+    return WithMembers(registry.open_store(uri, output.settings if output is not None else None, str(output)))
 
 
 def format_of(settings: DumpSettings) -> Format:

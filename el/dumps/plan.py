@@ -15,12 +15,12 @@ from el.config.dumps import DumpSettings
 from el.config.job import Job
 from el.config.table_pattern import TablePattern
 from el.connectors.catalog import TableName
+from el.dumps.archives.members import files_of
 from el.dumps.file_version import FileVersion
 from el.dumps.open import open_store
 from el.dumps.pattern import Pattern
 from el.dumps.places import dump_output, folder_of
 from el.dumps.propose import proposal
-from el.dumps.stores.base import Store
 from el.errors import ElError, PlanError
 from el.loading.file_ledger import KnownFile
 from el.planning.held import HeldTable
@@ -180,11 +180,6 @@ class _Files:
             self.with_rows.get(identity),
             self.latest.get(identity),
         )
-
-
-def files_of(store: Store, pattern: Pattern) -> Sequence[FileVersion]:
-    """The files that a pattern may mean."""
-    return [file for file in store.list(pattern.prefix) if pattern.takes(file.uri)]
 
 
 def file_id_of(raw_table: str, file: FileVersion) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import codecs
-import gzip
 import tempfile
 from pathlib import Path
 
 import duckdb
 
+from el.dumps.compression import broken_is_refused, decompressing, suffix_of
 from el.dumps.file_version import FileVersion
 from el.dumps.stores.base import Store
 
@@ -19,11 +19,9 @@ _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BO
 def proposal(store: Store, file: FileVersion) -> str:
     """The setting as it would stand in el.yml."""
     with store.open(file) as opened:
-        data = opened.read(_LOOKED_AT)
-        if data.startswith(b"\x1f\x8b"):
-            opened.seek(0)
-            with gzip.GzipFile(fileobj=opened) as unpacked:
-                data = unpacked.read(_LOOKED_AT)
+        suffix = suffix_of(file.member or file.uri)
+        with broken_is_refused(file):
+            data = (opened if suffix is None else decompressing(opened, suffix)).read(_LOOKED_AT)
     if data.startswith(b"PAR1"):
         return "`format: parquet`"
     encoding = next((name for mark, name in _BOMS if data.startswith(mark)), None) or _encoding(data)

@@ -21,10 +21,10 @@ import pyarrow as pa
 from el.config.dumps import DumpSettings
 from el.config.profiles import Output
 from el.dumps.columns import landed, landing_type, raw_names
+from el.dumps.compression import unpacked
 from el.dumps.formats.base import ROW, Reading, Reject
 from el.dumps.open import format_of, open_store
 from el.dumps.plan import FileTask
-from el.dumps.unpack import unpacked
 from el.errors import ElError, FileChanged, FileRefused, LoadError, RecordRefused, RowRefused
 from el.extraction.landing import LANDING, LandedFile, LandingFiles
 from el.extraction.retry import retrying

@@ -106,7 +106,7 @@ def test_a_packed_file_is_unpacked_and_one_that_is_cut_is_refused(dumps: Dumps) 
     dumps.file("whole.csv.gz", packed)
     dumps.file("cut.csv.gz", packed[:-4])
     assert dumps.run() == 1
-    assert "cut.csv.gz: it cannot be unpacked, or is cut" in dumps.out
+    assert "cut.csv.gz: it is cut off or damaged" in dumps.out
     assert dumps.rows("id") == [("1",), ("2",)]
 
 
