@@ -55,16 +55,16 @@ class Bacpac:
         self._accept = frozenset(accept)
         try:
             with zipfile.ZipFile(path) as archive:
-                self._origin = _Origin.of(archive, path)
+                self._origin = _Origin.of(archive)
                 parts = _parts_of(archive)
                 with archive.open("model.xml") as model:
                     tables = tables_of(model)
         except (zipfile.BadZipFile, KeyError, ElementTree.ParseError) as error:
-            raise RecordRefused(f"{path.name} is no whole bacpac: {error}") from None
+            raise RecordRefused(f"it is no whole bacpac: {error}") from None
         self._tables = {table.name: self._table(table, parts.pop(table.name, [])) for table in tables}
         if len(self._tables) < len(tables) or parts:
             odd = ", ".join(parts) or "tables of one name"
-            raise RecordRefused(f"{path.name}: model.xml does not tell the tables of the data apart: {odd}")
+            raise RecordRefused(f"model.xml does not tell the tables of the data apart: {odd}")
 
     def tables(self) -> list[BacpacTable]:
         """All tables, those that are refused too, by name."""
@@ -98,16 +98,16 @@ class Bacpac:
             return False
         found = sum(self.count(table.name) for table in filled)
         if found != self._origin.rows:
-            raise RecordRefused(f"{self.path.name} has {found} rows, but its Origin.xml says {self._origin.rows}")
+            raise RecordRefused(f"it has {found} rows, but its Origin.xml says {self._origin.rows}")
         return True
 
     def _found(self, name: str) -> tuple[BacpacTable, Framed]:
         if name not in self._tables:
-            raise PlanError(f"{self.path.name} has no table {name}")
+            raise PlanError(f"the bacpac has no table {name}")
         table, framed = self._tables[name]
         if framed is None:
             ways = "restore it and read it as a source, or export it with bcp -N"
-            raise PlanError(f"{self.path.name}: {name}: {table.refused}; {ways}")
+            raise PlanError(f"{name}: {table.refused}; {ways}")
         return table, framed
 
     def _batches(self, table: BacpacTable, framed: Framed, reading: Reading) -> Iterator[pa.RecordBatch]:
@@ -121,9 +121,9 @@ class Bacpac:
     def _joined(self, table: BacpacTable) -> Iterator[Joined]:
         try:
             with zipfile.ZipFile(self.path) as archive:
-                yield Joined((f"{self.path.name}!/{part}", archive.open(part)) for part in table.parts)
+                yield Joined((part, archive.open(part)) for part in table.parts)
         except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise RecordRefused(f"{self.path.name}: {table.name}: {error}") from None
+            raise RecordRefused(f"{table.name}: {error}") from None
 
     def _table(self, model: ModelTable, parts: list[zipfile.ZipInfo]) -> tuple[BacpacTable, Framed | None]:
         fields = [field_of(column, self._accept) for column in model.columns]
@@ -141,7 +141,7 @@ def _parts_of(archive: zipfile.ZipFile) -> dict[str, list[zipfile.ZipInfo]]:
         if part := _PART.fullmatch(info.filename):
             found.setdefault(unquote(part["table"]), []).append(info)
         elif info.filename.startswith("Data/") and not info.is_dir():
-            raise RecordRefused(f"{archive.filename}: {info.filename} is no part of a table")
+            raise RecordRefused(f"{info.filename} is no part of a table")
     return found
 
 
@@ -153,7 +153,7 @@ class _Origin:
     checksums: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, archive: zipfile.ZipFile, path: Path) -> _Origin:
+    def of(cls, archive: zipfile.ZipFile) -> _Origin:
         rows, checksums = None, {}
         for element in ElementTree.fromstring(archive.read("Origin.xml")).iter():
             name = element.tag.rpartition("}")[2]
@@ -163,5 +163,5 @@ class _Origin:
                 checksums[element.get("Uri", "")] = element.text.strip().lower()
         found = hashlib.sha256(archive.read("model.xml")).hexdigest()
         if checksums.get("/model.xml", found) != found:
-            raise RecordRefused(f"{path.name}: model.xml is not the one whose checksum Origin.xml has")
+            raise RecordRefused("model.xml is not the one whose checksum Origin.xml has")
         return cls(rows, checksums)

@@ -87,7 +87,7 @@ class BcpFormat(Format):
             reading.records += rows
 
         with path.open("rb") as file:
-            yield from framed.batches(Joined(iter([(path.name, file)])), counted)
+            yield from framed.batches(Joined(iter([("", file)])), counted)
 
     def _text(self, fields: list[FileField]) -> BcpText:
         wide = {field.stored_as in ("SQLNCHAR", "SQLNVARCHAR") for field in fields}

@@ -65,7 +65,7 @@ class BcpText(Format):
     def _batches(self, path: Path, reading: Reading, rejects: int) -> Iterator[pa.RecordBatch]:
         encoding = encoding_name(self.encoding)
         schema = reading.schema.append(pa.field(ROW, pa.int64(), nullable=False))
-        refuse = Rejecting(path, reading, rejects)
+        refuse = Rejecting(reading, rejects)
         done = 0
         for block in blocks(path, encoding, self.row):
             lines = _Lines(block, self)

@@ -138,7 +138,8 @@ class Framed:
 def _refuse(file: Joined, row: int, offset: int, reason: str) -> NoReturn:
     # No later row can be found: where it begins is known from this one alone.
     name, at = file.at(offset)
-    raise RecordRefused(f"{name}: {where(row + 1, at)}: {reason}; no later row can be read")
+    place = f"{name}: {where(row + 1, at)}" if name else where(row + 1, at)
+    raise RecordRefused(f"{place}: {reason}; no later row can be read")
 
 
 def _allowed(frame: Frame) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from el.dumps.formats.base import Reading, Reject
 from el.errors import RecordRefused
@@ -13,13 +12,12 @@ from el.errors import RecordRefused
 class Rejecting:
     """Called with a bad record, it keeps it in `reading`, or raises `RecordRefused`."""
 
-    path: Path
     reading: Reading
     allowed: int
 
     def __call__(self, row: int, offset: int | None, data: bytes, reason: str) -> None:
         if len(self.reading.rejects) >= self.allowed:
-            raise RecordRefused(f"{self.path.name}: {where(row, offset)}: {reason}")
+            raise RecordRefused(f"{where(row, offset)}: {reason}")
         self.reading.rejects.append(Reject(row, offset, data, reason))
 
 

@@ -54,7 +54,7 @@ def undecodable(encoding: str) -> str:
 def blocks(path: Path, encoding: str, terminator: str) -> Iterator[Block]:
     """The file's text, cut behind a terminator. `encoding` is of `encoding_name`."""
     with path.open("rb") as file:
-        begin = offset = _skip_bom(file.read(3), encoding, path)
+        begin = offset = _skip_bom(file.read(3), encoding)
         file.seek(offset)
         decoder = codecs.getincrementaldecoder(encoding)("strict")
         escaped = False
@@ -70,12 +70,12 @@ def blocks(path: Path, encoding: str, terminator: str) -> Iterator[Block]:
                 # From here on bytes that are no text are kept as they are, and refused with their record.
                 decoder = codecs.getincrementaldecoder(encoding)(undecodable(encoding))
                 decoder.setstate(state)
-                text, escaped = _lenient(decoder, read, final, path), True
+                text, escaped = _lenient(decoder, read, final), True
             rest += text
             cut = len(rest) if final else rest.rfind(terminator) + len(terminator)
             if not final and cut < len(terminator):
                 if len(rest) > LONGEST:
-                    raise RecordRefused(f"{path.name}: the record at byte {offset} is longer than 256 MB: {_ASK}")
+                    raise RecordRefused(f"the record at byte {offset} is longer than 256 MB: {_ASK}")
                 continue
             done, rest = rest[:cut], rest[cut:]
             if not done:
@@ -85,14 +85,32 @@ def blocks(path: Path, encoding: str, terminator: str) -> Iterator[Block]:
             offset += _length(done, data, encoding, escaped)
 
 
+def utf8_chunks(path: Path, encoding: str) -> Iterator[tuple[bytes, bool]]:
+    """The file's text as UTF-8, and whether a chunk is the last; for documents, which no byte may be missing of."""
+    with path.open("rb") as file:
+        offset = _skip_bom(file.read(3), encoding)
+        file.seek(offset)
+        decoder = codecs.getincrementaldecoder(encoding)("strict")
+        final = False
+        while not final:
+            read = file.read(BLOCK)
+            final = len(read) < BLOCK
+            held = len(decoder.getstate()[0])
+            try:
+                yield decoder.decode(read, final).encode(), final
+            except UnicodeDecodeError as error:
+                raise RecordRefused(f"byte {offset - held + error.start}: {error.reason} in {encoding}") from None
+            offset += len(read)
+
+
 _ASK = "is the record terminator another one?"
 
 
-def _lenient(decoder: codecs.IncrementalDecoder, read: bytes, final: bool, path: Path) -> str:
+def _lenient(decoder: codecs.IncrementalDecoder, read: bytes, final: bool) -> str:
     try:
         return decoder.decode(read, final)
     except UnicodeDecodeError as error:
-        raise RecordRefused(f"{path.name}: the file ends within a character: {error.reason}") from None
+        raise RecordRefused(f"the file ends within a character: {error.reason}") from None
 
 
 def _length(text: str, data: bytes, encoding: str, escaped: bool) -> int:
@@ -107,12 +125,10 @@ def source_bytes(data: bytes, encoding: str) -> bytes:
     return data.decode("utf-8", "surrogatepass").encode(encoding, undecodable(encoding))
 
 
-def _skip_bom(start: bytes, encoding: str, path: Path) -> int:
+def _skip_bom(start: bytes, encoding: str) -> int:
     for name, mark in _BOMS.items():
         if start.startswith(mark):
             if name != encoding:
-                raise RecordRefused(
-                    f"{path.name}: record 1, byte 0: the byte order mark is that of {name}, not {encoding}"
-                )
+                raise RecordRefused(f"record 1, byte 0: the byte order mark is that of {name}, not {encoding}")
             return len(mark)
     return 0

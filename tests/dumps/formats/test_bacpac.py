@@ -82,6 +82,7 @@ def test_every_type_reads_as_it_was_written(
 
 
 @given(columns())
+@settings(deadline=None)
 def test_a_type_becomes_the_same_in_arrow_as_from_the_live_table(column: Column) -> None:
     declared = SourceType(column.type, column.length, column.precision, column.scale)
     rule, found = decide(RULES, declared), stored(declared)
@@ -119,7 +120,7 @@ def test_a_type_that_no_file_showed_stops_its_table_alone(tmp_path: Path, column
 
 
 def test_a_total_other_than_origin_xmls_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RecordRefused, match=r"has 3000 rows, but its Origin.xml says 2999"):
+    with pytest.raises(RecordRefused, match=r"it has 3000 rows, but its Origin.xml says 2999"):
         Bacpac(orders(tmp_path, rows_stated=2999)).check_total()
     assert not Bacpac(orders(tmp_path, rows_stated=None)).check_total()
 
@@ -184,7 +185,7 @@ def test_a_value_out_of_its_types_range_is_refused(tmp_path: Path) -> None:
 def test_what_is_no_bacpac_says_so(tmp_path: Path) -> None:
     path = tmp_path / "a.bacpac"
     path.write_bytes(b"PK no zip")
-    with pytest.raises(RecordRefused, match=r"a.bacpac is no whole bacpac"):
+    with pytest.raises(RecordRefused, match="it is no whole bacpac"):
         Bacpac(path)
 
 

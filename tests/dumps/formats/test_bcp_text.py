@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from el.dumps.formats import transcode
@@ -82,7 +82,7 @@ def test_a_trail_byte_of_a_double_byte_code_page_is_no_terminator(tmp_path: Path
     ],
 )
 def test_what_is_not_as_said_is_refused_with_record_byte_and_reason(tmp_path: Path, data: bytes, said: str) -> None:
-    with pytest.raises(RecordRefused, match=f"orders.bcp: .*{said}"):
+    with pytest.raises(RecordRefused, match=said):
         rows(AB.read(file_of(tmp_path, data)))
 
 
@@ -137,6 +137,7 @@ TEXTS = st.none() | st.text(st.characters(exclude_characters="+|&\n\0", exclude_
     encoding=st.sampled_from(["utf-8", "utf-16le", "gb18030"]),
     size=st.integers(1, 64),
 )
+@settings(deadline=None)
 def test_what_bcp_wrote_is_read_wherever_the_blocks_are_cut(
     tmp_path_factory: pytest.TempPathFactory, values: list[tuple[str | None, ...]], encoding: str, size: int
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from el.dumps.formats import lanes
@@ -63,6 +63,7 @@ def found(frames: list[Frame], data: bytes) -> tuple[list[list[bytes | None]], i
 
 
 @given(written(), st.integers(0, 40))
+@settings(deadline=None)
 def test_every_value_is_where_it_was_written_and_a_cut_row_is_left(
     case: tuple[list[Frame], bytes, list[list[bytes | None]]], cut: int
 ) -> None:
