@@ -23,7 +23,7 @@ from el.planning.held import HeldTable
 from el.planning.keys import KEY_COLUMN, key_rule
 from el.planning.naming import normalise
 from el.planning.selection import Chosen, raw_names
-from el.planning.strategies import Subject, choose
+from el.planning.strategies import TableContext, choose
 from el.planning.target_names import RESERVED, free_name, target_schema
 
 STAGING = "staging"
@@ -113,8 +113,8 @@ class _Designer:
         if key:
             return (ModelKind.CURRENT,)
         request, rules = ReadRequest(table=item.table.name), self.source.rules
-        subject = Subject(item.table, item.settings, request, self.catalog, rules)
-        strategy, _ = choose(item.settings.strategy or self.config.defaults.strategy, subject, self.source)
+        context = TableContext(item.table, item.settings, request, self.catalog, rules)
+        strategy, _ = choose(item.settings.strategy or self.config.defaults.strategy, context, self.source)
         return (ModelKind.SNAPSHOT if strategy.name == "full" else ModelKind.LOG,)
 
 

@@ -46,6 +46,8 @@ class StrategyName(StrEnum):
     FULL = "full"
     CURSOR = "cursor"
     ROWVERSION = "rowversion"
+    # Whichever feed of changes the source keeps for the table; those below are feeds by name.
+    CHANGES = "changes"
     CHANGE_TRACKING = "change_tracking"
     CDC = "cdc"
 

@@ -9,10 +9,10 @@ from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import ClassVar, Literal
+from typing import Any, ClassVar
 
-from el.connectors.catalog import SourceType, TableName
-from el.connectors.request import ReadRequest, Value
+from el.connectors.catalog import Catalog, Column, SourceType, Table
+from el.connectors.request import FeedRead, Position, ReadRequest, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,71 +84,75 @@ class CursorSource(RangeSource, ClockSource):
 
 
 @dataclass(frozen=True, slots=True)
-class TrackingState:
-    """Change tracking of one table: the database's version, the least one since which all changes are known.
+class Followed:
+    """What a feed has to follow: a table, and what el.yml takes of it."""
 
-    All None where it is off. begun: differs when tracking was turned on anew, or the table was truncated or remade.
+    table: Table
+    catalog: Catalog
+    columns: tuple[Column, ...]  # those that are taken
+    key: tuple[str, ...] = ()  # the columns that tell rows apart; () where nothing does
+    own_key: bool = False  # the key is el.yml's, not the source's
+    filtered: bool = False  # el.yml takes some of the rows alone
+    before_images: bool = False  # an update shall bring the row as it was too
+    accept: frozenset[str] = frozenset()  # what el.yml accepts, in its words
+
+
+class ChangeFeed(ABC):
+    """The changes of one table, as its database keeps them in a log; made for one plan of that table.
+
+    The first load is a snapshot, which is read after `now()`. Of a later one `alive(since)` is asked first, then
+    `now(since)`, so that what one has found out the other may use. `since` is what raw holds for certain: a log that is
+    kept until somebody says so may be given up to there when a run reads behind it.
     """
 
-    current: int | None
-    least: int | None
-    begun: str | None
+    name: ClassVar[str]  # in the ledger; in el.yml, where it is asked for by name
+    counts: ClassVar[str]  # what a position is called: "LSN"
+    form: ClassVar[str]  # of a position's text, as a regular expression
+    guarantee: ClassVar[str]  # in words
+    reason: ClassVar[str] = "asked for"  # why it is read, in words, where nobody asked for it by name
+    automatic: ClassVar[bool] = False  # `strategy: auto` picks it
+    begins_anew: ClassVar[bool] = False  # a position that is lost begins a new snapshot; else it stops the table
+    shows_deletes: ClassVar[bool] = True
 
-
-class ChangeTrackingSource(ABC):
-    """Remembers which keys changed since a version, and can be read with `TrackedChanges`."""
-
-    version_type: ClassVar[SourceType]
-
-    @abstractmethod
-    def tracking_state(self, table: TableName) -> TrackingState:
-        """What is tracked of this table."""
-
-
-@dataclass(frozen=True, slots=True)
-class CaptureInstance:
-    """A capture table of one table. least: the log position since which it has all changes; None: not yet established.
-
-    columns: what it captures, in its order. in_order: it tells the order of changes within a transaction.
-    partition_switch: rows may be switched in and out, which it does not capture.
-    """
-
-    name: str
-    least: Value | None
-    columns: tuple[str, ...]
-    in_order: bool = True
-    partition_switch: bool = False
-
-
-class CaptureSource(ABC):
-    """Keeps every change in the order of commits, and can be read with `CapturedChanges`.
-
-    Log positions have one width: their texts are in the order of the log.
-    """
-
-    # Types, by name, of whose values a change may hold none, for they are large; and those of which it has no old one.
-    large: ClassVar[frozenset[str]] = frozenset()
-    never_old: ClassVar[frozenset[str]] = frozenset()
+    def __init__(self, source: Any, followed: Followed) -> None:
+        """`source`: the connector, open. No I/O happens here."""
+        self.source = source
+        self.followed = followed
 
     @abstractmethod
-    def capture_instances(self, table: TableName) -> tuple[CaptureInstance, ...]:
-        """The capture tables of this table, the first one in front. Raises `NotPermitted` where one is withheld."""
+    def obstacle(self) -> str | None:
+        """Why this table cannot be followed so, in words; None where it can."""
 
     @abstractmethod
-    def captured_up_to(self) -> Value | None:
-        """The greatest log position that was captured; None if the capture has not begun."""
+    def now(self, since: Position | None = None) -> Position:
+        """Up to where changes can be read now: `since` itself, where there are none behind it for certain.
+
+        Without `since`: the position to note with a snapshot that is read after this; what changed before it is in the
+        snapshot's rows. Raises `PositionLost`, or `PlanError`, for a table that cannot be followed as things are.
+        """
 
     @abstractmethod
-    def captured_at(self, milliseconds: int) -> tuple[Value | None, bool]:
-        """The greatest log position of so long ago, None if not known; and whether capture has passed that moment."""
+    def alive(self, since: Position) -> str | None:
+        """Why the changes behind `since` are not all there any longer, in words; None where they are."""
 
     @abstractmethod
-    def has_changes(self, instance: CaptureInstance, first: Value, last: Value) -> bool:
-        """Whether this instance has a change from one log position to another, both inclusive."""
+    def read(self, since: Position, until: Position) -> tuple[FeedRead, ...]:
+        """What is read behind `since` up to `until`, in the order of the log, one read each.
 
-    @abstractmethod
-    def neighbour(self, position: Value, step: Literal[-1, 1]) -> Value:
-        """The log position before or behind this one."""
+        `read_buffer` gives the columns of the request, OP_READ ("U", "D", or "B" for a row as it was before) and
+        POSITION_READ, which is in the order of the changes. It raises `PositionLost` where a change is missing. A read
+        that sees more than `until` says so in `Buffer.reached`.
+        """
+
+    def notes(self, *, waits: bool = False) -> tuple[str, ...]:
+        """What `plan` tells of this table besides. waits: changes were asked for, and none are read now."""
+        return ()
+
+
+class ChangeSource:
+    """Keeps changes in one log or several, which can be read behind a position."""
+
+    feeds: ClassVar[tuple[type[ChangeFeed], ...]]  # the strongest one in front
 
 
 class OneMomentSource(ABC):

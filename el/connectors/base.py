@@ -18,16 +18,15 @@ from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 from pydantic import BaseModel, ConfigDict
 
 from el.connectors.abilities import (
-    CaptureInstance,
-    CaptureSource,
-    ChangeTrackingSource,
+    ChangeFeed,
+    ChangeSource,
     CursorSource,
     Extent,
+    Followed,
     OneMomentSource,
     Pressure,
     PressureSource,
     RowversionSource,
-    TrackingState,
     Writer,
 )
 from el.connectors.buffer import Buffer
@@ -39,13 +38,13 @@ from el.types.rule import TypeFacts, TypeRule, facts_of, parse_type
 
 __all__ = [
     "ArrowStream",
-    "CaptureInstance",
-    "CaptureSource",
-    "ChangeTrackingSource",
+    "ChangeFeed",
+    "ChangeSource",
     "ConnectionConfig",
     "Connector",
     "CursorSource",
     "Extent",
+    "Followed",
     "Identity",
     "OneMomentSource",
     "Pressure",
@@ -53,7 +52,6 @@ __all__ = [
     "RowversionSource",
     "Source",
     "Target",
-    "TrackingState",
     "WriteMode",
     "WriteResult",
     "Writer",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 
-from el.connectors.request import Value
+from el.connectors.request import Position
 from el.errors import ReadError
 
 if TYPE_CHECKING:
@@ -34,11 +34,12 @@ class Buffer:
         *,
         close: Callable[[], None] | None = None,
         translate: Callable[[Exception], Exception] | None = None,
-        reached: Value | None = None,
+        reached: Position | None = None,
     ) -> None:
         """`close` releases the source, called once; `translate` turns a driver's exception into an `ElError`.
 
-        reached: the source's position that these rows go up to, where only the read itself can tell.
+        reached: the place in the feed's log that these rows go up to, where only the read itself can tell; of a
+            snapshot, the one at whose state it was read.
         """
         self.schema = schema
         self.reached = reached

@@ -78,10 +78,18 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class MissingRight:
-    """A right that a login lacks. needed_for: a strategy, or in words; grant: the statement that gives it."""
+    """A right that a login lacks."""
 
-    needed_for: str
-    grant: str
+    needed_for: str  # a strategy or a feed by its name, or in words
+    grant: str  # the statement that gives it
+
+
+@dataclass(frozen=True, slots=True)
+class KeptChanges:
+    """That a change feed keeps the changes of a table."""
+
+    feed: str  # its name
+    without: tuple[str, ...] = ()  # the columns of which no change brings a value
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +119,7 @@ class Table:
     rows: int | None = None
     bytes: int | None = None
     comment: str | None = None
-    change_tracking: bool = False
-    cdc: tuple[str, ...] = ()
+    feeds: tuple[KeptChanges, ...] = ()
     indexes: tuple[Key, ...] = ()
     object_id: int | None = None
     memory_optimized: bool = False
@@ -138,6 +145,10 @@ class Table:
         if self.ledger in ("history", "view"):
             return f"the {self.ledger} of a ledger table"
         return "an external table, whose rows are elsewhere" if self.external else None
+
+    def kept_by(self, feed: str) -> bool:
+        """Whether this feed keeps the table's changes."""
+        return any(kept.feed == feed for kept in self.feeds)
 
     def lacks(self, needed_for: str) -> str | None:
         """The GRANT that is missing on this table for a strategy; None if none is."""
@@ -173,7 +184,6 @@ class Catalog:
     allow_snapshot: str | None = None
     unstable_read: str = "rows that change their place meanwhile may be missed or come twice"
     read_committed_snapshot: bool = False
-    change_tracking: bool = False
     min_active_rowversion: bool = False
     incarnation: str | None = None
     identity: str | None = None

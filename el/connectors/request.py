@@ -7,6 +7,7 @@ one builder in `el.connectors.sql.select` turns it into SQL.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 import pyarrow as pa
@@ -91,37 +92,28 @@ OP_READ = "_el_op_source"
 POSITION_READ = "_el_position_source"
 
 
-@dataclass(frozen=True, slots=True)
-class TrackedChanges:
-    """Instead of a table's rows, its net changes behind a version, each joined to the row as it is now.
+class FeedRead:
+    """What a change feed puts into a request in place of a table's rows: picklable, and its connector's alone."""
 
-    since: exclusive. key: the primary key's columns, which are all that there is of a deleted row.
-    """
-
-    since: Value
-    key: tuple[str, ...]
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
-class CapturedChanges:
-    """Instead of a table's rows, every change from a log position to another, both inclusive, of one capture instance.
+class Position:
+    """A place in the log of a change feed, as text that only the feed understands.
 
-    missing: columns that this instance does not capture, with their types; they come as NULL. before_images: an
-    update brings the row as it was too. key: its columns with their types; where an update changes it, the former row
-    comes as deleted. in_order: the instance tells the order of changes within a transaction. large: columns of which an
-    update that leaves them alone may hold no value, with their place in the instance and their type.
-    only_last_counts: of each key, all changes but the last one come as former images ("B").
+    Texts compare in the order of the log; where a log has parts that go on by themselves, what grows stands in front.
     """
 
-    instance: str
-    first: Value
-    last: Value
-    missing: tuple[tuple[str, SourceType], ...] = ()
-    before_images: bool = False
-    key: tuple[tuple[str, SourceType], ...] = ()
-    in_order: bool = True
-    large: tuple[tuple[str, int, SourceType], ...] = ()
-    only_last_counts: bool = False
+    text: str
+    # Which log it is a place in: another text after the database was restored, or its log was begun anew.
+    log: str | None = None
+    # Of one that was noted before a snapshot was read: when that was read to its end, in UTC by this machine's clock.
+    # Changes up to then may be among its rows already.
+    snapshot_ended: datetime | None = None
+
+    def __str__(self) -> str:
+        return self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +136,7 @@ class ReadRequest:
     order_by: tuple[str, ...] = ()
     limit: int | None = None
     isolation: Isolation = Isolation.DEFAULT
-    changes: TrackedChanges | CapturedChanges | None = None
+    changes: FeedRead | None = None
     batch_rows: int = 65_536
     batch_bytes: int = 64 * 1024 * 1024
 

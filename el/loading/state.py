@@ -23,7 +23,7 @@ from el.planning.ledger import LedgerEntry
 from el.planning.places import tables_of
 from el.planning.plan import Plan, TablePlan
 from el.planning.selection import Chosen, keep_selected, query_text, raw_names
-from el.planning.strategies import STRATEGIES
+from el.planning.strategies import bound_form
 
 Confirm = Callable[[str], bool]
 """Asked with what will be done; whether to do it."""
@@ -109,7 +109,7 @@ def _checked(job: Job, catalog: Catalog, item: Chosen, last: LedgerEntry, value:
     table, bound, settings = item.table, last.bound_column, item.settings
     if bound is None:
         raise ConfigError(f"{table.name} has no bound that could be set: {last.strategy} takes whole snapshots")
-    form = next((each.bound_form for each in STRATEGIES if each.name == last.strategy), None)
+    form = bound_form(last.strategy, job.source.type)
     if form is not None:
         if not re.fullmatch(form, value):
             raise ConfigError(f"{table.name}: a {bound} has the form {form}, and {value!r} has not")

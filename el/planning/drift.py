@@ -13,10 +13,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from el.connectors.catalog import Table
+from el.connectors.note import MayLose
 from el.planning.columns import ColumnPlan
 from el.planning.held import HeldColumn, HeldTable
 from el.planning.naming import Mode, normalise
-from el.planning.note import MayLose
 
 
 @dataclass(frozen=True, slots=True)

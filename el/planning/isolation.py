@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from el.config.tables import TableSettings
 from el.connectors.catalog import Catalog, Table
+from el.connectors.note import MayLose
 from el.connectors.request import Isolation
 from el.errors import PlanError
-from el.planning.note import MayLose
 
 
 def isolation_of(table: Table, settings: TableSettings, catalog: Catalog) -> Isolation:

@@ -12,6 +12,7 @@ from el.config.settings import Config
 from el.config.tables import TableSettings
 from el.connectors.base import Source
 from el.connectors.catalog import Catalog, Table
+from el.connectors.note import MayLose
 from el.connectors.request import POSITION_READ, ReadRequest
 from el.errors import ElError, PlanError, PositionLost, ReadError
 from el.planning.columns import is_unproven, key_of, plan_columns
@@ -21,12 +22,11 @@ from el.planning.held import HeldTable
 from el.planning.isolation import isolation_notes
 from el.planning.keys import key_rule, refuse_changed_keys
 from el.planning.ledger import LedgerEntry
-from el.planning.note import MayLose
 from el.planning.plan import TablePlan
 from el.planning.reads import Reads, table_request, unfilled
 from el.planning.refusals import refuse
 from el.planning.selection import Chosen
-from el.planning.strategies import Subject, choose
+from el.planning.strategies import TableContext, choose
 from el.planning.strategies.key_set import is_of_one_moment, key_read, keys_not_before, second_look
 from el.planning.strategies.window import Kind, Window
 
@@ -89,11 +89,11 @@ class TablePlanner:
         self.notes += isolation_notes(table, settings, self.known.catalog)
 
     def _choose_strategy(self) -> None:
-        self.subject = Subject(self.table, self.settings, self.base, self.known.catalog, self.known.source.rules)
+        self.context = TableContext(self.table, self.settings, self.base, self.known.catalog, self.known.source.rules)
         if self.settings.cursor is not None:
             _check_cursor(self.table, self.settings, self.settings.cursor)
         wanted = self.settings.strategy or self.known.config.defaults.strategy
-        self.strategy, self.why = choose(wanted, self.subject, self.known.source)
+        self.strategy, self.why = choose(wanted, self.context, self.known.source)
 
     def _compare_place(self) -> None:
         """The last load's bound is none for another table, another database, or another strategy."""
@@ -139,7 +139,7 @@ class TablePlanner:
         self.window: Window | None = None
         try:
             if not self.drift.stopped:
-                self.window = self.strategy.window(self.subject, self.known.source, self.last)
+                self.window = self.strategy.window(self.context, self.known.source, self.last)
         except PositionLost as lost:
             self.error = lost
         except (ReadError, ValueError) as unread:
@@ -154,7 +154,7 @@ class TablePlanner:
         again = self.drift.new_snapshot or unfilled(self.known.source, self.base, self.drift)
         if again is not None:
             self._begin_anew(f"a new snapshot begins: {again}")
-            self.window = self.strategy.window(self.subject, self.known.source, None)
+            self.window = self.strategy.window(self.context, self.known.source, None)
 
     @property
     def _stopped(self) -> bool:
@@ -163,8 +163,8 @@ class TablePlanner:
     def _make_reads(self) -> None:
         """The slices of the window, and which of the buffer's columns orders the rows."""
         source, window = self.known.source, self.window
-        ordered_by = self.strategy.position_column(self.subject)
-        changes = self.strategy.changes(self.subject, source, window, self.last) if window is not None else None
+        ordered_by = self.strategy.position_column(self.context)
+        changes = self.strategy.changes(window) if window is not None else None
         self.reads: tuple[ReadRequest, ...]
         self.position: str | None
         if changes is not None:
@@ -173,10 +173,10 @@ class TablePlanner:
             self.position = POSITION_READ
         else:
             by_key = bool(self.key) and not self.strategy.whole_filters
-            reads = Reads(self.known.config, source, self.subject, self.columns, by_key)
+            reads = Reads(self.known.config, source, self.context, self.columns, by_key)
             self.reads, self.position = reads.of(window, ordered_by)
         if not self._stopped:
-            self.notes += self.strategy.notes(self.subject, source, self.last, window)
+            self.notes += self.strategy.notes(self.context, source, self.last, window)
         if window is not None and window.because is not None:
             self.notes.append(f"a new snapshot begins: {window.because}")
             self.anew = True
@@ -185,17 +185,17 @@ class TablePlanner:
     def _say_what_is_sure(self) -> None:
         """What a reader has to know of rows that are read again, and of reads that see more than one moment."""
         catalog = self.known.catalog
-        self.again = self.strategy.reads_again(self.subject, self.window)
+        self.again = self.strategy.reads_again(self.context, self.window)
         if not self.key and self.again:
             told = "there is no key: a row that is read again and differs is taken for another row"
             self.notes.append(MayLose(told))
-        self.look = None if self._stopped else second_look(self.subject, self.columns, self.key, self.window)
+        self.look = None if self._stopped else second_look(self.context, self.columns, self.key, self.window)
         if catalog.snapshot_isolation:
             return
         if len(self.reads) > 1:
             moments = f"{len(self.reads)} partitions are read at slightly different moments"
             self.notes.append(MayLose(f"{moments}: {catalog.no_snapshot}"))
-        elif self.window is not None and not is_of_one_moment(self.subject):
+        elif self.window is not None and not is_of_one_moment(self.context):
             then = "; a key that raw has and the snapshot lacks is looked for again" if self.look else ""
             way = f"; {catalog.allow_snapshot} prevents it" if catalog.allow_snapshot else ""
             self.notes.append(MayLose(f"{catalog.unstable_read}{then}{way}"))
@@ -203,10 +203,10 @@ class TablePlanner:
     def _planned(self) -> TablePlan:
         keys = None
         if not self._stopped:
-            keys = key_read(self.subject, self.strategy, self.columns, self.key, self.window, self.last, self.confirmed)
+            keys = key_read(self.context, self.strategy, self.columns, self.key, self.window, self.last, self.confirmed)
         not_before = None
         if not self._stopped and keys is None:
-            not_before = keys_not_before(self.subject, self.strategy, self.last)
+            not_before = keys_not_before(self.context, self.strategy, self.last)
         return TablePlan(
             name=self.table.name,
             raw_schema=self.raw_schema,

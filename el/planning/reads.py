@@ -18,7 +18,7 @@ from el.planning.columns import ColumnPlan
 from el.planning.drift import Drift
 from el.planning.isolation import isolation_of
 from el.planning.selection import query_text
-from el.planning.strategies import Subject
+from el.planning.strategies import TableContext
 from el.planning.strategies.partition import can_divide, divide
 from el.planning.strategies.window import Kind, Window
 
@@ -66,7 +66,7 @@ class Reads:
 
     config: Config
     source: Source
-    subject: Subject
+    context: TableContext
     columns: Sequence[ColumnPlan]
     by_key: bool  # a row that left the filters is told by its key
 
@@ -81,14 +81,14 @@ class Reads:
                 reads.append(self._position_read(ordered_by))
         if window is None:
             return (), position
-        subject = self.subject
-        filters = subject.request.where
+        context = self.context
+        filters = context.request.where
         if self.by_key and window.kind is Kind.DELTA:
             # What left the filters is read too, and becomes a `D` row of its key alone.
-            found = replace(subject.request, columns=tuple(reads), where=window.conditions(), kept=filters)
+            found = replace(context.request, columns=tuple(reads), where=window.conditions(), kept=filters)
             return (found,), position
-        request = replace(subject.request, columns=tuple(reads), where=filters + window.conditions())
-        if subject.settings.partition_by is None or window.kind is not Kind.SNAPSHOT:
+        request = replace(context.request, columns=tuple(reads), where=filters + window.conditions())
+        if context.settings.partition_by is None or window.kind is not Kind.SNAPSHOT:
             return (request,), position
         return tuple(replace(request, where=request.where + ranges) for ranges in self._ranges()), position
 
@@ -98,7 +98,7 @@ class Reads:
         return landed.name if landed is not None and landed.mapping.exact else None
 
     def _position_read(self, name: str) -> ColumnRead:
-        type_ = self.subject.column_type(name)
+        type_ = self.context.column_type(name)
         assert type_ is not None
         mapping = map_type(self.source.scheme, type_)
         if mapping.parts is not None:
@@ -106,14 +106,14 @@ class Reads:
         return ColumnRead(name, POSITION_READ, mapping.read_as, mapping.arrow)
 
     def _ranges(self) -> tuple[tuple[Condition, ...], ...]:
-        settings, table = self.subject.settings, self.subject.table
+        settings, table = self.context.settings, self.context.table
         column = table.column(settings.partition_by or "")
-        if column is None or not can_divide(self.subject.facts(column.type)):
+        if column is None or not can_divide(self.context.facts(column.type)):
             raise PlanError(f"{table.name}: partition_by: {settings.partition_by!r} is not a whole-number column")
         if not isinstance(self.source, RangeSource):
             raise PlanError(f"{table.name}: partition_by is not possible with {self.source.scheme}")
-        least = self.source.min_value(self.subject.request, column.name, column.type)
-        greatest = self.source.max_value(self.subject.request, column.name, column.type)
+        least = self.source.min_value(self.context.request, column.name, column.type)
+        greatest = self.source.max_value(self.context.request, column.name, column.type)
         if least is None or greatest is None:
             return ((),)
         wanted = settings.partitions or -(-(table.rows or 0) // self.config.defaults.partition_rows)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from el.config.tables import TableSettings
 from el.connectors.catalog import Catalog, Column, Table
+from el.connectors.note import MayLose
 from el.errors import PlanError
-from el.planning.note import MayLose
 
 # Of these the server does not tell from which columns and rows they come.
 _DERIVED = ("view", "query")

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from el.config.merging import merge_settings
 from el.config.settings import Config
 from el.config.table_pattern import TablePattern, schemas_of_patterns
-from el.config.tables import StrategyName, TableSettings
+from el.config.tables import ColumnSettings, StrategyName, TableSettings
 from el.config.text_file import read_text
 from el.connectors.base import Source
 from el.connectors.catalog import Catalog, Column, Key, Table, TableName
@@ -22,7 +22,6 @@ from el.connectors.sql.connector import SqlConnector
 from el.connectors.sql.own_query import derived_query, places_of
 from el.errors import ConfigError, PlanError
 from el.planning.naming import file_refusal, find_names
-from el.planning.strategies.cdc import without_computed
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,7 @@ def choose_tables(config: Config, source: Source, catalog: Catalog, select: Sequ
             entries[name] = [entry]
             taken.add(name)
     chosen = [
-        _captured(config, _chosen(tables[found], settings, errors.get(found)))
+        _followed(config, _chosen(tables[found], settings, errors.get(found)))
         for found, settings in entries.items()
         if found in taken
     ]
@@ -114,11 +113,17 @@ def _chosen(table: Table, entries: Sequence[TableSettings], error: PlanError | N
         return Chosen(table, TableSettings.model_construct(name=str(table.name)), error or refused)
 
 
-def _captured(config: Config, item: Chosen) -> Chosen:
-    """Under cdc, without the columns of which no change would bring a value."""
-    if (item.settings.strategy or config.defaults.strategy) is not StrategyName.CDC:
+def _followed(config: Config, item: Chosen) -> Chosen:
+    """Where a feed is asked for, without the columns of which no change would bring a value."""
+    wanted = item.settings.strategy or config.defaults.strategy
+    feeds = item.table.feeds[:1] if wanted is StrategyName.CHANGES else item.table.feeds
+    kept = next((each for each in feeds if wanted in (each.feed, StrategyName.CHANGES)), None)
+    if kept is None or not kept.without:
         return item
-    return replace(item, settings=without_computed(item.table, item.settings))
+    left_out = {name.lower() for name in kept.without}
+    columns = {name: chosen for name, chosen in item.settings.columns.items() if name.lower() not in left_out}
+    columns.update(dict.fromkeys(kept.without, ColumnSettings(exclude=True)))
+    return replace(item, settings=item.settings.model_copy(update={"columns": columns}))
 
 
 def taken_by(entry: TableSettings, table: Table) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from el.planning.note import MayLose
+from el.connectors.note import MayLose
 from el.planning.plan import Plan, TablePlan
 from el.planning.strategies.window import Kind
 from el.reporting.text import FEW, gathered, in_bytes

@@ -11,20 +11,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from el.connectors.base import (
     ArrowStream,
-    CaptureInstance,
-    CaptureSource,
-    ChangeTrackingSource,
+    ChangeSource,
     Identity,
     OneMomentSource,
     Pressure,
     PressureSource,
     RowversionSource,
     Target,
-    TrackingState,
     WriteMode,
     Writer,
     WriteResult,
@@ -35,9 +32,10 @@ from el.connectors.request import ColumnRead, Isolation, ReadRequest, Value
 from el.connectors.sql.connector import canonical
 from el.connectors.sql.own_query import derived_query
 from el.connectors.sql.select import Statement
-from el.connectors.sqlserver import capture as capture
 from el.connectors.sqlserver import changes as changes
 from el.connectors.sqlserver.catalog import read_catalog
+from el.connectors.sqlserver.cdc import Cdc
+from el.connectors.sqlserver.change_tracking import ChangeTracking
 from el.connectors.sqlserver.collation import text_rule
 from el.connectors.sqlserver.pressure import STATE_RIGHT, read_pressure, seconds_waited_for
 from el.connectors.sqlserver.server import where_there
@@ -48,18 +46,13 @@ from el.types.key_text import TextRule
 from el.types.rule import decide
 
 
-class SqlServer(
-    SqlServerSession, Target, RowversionSource, ChangeTrackingSource, CaptureSource, OneMomentSource, PressureSource
-):
+class SqlServer(SqlServerSession, Target, RowversionSource, ChangeSource, OneMomentSource, PressureSource):
     """A SQL Server database, through mssql-python or pyodbc as the profile says."""
 
     scheme = "sqlserver"
     rules = RULES
     state_right: ClassVar[str] = STATE_RIGHT
-    version_type = SourceType("bigint")
-    # "cdc.<capture_instance>_CT", "Large Object Data Types".
-    never_old = frozenset({"text", "ntext", "image"})
-    large = never_old | {"xml", "json", "geometry", "geography"}
+    feeds = (ChangeTracking, Cdc)
 
     def text_rule(self, column: Column) -> TextRule | None:
         return text_rule(column)
@@ -121,26 +114,10 @@ class SqlServer(
         found = self.fetch(Statement("SELECT CAST(MIN_ACTIVE_ROWVERSION() AS BINARY(8))"))[0][0]
         return Value(canonical(found), SourceType("rowversion"))
 
-    def tracking_state(self, table: TableName) -> TrackingState:
-        return changes.tracking_state(self, table)
-
-    def capture_instances(self, table: TableName) -> tuple[CaptureInstance, ...]:
-        return capture.capture_instances(self, table)
-
-    def captured_up_to(self) -> Value | None:
-        return capture.max_lsn(self)
-
-    def captured_at(self, milliseconds: int) -> tuple[Value | None, bool]:
-        return capture.captured_at(self, milliseconds)
-
-    def has_changes(self, instance: CaptureInstance, first: Value, last: Value) -> bool:
-        return capture.has_changes(self, instance.name, first, last)
-
-    def neighbour(self, position: Value, step: Literal[-1, 1]) -> Value:
-        return capture.next_lsn(position) if step == 1 else capture.previous_lsn(position)
-
     def statement(self, request: ReadRequest) -> Statement:
-        return changes.statement(self, request) if request.changes else super().statement(request)
+        if request.changes is not None:
+            return changes.statement(self, request, request.changes)
+        return super().statement(request)
 
     def _gently(self, statement: Statement, request: ReadRequest) -> Statement:
         """With no more of the server's processors than the profile allows; a query's own OPTION stays as it is."""
@@ -150,7 +127,9 @@ class SqlServer(
         return Statement(f"{statement.sql}\nOPTION (MAXDOP {self.config.max_dop})", statement.parameters)
 
     def read_buffer(self, request: ReadRequest) -> Buffer:
-        return changes.read(self, request) if request.changes else super().read_buffer(self._in_all_digits(request))
+        if request.changes is not None:
+            return changes.read(self, request, request.changes)
+        return super().read_buffer(self._in_all_digits(request))
 
     def _in_all_digits(self, request: ReadRequest) -> ReadRequest:
         """All columns of a table, where nobody chose some: a time of which the driver would lose a part comes as text.

@@ -14,12 +14,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from el.connectors.catalog import Catalog, Check, Column, Key, MissingRight, SourceType, Table, TableName
+from el.connectors.catalog import Catalog, Check, Column, KeptChanges, Key, MissingRight, SourceType, Table, TableName
 from el.connectors.sql.select import Statement
 from el.connectors.sqlserver.facts import (
+    CAPTURE,
     COLUMN_FACTS,
     FOREIGN_KEYS,
     TABLE_FACTS,
+    TRACKING,
     VIEW_FACTS,
     Kind,
     Place,
@@ -153,7 +155,6 @@ class _Reader:
             allow_snapshot=f"ALTER DATABASE [{database}] SET ALLOW_SNAPSHOT_ISOLATION ON",
             unstable_read=UNSTABLE_READ,
             read_committed_snapshot=committed,
-            change_tracking=bool(self.tracked),
             min_active_rowversion=_has_min_active_rowversion(self.fetch),
             incarnation=facts.incarnation,
             identity=facts.identity,
@@ -248,6 +249,12 @@ class _Reader:
         views = {(schema, name): id_ for id_, (schema, name, kind, _) in self.places.items() if kind == "view"}
         self.elsewhere = views_elsewhere(self.fetch, database, views) if views else {}
 
+    def _feeds(self, object_id: int, columns: Sequence[Column]) -> tuple[KeptChanges, ...]:
+        found = [KeptChanges(TRACKING)] if object_id in self.tracked else []
+        if object_id in self.captured:
+            found.append(KeptChanges(CAPTURE, without=_computed(columns)))
+        return tuple(found)
+
     def _table(self, object_id: int) -> Table:
         schema, relation, kind, more = self.places[object_id]
         found = sorted(self.columns[object_id], key=lambda column: column.position)
@@ -261,9 +268,7 @@ class _Reader:
         missing = list(self.gates.get(object_id, ()))
         if self.tracked.get(object_id) == 0:
             place = f"[{schema.replace(']', ']]')}].[{relation.replace(']', ']]')}]"
-            missing.append(
-                MissingRight("change_tracking", f"GRANT VIEW CHANGE TRACKING ON {place} TO {self.login.user}")
-            )
+            missing.append(MissingRight(TRACKING, f"GRANT VIEW CHANGE TRACKING ON {place} TO {self.login.user}"))
         return Table(
             name=TableName(schema, relation),
             columns=tuple(found),
@@ -275,8 +280,7 @@ class _Reader:
             rows=self.rows.get(object_id) if of_table else None,
             bytes=self.sizes.get(object_id) if of_table else None,
             comment=self.comments.get((object_id, 0)),
-            change_tracking=object_id in self.tracked,
-            cdc=tuple(self.captured.get(object_id, ())),
+            feeds=self._feeds(object_id, found),
             indexes=tuple(key for key, primary, unique in indexes if not unique and not primary),
             object_id=object_id if of_table else None,
             memory_optimized=more.memory_optimized,
@@ -289,6 +293,11 @@ class _Reader:
             elsewhere=self.elsewhere.get(object_id, frozenset()),
             missing=tuple(missing),
         )
+
+
+def _computed(columns: Sequence[Column]) -> tuple[str, ...]:
+    """A capture table has NULL in place of a computed column, persisted or not ("Computed Columns")."""
+    return tuple(column.name for column in columns if column.is_computed or column.computed is not None)
 
 
 def _places(fetch: Fetch, schemas: Sequence[str] | None) -> tuple[dict[int, tuple[str, str, str, Kind]], str]:

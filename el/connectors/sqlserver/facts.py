@@ -161,6 +161,9 @@ def views_elsewhere(fetch: Fetch, database: str, views: dict[tuple[str, str], in
     return {view: frozenset(places) for view, places in reads.items() if places}
 
 
+# The feeds, as the ledger and el.yml name them.
+TRACKING, CAPTURE = "change_tracking", "cdc"
+
 _CAPTURED = """
 SELECT source_object_id, capture_instance, role_name FROM cdc.change_tables ORDER BY create_date, capture_instance
 """
@@ -176,7 +179,7 @@ def captured_tables(
         return instances, missing
     found = where_there(fetch, Statement(_CAPTURED))
     if found is None:
-        right = MissingRight("cdc", f"GRANT SELECT ON SCHEMA::cdc TO {login.user}")
+        right = MissingRight(CAPTURE, f"GRANT SELECT ON SCHEMA::cdc TO {login.user}")
         return instances, {id_: [right] for id_, (*_, kind) in places.items() if kind.captured}
     member: dict[str, bool] = {}
     for source, instance, role in found:
@@ -186,7 +189,7 @@ def captured_tables(
         if role not in member:
             member[role] = fetch(Statement("SELECT IS_MEMBER(?)", (role,)))[0][0] == 1
         if not member[role]:
-            missing[source].append(MissingRight("cdc", f"ALTER ROLE [{role}] ADD MEMBER {login.user}"))
+            missing[source].append(MissingRight(CAPTURE, f"ALTER ROLE [{role}] ADD MEMBER {login.user}"))
     return instances, missing
 
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
 
-from el.config.tables import StrategyName, TableSettings
+from el.config.tables import TableSettings
 from el.connectors.base import Source
 from el.connectors.catalog import Catalog, SourceType, Table
-from el.connectors.request import CapturedChanges, ColumnRead, Condition, Op, ReadRequest, TrackedChanges
+from el.connectors.request import ColumnRead, Condition, FeedRead, Op, ReadRequest
 from el.connectors.type_rules import map_type
 from el.planning.ledger import LedgerEntry
 from el.planning.strategies.window import Window
@@ -24,17 +23,14 @@ WORTH_A_NOTE = 100 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """What a strategy decides about: a table of the catalog (or a query's shape), its settings, its read.
+class TableContext:
+    """What a strategy decides about."""
 
-    rules: what the source says of its types.
-    """
-
-    table: Table
+    table: Table  # of the catalog, or the shape of a query
     settings: TableSettings
-    request: ReadRequest
+    request: ReadRequest  # what is read of it, before its columns and its window are known
     catalog: Catalog
-    rules: Sequence[TypeRule]
+    rules: Sequence[TypeRule]  # what the source says of its types
 
     def facts(self, type_: SourceType) -> TypeFacts:
         """What is known of the values of a type."""
@@ -52,9 +48,9 @@ class Subject:
         return column.type if column else None
 
 
-def unfiltered(subject: Subject) -> ReadRequest:
+def unfiltered(context: TableContext) -> ReadRequest:
     """The read without el.yml's filters: a row that leaves them is a change too, and a bound has to pass it."""
-    return replace(subject.request, where=())
+    return replace(context.request, where=())
 
 
 def index_on(table: Table, column: str) -> str | None:
@@ -63,23 +59,23 @@ def index_on(table: Table, column: str) -> str | None:
     return next((key.name for key in keys if key is not None and key.columns[0] == column), None)
 
 
-def scan_note(subject: Subject, column: str) -> tuple[str, ...]:
+def scan_note(context: TableContext, column: str) -> tuple[str, ...]:
     """What the plan says where each run has to scan a large table; no words where that is unknown."""
-    table = subject.table
+    table = context.table
     if table.kind != "table" or (table.bytes or 0) < WORTH_A_NOTE or index_on(table, column) is not None:
         return ()
     return (f"no index begins with {column}: each run scans all of it, {(table.bytes or 0) / 2**30:.1f} GB",)
 
 
-def has_null(source: Source, subject: Subject, column: str) -> bool:
+def has_null(source: Source, context: TableContext, column: str) -> bool:
     """Whether there are rows without a value in `column`: they have no place in its order."""
-    found = subject.table.column(column)
+    found = context.table.column(column)
     if found is None or not found.nullable:
         return False
     condition = Condition(found.name, Op.IS_NULL)
     mapping = map_type(source.scheme, found.type, lossy=True)
     request = replace(
-        subject.request,
+        context.request,
         columns=(ColumnRead(found.name, "found", mapping.read_as, None if mapping.parts else mapping.arrow),),
         where=(condition,),
         limit=1,
@@ -89,55 +85,50 @@ def has_null(source: Source, subject: Subject, column: str) -> bool:
 
 
 class Strategy(ABC):
-    """How the changes of a table are found. shows_deletes: rows that are gone are seen without reading the key set.
+    """How the changes of a table are found."""
 
-    only_if_named: `auto` does not pick it. whole_filters: rows that leave el.yml's filters are seen without a key.
-    """
-
-    name: ClassVar[StrategyName]
-    guarantee: ClassVar[str]
+    name: str
+    guarantee: str  # in words
     # What a bound looks like that is no column's value which the database itself could read, as a regular expression.
-    bound_form: ClassVar[str | None] = None
-    shows_deletes: ClassVar[bool] = False
-    only_if_named: ClassVar[bool] = False
-    whole_filters: ClassVar[bool] = True
+    bound_form: str | None = None
+    shows_deletes: bool = False  # rows that are gone are seen without reading the key set
+    only_if_named: bool = False  # `auto` does not pick it
+    whole_filters: bool = True  # rows that leave el.yml's filters are seen without a key
 
     @abstractmethod
-    def obstacle(self, subject: Subject, source: Source) -> str | None:
+    def obstacle(self, context: TableContext, source: Source) -> str | None:
         """Why this table cannot be read so, in words; None where it can."""
 
-    def doubt(self, subject: Subject) -> str | None:
+    def doubt(self, context: TableContext) -> str | None:
         """Why `auto` passes over it for this table although it can be asked for by name; None where it does not."""
         return None
 
-    def at_hand(self, subject: Subject) -> bool:
+    def at_hand(self, context: TableContext) -> bool:
         """Whether the source keeps for this table what the strategy is made of, so that an obstacle is worth a word."""
         return False
 
     @abstractmethod
-    def reason(self, subject: Subject) -> str:
+    def reason(self, context: TableContext) -> str:
         """Why this table is read so, in words."""
 
     @abstractmethod
-    def window(self, subject: Subject, source: Source, last: LedgerEntry | None) -> Window | None:
+    def window(self, context: TableContext, source: Source, last: LedgerEntry | None) -> Window | None:
         """The window of the next read, from the last complete load; None where there is nothing new for certain."""
 
-    def changes(
-        self, subject: Subject, source: Source, window: Window, last: LedgerEntry | None = None
-    ) -> tuple[TrackedChanges | CapturedChanges, ...] | None:
+    def changes(self, window: Window) -> tuple[FeedRead, ...] | None:
         """What a delta reads instead of the table's rows, one read each; None: rows within the window's bounds."""
         return None
 
     def notes(
-        self, subject: Subject, source: Source, last: LedgerEntry | None, window: Window | None
+        self, context: TableContext, source: Source, last: LedgerEntry | None, window: Window | None
     ) -> tuple[str, ...]:
         """What `plan` tells of this table besides."""
         return ()
 
-    def reads_again(self, subject: Subject, window: Window | None) -> bool:
+    def reads_again(self, context: TableContext, window: Window | None) -> bool:
         """Whether this read takes rows again that did not change, so that only a key tells which are new."""
         return False
 
-    def position_column(self, subject: Subject) -> str | None:
+    def position_column(self, context: TableContext) -> str | None:
         """The source column whose value orders the rows, or None."""
         return None

@@ -18,11 +18,11 @@ from datetime import timedelta
 from el.config.tables import StrategyName
 from el.connectors.base import CursorSource, Extent, Source
 from el.connectors.catalog import SourceType
+from el.connectors.note import MayLose
 from el.connectors.request import Condition, Op, ReadRequest, Value
 from el.errors import NotPermitted, PlanError
 from el.planning.ledger import LedgerEntry
-from el.planning.note import MayLose
-from el.planning.strategies.base import Strategy, Subject, has_null, index_on, scan_note, unfiltered
+from el.planning.strategies.base import Strategy, TableContext, has_null, index_on, scan_note, unfiltered
 from el.planning.strategies.incarnation import another, incarnation, switched
 from el.planning.strategies.lag import LAG, LAG_ROWS, default_lag, in_words, minus, rows_back
 from el.planning.strategies.window import Kind, Window
@@ -41,55 +41,55 @@ class Cursor(Strategy):
     guarantee = "at least once within the lag; deletes are not seen; duplicates resolve by key"
     whole_filters = False
 
-    def obstacle(self, subject: Subject, source: Source) -> str | None:
+    def obstacle(self, context: TableContext, source: Source) -> str | None:
         if not isinstance(source, CursorSource):
             return "this database cannot say a column's greatest value"
-        column = subject.settings.cursor
+        column = context.settings.cursor
         if column is None:
             return "strategy cursor needs `cursor: <column>`"
-        type_ = subject.column_type(column)
+        type_ = context.column_type(column)
         if type_ is None:
             return f"there is no column {column!r} for the cursor"
-        facts = subject.facts(type_)
+        facts = context.facts(type_)
         if facts.no_cursor is not None:
             return f"cursor {column}: {type_} {facts.no_cursor}"
-        if facts.kind is TypeKind.TEXT and "text_cursor" not in subject.settings.accept:
+        if facts.kind is TypeKind.TEXT and "text_cursor" not in context.settings.accept:
             return (
                 f"cursor {column}: {type_} is ordered as text, '10' before '9': rows that come later with a lesser "
                 "text would be lost; take another column, or set `accept: [text_cursor]` if it grows so"
             )
         return None
 
-    def reason(self, subject: Subject) -> str:
-        return f"`cursor: {subject.settings.cursor}` is set"
+    def reason(self, context: TableContext) -> str:
+        return f"`cursor: {context.settings.cursor}` is set"
 
-    def position_column(self, subject: Subject) -> str | None:
-        column = subject.table.column(subject.settings.cursor or "")
-        return column.name if column and subject.facts(column.type).sorts else None
+    def position_column(self, context: TableContext) -> str | None:
+        column = context.table.column(context.settings.cursor or "")
+        return column.name if column and context.facts(column.type).sorts else None
 
-    def reads_again(self, subject: Subject, window: Window | None) -> bool:
+    def reads_again(self, context: TableContext, window: Window | None) -> bool:
         return window is not None and window.kind is Kind.DELTA
 
-    def window(self, subject: Subject, source: Source, last: LedgerEntry | None) -> Window | None:
+    def window(self, context: TableContext, source: Source, last: LedgerEntry | None) -> Window | None:
         assert isinstance(source, CursorSource)
-        found = subject.table.column(subject.settings.cursor or "")
+        found = context.table.column(context.settings.cursor or "")
         assert found is not None
-        column, type_, lag = found.name, found.type, subject.settings.lag
-        if isinstance(lag, timedelta) and subject.facts(type_).kind not in MOMENTS:
-            raise PlanError(f"{subject.table.name}: a lag of time needs a date or time as cursor, not {column} {type_}")
+        column, type_, lag = found.name, found.type, context.settings.lag
+        if isinstance(lag, timedelta) and context.facts(type_).kind not in MOMENTS:
+            raise PlanError(f"{context.table.name}: a lag of time needs a date or time as cursor, not {column} {type_}")
         # Asked first: what it does not hold back is committed before the bound is read, or younger than the lag.
-        since, notes = _written_since(subject, source, column, type_)
-        notes += _notes(subject, source, column, type_)
-        because = (another(subject, last) or switched(subject, last)) if last is not None else None
+        since, notes = _written_since(context, source, column, type_)
+        notes += _notes(context, source, column, type_)
+        because = (another(context, last) or switched(context, last)) if last is not None else None
         if last is None or last.upper is None or last.bound_column != column or because is not None:
-            extent = source.extent(unfiltered(subject), column, type_)
-            return _snapshot(subject, source, column, extent, since, because, notes)
+            extent = source.extent(unfiltered(context), column, type_)
+            return _snapshot(context, source, column, extent, since, because, notes)
         bound = Value(last.upper, type_)
-        extent = _extent(subject, source, column, type_, bound)
-        if extent.greatest is None and subject.settings.deletes is not None:
+        extent = _extent(context, source, column, type_, bound)
+        if extent.greatest is None and context.settings.deletes is not None:
             # The keys tell it, and whether so many may be gone. No bound is noted: what comes next may begin below.
             notes += (f"no row has a value of {column} now: the keys are compared, and the next load is a snapshot",)
-            return Window(Kind.DELTA, column, nulls=True, incarnation=incarnation(subject), notes=notes)
+            return Window(Kind.DELTA, column, nulls=True, incarnation=incarnation(context), notes=notes)
         if extent.greatest is None or extent.against < 0:
             because = (
                 f"no row has a value of {column} now, and raw is at {bound}: the table was emptied"
@@ -97,12 +97,12 @@ class Cursor(Strategy):
                 else f"the greatest value of {column} is {extent.greatest}, below raw's {bound}: the table was "
                 "emptied, or its newest rows were deleted"
             )
-            return _snapshot(subject, source, column, extent, since, because, notes)
+            return _snapshot(context, source, column, extent, since, because, notes)
         upper = extent.greatest if extent.against > 0 else bound
-        lower, inclusive, again = _lower(subject, source, column, bound)
+        lower, inclusive, again = _lower(context, source, column, bound)
         if upper == bound and not (again or extent.nulls):
             return None
-        seen = _before_now(subject, source, column, type_, upper, bound) or bound if upper != bound else bound
+        seen = _before_now(context, source, column, type_, upper, bound) or bound if upper != bound else bound
         if extent.nulls:
             notes += (f"rows without {column} are read each time, and loaded when they are new or changed",)
         window = Window(
@@ -112,14 +112,14 @@ class Cursor(Strategy):
             upper,
             lower_inclusive=inclusive,
             nulls=extent.nulls,
-            incarnation=incarnation(subject),
+            incarnation=incarnation(context),
             notes=(*notes, *again),
         )
-        return _marked(subject, window, seen, since, bound)
+        return _marked(context, window, seen, since, bound)
 
 
 def _snapshot(
-    subject: Subject,
+    context: TableContext,
     source: CursorSource,
     column: str,
     extent: Extent,
@@ -127,23 +127,23 @@ def _snapshot(
     because: str | None,
     notes: tuple[str, ...],
 ) -> Window:
-    mine, upper = incarnation(subject), extent.greatest
+    mine, upper = incarnation(context), extent.greatest
     if upper is None:
         # An empty table has no bound: what comes later is found by the first bound that there is.
         return Window(Kind.SNAPSHOT, because=because, incarnation=mine, notes=notes)
-    seen = _before_now(subject, source, column, upper.type, upper)
+    seen = _before_now(context, source, column, upper.type, upper)
     if seen is None:
         # No bound either: one at the present would pass over rows that come with a value up to it.
         because = because or f"every value of {column} lies in the future"
         return Window(Kind.SNAPSHOT, because=because, incarnation=mine, notes=notes)
     window = Window(Kind.SNAPSHOT, column, None, upper, nulls=True, because=because, incarnation=mine, notes=notes)
-    return _marked(subject, window, seen, since, None)
+    return _marked(context, window, seen, since, None)
 
 
-def _marked(subject: Subject, window: Window, seen: Value, since: str | None, bound: Value | None) -> Window:
+def _marked(context: TableContext, window: Window, seen: Value, since: str | None, bound: Value | None) -> Window:
     """The window with the bound that is noted: before the future, and before an old transaction's beginning."""
     upper, column, notes, mark = window.upper, window.column, window.notes, seen
-    assert upper is not None
+    assert isinstance(upper, Value)
     if seen != upper:
         past = "without end" if str(upper) in ENDLESS else "in the future"
         notes += (
@@ -151,7 +151,7 @@ def _marked(subject: Subject, window: Window, seen: Value, since: str | None, bo
             "and what lies past it is read again each time",
         )
     if since is not None:
-        begun = _begun(since, upper.type, subject.facts(upper.type).kind)
+        begun = _begun(since, upper.type, context.facts(upper.type).kind)
         if begun is None:
             mark = bound or mark
         elif begun.text < mark.text:
@@ -171,10 +171,10 @@ def _begun(since: str, type_: SourceType, kind: TypeKind) -> Value | None:
 
 
 def _written_since(
-    subject: Subject, source: CursorSource, column: str, type_: SourceType
+    context: TableContext, source: CursorSource, column: str, type_: SourceType
 ) -> tuple[str | None, tuple[str, ...]]:
     """Since when the oldest transaction has been writing that the lag does not cover; what is to be said of it."""
-    lag, kind = subject.settings.lag, subject.facts(type_).kind
+    lag, kind = context.settings.lag, context.facts(type_).kind
     if lag is not None and not lag:
         return None, ()
     try:
@@ -192,10 +192,10 @@ def _written_since(
     return (writer.since if writer is not None and writer.age >= patience else None), ()
 
 
-def _notes(subject: Subject, source: CursorSource, column: str, type_: SourceType) -> tuple[str, ...]:
+def _notes(context: TableContext, source: CursorSource, column: str, type_: SourceType) -> tuple[str, ...]:
     """What the plan says of this column as a cursor."""
-    found = subject.table.column(column)
-    notes, kind = scan_note(subject, column), subject.facts(type_).kind
+    found = context.table.column(column)
+    notes, kind = scan_note(context, column), context.facts(type_).kind
     if kind is TypeKind.TEXT:
         order = found.collation if found is not None and found.collation else "the database's own order"
         notes += (f"{column} is text: what counts as later is what {order} puts behind the last value",)
@@ -209,23 +209,23 @@ def _notes(subject: Subject, source: CursorSource, column: str, type_: SourceTyp
     return notes
 
 
-def _extent(subject: Subject, source: CursorSource, column: str, type_: SourceType, bound: Value) -> Extent:
+def _extent(context: TableContext, source: CursorSource, column: str, type_: SourceType, bound: Value) -> Extent:
     """One query; two where there are rows without a value to look for, and an index that finds both ends at once."""
-    found, request = subject.table.column(column), unfiltered(subject)
+    found, request = context.table.column(column), unfiltered(context)
     nullable = found is None or found.nullable
-    if nullable and index_on(subject.table, column) is not None:
+    if nullable and index_on(context.table, column) is not None:
         assert isinstance(source, Source)
-        return replace(source.extent(request, column, type_, bound), nulls=has_null(source, subject, column))
+        return replace(source.extent(request, column, type_, bound), nulls=has_null(source, context, column))
     return source.extent(request, column, type_, bound, nulls=nullable)
 
 
 def _lower(
-    subject: Subject, source: CursorSource, column: str, bound: Value
+    context: TableContext, source: CursorSource, column: str, bound: Value
 ) -> tuple[Value | None, bool, tuple[str, ...]]:
     """Where a delta begins, whether that value belongs to it, and in words what is read again; no words: nothing is."""
-    wanted, lag = subject.settings.inclusive, subject.settings.lag
-    facts = subject.facts(bound.type)
-    inclusive = wanted if wanted is not None else not _unique(subject, column)
+    wanted, lag = context.settings.inclusive, context.settings.lag
+    facts = context.facts(bound.type)
+    inclusive = wanted if wanted is not None else not _unique(context, column)
     if lag is not None:
         if lag:
             said = in_words(lag) if isinstance(lag, timedelta) else str(lag)
@@ -234,7 +234,7 @@ def _lower(
     span = default_lag(facts.kind, source.local_clock())
     lower: Value | None
     if span is None:
-        lower, said = rows_back(source, unfiltered(subject), column, bound) or bound, f"the last {LAG_ROWS:,} rows"
+        lower, said = rows_back(source, unfiltered(context), column, bound) or bound, f"the last {LAG_ROWS:,} rows"
     else:
         said = in_words(span)
         try:
@@ -246,20 +246,25 @@ def _lower(
     return lower, True, (words,)
 
 
-def _unique(subject: Subject, column: str) -> bool:
+def _unique(context: TableContext, column: str) -> bool:
     """Whether no two rows can have the same value, as far as the catalog says."""
-    table = subject.table
+    table = context.table
     return any(key is not None and key.columns == (column,) for key in (table.primary_key, *table.uniques))
 
 
 def _before_now(
-    subject: Subject, source: CursorSource, column: str, type_: SourceType, upper: Value, bound: Value | None = None
+    context: TableContext,
+    source: CursorSource,
+    column: str,
+    type_: SourceType,
+    upper: Value,
+    bound: Value | None = None,
 ) -> Value | None:
     """`upper`, or if it is in the future, the greatest value behind `bound` that is not; None if there is none.
 
     Of a number, infinity and NaN are its future.
     """
-    kind = subject.facts(type_).kind
+    kind = context.facts(type_).kind
     now = _now(source, type_, kind, upper) if kind in MOMENTS else None
     if now is not None:
         limit = Condition(column, Op.LE, now)
@@ -268,7 +273,7 @@ def _before_now(
     else:
         return upper
     limits = (limit,) if bound is None else (limit, Condition(column, Op.GT, bound))
-    request: ReadRequest = replace(unfiltered(subject), where=limits)
+    request: ReadRequest = replace(unfiltered(context), where=limits)
     return source.max_value(request, column, type_)
 
 

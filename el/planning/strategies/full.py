@@ -5,7 +5,7 @@ from __future__ import annotations
 from el.config.tables import StrategyName
 from el.connectors.base import Source
 from el.planning.ledger import LedgerEntry
-from el.planning.strategies.base import Strategy, Subject
+from el.planning.strategies.base import Strategy, TableContext
 from el.planning.strategies.window import Kind, Window
 
 
@@ -16,11 +16,11 @@ class Full(Strategy):
     shows_deletes = True
     guarantee = "the table as it was at one moment, where the database allows it; deletes implied by the next snapshot"
 
-    def obstacle(self, subject: Subject, source: Source) -> str | None:
+    def obstacle(self, context: TableContext, source: Source) -> str | None:
         return None
 
-    def reason(self, subject: Subject) -> str:
+    def reason(self, context: TableContext) -> str:
         return "nothing tells what changed, and no `cursor` is set"
 
-    def window(self, subject: Subject, source: Source, last: LedgerEntry | None) -> Window:
+    def window(self, context: TableContext, source: Source, last: LedgerEntry | None) -> Window:
         return Window(Kind.SNAPSHOT)

@@ -13,7 +13,7 @@ from el.connectors.request import Isolation, ReadRequest
 from el.errors import PlanError
 from el.planning.columns import ColumnPlan
 from el.planning.ledger import LedgerEntry
-from el.planning.strategies.base import Strategy, Subject
+from el.planning.strategies.base import Strategy, TableContext
 from el.planning.strategies.window import Kind, Window
 
 
@@ -31,7 +31,7 @@ class KeyRead:
 
 
 def key_read(
-    subject: Subject,
+    context: TableContext,
     strategy: Strategy,
     columns: Sequence[ColumnPlan],
     key: Sequence[str],
@@ -43,48 +43,48 @@ def key_read(
 
     confirmed: many rows may be gone; the keys are read whether due or not, as of a table that seems to be emptied.
     """
-    wanted = subject.settings.deletes
+    wanted = context.settings.deletes
     if wanted is None or strategy.shows_deletes:
         return None
-    table = subject.table
+    table = context.table
     if not key:
         raise PlanError(f"{table.name}: `deletes: keys` needs a key: there is no primary key, so set `key`")
     if last is None or (window is not None and window.kind is Kind.SNAPSHOT):
         return None
-    due = confirmed or keys_not_before(subject, strategy, last) is None
+    due = confirmed or keys_not_before(context, strategy, last) is None
     if not due and not (window is not None and window.emptied):
         return None
-    return KeyRead(_keys(subject, columns, key), wanted.max_percent, is_of_one_moment(subject), confirmed)
+    return KeyRead(_keys(context, columns, key), wanted.max_percent, is_of_one_moment(context), confirmed)
 
 
 def second_look(
-    subject: Subject, columns: Sequence[ColumnPlan], key: Sequence[str], window: Window | None
+    context: TableContext, columns: Sequence[ColumnPlan], key: Sequence[str], window: Window | None
 ) -> KeyRead | None:
     """The read of the key set that tells what a snapshot missed; None where it cannot have missed or doubled a row.
 
     A locking scan passes over a row whose place in the index changes meanwhile, or meets it twice.
     """
-    if not key or window is None or window.kind is not Kind.SNAPSHOT or is_of_one_moment(subject):
+    if not key or window is None or window.kind is not Kind.SNAPSHOT or is_of_one_moment(context):
         return None
-    if "read_committed" in subject.settings.accept:
+    if "read_committed" in context.settings.accept:
         return None
-    return KeyRead(_keys(subject, columns, key), 100, of_one_moment=False)
+    return KeyRead(_keys(context, columns, key), 100, of_one_moment=False)
 
 
-def is_of_one_moment(subject: Subject) -> bool:
+def is_of_one_moment(context: TableContext) -> bool:
     """Whether a statement that reads this table sees it as it was at one moment."""
-    versions = subject.request.isolation is Isolation.SNAPSHOT or subject.catalog.read_committed_snapshot
-    return versions or subject.table.memory_optimized
+    versions = context.request.isolation is Isolation.SNAPSHOT or context.catalog.read_committed_snapshot
+    return versions or context.table.memory_optimized
 
 
-def _keys(subject: Subject, columns: Sequence[ColumnPlan], key: Sequence[str]) -> ReadRequest:
+def _keys(context: TableContext, columns: Sequence[ColumnPlan], key: Sequence[str]) -> ReadRequest:
     by_name = {column.name: column for column in columns}
-    return replace(subject.request, columns=tuple(read for name in key for read in by_name[name].reads()))
+    return replace(context.request, columns=tuple(read for name in key for read in by_name[name].reads()))
 
 
-def keys_not_before(subject: Subject, strategy: Strategy, last: LedgerEntry | None) -> datetime | None:
+def keys_not_before(context: TableContext, strategy: Strategy, last: LedgerEntry | None) -> datetime | None:
     """When the key set is due, in UTC, where el.yml asks for it and it is not due yet."""
-    wanted = subject.settings.deletes
+    wanted = context.settings.deletes
     if wanted is None or strategy.shows_deletes or last is None or last.keys_read_at is None:
         return None
     due = last.keys_read_at + wanted.every

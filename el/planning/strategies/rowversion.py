@@ -11,10 +11,10 @@ from dataclasses import replace
 
 from el.config.tables import StrategyName
 from el.connectors.base import RowversionSource, Source
+from el.connectors.note import MayLose
 from el.connectors.request import Value
 from el.planning.ledger import LedgerEntry
-from el.planning.note import MayLose
-from el.planning.strategies.base import Strategy, Subject, has_null, scan_note
+from el.planning.strategies.base import Strategy, TableContext, has_null, scan_note
 from el.planning.strategies.incarnation import another, incarnation, switched
 from el.planning.strategies.window import Kind, Window
 
@@ -27,55 +27,55 @@ class Rowversion(Strategy):
     whole_filters = False
     bound_form = r"0x[0-9A-F]{16}"
 
-    def obstacle(self, subject: Subject, source: Source) -> str | None:
-        if subject.version_column is None:
+    def obstacle(self, context: TableContext, source: Source) -> str | None:
+        if context.version_column is None:
             return "there is no rowversion column"
-        if not isinstance(source, RowversionSource) or not subject.catalog.min_active_rowversion:
+        if not isinstance(source, RowversionSource) or not context.catalog.min_active_rowversion:
             return "this database has no MIN_ACTIVE_ROWVERSION() to bound the read with"
-        if subject.catalog.read_only and "secondary" not in subject.settings.accept:
+        if context.catalog.read_only and "secondary" not in context.settings.accept:
             return (
                 "this database takes no writes: of a readable secondary it is not certain that MIN_ACTIVE_ROWVERSION() "
                 "knows the open transactions of the primary; read the primary, or set `accept: [secondary]`"
             )
         return None
 
-    def doubt(self, subject: Subject) -> str | None:
-        if subject.table.kind == "table":
+    def doubt(self, context: TableContext) -> str | None:
+        if context.table.kind == "table":
             return None
         return "a row of a view or query changes with each row that it is made of, and shows one rowversion"
 
-    def reason(self, subject: Subject) -> str:
-        return f"rowversion column {subject.version_column}"
+    def reason(self, context: TableContext) -> str:
+        return f"rowversion column {context.version_column}"
 
-    def position_column(self, subject: Subject) -> str | None:
-        return subject.version_column
+    def position_column(self, context: TableContext) -> str | None:
+        return context.version_column
 
-    def window(self, subject: Subject, source: Source, last: LedgerEntry | None) -> Window | None:
+    def window(self, context: TableContext, source: Source, last: LedgerEntry | None) -> Window | None:
         assert isinstance(source, RowversionSource)
-        column = subject.version_column
+        column = context.version_column
         assert column is not None
-        doubt = self.doubt(subject)
-        notes = (*scan_note(subject, column), *((MayLose(doubt),) if doubt else ()))
+        doubt = self.doubt(context)
+        notes = (*scan_note(context, column), *((MayLose(doubt),) if doubt else ()))
         upper = source.min_active_rowversion()
-        mine = incarnation(subject)
+        mine = incarnation(context)
         window = Window(
             Kind.SNAPSHOT, column, None, upper, upper_inclusive=False, nulls=True, incarnation=mine, notes=notes
         )
         if last is None or last.upper is None or last.bound_column != column:
             return window
         lower = Value(last.upper, upper.type)
-        because = another(subject, last) or switched(subject, last)
+        because = another(context, last) or switched(context, last)
         if because is None and upper.text < lower.text:
             because = f"the database's counter is at {upper}, before {lower}: it was restored"
         if because is not None:
             # Only a new snapshot says what it holds now.
             return replace(window, because=because)
-        nulls = has_null(source, subject, column)
+        nulls = has_null(source, context, column)
         if upper.text == lower.text and not nulls:
             return None
         if nulls:
             notes += (f"rows without {column} are read each time, and loaded when they are new or changed",)
         return replace(window, kind=Kind.DELTA, lower=lower, lower_inclusive=True, nulls=nulls, notes=notes)
 
-    def reads_again(self, subject: Subject, window: Window | None) -> bool:
+    def reads_again(self, context: TableContext, window: Window | None) -> bool:
         return window is not None and window.kind is Kind.DELTA and window.nulls

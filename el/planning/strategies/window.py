@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from el.connectors.request import Condition, Op, Value
+from el.connectors.request import Condition, Op, Position, Value
 
 
 class Kind(StrEnum):
@@ -25,8 +25,8 @@ class Window:
 
     kind: Kind
     column: str | None = None  # the column that is bounded; None takes the whole table
-    lower: Value | None = None  # None in a snapshot
-    upper: Value | None = None
+    lower: Value | Position | None = None  # None in a snapshot
+    upper: Value | Position | None = None
     lower_inclusive: bool = False
     upper_inclusive: bool = True
     nulls: bool = False  # rows whose column is NULL are taken too: they have no place in the order
@@ -38,7 +38,7 @@ class Window:
     notes: tuple[str, ...] = ()  # what the plan says of it
 
     @property
-    def noted(self) -> Value | None:
+    def noted(self) -> Value | Position | None:
         """The bound that the next window begins at."""
         return self.high_water_mark or self.upper
 
@@ -55,10 +55,10 @@ class Window:
     def conditions(self) -> tuple[Condition, ...]:
         """The conditions that a row of this window meets."""
         found: list[Condition] = []
-        if self.column is not None and self.lower is not None:
+        if self.column is not None and isinstance(self.lower, Value):
             op = Op.GE if self.lower_inclusive else Op.GT
             found.append(Condition(self.column, op, self.lower, or_null=self.nulls))
-        if self.column is not None and self.upper is not None:
+        if self.column is not None and isinstance(self.upper, Value):
             op = Op.LE if self.upper_inclusive else Op.LT
             found.append(Condition(self.column, op, self.upper, or_null=self.nulls))
         return tuple(found)

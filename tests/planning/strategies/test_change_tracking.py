@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from el.connectors.base import TrackingState
+from el.connectors.sqlserver.change_tracking import TrackingState
 from tests.standins.sqlserver.process import StandInProcess
 from tests.tsql_shop import TsqlShop
 
@@ -184,7 +184,7 @@ def test_versions_that_contradict_each_other_are_an_error_and_no_new_snapshot_ea
 ) -> None:
     """Readable secondaries do that; here the answers are the test's."""
     shop.el()
-    monkeypatch.setattr("el.connectors.sqlserver.changes.tracking_state", lambda *_: TrackingState(3, 9, "1:0"))
+    monkeypatch.setattr("el.connectors.sqlserver.change_tracking.tracking_state", lambda *_: TrackingState(3, 9, "1:0"))
     assert "read the primary" in shop.el(code=1)["dbo.t"]["error"]
 
 
