@@ -12,38 +12,38 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from el.connectors.catalog import Catalog, Column, SourceType, Table
-from el.connectors.request import FeedRead, Position, ReadRequest, Value
+from el.connectors.request import FeedRead, Position, ReadRequest, Split, Value
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How far a column reaches. against: the greatest value lies beyond (1), at (0) or below (-1) a given bound, as the
-    database orders them. nulls: there are rows without a value.
-    """
+    """How far a column reaches."""
 
     greatest: Value | None
-    against: int = 0
-    nulls: bool = False
+    against: int = 0  # it lies beyond (1), at (0) or below (-1) a given bound, as the database orders them
+    nulls: bool = False  # there are rows without a value
 
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """The transaction that has been writing for the longest. since: ISO 8601, local or UTC, the earlier."""
+    """The transaction that has been writing for the longest."""
 
     age: timedelta
-    since: str
+    since: str  # ISO 8601, local or UTC, the earlier
 
 
-class RangeSource(ABC):
-    """Can say between which values a column lies: what partitions are made of."""
+class SplitSource(ABC):
+    """Can divide a read into parts that several connections read at once."""
 
-    @abstractmethod
-    def max_value(self, request: ReadRequest, column: str, type_: SourceType) -> Value | None:
-        """The greatest value of `column`, declared as `type_`, in what `request` reads; None if there is none."""
+    split_by_column: ClassVar[bool] = True  # el.yml says by which (`partition_by`); else `partitions` alone divides
 
     @abstractmethod
-    def min_value(self, request: ReadRequest, column: str, type_: SourceType) -> Value | None:
-        """The least value of `column`; None if there is none."""
+    def splits(self, request: ReadRequest, wanted: int, by: Column | None) -> tuple[Split, ...]:
+        """At most `wanted` parts in which each row of what `request` reads is once: also one that comes meanwhile with
+        a value beyond all others, or with none. None where it is not worth it, or cannot be divided.
+
+        by: the column of `partition_by`. Raises `PlanError` for one by which it cannot be.
+        """
 
 
 class ClockSource:
@@ -65,8 +65,12 @@ class ClockSource:
         return None
 
 
-class CursorSource(RangeSource, ClockSource):
+class CursorSource(ClockSource, ABC):
     """Can say how far a column has grown: what strategy cursor is made of."""
+
+    @abstractmethod
+    def max_value(self, request: ReadRequest, column: str, type_: SourceType) -> Value | None:
+        """The greatest value of `column`, declared as `type_`, in what `request` reads; None if there is none."""
 
     @abstractmethod
     def extent(
@@ -165,24 +169,17 @@ class OneMomentSource(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Pressure:
-    """What a long read would add to. version_store_mb: its size now; blocked: sessions that wait for another one.
+    """What a long read would add to. None: the login may not see it."""
 
-    None: the login may not see it.
-    """
-
-    version_store_mb: int | None = None
-    blocked: int | None = None
+    version_store_mb: int | None = None  # its size now
+    blocked: int | None = None  # sessions that wait for another one
 
 
 class PressureSource(ABC):
-    """Can say under which pressure it is, as far as the login may see it.
+    """Can say under which pressure it is, as far as the login may see it."""
 
-    session: what the server calls this connection; None while it is closed. state_right: the statement that lets a
-    login see it all.
-    """
-
-    session: str | None
-    state_right: ClassVar[str]
+    session: str | None  # what the server calls this connection; None while it is closed
+    state_right: ClassVar[str]  # the statement that lets a login see it all
 
     @abstractmethod
     def pressure(self) -> Pressure:

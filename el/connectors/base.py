@@ -27,6 +27,7 @@ from el.connectors.abilities import (
     Pressure,
     PressureSource,
     RowversionSource,
+    SplitSource,
     Writer,
 )
 from el.connectors.buffer import Buffer
@@ -51,6 +52,7 @@ __all__ = [
     "PressureSource",
     "RowversionSource",
     "Source",
+    "SplitSource",
     "Target",
     "WriteMode",
     "WriteResult",

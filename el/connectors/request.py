@@ -92,6 +92,12 @@ OP_READ = "_el_op_source"
 POSITION_READ = "_el_position_source"
 
 
+class Split:
+    """One of the parts that a source divides a read into: picklable, and its connector's alone."""
+
+    __slots__ = ()
+
+
 class FeedRead:
     """What a change feed puts into a request in place of a table's rows: picklable, and its connector's alone."""
 
@@ -118,25 +124,20 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class ReadRequest:
-    """What one read takes.
-
-    table or query: exactly one. query is a SELECT of the user's own in the source's SQL.
-    columns: in order; empty means all, as the source orders and names them.
-    where: all must hold. order_by: ascending. limit: rows at most.
-    kept: rows for which these do not all hold (UNKNOWN is not held) are read as deleted: OP_READ says "D".
-    changes: not the rows of `table` but their changes, with the columns OP_READ and POSITION_READ besides.
-    batch_rows, batch_bytes: upper bounds of one record batch; memory grows with these and not with the table.
-    """
+    """What one read takes. Of `table` and `query` there is exactly one."""
 
     table: TableName | None = None
-    query: str | None = None
-    columns: tuple[ColumnRead, ...] = ()
-    where: tuple[Condition, ...] = ()
+    query: str | None = None  # a SELECT of the user's own, in the source's SQL: for a `SqlConnector` alone
+    columns: tuple[ColumnRead, ...] = ()  # in order; empty means all, as the source orders and names them
+    where: tuple[Condition, ...] = ()  # all must hold
+    # Rows for which these do not all hold (UNKNOWN is not held) are read as deleted: OP_READ says "D".
     kept: tuple[Condition, ...] = ()
-    order_by: tuple[str, ...] = ()
-    limit: int | None = None
+    order_by: tuple[str, ...] = ()  # ascending
+    limit: int | None = None  # rows at most
     isolation: Isolation = Isolation.DEFAULT
-    changes: FeedRead | None = None
+    split: Split | None = None  # of all that, one part
+    changes: FeedRead | None = None  # not the rows of `table` but their changes, with OP_READ and POSITION_READ besides
+    # Upper bounds of one record batch: memory grows with these and not with the table.
     batch_rows: int = 65_536
     batch_bytes: int = 64 * 1024 * 1024
 
@@ -153,5 +154,6 @@ class ReadRequest:
         parts += [f"as deleted unless {' and '.join(str(each) for each in self.kept)}"] if self.kept else []
         parts += [f"in the order of {', '.join(self.order_by)}"] if self.order_by else []
         parts += [f"at most {self.limit} rows"] if self.limit is not None else []
+        parts += [f"the part {self.split}"] if self.split is not None else []
         parts += [f"changes: {self.changes}"] if self.changes is not None else []
         return f"{self.query if self.table is None else self.table}: {', '.join(parts)}"

@@ -24,6 +24,7 @@ from el.extraction.slice import Cancelled, Progress, Slice, SliceResult
 from el.extraction.slicer import Destination, Slicer, pace_of, reads_at_once
 from el.planning.plan import Plan, TablePlan
 from el.planning.run_notes import reads_hold_locks, reads_together
+from el.planning.strategies.window import Kind
 from el.reporting.progress import Reporter
 
 
@@ -145,7 +146,8 @@ class _Extraction:
             results = self.results.setdefault(table.name, [])
             results.append(future.result())
             if len(results) == len(table.reads):
-                landed = landed_of(results, self.keys.get(table.name))
+                snapshot = table.window is not None and table.window.kind is Kind.SNAPSHOT
+                landed = landed_of(results, self.keys.get(table.name), snapshot=snapshot)
                 self.landed[table.name] = landed
                 self.reporter.extracted(table, landed.rows, landed.seconds)
 
@@ -221,8 +223,14 @@ def _at_the_same_time(job: Job, plan: Plan, together: Sequence[TablePlan]) -> in
     return max(1, min(reads_at_once(job), reads))
 
 
-def landed_of(results: Sequence[SliceResult], keys: SliceResult | None = None) -> Landed:
-    """What the slices of one table brought together."""
+def landed_of(results: Sequence[SliceResult], keys: SliceResult | None = None, *, snapshot: bool = False) -> Landed:
+    """What the slices of one table brought together.
+
+    snapshot: they are parts of one, of which each knows where in the log it was read: the first of these places counts.
+    """
+    reached = [result.reached for result in results if result.reached is not None]
+    if snapshot and len(reached) < len(results):
+        reached = []
     timed = [*results, keys] if keys is not None else results
     marks = [result.hashed for result in results if result.hashed is not None]
     return Landed(
@@ -233,6 +241,6 @@ def landed_of(results: Sequence[SliceResult], keys: SliceResult | None = None) -
         finished=max(result.finished for result in timed),
         attempts=max(result.attempts for result in timed),
         keys=keys,
-        reached=max((result.reached for result in results if result.reached), default=None),
+        reached=(min if snapshot else max)(reached, default=None),
         hashed=sum(marks, RowHash()) if len(marks) == len(results) > 0 else None,
     )

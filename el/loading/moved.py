@@ -54,7 +54,7 @@ def settled(
                 "prevents it, and `accept: [read_committed]` takes such a scan as it is"
             )
         _remove(found.files)
-        found = landed_of([work.run() for work in slicer.slices(table)])
+        found = landed_of([work.run() for work in slicer.slices(table)], snapshot=True)
     if table.unique and found.files:
         files = _without_doubled(table, found.files, slicer.directory(table))
         found = replace(found, files=files, rows=sum(file.rows for file in files))

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from el.config.filter_value import filter_value
 from el.config.settings import Config
 from el.config.tables import TableSettings
-from el.connectors.abilities import RangeSource
+from el.connectors.abilities import SplitSource
 from el.connectors.base import Source
 from el.connectors.catalog import Catalog, Table
-from el.connectors.request import POSITION_READ, ColumnRead, Condition, Op, ReadRequest
+from el.connectors.request import POSITION_READ, ColumnRead, Condition, Op, ReadRequest, Split
 from el.connectors.type_rules import map_type
 from el.errors import PlanError
 from el.planning.columns import ColumnPlan
@@ -19,7 +19,6 @@ from el.planning.drift import Drift
 from el.planning.isolation import isolation_of
 from el.planning.selection import query_text
 from el.planning.strategies import TableContext
-from el.planning.strategies.partition import can_divide, divide
 from el.planning.strategies.window import Kind, Window
 
 
@@ -88,9 +87,8 @@ class Reads:
             found = replace(context.request, columns=tuple(reads), where=window.conditions(), kept=filters)
             return (found,), position
         request = replace(context.request, columns=tuple(reads), where=filters + window.conditions())
-        if context.settings.partition_by is None or window.kind is not Kind.SNAPSHOT:
-            return (request,), position
-        return tuple(replace(request, where=request.where + ranges) for ranges in self._ranges()), position
+        splits = self._splits() if window.kind is Kind.SNAPSHOT and self._divided() else ()
+        return tuple(replace(request, split=split) for split in splits or (None,)), position
 
     def _landed(self, name: str) -> str | None:
         """The column in raw that holds exactly the values of this one."""
@@ -105,16 +103,21 @@ class Reads:
             return ColumnRead(name, POSITION_READ, mapping.parts.sort_as)
         return ColumnRead(name, POSITION_READ, mapping.read_as, mapping.arrow)
 
-    def _ranges(self) -> tuple[tuple[Condition, ...], ...]:
-        settings, table = self.context.settings, self.context.table
-        column = table.column(settings.partition_by or "")
-        if column is None or not can_divide(self.context.facts(column.type)):
-            raise PlanError(f"{table.name}: partition_by: {settings.partition_by!r} is not a whole-number column")
-        if not isinstance(self.source, RangeSource):
-            raise PlanError(f"{table.name}: partition_by is not possible with {self.source.scheme}")
-        least = self.source.min_value(self.context.request, column.name, column.type)
-        greatest = self.source.max_value(self.context.request, column.name, column.type)
-        if least is None or greatest is None:
-            return ((),)
+    def _splits(self) -> tuple[Split, ...]:
+        settings, table, source = self.context.settings, self.context.table, self.source
+        by = None if settings.partition_by is None else table.column(settings.partition_by)
+        if settings.partition_by is not None and by is None:
+            raise PlanError(f"{table.name}: partition_by: there is no column {settings.partition_by!r}")
+        if not isinstance(source, SplitSource):
+            raise PlanError(f"{table.name}: a snapshot of {source.scheme} cannot be divided: leave out `partition_by`")
         wanted = settings.partitions or -(-(table.rows or 0) // self.config.defaults.partition_rows)
-        return divide(column.name, column.type, int(least.text), int(greatest.text), wanted)
+        try:
+            return source.splits(self.context.request, wanted, by)
+        except PlanError as error:
+            raise PlanError(f"{table.name}: {error}") from None
+
+    def _divided(self) -> bool:
+        """Whether el.yml asks for parts, in a way that means something to this source."""
+        settings, source = self.context.settings, self.source
+        by_itself = isinstance(source, SplitSource) and not source.split_by_column
+        return settings.partition_by is not None or (settings.partitions is not None and by_itself)

@@ -8,7 +8,7 @@ import tempfile
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -20,6 +20,7 @@ import pyarrow as pa
 from el.connectors.base import Source
 from el.connectors.registry import open_connector
 from el.connectors.sql.select import Statement
+from el.errors import ElError
 from tests.conformance.conftest import Place
 from tests.conformance.facts import (
     ALL,
@@ -52,19 +53,40 @@ class Stock(ABC):
     def add(self, name: str, rows: pa.Table) -> None: ...
 
     @abstractmethod
+    def put(self, name: str, id_: int, value: int) -> None:
+        """Insert a row, or update it where there is one of this key."""
+
+    @abstractmethod
+    def move(self, name: str, id_: int, to: int) -> None:
+        """Give a row another key, by one update."""
+
+    @abstractmethod
+    def remove(self, name: str, id_: int) -> None: ...
+
+    @abstractmethod
+    def follow(self, name: str, feed: str) -> None:
+        """Let the source keep the changes of this table from now on, in this feed."""
+
+    @abstractmethod
+    def forget(self, name: str, feed: str) -> None:
+        """Let the feed lose the changes that it has up to now."""
+
+    @abstractmethod
     def widen(self, name: str, column: str, declared: str) -> None:
         """Give the column a wider type."""
 
 
 @dataclass(frozen=True)
 class SourceFacts:
-    """A source as the suite needs to know it. whole: its type for ids. wide: a type, and a wider one of that kind."""
+    """A source as the suite needs to know it."""
 
     name: str
-    whole: str
+    whole: str  # its type for ids
     held: tuple[Held, ...]
     opened: Callable[[Callable[[Facts], Output]], Any]
-    wide: tuple[str, str] = ("DECIMAL(5,2)", "DECIMAL(12,2)")
+    wide: tuple[str, str] = ("DECIMAL(5,2)", "DECIMAL(12,2)")  # a type, and a wider one of that kind
+    divided: str = "partition_by: v, partitions: 4"  # how el.yml says that a table is read in four parts
+    feeds: tuple[str, ...] = ()  # those by which the suite follows its tables
 
     def __str__(self) -> str:
         return self.name
@@ -73,10 +95,20 @@ class SourceFacts:
 # -- SQL -----------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class SqlFeed:
+    """What turns a feed on, for the database and for a table, and what makes it forget."""
+
+    database: tuple[str, ...]
+    table: str
+    forget: str
+
+
 @dataclass
 class SqlStock(Stock):
     place: Place
     altered: str
+    feeds: Mapping[str, SqlFeed]
     declared: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -89,21 +121,41 @@ class SqlStock(Stock):
     def add(self, name: str, rows: pa.Table) -> None:
         self.place.write(self.place.table(name), rows)
 
+    def put(self, name: str, id_: int, value: int) -> None:
+        table = self.place.table(name)
+        if self.connector.execute(Statement(f"UPDATE {table} SET v = {value} WHERE id = {id_}")) == 0:
+            self.place.run(f"INSERT INTO {table} (id, v) VALUES ({id_}, {value})")
+
+    def move(self, name: str, id_: int, to: int) -> None:
+        self.place.run(f"UPDATE {self.place.table(name)} SET id = {to} WHERE id = {id_}")
+
+    def remove(self, name: str, id_: int) -> None:
+        self.place.run(f"DELETE FROM {self.place.table(name)} WHERE id = {id_}")
+
+    def follow(self, name: str, feed: str) -> None:
+        for statement in self.feeds[feed].database:
+            with suppress(ElError):  # The database of all tests may have it on.
+                self.place.run(statement)
+        self.place.run(self.feeds[feed].table.format(schema=self.schema, table=name))
+
+    def forget(self, name: str, feed: str) -> None:
+        self.place.run(self.feeds[feed].forget.format(schema=self.schema, table=name))
+
     def widen(self, name: str, column: str, declared: str) -> None:
         table = self.place.table(name)
         self.place.run(self.altered.format(table=table, column=column, declared=declared))
 
 
-def _sql(facts: Facts, altered: str) -> SourceFacts:
+def _sql(facts: Facts, altered: str, feeds: Mapping[str, SqlFeed]) -> SourceFacts:
     @contextmanager
     def opened(outputs: Callable[[Facts], Output]) -> Iterator[Stock]:
         output = outputs(facts)
         with open_connector(output) as connector:
             schema = f"s_{uuid.uuid4().hex[:12]}"
             connector.execute(Statement(f"CREATE SCHEMA {connector.dialect.quote(schema)}"))
-            yield SqlStock(Place(facts, output, connector, schema), altered)
+            yield SqlStock(Place(facts, output, connector, schema), altered, feeds)
 
-    return SourceFacts(facts.name, facts.whole, facts.held, opened)
+    return SourceFacts(facts.name, facts.whole, facts.held, opened, feeds=tuple(feeds))
 
 
 # -- JSON lines ----------------------------------------------------------------------------------------------------
@@ -126,6 +178,36 @@ class JsonStock(Stock):
         with self._file(name).open("a", encoding="utf-8") as file:
             for row in rows.to_pylist():
                 file.write(json.dumps(row, default=_json) + "\n")
+
+    def put(self, name: str, id_: int, value: int) -> None:
+        self._change(name, {**self._rows(name), id_: value}, ("U", {"id": id_, "v": value}))
+
+    def move(self, name: str, id_: int, to: int) -> None:
+        rows = self._rows(name)
+        value = rows.pop(id_)
+        self._change(name, {**rows, to: value}, ("D", {"id": id_}), ("U", {"id": to, "v": value}))
+
+    def remove(self, name: str, id_: int) -> None:
+        rows = self._rows(name)
+        del rows[id_]
+        self._change(name, rows, ("D", {"id": id_}))
+
+    def _rows(self, name: str) -> dict[int, int]:
+        lines = self._file(name).read_text().splitlines()
+        return {row["id"]: row["v"] for row in map(json.loads, lines)}
+
+    def _change(self, name: str, rows: dict[int, int], *changes: tuple[str, dict[str, int]]) -> None:
+        self._file(name).write_text("".join(f"{json.dumps({'id': id_, 'v': v})}\n" for id_, v in rows.items()))
+        with self._file(name).with_suffix(".log").open("a") as log:
+            log.writelines(f"{json.dumps({'op': op, 'row': row})}\n" for op, row in changes)
+
+    def follow(self, name: str, feed: str) -> None:
+        self._file(name).with_suffix(".log").write_text(f"{json.dumps({'first': 1})}\n")
+
+    def forget(self, name: str, feed: str) -> None:
+        log = self._file(name).with_suffix(".log")
+        first, *changes = log.read_text().splitlines()
+        log.write_text(f"{json.dumps({'first': json.loads(first)['first'] + len(changes)})}\n")
 
     def widen(self, name: str, column: str, declared: str) -> None:
         path = self._file(name).with_suffix(".json")
@@ -176,6 +258,8 @@ JSONLINES = SourceFacts(
     ),
     opened=_jsonlines,
     wide=("decimal(5,2)", "decimal(12,2)"),
+    divided="partitions: 4",
+    feeds=("log",),
 )
 
 
@@ -183,6 +267,22 @@ _ALTERED = {
     "duckdb": "ALTER TABLE {table} ALTER COLUMN {column} TYPE {declared}",
     "sqlserver": "ALTER TABLE {table} ALTER COLUMN {column} {declared}",
 }
+_FEEDS = {
+    "sqlserver": {
+        "change_tracking": SqlFeed(
+            ("ALTER DATABASE CURRENT SET CHANGE_TRACKING = ON (CHANGE_RETENTION = 2 DAYS, AUTO_CLEANUP = ON)",),
+            "ALTER TABLE {schema}.{table} ENABLE CHANGE_TRACKING",
+            "EXEC sys.sp_flush_CT_internal_table_on_demand '{schema}.{table}'",
+        ),
+        "cdc": SqlFeed(
+            ("EXEC sys.sp_cdc_enable_db",),
+            "EXEC sys.sp_cdc_enable_table @source_schema = N'{schema}', @source_name = N'{table}', @role_name = NULL",
+            "DECLARE @low BINARY(10) = sys.fn_cdc_increment_lsn(sys.fn_cdc_get_max_lsn()); EXEC "
+            "sys.sp_cdc_cleanup_change_table @capture_instance = N'{schema}_{table}', @low_water_mark = @low, "
+            "@threshold = 1",
+        ),
+    }
+}
 # Of one database's drivers one takes part: what a driver does with values is said by the other suites.
 _FACTS = {facts.scheme: facts for facts in reversed(ALL)}
-SOURCES = (JSONLINES, *(_sql(_FACTS[scheme], altered) for scheme, altered in _ALTERED.items()))
+SOURCES = (JSONLINES, *(_sql(_FACTS[scheme], altered, _FEEDS.get(scheme, {})) for scheme, altered in _ALTERED.items()))

@@ -1,4 +1,4 @@
-"""docs/adding_a_database.md shows what is: its Python stands in the guest's file, word for word."""
+"""docs/adding_a_database.md shows what is: its Python stands in the guest's files, word for word."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from tests.conformance.sources import SOURCES
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "adding_a_database.md").read_text(encoding="utf-8")
-GUEST = (ROOT / "tests" / "guests" / "jsonlines" / "el_jsonlines.py").read_text(encoding="utf-8")
+GUEST = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "tests/guests/jsonlines").glob("el_*.py")))
 SNIPPETS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=lambda snippet: snippet.strip().splitlines()[0][:40])
-def test_a_snippet_stands_in_the_guests_file(snippet: str) -> None:
+def test_a_snippet_stands_in_the_guests_files(snippet: str) -> None:
     assert snippet in GUEST
 
 

@@ -13,18 +13,19 @@ from typing import ClassVar
 
 import pyarrow as pa
 
-from el.connectors.abilities import CursorSource, Extent
+from el.connectors.abilities import CursorSource, Extent, SplitSource
 from el.connectors.base import Source
 from el.connectors.buffer import Buffer
-from el.connectors.catalog import SourceType
-from el.connectors.request import Isolation, ReadRequest, Value
+from el.connectors.catalog import Column, SourceType
+from el.connectors.request import Isolation, ReadRequest, Split, Value
 from el.connectors.sql.select import Dialect, Statement, build_back, build_extent, build_extreme, build_select
+from el.connectors.sql.split import can_divide, divide
 from el.errors import ElError, PlanError, ReadError
 
 Stream = tuple[pa.Schema, Iterator[pa.RecordBatch], Callable[[], None]]
 
 
-class SqlConnector(Source, CursorSource):
+class SqlConnector(Source, CursorSource, SplitSource):
     """A connector whose source understands SQL."""
 
     dialect: ClassVar[Dialect]
@@ -111,6 +112,18 @@ class SqlConnector(Source, CursorSource):
         rows = self.fetch(self._gently(build_extreme(function, request, column, type_, self.dialect), request))
         text = rows[0][0] if rows else None
         return None if text is None else Value(canonical(text), type_)
+
+    def splits(self, request: ReadRequest, wanted: int, by: Column | None) -> tuple[Split, ...]:
+        """Ranges of a whole-number column."""
+        if by is None or not can_divide(self.facts(by.type)):
+            raise PlanError(f"partition_by: {by.name if by else None!r} is not a whole-number column")
+        if wanted < 2:
+            return ()
+        least = self.min_value(request, by.name, by.type)
+        greatest = self.max_value(request, by.name, by.type)
+        if least is None or greatest is None:
+            return ()
+        return divide(by.name, by.type, int(least.text), int(greatest.text), wanted)
 
     def in_canonical_text(self, value: Value) -> Value:
         """The value as the database writes it. Raises `ReadError` for a text that is none of its type."""

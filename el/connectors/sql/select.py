@@ -15,6 +15,7 @@ from sqlglot import exp
 from el.connectors.catalog import SourceType, TableName
 from el.connectors.request import OP_READ, ColumnRead, Condition, Op, ReadRequest, Value
 from el.connectors.sql.own_query import derived_query, split_query
+from el.connectors.sql.split import Range
 from el.errors import PlanError
 
 
@@ -105,11 +106,11 @@ def build_select(request: ReadRequest, dialect: Dialect) -> Statement:
         op = exp.Case().when(held, exp.Literal.string("U")).else_(exp.Literal.string("D"))
         columns.append(exp.alias_(op, exp.to_identifier(OP_READ, quoted=True)))
     if request.query is not None and not (
-        request.columns or request.where or request.order_by or request.limit is not None
+        request.columns or request.where or request.split or request.order_by or request.limit is not None
     ):
         return Statement("\n".join(split_query(request.query, dialect.name)).lstrip())
     select = _from(exp.select(*columns), request)
-    for condition in request.where:
+    for condition in (*request.where, *_range(request)):
         select = select.where(_condition(condition, dialect, parameters), copy=False)
     for name in request.order_by:
         select = select.order_by(_identifier(name), copy=False)
@@ -171,6 +172,14 @@ def build_back(
     least = exp.Var(this=dialect.as_text(f"MIN({dialect.quote(column)})", type_))
     select = exp.select(exp.alias_(least, "least", quoted=True)).from_(inner.subquery("el_last"), copy=False)
     return Statement(_text(select, request, dialect), tuple(parameters))
+
+
+def _range(request: ReadRequest) -> tuple[Condition, ...]:
+    if request.split is None:
+        return ()
+    if not isinstance(request.split, Range):
+        raise PlanError(f"{request.split} is a part that another source made")
+    return request.split.where
 
 
 def _identifier(name: str) -> exp.Column:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import reduce
@@ -21,14 +21,15 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from el_jsonlines_log import Log, LogFile, Logged
 
-from el.connectors.abilities import CursorSource, Extent
+from el.connectors.abilities import ChangeSource, CursorSource, Extent, SplitSource
 from el.connectors.base import ConnectionConfig, Identity, Source
 from el.connectors.buffer import Buffer
-from el.connectors.catalog import Catalog, Column, Key, SourceType, Table, TableName
-from el.connectors.request import OP_READ, ColumnRead, Condition, Op, ReadRequest, Value
+from el.connectors.catalog import Catalog, Column, KeptChanges, Key, SourceType, Table, TableName
+from el.connectors.request import OP_READ, POSITION_READ, ColumnRead, Condition, Op, ReadRequest, Split, Value
 from el.connectors.type_rules import map_type
-from el.errors import DatabaseMissing, ElError, ReadError
+from el.errors import DatabaseMissing, ElError, PlanError, ReadError
 from el.types import rule
 from el.types.rule import TypeKind, TypeRule
 
@@ -55,12 +56,22 @@ RULES = (
 )
 
 
-class JsonLines(Source, CursorSource):
+@dataclass(frozen=True, slots=True)
+class Bytes(Split):
+    """The lines that begin at these bytes of the file. No end: all that are there when it is read."""
+
+    begin: int
+    end: int | None  # exclusive
+
+
+class JsonLines(Source, CursorSource, SplitSource, ChangeSource):
     """A folder of JSON lines. It is not written, and has no SQL."""
 
     scheme = "jsonlines"
     config_type = JsonLinesConfig
     rules = RULES
+    split_by_column = False
+    feeds = (Log,)
 
     def __init__(self, config: JsonLinesConfig) -> None:
         super().__init__(config)
@@ -94,14 +105,15 @@ class JsonLines(Source, CursorSource):
         )
 
     def _table(self, name: TableName) -> Table:
-        path = self._path(name)
+        path = self.path(name)
         try:
             said = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise self.translate(error) from None
         columns = tuple(_column(*item) for item in said["columns"].items())
         key = Key("key", tuple(said["key"])) if said.get("key") else None
-        return Table(name, columns, primary_key=key, bytes=path.stat().st_size)
+        feeds = (KeptChanges(Log.name),) if path.with_suffix(".log").is_file() else ()
+        return Table(name, columns, primary_key=key, bytes=path.stat().st_size, feeds=feeds)
 
     @property
     def _folder(self) -> Path:
@@ -109,7 +121,7 @@ class JsonLines(Source, CursorSource):
             raise ReadError("the store is closed; use the connector inside `with`")
         return Path(self.config.folder).resolve()
 
-    def _path(self, name: TableName) -> Path:
+    def path(self, name: TableName) -> Path:
         path = self._folder / name.schema / f"{name.name}.jsonl"
         if not path.is_file():
             raise ReadError(f"there is no table {name}")
@@ -118,7 +130,7 @@ class JsonLines(Source, CursorSource):
     # -- reading
 
     def read_buffer(self, request: ReadRequest) -> Buffer:
-        if request.table is None or request.order_by or request.changes:
+        if request.table is None or request.order_by:
             raise ReadError("JSON lines are read table by table, in their own order")
         columns = {column.name: column for column in self._table(request.table).columns}
         reads = request.columns or tuple(ColumnRead(name, name) for name in columns)
@@ -128,11 +140,12 @@ class JsonLines(Source, CursorSource):
         types = {name: map_type(self.scheme, column.type).arrow for name, column in columns.items()}
         # The plan says of each column which type it expects; a read from Python does not.
         fields = [pa.field(read.name, read.arrow or types[read.source]) for read in reads]
-        schema = pa.schema([*fields, pa.field(OP_READ, pa.string())] if request.kept else fields)
+        own = (OP_READ, POSITION_READ) if request.changes else (OP_READ,) if request.kept else ()
+        schema = pa.schema([*fields, *(pa.field(name, pa.string()) for name in own)])
 
         def batches() -> Iterator[pa.RecordBatch]:
             left = request.limit
-            for rows in _lines(self._path(request.table), request):
+            for rows in self._rows(request):
                 batch = self._batch(rows, reads, request, types, schema)
                 if left is not None:
                     batch = batch.slice(0, left)
@@ -143,6 +156,21 @@ class JsonLines(Source, CursorSource):
                     return
 
         return Buffer(schema, batches(), translate=self.translate)
+
+    def _rows(self, request: ReadRequest) -> Iterator[list[dict[str, Any]]]:
+        assert request.table is not None
+        path = self.path(request.table)
+        if request.changes is None:
+            return _lines(path, request)
+        assert isinstance(request.changes, Logged)
+        return LogFile.beside(path).rows(request.changes, request.batch_rows)
+
+    def splits(self, request: ReadRequest, wanted: int, by: Column | None) -> tuple[Split, ...]:
+        if by is not None or request.table is None:
+            raise PlanError("JSON lines are divided by their bytes: leave out `partition_by`, and say `partitions`")
+        size = self.path(request.table).stat().st_size
+        cuts = [size * number // wanted for number in range(wanted)]
+        return tuple(Bytes(*each) for each in zip(cuts, [*cuts[1:], None], strict=True))
 
     def _batch(
         self,
@@ -162,7 +190,9 @@ class JsonLines(Source, CursorSource):
             )
 
         arrays = [column(read.source).cast(schema.field(read.name).type) for read in reads]
-        if request.kept:
+        if request.changes:
+            arrays += [pa.array([row[name] for row in rows], pa.string()) for name in (OP_READ, POSITION_READ)]
+        elif request.kept:
             # What the filters leave out is read as deleted: raw may hold it from before.
             arrays.append(pc.if_else(held(request.kept), "U", "D"))
         return pa.RecordBatch.from_arrays(arrays, schema=schema).filter(held(request.where))
@@ -189,10 +219,6 @@ class JsonLines(Source, CursorSource):
         found = reduce(lambda best, values: _best(pc.max, best, values), self._values(request, column), None)
         return None if found is None else Value(_text(found, type_), type_)
 
-    def min_value(self, request: ReadRequest, column: str, type_: SourceType) -> Value | None:
-        found = reduce(lambda best, values: _best(pc.min, best, values), self._values(request, column), None)
-        return None if found is None else Value(_text(found, type_), type_)
-
     def value_back(self, request: ReadRequest, column: str, type_: SourceType, bound: Value, rows: int) -> Value | None:
         below = replace(request, where=(*request.where, Condition(column, Op.LE, bound)))
         kept: pa.Array | None = None
@@ -217,14 +243,21 @@ def _column(name: str, declared: str) -> Column:
 
 def _lines(path: Path, request: ReadRequest) -> Iterator[list[dict[str, Any]]]:
     """The rows, so many at once as the request allows; a last line without its end is not written yet."""
+    part = request.split if isinstance(request.split, Bytes) else Bytes(0, None)
     with path.open("rb") as file:
-        left = path.stat().st_size
-        while left > 0:
-            rows, size = [], 0
-            while len(rows) < request.batch_rows and size < request.batch_bytes and left > 0:
+        size = path.stat().st_size
+        if part.begin:
+            # The line in which the part begins is that of the part before.
+            file.seek(part.begin - 1)
+            file.readline()
+        left = size - file.tell()
+        end = size if part.end is None else part.end
+        while file.tell() < min(end, size) and left > 0:
+            rows, taken = [], 0
+            while len(rows) < request.batch_rows and taken < request.batch_bytes and left > 0 and file.tell() < end:
                 line = file.readline(left)
                 left -= len(line)
-                size += len(line)
+                taken += len(line)
                 if not line.endswith(b"\n"):
                     left = 0
                 elif line.strip():

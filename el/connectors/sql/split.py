@@ -1,4 +1,4 @@
-"""A snapshot divided by ranges of one whole-number column, so that several connections can read it.
+"""A table divided by ranges of one whole-number column, so that several connections can read it.
 
 Guarantee: whatever the least and the greatest value were, the ranges cover every row exactly once: the first has no
 lower end and takes NULL, the last has no upper end. They are reads of their own: a row that moves from one to another
@@ -7,9 +7,21 @@ between them comes twice or not at all, so the column had better not change.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from el.connectors.catalog import SourceType
-from el.connectors.request import Condition, Op, Value
+from el.connectors.request import Condition, Op, Split, Value
 from el.types.rule import TypeFacts, TypeKind
+
+
+@dataclass(frozen=True, slots=True)
+class Range(Split):
+    """The rows that meet these conditions."""
+
+    where: tuple[Condition, ...]
+
+    def __str__(self) -> str:
+        return " and ".join(str(each) for each in self.where)
 
 
 def can_divide(facts: TypeFacts) -> bool:
@@ -17,17 +29,17 @@ def can_divide(facts: TypeFacts) -> bool:
     return facts.kind is TypeKind.WHOLE or (facts.kind is TypeKind.DECIMAL and facts.scale == 0)
 
 
-def divide(column: str, type_: SourceType, least: int, greatest: int, parts: int) -> tuple[tuple[Condition, ...], ...]:
-    """At most `parts` ranges of equal width between `least` and `greatest`; one empty range if they cannot be cut."""
+def divide(column: str, type_: SourceType, least: int, greatest: int, parts: int) -> tuple[Range, ...]:
+    """At most `parts` ranges of equal width between `least` and `greatest`; none if they cannot be cut."""
     width = greatest - least + 1
-    parts = max(1, min(parts, width))
+    parts = min(parts, width)
     cuts = [least + width * number // parts for number in range(1, parts)]
-    ranges: list[tuple[Condition, ...]] = []
-    for number in range(parts):
-        conditions: list[Condition] = []
+    ranges = []
+    for number in range(parts if parts > 1 else 0):
+        conditions = []
         if number > 0:
             conditions.append(Condition(column, Op.GE, Value(str(cuts[number - 1]), type_)))
         if number < parts - 1:
             conditions.append(Condition(column, Op.LT, Value(str(cuts[number]), type_), or_null=number == 0))
-        ranges.append(tuple(conditions))
+        ranges.append(Range(tuple(conditions)))
     return tuple(ranges)
