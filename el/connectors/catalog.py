@@ -6,7 +6,7 @@ position, keys by their key order.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from el.types.source_type import SourceType as SourceType
 
@@ -24,28 +24,22 @@ class TableName:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. `position` is the database's own lasting id (SQL Server's column_id), which survives a rename.
-
-    computed: the expression, where it was read; `is_computed` is known without it.
-    masked: under dynamic data masking, and this login gets the mask instead of the value.
-    hidden: SELECT * leaves it out. encrypted: under Always Encrypted. generated: GENERATED ALWAYS, as the period of a
-        temporal table: it can be read, not written.
-    """
+    """One column."""
 
     name: str
     type: SourceType
     nullable: bool = True
-    position: int = 0
+    position: int = 0  # the database's own lasting id, which survives a rename
     identity: bool = False
-    computed: str | None = None
+    computed: str | None = None  # the expression, where it was read; `is_computed` is known without it
     default: str | None = None
     collation: str | None = None
     comment: str | None = None
     is_computed: bool = False
-    masked: bool = False
-    hidden: bool = False
-    encrypted: bool = False
-    generated: bool = False
+    masked: bool = False  # under data masking, and this login gets the mask instead of the value
+    hidden: bool = False  # SELECT * leaves it out
+    encrypted: bool = False  # only the ciphertext can be read
+    generated: bool = False  # by the database, as the period of a temporal table: it can be read, not written
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +79,28 @@ class MissingRight:
 
 
 @dataclass(frozen=True, slots=True)
+class Consistency:
+    """What the reads of a table see, and what is needed to see better, in the database's own words."""
+
+    snapshot: bool = False  # several reads can see one moment: `Isolation.SNAPSHOT` may be asked for
+    statement: bool = False  # one read sees one moment by itself
+    no_snapshot: str = "there is no isolation under which several reads see one moment"  # why, where there is none
+    better: str | None = None  # what has to be done, so that there is one
+    unstable: str = "rows that change their place meanwhile may be missed or come twice"  # of a read of no one moment
+    # Why a read is not under SNAPSHOT, though it may be, unless el.yml asks for it.
+    doubt: str | None = None
+
+    def words(self, *, snapshot: bool) -> str:
+        """What a read sees, in short. snapshot: it is under `Isolation.SNAPSHOT`."""
+        if snapshot:
+            return "one moment, all reads that are together the same one"
+        return "one moment in each read" if self.statement else "no one moment"
+
+
+ONE_MOMENT = Consistency(snapshot=True, statement=True)
+
+
+@dataclass(frozen=True, slots=True)
 class KeptChanges:
     """That a change feed keeps the changes of a table."""
 
@@ -94,20 +110,7 @@ class KeptChanges:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table or view with all that its catalog knows. `rows`, `bytes`: the catalog's estimate, None if unknown.
-
-    object_id: the database's own lasting id of the table, within which a column's `position` is lasting too; None
-        where there is none, as for a view.
-    memory_optimized: it cannot be read in a SNAPSHOT transaction.
-    temporal: "system_versioned", "history" (where the past of another table is kept), or None. ledger: "updatable",
-        "append_only", "history", or None. graph: "node", "edge", or None.
-    external: its rows are elsewhere, and this database only knows where.
-    row_security: the security policies that may hide rows of it from this login.
-    partitions: of a partitioned table, text that is another one after a partition was switched in or out, split or
-        merged; None where the table is not partitioned, or that is not known.
-    elsewhere: of a view, the other databases and servers that it reads.
-    missing: rights on this table that the login lacks, by what they are needed for.
-    """
+    """One table or view with all that its catalog knows."""
 
     name: TableName
     columns: tuple[Column, ...]
@@ -116,21 +119,24 @@ class Table:
     uniques: tuple[Key, ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
     checks: tuple[Check, ...] = ()
-    rows: int | None = None
-    bytes: int | None = None
+    rows: int | None = None  # the catalog's estimate, None if unknown
+    bytes: int | None = None  # the same
     comment: str | None = None
     feeds: tuple[KeptChanges, ...] = ()
     indexes: tuple[Key, ...] = ()
+    consistency: Consistency = Consistency()
+    # The database's own lasting id of the table, within which a column's `position` is lasting too; None where there is
+    # none, as for a view.
     object_id: int | None = None
-    memory_optimized: bool = False
-    temporal: str | None = None
-    ledger: str | None = None
-    graph: str | None = None
-    external: bool = False
-    row_security: tuple[str, ...] = ()
+    temporal: str | None = None  # "system_versioned", or "history", where the past of another table is kept
+    ledger: str | None = None  # "updatable", "append_only", "history" or "view"
+    graph: str | None = None  # "node" or "edge"
+    external: bool = False  # its rows are elsewhere, and this database only knows where
+    row_security: tuple[str, ...] = ()  # the security policies that may hide rows of it from this login
+    # Of a partitioned table, text that is another one after a partition was switched in or out, split or merged; None
+    # where the table is not partitioned, or that is not known.
     partitions: str | None = None
-    elsewhere: frozenset[str] = frozenset()
-    missing: tuple[MissingRight, ...] = ()
+    missing: tuple[MissingRight, ...] = ()  # rights on this table that the login lacks
 
     def column(self, name: str) -> Column | None:
         """The column of this name; case decides only where two names differ in case alone."""
@@ -157,46 +163,27 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """A database as `describe()` found it, at one moment.
-
-    snapshot_isolation: reads under SNAPSHOT are allowed , or always
-        stable by the engine's nature (DuckDB).
-    read_committed_snapshot: a single statement is consistent without taking locks.
-    min_active_rowversion: the engine has MIN_ACTIVE_ROWVERSION().
-    incarnation: differs after the database was restored; None where the server does not tell.
-    identity: the same for this database under whatever name of the server it is reached, and for no other; None where
-        the server does not tell.
-    read_only: it takes no writes, as a readable secondary.
-    engine_edition, major_version: SQL Server's SERVERPROPERTY of that name; None where it is another engine.
-    language: of the server's messages to this login. case_sensitive: whether names that differ in case alone differ.
-    user: of this login in the database, as a GRANT names it. masked: it gets some column of the database masked.
-    row_security: the enabled security policies that hide rows, as far as they are seen. missing: rights that this login
-    lacks in the database as a whole.
-    """
+    """A database as `describe()` found it, at one moment."""
 
     database: str
     version: str
     tables: tuple[Table, ...]
-    snapshot_isolation: bool = False
-    # In the database's own words, where there is no SNAPSHOT: why, and how it is allowed; and what a read by one
-    # statement may do where it is not stable either.
-    no_snapshot: str = "there is no isolation under which several reads see one moment"
-    allow_snapshot: str | None = None
-    unstable_read: str = "rows that change their place meanwhile may be missed or come twice"
-    read_committed_snapshot: bool = False
-    min_active_rowversion: bool = False
-    incarnation: str | None = None
+    consistency: Consistency = Consistency()  # of a query of the user's own
+    min_active_rowversion: bool = False  # the engine has MIN_ACTIVE_ROWVERSION()
+    incarnation: str | None = None  # another one after the database was restored; None where the server does not tell
+    # The same for this database under whatever name of the server it is reached, and for no other; None where the
+    # server does not tell.
     identity: str | None = None
-    read_only: bool = False
-    engine_edition: int | None = None
-    major_version: int | None = None
-    language: str | None = None
-    case_sensitive: bool = False
-    user: str | None = None
-    masked: bool = False
-    row_security: tuple[str, ...] = ()
-    missing: tuple[MissingRight, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    read_only: bool = False  # it takes no writes, as a readable secondary
+    engine_edition: int | None = None  # the property of that name of the server; None where it is another engine
+    major_version: int | None = None  # the same
+    language: str | None = None  # of the server's messages to this login
+    case_sensitive: bool = False  # names that differ in case alone differ
+    user: str | None = None  # this login in the database, as a GRANT names it
+    masked: bool = False  # the login gets some column of the database masked
+    row_security: tuple[str, ...] = ()  # the enabled policies that hide rows, as far as they are seen
+    missing: tuple[MissingRight, ...] = ()  # rights that the login lacks in the database as a whole
+    notes: tuple[str, ...] = ()  # what could not be asked
 
     def table(self, name: TableName) -> Table | None:
         """The table of this name, compared as the catalog spells it, else without case if that is one alone."""

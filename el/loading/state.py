@@ -15,10 +15,11 @@ from el.config.job import Job
 from el.connectors.base import CursorSource
 from el.connectors.catalog import Catalog
 from el.connectors.registry import open_source
-from el.connectors.request import Condition, Isolation, Op, ReadRequest, Value
+from el.connectors.request import Condition, Op, ReadRequest, Value
 from el.errors import ConfigError, ElError
 from el.loading.lock import this_process
 from el.loading.open import loader, warehouse_of
+from el.planning.isolation import isolation_of
 from el.planning.ledger import LedgerEntry
 from el.planning.places import tables_of
 from el.planning.plan import Plan, TablePlan
@@ -122,7 +123,7 @@ def _checked(job: Job, catalog: Catalog, item: Chosen, last: LedgerEntry, value:
         table=None if query else table.name,
         query=query,
         where=(Condition(column.name, Op.GE, Value(value, column.type)),),
-        isolation=Isolation.SNAPSHOT if catalog.snapshot_isolation else Isolation.DEFAULT,
+        isolation=isolation_of(table, settings),
     )
     with open_source(job.source.settings, str(job.source)) as source:
         assert isinstance(source, CursorSource)

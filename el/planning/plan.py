@@ -10,8 +10,8 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from el.connectors.catalog import Catalog, TableName
-from el.connectors.request import ReadRequest
+from el.connectors.catalog import Catalog, Consistency, TableName
+from el.connectors.request import Isolation, ReadRequest
 from el.errors import ElError, of_table
 from el.planning.columns import ColumnPlan
 from el.planning.drift import Drift
@@ -38,6 +38,8 @@ class TablePlan:
     # The buffer's column that orders the rows; None for a strategy without order. Where the column itself is not taken,
     # it is read besides, under a name of el's own.
     position: str | None = None
+    consistency: Consistency = field(default_factory=Consistency)  # what its reads see, as things are at the source
+    isolation: Isolation = Isolation.DEFAULT
     rows: int | None = None  # the catalog's estimate
     bytes: int | None = None  # the catalog's estimate
     last: LedgerEntry | None = None  # the load behind which the window begins
@@ -56,6 +58,11 @@ class TablePlan:
     equal: KeyRule | None = None  # how the key compares, where that is not by bytes
     again: bool = False  # rows are read again that raw may hold already
     anew: bool = False  # raw was loaded before, and the last load is none to go on from
+
+    @property
+    def of_one_moment(self) -> bool:
+        """Whether each read of it sees one moment."""
+        return self.isolation is Isolation.SNAPSHOT or self.consistency.statement
 
     @property
     def stopped(self) -> str | None:

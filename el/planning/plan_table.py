@@ -85,8 +85,8 @@ class TablePlanner:
         lossy = [each for each in self.columns if each.mapping.loses]
         self.notes += [MayLose(f"{each.source.name}: {each.mapping.loses}") for each in lossy]
         self.notes += refuse(table, settings, self.known.catalog)
-        self.base: ReadRequest = table_request(config, self.known.source, self.known.catalog, table, settings)
-        self.notes += isolation_notes(table, settings, self.known.catalog)
+        self.base: ReadRequest = table_request(config, self.known.source, table, settings)
+        self.notes += isolation_notes(table, settings)
 
     def _choose_strategy(self) -> None:
         self.context = TableContext(self.table, self.settings, self.base, self.known.catalog, self.known.source.rules)
@@ -184,21 +184,21 @@ class TablePlanner:
 
     def _say_what_is_sure(self) -> None:
         """What a reader has to know of rows that are read again, and of reads that see more than one moment."""
-        catalog = self.known.catalog
+        sees = self.table.consistency
         self.again = self.strategy.reads_again(self.context, self.window)
         if not self.key and self.again:
             told = "there is no key: a row that is read again and differs is taken for another row"
             self.notes.append(MayLose(told))
         self.look = None if self._stopped else second_look(self.context, self.columns, self.key, self.window)
-        if catalog.snapshot_isolation:
+        if sees.snapshot:
             return
         if len(self.reads) > 1:
             moments = f"{len(self.reads)} partitions are read at slightly different moments"
-            self.notes.append(MayLose(f"{moments}: {catalog.no_snapshot}"))
+            self.notes.append(MayLose(f"{moments}: {sees.no_snapshot}"))
         elif self.window is not None and not is_of_one_moment(self.context):
             then = "; a key that raw has and the snapshot lacks is looked for again" if self.look else ""
-            way = f"; {catalog.allow_snapshot} prevents it" if catalog.allow_snapshot else ""
-            self.notes.append(MayLose(f"{catalog.unstable_read}{then}{way}"))
+            way = f"; {sees.better} prevents it" if sees.better else ""
+            self.notes.append(MayLose(f"{sees.unstable}{then}{way}"))
 
     def _planned(self) -> TablePlan:
         keys = None
@@ -219,6 +219,8 @@ class TablePlanner:
             window=self.window,
             reads=self.reads,
             position=self.position,
+            consistency=self.table.consistency,
+            isolation=self.base.isolation,
             rows=self.table.rows,
             bytes=self.table.bytes,
             last=self.last,

@@ -10,7 +10,7 @@ from el.config.settings import Config
 from el.config.tables import TableSettings
 from el.connectors.abilities import SplitSource
 from el.connectors.base import Source
-from el.connectors.catalog import Catalog, Table
+from el.connectors.catalog import Table
 from el.connectors.request import POSITION_READ, ColumnRead, Condition, Op, ReadRequest, Split
 from el.connectors.type_rules import map_type
 from el.errors import PlanError
@@ -22,9 +22,7 @@ from el.planning.strategies import TableContext
 from el.planning.strategies.window import Kind, Window
 
 
-def table_request(
-    config: Config, source: Source, catalog: Catalog, table: Table, settings: TableSettings
-) -> ReadRequest:
+def table_request(config: Config, source: Source, table: Table, settings: TableSettings) -> ReadRequest:
     """What is read of this table, before its columns and its window are known."""
     conditions = []
     for wanted in settings.filters:
@@ -39,7 +37,7 @@ def table_request(
         table=None if query else table.name,
         query=query,
         where=tuple(conditions),
-        isolation=isolation_of(table, settings, catalog),
+        isolation=isolation_of(table, settings),
         batch_rows=config.defaults.batch_rows,
         batch_bytes=config.defaults.batch_mb * 1024 * 1024,
     )

@@ -18,7 +18,7 @@ def reads_together(job: Job, plan: Plan) -> list[TablePlan]:
     """
     if job.config.defaults.consistent != "run":
         return []
-    if not issubclass(connector_class(job.source.type), OneMomentSource) or not plan.catalog.snapshot_isolation:
+    if not issubclass(connector_class(job.source.type), OneMomentSource):
         return []
     return [
         table
@@ -31,7 +31,7 @@ def reads_together(job: Job, plan: Plan) -> list[TablePlan]:
 
 def reads_hold_locks(plan: Plan) -> bool:
     """Whether a statement that reads locks rows, and so keeps writers waiting while it is open."""
-    return not (plan.catalog.snapshot_isolation or plan.catalog.read_committed_snapshot)
+    return any(not (table.consistency.snapshot or table.consistency.statement) for table in plan.tables)
 
 
 def consistency(job: Job, plan: Plan) -> str:
@@ -39,20 +39,23 @@ def consistency(job: Job, plan: Plan) -> str:
     tables = reads_together(job, plan)
     together = len(tables)
     reading = sum(1 for table in plan.tables if table.reads)
-    if not plan.catalog.snapshot_isolation:
-        own = "each statement" if plan.catalog.read_committed_snapshot else "no table"
-        return f"consistency: {plan.catalog.no_snapshot} here; {own} sees one moment"
+    unsure = [str(table.name) for table in plan.tables if table.reads and not table.of_one_moment]
+    if not any(table.consistency.snapshot for table in plan.tables):
+        stable = not unsure and (reading > 0 or plan.catalog.consistency.statement)
+        own = "each statement" if stable else "no table"
+        return f"consistency: {plan.catalog.consistency.no_snapshot} here; {own} sees one moment"
     # Each range is a read, and a transaction, of its own.
     divided = [
         str(table.name)
         for table in plan.tables
         if len(table.reads) > 1 and table.reads[0].changes is None and table not in tables
     ]
+    apart = f"; {', '.join(unsure)} of no one moment" if unsure else ""
     but = f", but each partition of {', '.join(divided)}: a row that moves between them may come twice or not at all"
     if together:
         rest = "" if together == reading else f", {reading - together} each at its own"
-        return f"consistency: {together} tables are read from one point in time{rest}{but if divided else ''}"
-    return f"consistency: each table is read from one point in time of its own{but if divided else ''}"
+        return f"consistency: {together} tables are read from one point in time{rest}{but if divided else ''}{apart}"
+    return f"consistency: each table is read from one point in time of its own{but if divided else ''}{apart}"
 
 
 def catalog_notes(catalog: Catalog) -> list[str]:
@@ -64,7 +67,10 @@ def pressure_notes(job: Job, source: Source, plan: Plan) -> list[str]:
     """What is worth knowing before long reads under SNAPSHOT. Raises `SourceBusy` beyond the limit, for any read."""
     limit = job.config.source_limits.version_store_mb
     limited = limit is not None and any(table.reads or table.keys for table in plan.tables)
-    long = any(table.window is not None and table.window.kind is Kind.SNAPSHOT for table in plan.tables)
+    long = any(
+        table.window is not None and table.window.kind is Kind.SNAPSHOT and table.consistency.snapshot
+        for table in plan.tables
+    )
     notes = []
     if job.config.source_limits.rows_per_second is not None and reads_hold_locks(plan):
         notes.append(
@@ -75,7 +81,7 @@ def pressure_notes(job: Job, source: Source, plan: Plan) -> list[str]:
         if limited:
             raise PlanError(f"source_limits.version_store_mb: {source.scheme} has no version store to look at")
         return notes
-    if not (limited or (long and plan.catalog.snapshot_isolation)):
+    if not (limited or long):
         return notes
     found = source.pressure()
     if limit is not None and limited and found.version_store_mb is None:

@@ -19,7 +19,7 @@ from el.config.text_file import read_text
 from el.connectors.base import Source
 from el.connectors.catalog import Catalog, Column, Key, Table, TableName
 from el.connectors.sql.connector import SqlConnector
-from el.connectors.sql.own_query import derived_query, places_of
+from el.connectors.sql.own_query import derived_query
 from el.errors import ConfigError, PlanError
 from el.planning.naming import file_refusal, find_names
 
@@ -66,7 +66,7 @@ def choose_tables(config: Config, source: Source, catalog: Catalog, select: Sequ
             entries.setdefault(name, []).append(entry)
             taken.add(name)
             try:
-                tables[name] = _stream(config, entry, index, source, catalog.database)
+                tables[name] = _stream(config, entry, index, source, catalog)
             except PlanError as error:
                 tables[name], errors[name] = Table(name, (), kind="query"), error
             continue
@@ -240,7 +240,7 @@ def find_places(config: Config, chosen: Sequence[Chosen]) -> Places:
     return Places(found, problems, frozenset(clashes))
 
 
-def _stream(config: Config, entry: TableSettings, index: int, source: Source, database: str) -> Table:
+def _stream(config: Config, entry: TableSettings, index: int, source: Source, catalog: Catalog) -> Table:
     """A query of the user's own as a table: its columns as the database describes them."""
     where = f"{config.path} line {config.line_of(index)}: {entry.name}"
     if not isinstance(source, SqlConnector):
@@ -264,8 +264,7 @@ def _stream(config: Config, entry: TableSettings, index: int, source: Source, da
     stream = entry.pattern.plain
     assert stream is not None
     key = Key("key", entry.key) if entry.key else None
-    far = places_of(query, source.dialect.name, database) if source.dialect.name == "tsql" else frozenset()
-    return Table(stream, columns, kind="query", primary_key=key, elsewhere=far)
+    return Table(stream, columns, kind="query", primary_key=key, consistency=source.query_consistency(query, catalog))
 
 
 def query_text(config: Config, entry: TableSettings) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from el.connectors.note import MayLose
+from el.connectors.request import Isolation
 from el.planning.plan import Plan, TablePlan
 from el.planning.strategies.window import Kind
 from el.reporting.text import FEW, gathered, in_bytes
@@ -104,6 +105,7 @@ def _print_reasons(table: TablePlan, common: set[str]) -> None:
     if table.equal is not None and (how := table.equal.words()):
         print(f"  compares  {how}")
     print(f"  takes     {_window(table)}")
+    print(f"  sees      {table.consistency.words(snapshot=table.isolation is Isolation.SNAPSHOT)}")
     if table.keys is not None:
         print("  deletes   the key set is read, and what is gone from it becomes D rows")
     elif (later := _keys_later(table)) is not None:

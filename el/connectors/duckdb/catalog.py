@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import duckdb
 
-from el.connectors.catalog import Catalog, Check, Column, ForeignKey, Key, SourceType, Table, TableName
+from el.connectors.catalog import ONE_MOMENT, Catalog, Check, Column, ForeignKey, Key, SourceType, Table, TableName
 
 _DECIMAL = re.compile(r"^DECIMAL\((\d+),\s*(\d+)\)$")
 
@@ -63,9 +63,10 @@ def _read(cursor: duckdb.DuckDBPyConnection, schemas: Sequence[str] | None) -> C
                 checks=tuple(found.checks),
                 rows=rows,
                 comment=comment,
+                consistency=ONE_MOMENT,
             )
         )
-    return Catalog(database, f"DuckDB {version}", tuple(tables), snapshot_isolation=True)
+    return Catalog(database, f"DuckDB {version}", tuple(tables), consistency=ONE_MOMENT)
 
 
 def _columns(cursor: duckdb.DuckDBPyConnection) -> dict[TableName, list[Column]]:

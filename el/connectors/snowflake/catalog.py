@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from el.connectors.catalog import Catalog, Column, ForeignKey, Key, SourceType, Table, TableName
+from el.connectors.catalog import ONE_MOMENT, Catalog, Column, ForeignKey, Key, SourceType, Table, TableName
 from el.connectors.sql.select import Statement
 from el.errors import ElError
 
@@ -64,9 +64,10 @@ def read_catalog(fetch: Fetch, show: Show, schemas: Sequence[str] | None, *, bri
                 rows=None if rows is None else int(rows),
                 bytes=None if size is None else int(size),
                 comment=comment or None,
+                consistency=ONE_MOMENT,
             )
         )
-    return Catalog(database, f"Snowflake {version}", tuple(tables), snapshot_isolation=True, notes=tuple(notes))
+    return Catalog(database, f"Snowflake {version}", tuple(tables), consistency=ONE_MOMENT, notes=tuple(notes))
 
 
 def _columns(fetch: Fetch) -> dict[TableName, list[Column]]:

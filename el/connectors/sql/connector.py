@@ -16,7 +16,7 @@ import pyarrow as pa
 from el.connectors.abilities import CursorSource, Extent, SplitSource
 from el.connectors.base import Source
 from el.connectors.buffer import Buffer
-from el.connectors.catalog import Column, SourceType
+from el.connectors.catalog import Catalog, Column, Consistency, SourceType
 from el.connectors.request import Isolation, ReadRequest, Split, Value
 from el.connectors.sql.select import Dialect, Statement, build_back, build_extent, build_extreme, build_select
 from el.connectors.sql.split import can_divide, divide
@@ -134,6 +134,10 @@ class SqlConnector(Source, CursorSource, SplitSource):
     def query_columns(self, query: str) -> tuple[tuple[str, SourceType], ...]:
         """Names and types of the columns that the user's query gives, without running it."""
         raise PlanError(f"{self.scheme}: a query of one's own is not possible with this connector")
+
+    def query_consistency(self, query: str, catalog: Catalog) -> Consistency:
+        """What a read of the user's own query sees."""
+        return catalog.consistency
 
 
 def canonical(value: object) -> str:

@@ -27,13 +27,13 @@ from el.connectors.base import (
     WriteResult,
 )
 from el.connectors.buffer import Buffer
-from el.connectors.catalog import Catalog, Column, SourceType, TableName
+from el.connectors.catalog import Catalog, Column, Consistency, SourceType, TableName
 from el.connectors.request import ColumnRead, Isolation, ReadRequest, Value
 from el.connectors.sql.connector import canonical
-from el.connectors.sql.own_query import derived_query
+from el.connectors.sql.own_query import derived_query, places_of
 from el.connectors.sql.select import Statement
 from el.connectors.sqlserver import changes as changes
-from el.connectors.sqlserver.catalog import read_catalog
+from el.connectors.sqlserver.catalog import read_catalog, reads_elsewhere
 from el.connectors.sqlserver.cdc import Cdc
 from el.connectors.sqlserver.change_tracking import ChangeTracking
 from el.connectors.sqlserver.collation import text_rule
@@ -163,6 +163,9 @@ class SqlServer(SqlServerSession, Target, RowversionSource, ChangeSource, OneMom
             return self.driver.describe(query)
         except Exception as error:
             raise self.translate(error) from None
+
+    def query_consistency(self, query: str, catalog: Catalog) -> Consistency:
+        return reads_elsewhere(catalog.consistency, places_of(query, self.dialect.name, catalog.database))
 
     def write_buffer(
         self,

@@ -14,7 +14,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from el.connectors.catalog import Catalog, Check, Column, KeptChanges, Key, MissingRight, SourceType, Table, TableName
+from el.connectors.catalog import (
+    Catalog,
+    Check,
+    Column,
+    Consistency,
+    KeptChanges,
+    Key,
+    MissingRight,
+    SourceType,
+    Table,
+    TableName,
+)
 from el.connectors.sql.select import Statement
 from el.connectors.sqlserver.facts import (
     CAPTURE,
@@ -113,6 +124,8 @@ UNSTABLE_READ = (
     "read under locking READ COMMITTED: a row whose place in the index changes meanwhile may be missed or come twice"
 )
 
+MEMORY_OPTIMIZED = Consistency(statement=True, no_snapshot="a memory-optimised table is not read so")
+
 # sys.extended_properties.class of what a table and its columns are called.
 _OBJECT_OR_COLUMN = 1
 
@@ -143,18 +156,13 @@ class _Reader:
         self._read_sizes()
         self._read_changes()
         self._read_what_is_elsewhere(str(database))
-        options = self._optional("database options", _OPTIONS)
-        snapshot, committed = (options[0][0] == 1, bool(options[0][1])) if options else (False, False)
+        self._read_options(str(database))
         wanted = sorted(self.columns, key=lambda id_: self.places[id_][:2])
         return Catalog(
             database=database,
             version=" ".join(str(version).split()),
             tables=tuple(self._table(object_id) for object_id in wanted),
-            snapshot_isolation=snapshot,
-            no_snapshot="SNAPSHOT isolation is not allowed",
-            allow_snapshot=f"ALTER DATABASE [{database}] SET ALLOW_SNAPSHOT_ISOLATION ON",
-            unstable_read=UNSTABLE_READ,
-            read_committed_snapshot=committed,
+            consistency=self.consistency,
             min_active_rowversion=_has_min_active_rowversion(self.fetch),
             incarnation=facts.incarnation,
             identity=facts.identity,
@@ -168,6 +176,17 @@ class _Reader:
             row_security=tuple(sorted({policy for policies in self.filters.values() for policy in policies})),
             missing=self.login.missing,
             notes=tuple(self.notes),
+        )
+
+    def _read_options(self, database: str) -> None:
+        options = self._optional("database options", _OPTIONS)
+        snapshot, committed = (options[0][0] == 1, bool(options[0][1])) if options else (False, False)
+        self.consistency = Consistency(
+            snapshot=snapshot,
+            statement=committed,
+            no_snapshot="SNAPSHOT isolation is not allowed",
+            better=f"ALTER DATABASE [{database}] SET ALLOW_SNAPSHOT_ISOLATION ON",
+            unstable=UNSTABLE_READ,
         )
 
     def _optional(self, what: str, sql: str) -> list[tuple[Any, ...]]:
@@ -249,6 +268,15 @@ class _Reader:
         views = {(schema, name): id_ for id_, (schema, name, kind, _) in self.places.items() if kind == "view"}
         self.elsewhere = views_elsewhere(self.fetch, database, views) if views else {}
 
+    def _consistency(self, object_id: int, kind: Kind) -> Consistency:
+        """A memory-optimised table refuses SNAPSHOT (41332), and a statement sees one moment of it anyway.
+
+        "Transactions with Memory-Optimized Tables".
+        """
+        if kind.memory_optimized:
+            return replace(MEMORY_OPTIMIZED, unstable=self.consistency.unstable)
+        return reads_elsewhere(self.consistency, self.elsewhere.get(object_id, frozenset()))
+
     def _feeds(self, object_id: int, columns: Sequence[Column]) -> tuple[KeptChanges, ...]:
         found = [KeptChanges(TRACKING)] if object_id in self.tracked else []
         if object_id in self.captured:
@@ -282,17 +310,23 @@ class _Reader:
             comment=self.comments.get((object_id, 0)),
             feeds=self._feeds(object_id, found),
             indexes=tuple(key for key, primary, unique in indexes if not unique and not primary),
+            consistency=self._consistency(object_id, more),
             object_id=object_id if of_table else None,
-            memory_optimized=more.memory_optimized,
             temporal=more.temporal,
             ledger=more.ledger,
             graph=more.graph,
             external=more.external,
             row_security=self.filters.get(object_id, ()),
             partitions=self.marks.get(object_id),
-            elsewhere=self.elsewhere.get(object_id, frozenset()),
             missing=tuple(missing),
         )
+
+
+def reads_elsewhere(consistency: Consistency, places: frozenset[str]) -> Consistency:
+    """Another database may not allow SNAPSHOT (3952), and no linked server is read under it ("Snapshot Isolation in SQL
+    Server").
+    """
+    return replace(consistency, doubt=f"it reads {', '.join(sorted(places))}") if places else consistency
 
 
 def _computed(columns: Sequence[Column]) -> tuple[str, ...]:

@@ -73,8 +73,7 @@ def second_look(
 
 def is_of_one_moment(context: TableContext) -> bool:
     """Whether a statement that reads this table sees it as it was at one moment."""
-    versions = context.request.isolation is Isolation.SNAPSHOT or context.catalog.read_committed_snapshot
-    return versions or context.table.memory_optimized
+    return context.request.isolation is Isolation.SNAPSHOT or context.table.consistency.statement
 
 
 def _keys(context: TableContext, columns: Sequence[ColumnPlan], key: Sequence[str]) -> ReadRequest:

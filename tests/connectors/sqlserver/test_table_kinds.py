@@ -73,6 +73,22 @@ def test_a_memory_optimised_table_is_read_beside_others_that_are_read_from_one_p
     assert (found["dbo.hot"]["rows"], found["dbo.cold"]["rows"]) == (2, 1)
 
 
+def test_the_plan_says_of_each_table_what_its_reads_see(standin_shop: TsqlShop) -> None:
+    standin_shop.create(
+        f"{ALL}\n  - {{name: dbo.late, isolation: read_committed}}", *MEMORY, "CREATE TABLE dbo.late (id INT)"
+    )
+    assert main(["plan", "--why"]) == 0
+    said = standin_shop.capsys.readouterr().out
+    sees = [line.split(maxsplit=1)[1] for line in said.splitlines() if line.startswith("  sees ")]
+    tables = [line.split()[0] for line in said.splitlines() if line.startswith("dbo.")]
+    assert dict(zip(tables, sees, strict=True)) == {
+        "dbo.cold": "one moment, all reads that are together the same one",
+        "dbo.hot": "one moment in each read",
+        "dbo.late": "no one moment",
+    }
+    assert "; dbo.late of no one moment" in said
+
+
 def test_a_cursor_of_a_memory_optimised_table_goes_on(standin_shop: TsqlShop) -> None:
     shop = standin_shop.create("  - {name: dbo.cold}\n  - {name: dbo.hot, cursor: id}", *MEMORY)
     shop.el()

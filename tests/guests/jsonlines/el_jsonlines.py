@@ -26,7 +26,7 @@ from el_jsonlines_log import Log, LogFile, Logged
 from el.connectors.abilities import ChangeSource, CursorSource, Extent, SplitSource
 from el.connectors.base import ConnectionConfig, Identity, Source
 from el.connectors.buffer import Buffer
-from el.connectors.catalog import Catalog, Column, KeptChanges, Key, SourceType, Table, TableName
+from el.connectors.catalog import Catalog, Column, Consistency, KeptChanges, Key, SourceType, Table, TableName
 from el.connectors.request import OP_READ, POSITION_READ, ColumnRead, Condition, Op, ReadRequest, Split, Value
 from el.connectors.type_rules import map_type
 from el.errors import DatabaseMissing, ElError, PlanError, ReadError
@@ -54,6 +54,10 @@ RULES = (
     TypeRule(("moment",), "moment", "A time in microseconds.", rule.WALL_CLOCK, kind=TypeKind.MOMENT, scale=6),
     TypeRule(("instant",), "instant", "A point in time, in UTC.", rule.POINT_IN_TIME, kind=TypeKind.INSTANT, scale=6),
 )
+
+
+# The lines that are whole when a read begins; two reads may see two moments.
+ONE_READ = Consistency(statement=True, no_snapshot="a file has no state that two reads could share")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,7 @@ class JsonLines(Source, CursorSource, SplitSource, ChangeSource):
             database=self._folder.name,
             version="1",
             tables=tuple(table for table in tables if schemas is None or table.name.schema in schemas),
-            read_committed_snapshot=True,
+            consistency=ONE_READ,
             identity=str(self._folder),
         )
 
@@ -113,7 +117,7 @@ class JsonLines(Source, CursorSource, SplitSource, ChangeSource):
         columns = tuple(_column(*item) for item in said["columns"].items())
         key = Key("key", tuple(said["key"])) if said.get("key") else None
         feeds = (KeptChanges(Log.name),) if path.with_suffix(".log").is_file() else ()
-        return Table(name, columns, primary_key=key, bytes=path.stat().st_size, feeds=feeds)
+        return Table(name, columns, primary_key=key, bytes=path.stat().st_size, feeds=feeds, consistency=ONE_READ)
 
     @property
     def _folder(self) -> Path:
