@@ -32,7 +32,7 @@ from el.connectors.abilities import (
 )
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import Catalog, Column, SourceType, TableName
-from el.connectors.request import ReadRequest
+from el.connectors.request import Op, ReadRequest
 from el.errors import ElError
 from el.types.key_text import TextRule
 from el.types.rule import TypeFacts, TypeRule, facts_of, parse_type
@@ -167,6 +167,10 @@ class Source(Connector):
         """What `read_buffer(request)` asks of the database, to be shown: a source with a language of its own says it
         in that."""
         return str(request)
+
+    def supports(self, op: Op, column: Column) -> bool:
+        """Whether a read can have a condition of this kind on a column; what it cannot is refused in the plan."""
+        return True
 
     def facts(self, type_: SourceType) -> TypeFacts:
         """What the connector's rules say of a type's values."""

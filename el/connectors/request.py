@@ -9,10 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NewType
 
 import pyarrow as pa
 
 from el.connectors.catalog import SourceType, TableName
+
+# In the SQL of the source itself.
+SqlText = NewType("SqlText", str)
 
 
 class Op(StrEnum):
@@ -54,12 +58,12 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """`column op value`; `or_null` also lets rows through whose column is NULL."""
+    """`column op value`."""
 
     column: str
     op: Op
     value: Value | None = None
-    or_null: bool = False
+    or_null: bool = False  # rows whose column is NULL pass too
 
     def __str__(self) -> str:
         value = "" if self.value is None else f" {self.value}"
@@ -68,19 +72,15 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class ColumnRead:
-    """One column of the result.
+    """One column of the result."""
 
-    source: the column's name in the table or query; name: what it is called in the buffer.
-    read_as: an expression in the source's own language, "{column}" standing for the column (quoted, where that is
-        SQL); None reads the column untouched. It comes from the connector's type rules, or of a SQL source from a cast
-        that the user wrote in el.yml.
-    arrow: the type that the plan expects of it, so that no driver has to guess; None where nobody planned it.
-    """
-
-    source: str
-    name: str
+    source: str  # its name in the table or query
+    name: str  # what it is called in the buffer
+    # An expression in the source's own language, "{column}" standing for the column (quoted, where that is SQL); None
+    # reads the column untouched. It comes from the connector's type rules; to a `SqlConnector` alone also from a cast
+    # or a mask of el.yml, as SQL.
     read_as: str | None = None
-    arrow: pa.DataType | None = None
+    arrow: pa.DataType | None = None  # what the plan expects, so that no driver has to guess; None: nobody planned it
 
     def __str__(self) -> str:
         read = self.read_as.replace("{column}", self.source) if self.read_as is not None else self.source
@@ -127,7 +127,7 @@ class ReadRequest:
     """What one read takes. Of `table` and `query` there is exactly one."""
 
     table: TableName | None = None
-    query: str | None = None  # a SELECT of the user's own, in the source's SQL: for a `SqlConnector` alone
+    query: SqlText | None = None  # a SELECT of the user's own; the plan gives one to a `SqlConnector` alone
     columns: tuple[ColumnRead, ...] = ()  # in order; empty means all, as the source orders and names them
     where: tuple[Condition, ...] = ()  # all must hold
     # Rows for which these do not all hold (UNKNOWN is not held) are read as deleted: OP_READ says "D".

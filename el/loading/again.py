@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from el.connectors.request import ReadRequest
+from el.connectors.request import ReadRequest, SqlText
 from el.errors import LoadError
 from el.extraction.landing import LANDING, LandedFile
 from el.extraction.slice import STEP
@@ -78,7 +78,7 @@ def _held(warehouse: Warehouse, table: TablePlan) -> Iterator[pa.RecordBatch]:
     held = [name for name in names if name is not None and name not in new]
     told_by = (KEY_COLUMN,) if table.equal else table.key
     statement = warehouse.held_rows(table.raw_schema, table.raw_table, held, told_by, _position(table))
-    request = ReadRequest(query="SELECT 1", batch_rows=BATCH_ROWS)
+    request = ReadRequest(query=SqlText("SELECT 1"), batch_rows=BATCH_ROWS)
     with warehouse.connector as connector, connector.stream(statement, request) as buffer:
         for batch in buffer:
             there = iter(batch.columns)

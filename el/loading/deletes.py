@@ -19,7 +19,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from el.connectors.request import ReadRequest
+from el.connectors.request import ReadRequest, SqlText
 from el.errors import LoadError, SuspiciousDeletes
 from el.extraction.landing import LANDING, LandedFile, raw_columns
 from el.extraction.slice import STEP
@@ -91,7 +91,7 @@ def held_keys(
     warehouse: Warehouse, table: TablePlan, schema: pa.Schema, told_by: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
     statement = warehouse.held_keys(table.raw_schema, table.raw_table, schema.names, told_by)
-    request = ReadRequest(query="SELECT 1", batch_rows=BATCH_ROWS)
+    request = ReadRequest(query=SqlText("SELECT 1"), batch_rows=BATCH_ROWS)
     with warehouse.connector as connector, connector.stream(statement, request) as buffer:
         for batch in buffer:
             yield _as(batch, schema, str(table.name))

@@ -15,7 +15,7 @@ from el.config.job import Job
 from el.connectors.base import CursorSource
 from el.connectors.catalog import Catalog
 from el.connectors.registry import open_source
-from el.connectors.request import Condition, Op, ReadRequest, Value
+from el.connectors.request import Condition, Op, ReadRequest, SqlText, Value
 from el.errors import ConfigError, ElError
 from el.loading.lock import this_process
 from el.loading.open import loader, warehouse_of
@@ -121,7 +121,7 @@ def _checked(job: Job, catalog: Catalog, item: Chosen, last: LedgerEntry, value:
     query = settings.query or (query_text(job.config, settings) if settings.query_file else None)
     request = ReadRequest(
         table=None if query else table.name,
-        query=query,
+        query=SqlText(query) if query else None,
         where=(Condition(column.name, Op.GE, Value(value, column.type)),),
         isolation=isolation_of(table, settings),
     )

@@ -11,7 +11,7 @@ from el.config.tables import TableSettings
 from el.connectors.abilities import SplitSource
 from el.connectors.base import Source
 from el.connectors.catalog import Table
-from el.connectors.request import POSITION_READ, ColumnRead, Condition, Op, ReadRequest, Split
+from el.connectors.request import POSITION_READ, ColumnRead, Condition, Op, ReadRequest, Split, SqlText
 from el.connectors.type_rules import map_type
 from el.errors import PlanError
 from el.planning.columns import ColumnPlan
@@ -29,13 +29,18 @@ def table_request(config: Config, source: Source, table: Table, settings: TableS
         column = table.column(wanted.column)
         if column is None:
             raise PlanError(f"{table.name} has no column {wanted.column!r} to filter by")
+        if not source.supports(wanted.op, column):
+            raise PlanError(
+                f"{table.name}.{column.name}: {source.scheme} cannot filter {column.type} by {wanted.op!s}: leave out "
+                "the filter, and filter in the warehouse"
+            )
         facts = source.facts(column.type)
         value = None if wanted.value is None else filter_value(table.name, column, facts, wanted.text)
         conditions.append(Condition(column.name, wanted.op, value))
     query = settings.query or (query_text(config, settings) if settings.query_file else None)
     return ReadRequest(
         table=None if query else table.name,
-        query=query,
+        query=SqlText(query) if query else None,
         where=tuple(conditions),
         isolation=isolation_of(table, settings),
         batch_rows=config.defaults.batch_rows,

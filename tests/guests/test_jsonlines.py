@@ -122,6 +122,11 @@ def test_a_database_that_el_does_not_know_is_planned_and_loaded_whole_and_by_cur
             "{name: sales.orders, columns: {note: {mask: sha256}}}",
             "sales.orders.note: mask sha256: jsonlines has no SQL",
         ),
+        (
+            "{name: sales.switches, filters: [{column: done, op: '<', value: 'true'}]}",
+            "sales.switches.done: jsonlines cannot filter flag by <: leave out the filter",
+        ),
+        ("{name: sales.switches, cursor: done}", "sales.switches: strategy cursor: cursor done: "),
         ("{name: sales.lately, query: 'SELECT 1', key: [id]}", "jsonlines has no SQL for a `query`"),
         ("{name: sales.shapes}", "sales.shapes.shape: type shape cannot be carried: exclude the column"),
     ],
@@ -129,6 +134,7 @@ def test_a_database_that_el_does_not_know_is_planned_and_loaded_whole_and_by_cur
 def test_what_needs_sql_is_refused_by_name_where_the_source_has_none(store: Store, entry: str, says: str) -> None:
     store.table("sales.orders", ORDERS, ["id"], {"id": 1})
     store.table("sales.shapes", {"shape": "shape"}, [])
+    store.table("sales.switches", {"id": "whole not null", "done": "flag"}, ["id"])
     store.el_yml(f"  - {entry}\n")
     assert says in store.el("plan", code=2)
 

@@ -17,6 +17,7 @@ from el.config.profiles import load_output
 from el.config.settings import load_config
 from el.connectors.catalog import Catalog
 from el.connectors.duckdb import DuckDb
+from el.connectors.request import Op
 from el.pipeline import Job, run
 from el.reporting.progress import Silent
 from tests.shop import Workspace, inside
@@ -264,6 +265,15 @@ def test_a_table_that_cannot_be_taken_stops_alone_and_comes_once_it_is_mended(
     assert {table for table, (status, _) in statuses(capsys).items() if status == "loaded"} == set(failed) & {
         *("sales.lines", "sales.nothing", "sales.orders")
     }
+
+
+def test_a_cursor_that_the_source_cannot_compare_is_refused_by_name(
+    shop: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DuckDb, "supports", lambda _, op, column: (op, column.name) != (Op.LE, "updated_at"))
+    code, out, _ = el(capsys, "plan")
+    assert code == 2
+    assert "sales.orders: strategy cursor: cursor updated_at: duckdb cannot read timestamp by <=" in out
 
 
 def test_a_source_that_is_not_there_is_exit_code_3(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,6 +34,10 @@ ENDLESS = frozenset({"nan", "inf"})
 PATIENCE = timedelta(minutes=1)
 
 
+# The conditions of a window.
+BOUNDS = (Op.GT, Op.GE, Op.LT, Op.LE, Op.IS_NULL)
+
+
 class Cursor(Strategy):
     """Needs a column that grows with every insert and update."""
 
@@ -53,6 +57,9 @@ class Cursor(Strategy):
         facts = context.facts(type_)
         if facts.no_cursor is not None:
             return f"cursor {column}: {type_} {facts.no_cursor}"
+        found = context.table.column(column)
+        if found is not None and (cannot := next((op for op in BOUNDS if not source.supports(op, found)), None)):
+            return f"cursor {column}: {source.scheme} cannot read {type_} by {cannot!s}"
         if facts.kind is TypeKind.TEXT and "text_cursor" not in context.settings.accept:
             return (
                 f"cursor {column}: {type_} is ordered as text, '10' before '9': rows that come later with a lesser "

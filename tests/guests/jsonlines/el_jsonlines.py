@@ -133,6 +133,9 @@ class JsonLines(Source, CursorSource, SplitSource, ChangeSource):
 
     # -- reading
 
+    def supports(self, op: Op, column: Column) -> bool:
+        return column.type.name != "flag" or op not in (Op.LT, Op.LE, Op.GT, Op.GE)
+
     def read_buffer(self, request: ReadRequest) -> Buffer:
         if request.table is None or request.order_by:
             raise ReadError("JSON lines are read table by table, in their own order")
