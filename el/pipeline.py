@@ -74,20 +74,21 @@ def plan_job(job: Job, warehouse: Future[Warehouse], before: Before | None = Non
         _refuse_taken(opened, places)
         if before is not None:
             before(opened, places, everywhere.names)
-        left = left_aside(job.config, catalog, every)
-        of_left = {schema for schema, _ in find_places(job.config, left).names.values()}
-        held = _in_raw(opened, {schema for schema, _ in places.values()} | of_left)
-        known = Known(job.config, source, catalog, held.ledger, held.tables, job.full_refresh)
-        plan = make_plan(known, chosen, everywhere, tried=tried, confirm_deletes=job.confirm_deletes)
-        place = place_of(source, catalog)
-        gone = gone_tables(job.config, catalog, place, held.ledger, everywhere.names, job.select)
-        gone += left_views(job.config, place, held.ledger, left, job.select)
-        plan = replace(plan, refused=(*plan.refused, *gone))
-        plan = without_masks(opened, without_clashes(opened, plan))
-        beside = [*(left_aside_notes(left) if not job.select else []), *catalog_notes(catalog)]
-        notes = (consistency(job, plan), *beside, *pressure_notes(job, source, plan))
-        live = {item.table.name: item.settings.key or ("?",) for item in every}
-        live |= {table.name: table.key for table in plan.tables}
+        with opened.kept_open():
+            left = left_aside(job.config, catalog, every)
+            of_left = {schema for schema, _ in find_places(job.config, left).names.values()}
+            held = _in_raw(opened, {schema for schema, _ in places.values()} | of_left)
+            known = Known(job.config, source, catalog, held.ledger, held.tables, job.full_refresh)
+            plan = make_plan(known, chosen, everywhere, tried=tried, confirm_deletes=job.confirm_deletes)
+            place = place_of(source, catalog)
+            gone = gone_tables(job.config, catalog, place, held.ledger, everywhere.names, job.select)
+            gone += left_views(job.config, place, held.ledger, left, job.select)
+            plan = replace(plan, refused=(*plan.refused, *gone))
+            plan = without_masks(opened, without_clashes(opened, plan))
+            beside = [*(left_aside_notes(left) if not job.select else []), *catalog_notes(catalog)]
+            notes = (consistency(job, plan), *beside, *pressure_notes(job, source, plan))
+            live = {item.table.name: item.settings.key or ("?",) for item in every}
+            live |= {table.name: table.key for table in plan.tables}
     dumps = _plan_dumps(job, entries, everywhere, held, live)
     return JobPlan(plan.source, plan.catalog, plan.tables, notes, plan.refused, dumps)
 
@@ -280,7 +281,8 @@ class _Run:
                     packed += [part] if part is not None else []
             work = SchemaLoad(job, warehouse, schema, load_ids[schema], spool, reporter, self.locks)
             try:
-                work.load(by_schema.get(schema, []), landed, found, packed)
+                with warehouse.kept_open():
+                    work.load(by_schema.get(schema, []), landed, found, packed)
             except _OF_ONE_SCHEMA as error:
                 for name, report in found.items():
                     if report.load_id is not None or report.status == "loaded":

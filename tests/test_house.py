@@ -14,7 +14,8 @@ import pytest
 
 from el.connectors.registry import connector_class
 
-EL = Path(__file__).parent.parent / "el"
+TESTS = Path(__file__).parent
+EL = TESTS.parent / "el"
 SHARED = ("sql", "documents")
 OWN_FOLDERS = tuple(path.parent for path in EL.glob("connectors/*/__init__.py") if path.parent.name not in SHARED)
 SCHEMES = {folder.name for folder in OWN_FOLDERS}
@@ -31,8 +32,8 @@ MAY_NAME = {
     "codegen/": {"snowflake", "duckdb"},
     "types/rule.py": {"snowflake", "duckdb", "timestamp with time zone"},
     "types/mapping.py": {"snowflake", "duckdb"},
-    # README shows the types of one source.
-    "reporting/readme_types.py": {"sqlserver"},
+    # The page shows the types of one source.
+    "reporting/types_page.py": {"sqlserver"},
     # Files that SQL Server wrote say its types by name, and no connection is there to be asked.
     "dumps/formats/": {
         *("tinyint", "smallint", "bigint", "smallmoney", "datetime", "smalldatetime", "datetime2", "datetimeoffset"),
@@ -104,6 +105,37 @@ def test_nothing_is_decided_by_the_name_of_a_connector_or_of_a_type(path: Path) 
         )
         constant = any(isinstance(side, ast.Constant | ast.Tuple | ast.Set) for side in sides)
         assert not (constant and (of_connector or of_type)), f"{path.relative_to(EL)}:{node.lineno}"
+
+
+# A file is one concept, of about 300 lines; a function is about 40 lines. What is longer than this is two.
+LINES_OF_A_FILE, LINES_OF_A_FUNCTION = 360, 60
+# Tests that are of no folder of el: of the way as a whole, of the dbt project, of all connectors, of what they run on.
+BESIDE_EL = {"pipeline", "dbt", "conformance", "guests", "standins", "real", "databases"}
+
+
+def test_no_file_and_no_function_is_longer_than_one_concept() -> None:
+    files, functions = {}, {}
+    for path in EL.rglob("*.py"):
+        text, place = path.read_text(encoding="utf-8"), path.relative_to(EL).as_posix()
+        files[place] = text.count("\n")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                functions[f"{place}:{node.lineno} {node.name}"] = (node.end_lineno or node.lineno) - node.lineno + 1
+    assert len(files) > 100
+    for bound, lines in ((LINES_OF_A_FILE, files), (LINES_OF_A_FUNCTION, functions)):
+        longest = dict(sorted(lines.items(), key=lambda item: -item[1])[:10])
+        assert max(lines.values()) <= bound, f"divide by concept what is longer than {bound} lines; longest: {longest}"
+
+
+def test_tests_lie_as_what_they_test_lies_in_el() -> None:
+    top = {path.name for path in TESTS.glob("test_*.py")}
+    assert top == {"test_house.py", "test_readme.py"}, "put it into the folder that is called as el's own"
+    for path in TESTS.rglob("test_*.py"):
+        folder = path.parent.relative_to(TESTS)
+        if not folder.parts or folder.parts[0] in BESIDE_EL:
+            continue
+        assert (EL / folder).is_dir(), f"el has no folder {folder.as_posix()}: {path.name}"
+    assert not {name for name in BESIDE_EL if not (TESTS / name).is_dir()}
 
 
 VENDORS_SENTENCES = ("READ COMMITTED", "SQL Server", "MIN_ACTIVE_ROWVERSION", "sp_cdc_", "ALTER DATABASE")

@@ -1,4 +1,4 @@
-"""README names every command, every flag and every setting, and each guarantee names a test that is there."""
+"""README names every command, flag and setting in short lines, and each guarantee leads to tests that are there."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from el.connectors.sqlserver.config import SqlServerConfig
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+GUARANTEES = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8")
 
 
 def models(above: type[BaseModel] = Strict) -> Iterator[type[BaseModel]]:
@@ -67,12 +68,27 @@ def test_readme_tells_of_every_command_and_flag(command: str, flag: str) -> None
     assert f"`{flag}" in README if flag else f"`{command}" in README, f"{command} {flag} is not in README.md"
 
 
-def test_every_test_that_readme_names_is_there() -> None:
-    tests = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
-    named = set(re.findall(r"::(test_\w+)", README))
-    missing = sorted(name for name in named if f"def {name}(" not in tests)
-    assert named
+def test_every_test_that_the_guarantees_name_is_there() -> None:
+    named = re.findall(r"\[`(test_\w+)`\]\(\.\./(tests/[\w/]+\.py)\)", GUARANTEES)
+    assert len(named) == len(re.findall("`test_", GUARANTEES)) > 90
+    missing = [(name, path) for name, path in named if f"def {name}(" not in (ROOT / path).read_text(encoding="utf-8")]
     assert not missing
+
+
+def test_every_claim_of_readme_leads_to_its_tests() -> None:
+    claims = README.partition("## Guarantees")[2].partition("## Types")[0]
+    rows = [line for line in claims.splitlines() if line.startswith("| ")][1:]
+    headings = {line.removeprefix("## ") for line in GUARANTEES.splitlines() if line.startswith("## ")}
+    anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    assert rows
+    for row in rows:
+        (found,) = re.findall(r"\(docs/guarantees\.md#([\w-]+)\)", row)
+        assert found in anchors, row
+
+
+def test_no_line_of_readme_is_longer_than_a_reader_in_a_hurry_reads() -> None:
+    long = [line for line in README.splitlines() if len(line) > (160 if line.startswith("|") else 120)]
+    assert not long, "one idea a line: divide it, or say the rest below the table"
 
 
 def test_no_path_of_a_machine_stands_in_what_people_read() -> None:

@@ -31,5 +31,5 @@ def map_type(scheme: str, type: SourceType, *, lossy: bool = False, trim: bool =
 
 
 def render_markdown(scheme: str) -> str:
-    """The rows of `scheme` as README's table of types."""
+    """The rules of `scheme` as the documentation's table of types."""
     return mapping.render_markdown(type_rules(scheme))

@@ -21,6 +21,7 @@ from el.connectors.request import ReadRequest, SqlText
 from el.errors import LoadError
 from el.extraction.landing import LANDING, LandedFile
 from el.extraction.slice import STEP
+from el.loading.current_state import CurrentState
 from el.loading.deletes import BATCH_ROWS, MEMORY, removed, write_parquet
 from el.loading.warehouse import Warehouse
 from el.planning.keys import KEY_COLUMN
@@ -77,7 +78,7 @@ def _held(warehouse: Warehouse, table: TablePlan) -> Iterator[pa.RecordBatch]:
     names = [*table.landed_schema().names, None]
     held = [name for name in names if name is not None and name not in new]
     told_by = (KEY_COLUMN,) if table.equal else table.key
-    statement = warehouse.held_rows(table.raw_schema, table.raw_table, held, told_by, _position(table))
+    statement = CurrentState(warehouse, table.raw_schema, table.raw_table).rows(held, told_by, _position(table))
     request = ReadRequest(query=SqlText("SELECT 1"), batch_rows=BATCH_ROWS)
     with warehouse.connector as connector, connector.stream(statement, request) as buffer:
         for batch in buffer:

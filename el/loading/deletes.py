@@ -23,6 +23,7 @@ from el.connectors.request import ReadRequest, SqlText
 from el.errors import LoadError, SuspiciousDeletes
 from el.extraction.landing import LANDING, LandedFile, raw_columns
 from el.extraction.slice import STEP
+from el.loading.current_state import CurrentState
 from el.loading.warehouse import Warehouse
 from el.planning.keys import KEY_COLUMN, KEY_FIELD
 from el.planning.plan import TablePlan
@@ -90,7 +91,7 @@ def keys_stem(table: TablePlan) -> str:
 def held_keys(
     warehouse: Warehouse, table: TablePlan, schema: pa.Schema, told_by: Sequence[str]
 ) -> Iterator[pa.RecordBatch]:
-    statement = warehouse.held_keys(table.raw_schema, table.raw_table, schema.names, told_by)
+    statement = CurrentState(warehouse, table.raw_schema, table.raw_table).keys(schema.names, told_by)
     request = ReadRequest(query=SqlText("SELECT 1"), batch_rows=BATCH_ROWS)
     with warehouse.connector as connector, connector.stream(statement, request) as buffer:
         for batch in buffer:

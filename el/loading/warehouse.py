@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
@@ -31,14 +31,11 @@ VERSION_TABLE = "_dlt_version"
 
 
 class Warehouse(ABC):
-    """One destination, over its connector. `naming` is that of el.yml's `raw`.
+    """One destination, over its connector. `naming` is that of el.yml's `raw`."""
 
-    own_limits: of one value, where el.yml's `limits` say nothing else.
-    """
-
-    loader_workers: ClassVar[int]
-    file_mb: ClassVar[int]
-    own_limits: ClassVar[Limits] = Limits()
+    loader_workers: ClassVar[int]  # how many files dlt loads at a time
+    file_mb: ClassVar[int]  # how large a landing file gets
+    own_limits: ClassVar[Limits] = Limits()  # of one value, where el.yml's `limits` say nothing else
 
     def __init__(
         self,
@@ -63,6 +60,10 @@ class Warehouse(ABC):
     @abstractmethod
     def locked(self, raw_schemas: Sequence[str], holder: Holder, lease: timedelta) -> AbstractContextManager[StillOurs]:
         """Keep other runs away from these raw schemas while inside. Raises `RunLocked` where another one is at work."""
+
+    def kept_open(self) -> AbstractContextManager[None]:
+        """Spare each question asked inside the cost of a connection, where one costs more than a session's question."""
+        return nullcontext()
 
     def taken_schemas(self) -> frozenset[str]:
         """Names in lower case that no raw schema can have here."""
@@ -119,7 +120,7 @@ class Warehouse(ABC):
         rows = self.connector.fetch(
             Statement(
                 f"SELECT {', '.join(columns)} FROM {self.qualified(raw_schema, LEDGER_TABLE)} AS l "
-                f"WHERE l.{self.column('_dlt_load_id')} IN ({self._complete(raw_schema)}) "
+                f"WHERE l.{self.column('_dlt_load_id')} IN ({self.complete_ids(raw_schema)}) "
                 f"QUALIFY row_number() OVER (PARTITION BY l.{named['table']} "
                 f"ORDER BY l.{self.column('_dlt_load_id')} DESC) = 1"
             )
@@ -141,7 +142,7 @@ class Warehouse(ABC):
         rows = self.connector.fetch(
             Statement(
                 f"SELECT {columns} FROM {self.qualified(raw_schema, COLUMNS_TABLE)} AS c "
-                f"WHERE c.{self.column('_dlt_load_id')} IN ({self._complete(raw_schema)}) "
+                f"WHERE c.{self.column('_dlt_load_id')} IN ({self.complete_ids(raw_schema)}) "
                 f"QUALIFY row_number() OVER (PARTITION BY {by} ORDER BY c.{self.column('_dlt_load_id')} DESC) = 1"
             )
         )
@@ -160,7 +161,7 @@ class Warehouse(ABC):
             if not {self.fold(name) for name in ("_dlt_load_id", "_el_op")} <= self.columns_of(raw_schema, table):
                 continue
             place = self.qualified(raw_schema, table)
-            seen = f"{load} IS NULL" + (f" OR {load} IN ({self._complete(raw_schema)})" if loads in there else "")
+            seen = f"{load} IS NULL" + (f" OR {load} IN ({self.complete_ids(raw_schema)})" if loads in there else "")
             if not self.connector.fetch(Statement(f"SELECT 1 FROM {place} WHERE {seen} LIMIT 1")):
                 self.connector.execute(Statement(f"DROP TABLE {place}"))
 
@@ -223,64 +224,6 @@ class Warehouse(ABC):
         )
         return {str(row[0]) for row in rows}
 
-    def held_keys(self, raw_schema: str, table: str, key: Sequence[str], told_by: Sequence[str]) -> Statement:
-        """The keys that a raw table holds now: since its last complete snapshot, the last row of each not deleted.
-
-        told_by: the columns, among these or `_el_key`, by which keys are told apart.
-
-        The same rule as the dbt project's macro `el_current_state`: of rows without a position a `D` row is the first.
-        """
-        load, op, position = (self.column(name) for name in ("_dlt_load_id", "_el_op", "_el_position"))
-        keys, told = (", ".join(self.column(name) for name in names) for names in (key, told_by))
-        ledger, kind, name = self.qualified(raw_schema, LEDGER_TABLE), self.column("kind"), self.column("table_name")
-        loads = f"SELECT {load} FROM {ledger} WHERE {name} = ? AND {load} IN ({self._complete(raw_schema)})"
-        return Statement(
-            f"SELECT {keys} FROM (SELECT {keys}, {op}, row_number() OVER "
-            f"(PARTITION BY {told} ORDER BY {load} DESC, {position} DESC NULLS LAST, "
-            f"CASE WHEN {op} = 'D' THEN 1 ELSE 0 END) AS _el_last "
-            f"FROM {self.qualified(raw_schema, table)} WHERE {load} IN ({loads}) "
-            f"AND {load} >= COALESCE((SELECT MAX({load}) FROM ({loads} AND {kind} = 'snapshot') AS s), '')) AS r "
-            f"WHERE _el_last = 1 AND {op} <> 'D'",
-            (table, table),
-        )
-
-    def held_rows(
-        self, raw_schema: str, table: str, columns: Sequence[str], told_by: Sequence[str], position: str | None
-    ) -> Statement:
-        """What raw holds now of the rows at or beyond a position, and of those without; last, whether it is deleted.
-
-        With a key (`told_by`): the last row of each, by the rule of `held_keys`, whatever came later under another
-        position. Without: every row. None as position: of all rows.
-        """
-        load, op, place = (self.column(name) for name in ("_dlt_load_id", "_el_op", "_el_position"))
-        ledger, kind, name = self.qualified(raw_schema, LEDGER_TABLE), self.column("kind"), self.column("table_name")
-        loads = f"SELECT {load} FROM {ledger} WHERE {name} = ? AND {load} IN ({self._complete(raw_schema)})"
-        complete = (
-            f"{load} IN ({loads}) AND {load} >= "
-            f"COALESCE((SELECT MAX({load}) FROM ({loads} AND {kind} = 'snapshot') AS s), '')"
-        )
-        taken = ", ".join(self.column(each) for each in columns)
-        deleted = f"CASE WHEN {op} = 'D' THEN 1 ELSE 0 END"
-        raw = self.qualified(raw_schema, table)
-        near, parameters = "1 = 1", (table, table)
-        if position is not None:
-            near = f"({place} >= ? OR {place} IS NULL)"
-        if not told_by:
-            values = (*parameters, position) if position is not None else parameters
-            return Statement(f"SELECT {taken}, {deleted} FROM {raw} WHERE {complete} AND {near}", values)
-        among, given = near, (*parameters, *((position,) if position is not None else ()))
-        if position is not None:
-            # What took the place of such a row came with a later load.
-            among = f"({near} OR {load} > (SELECT MIN({load}) FROM {raw} WHERE {complete} AND {near}))"
-            given = (*given, *parameters, position, position)
-        return Statement(
-            f"SELECT {taken}, _el_deleted FROM (SELECT {taken}, {place}, {deleted} AS _el_deleted, row_number() OVER "
-            f"(PARTITION BY {', '.join(self.column(each) for each in told_by)} "
-            f"ORDER BY {load} DESC, {place} DESC NULLS LAST, {deleted}) AS _el_last "
-            f"FROM {raw} WHERE {complete} AND {among}) AS r WHERE _el_last = 1 AND {near}",
-            given,
-        )
-
     def move_bound(self, raw_schema: str, table: str, load_id: str, upper: str | None) -> None:
         """Put the bound that the next run begins at elsewhere; None: it takes a new snapshot."""
         names = {name: self.column(name) for name in ("upper_bound", "fingerprint", "table_name", "_dlt_load_id")}
@@ -294,7 +237,7 @@ class Warehouse(ABC):
         """Which of these loads are complete."""
         if not load_ids or self.fold(LOADS_TABLE) not in self.tables(raw_schema):
             return set()
-        rows = self.connector.fetch(Statement(self._complete(raw_schema)))
+        rows = self.connector.fetch(Statement(self.complete_ids(raw_schema)))
         return {str(row[0]) for row in rows} & set(load_ids)
 
     def last_load(self, raw_schema: str) -> str | None:
@@ -332,7 +275,8 @@ class Warehouse(ABC):
         )
         self.connector.execute(Statement(sql, (load_id,)))
 
-    def _complete(self, raw_schema: str) -> str:
+    def complete_ids(self, raw_schema: str) -> str:
+        """The query that gives the ids of complete loads."""
         return (
             f"SELECT {self.column('load_id')} FROM {self.qualified(raw_schema, LOADS_TABLE)} "
             f"WHERE {self.column('status')} = 0"

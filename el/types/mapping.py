@@ -2,7 +2,7 @@
 
 Guarantees: a type has one row for its declared digits; the default is exact over the type's whole range; what
 loses something travels so only when it is asked for, and says what it loses; a type without a row is refused.
-The rows are data that each connector brings (`Source.rules`); README's table is rendered from them.
+The rows are data that each connector brings (`Source.rules`); docs/types.md is rendered from them.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def map_type(
 
 
 def render_markdown(rules: Sequence[TypeRule]) -> str:
-    """The rows as README's table of types; the same text every time."""
+    """The rules as a table for docs/types.md; the same text every time."""
     lines = [
         "| Type | Read as | Arrow | Snowflake | DuckDB | Exact | On request | Why, and limits |",
         "|---|---|---|---|---|---|---|---|",

@@ -92,7 +92,7 @@ class TypeRule:
     """One row of the table. Of the rows that name a type, the first one that applies to it decides."""
 
     names: tuple[str, ...]  # the base types that it covers
-    shown: str  # how README calls them
+    shown: str  # how docs/types.md calls them
     why: str  # the reason, and the limits, in words
     exact: Way | None  # the way that loses nothing; None: there is none
     lossy: Way | None = None  # the way for a user who asks for `lossy`

@@ -1,6 +1,6 @@
-"""README's table of types, written from the type table: `python -m el.reporting.readme_types [README.md]`.
+"""The documentation's table of types, written from the rules of the types: `python -m el.reporting.types_page [PAGE]`.
 
-Guarantee: what stands between the two marks is the type table; nothing else of the page is touched.
+Guarantee: what stands between the two marks is made of the rules; nothing else of the page is touched.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def rendered(page: str) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the table into the page that is named, by default README.md here."""
-    path = Path(arguments[0] if arguments else "README.md")
+    """Write the table into the page that is named, by default docs/types.md here."""
+    path = Path(arguments[0] if arguments else "docs/types.md")
     path.write_text(rendered(path.read_text(encoding="utf-8")), encoding="utf-8")
     return 0
 

@@ -1,0 +1,92 @@
+"""The SQL that gives what a raw table holds now, of all that was ever appended to it.
+
+Guarantee: the rule is that of the dbt project's macro `el_current_state`. What counts is what complete loads brought
+since the last complete snapshot. Of the rows with one key the last one counts: of the latest load, there the greatest
+position; of rows without a position a `D` row is the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from el.connectors.sql.select import Statement
+from el.loading.ledger import LEDGER_TABLE
+from el.loading.warehouse import Warehouse
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentState:
+    """What a raw table holds now. `told_by` are the columns that tell keys apart: the key's own, or `_el_key`."""
+
+    warehouse: Warehouse
+    raw_schema: str
+    raw_table: str
+
+    def keys(self, key: Sequence[str], told_by: Sequence[str]) -> Statement:
+        """The keys of which the last row is not deleted."""
+        op, keys = self._column("_el_op"), self._columns(key)
+        return Statement(
+            f"SELECT {keys} FROM (SELECT {keys}, {op}, {self._numbered(told_by)} FROM {self._raw} "
+            f"WHERE {self._counts()}) AS r WHERE _el_last = 1 AND {op} <> 'D'",
+            self._names,
+        )
+
+    def rows(self, columns: Sequence[str], told_by: Sequence[str], position: str | None) -> Statement:
+        """The rows at or beyond a position, and those without one; the last column says whether a row is deleted.
+
+        With a key (`told_by`), only the last row of each counts, whatever position the rows before it had. Without a
+        key, every row counts. position: None takes all rows.
+        """
+        load, place = self._column("_dlt_load_id"), self._column("_el_position")
+        taken, deleted, counts = self._columns(columns), self._deleted(), self._counts()
+        near, bound = ("1 = 1", ()) if position is None else (f"({place} >= ? OR {place} IS NULL)", (position,))
+        if not told_by:
+            sql = f"SELECT {taken}, {deleted} FROM {self._raw} WHERE {counts} AND {near}"
+            return Statement(sql, (*self._names, *bound))
+        among, given = near, (*self._names, *bound)
+        if position is not None:
+            # What took the place of such a row came with a later load.
+            among = f"({near} OR {load} > (SELECT MIN({load}) FROM {self._raw} WHERE {counts} AND {near}))"
+            given = (*given, *self._names, *bound)
+        return Statement(
+            f"SELECT {taken}, _el_deleted FROM (SELECT {taken}, {place}, {deleted} AS _el_deleted, "
+            f"{self._numbered(told_by)} FROM {self._raw} WHERE {counts} AND {among}) AS r "
+            f"WHERE _el_last = 1 AND {near}",
+            (*given, *bound),
+        )
+
+    @property
+    def _names(self) -> tuple[str, str]:
+        """The parameters of `_counts`."""
+        return self.raw_table, self.raw_table
+
+    @property
+    def _raw(self) -> str:
+        return self.warehouse.qualified(self.raw_schema, self.raw_table)
+
+    def _column(self, name: str) -> str:
+        return self.warehouse.column(name)
+
+    def _columns(self, names: Sequence[str]) -> str:
+        return ", ".join(self.warehouse.column(name) for name in names)
+
+    def _deleted(self) -> str:
+        return f"CASE WHEN {self._column('_el_op')} = 'D' THEN 1 ELSE 0 END"
+
+    def _counts(self) -> str:
+        """The condition of a row that a complete load brought since the last complete snapshot."""
+        load, kind, name = (self._column(each) for each in ("_dlt_load_id", "kind", "table_name"))
+        ledger = self.warehouse.qualified(self.raw_schema, LEDGER_TABLE)
+        complete = self.warehouse.complete_ids(self.raw_schema)
+        loads = f"SELECT {load} FROM {ledger} WHERE {name} = ? AND {load} IN ({complete})"
+        snapshot = f"SELECT MAX({load}) FROM ({loads} AND {kind} = 'snapshot') AS s"
+        return f"{load} IN ({loads}) AND {load} >= COALESCE(({snapshot}), '')"
+
+    def _numbered(self, told_by: Sequence[str]) -> str:
+        """The rows of each key, numbered from the last one on."""
+        load, place = self._column("_dlt_load_id"), self._column("_el_position")
+        return (
+            f"row_number() OVER (PARTITION BY {self._columns(told_by)} "
+            f"ORDER BY {load} DESC, {place} DESC NULLS LAST, {self._deleted()}) AS _el_last"
+        )
