@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -22,11 +24,23 @@ def open_store(uri: str, settings: Mapping[str, Any] | None = None, where: str =
         known = ", ".join(f"{name}://" for name in SCHEMES)
         raise ConfigError(f"{uri}: there is no store for {scheme}://; there are: {known}")
     config = files_config(settings or {"url": uri}, where)
+    root = f"{scheme}://{place.partition('/')[0]}/"
+    if scheme == "sftp" and not f"{config.url.rstrip('/')}/".startswith(root):
+        raise ConfigError(f"{uri}: is on another server than {where}, whose login it would be given")
+    return _store(scheme, root, config, os.getpid())
+
+
+@lru_cache(maxsize=32)
+def _store(scheme: str, root: str, config: FilesConfig, process: int) -> Store:
+    """One for all files of a place, with its connections; a process that was forked has its own."""
     if scheme == "file":
         from el.dumps.stores.local import LocalStore
 
         return LocalStore()
-    root = f"{scheme}://{place.partition('/')[0]}/"
+    if scheme == "sftp":
+        from el.dumps.stores.sftp import SftpStore
+
+        return SftpStore(root, config)
     from el.dumps.stores.objects import ObjectStore
 
     return ObjectStore(root, config)

@@ -10,6 +10,8 @@ import pytest
 
 from tests.servers import object_storage
 from tests.servers.place import Place
+from tests.servers.sftp import Sftp
+from tests.servers.sftp import sftp as server
 
 
 class Local(Place):
@@ -61,7 +63,17 @@ def google(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         yield place
 
 
-@pytest.fixture(scope="session", params=["local", "s3", "azure", "google"])
+@pytest.fixture(scope="session")
+def sftp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sftp]:
+    pytest.importorskip("asyncssh", reason="asyncssh, the server for SFTP, is not installed")
+    pytest.importorskip("paramiko", reason="paramiko is not installed: pip install 'el[sftp]'")
+    folder = tmp_path_factory.mktemp("sftp")
+    (folder / "data").mkdir()
+    with server(folder, tmp_path_factory.mktemp("keys")) as place:
+        yield place
+
+
+@pytest.fixture(scope="session", params=["local", "s3", "azure", "google", "sftp"])
 def place(request: pytest.FixtureRequest) -> Place:
     found: Place = request.getfixturevalue(request.param)
     return found
