@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from el.dumps.formats.base import ROW, Format, Reading
-from el.dumps.formats.gather import Bytes, Flags, Places, as_text, padded, pieces, plain
+from el.dumps.formats.gather import Bytes, Places, as_text, padded, pieces, places_of, plain
 from el.dumps.formats.rejecting import Rejecting
 from el.dumps.formats.transcode import Block, blocks, encoding_name, source_bytes
 from el.errors import ConfigError
@@ -100,7 +100,7 @@ class _Lines:
         self._format = format_
         ends = [end.encode() for end in format_.ends]
         row = ends[-1]
-        found, self._overlaps = _found(self.buffer, row)
+        found, self._overlaps = places_of(self.buffer, row)
         self.ends: Places = found if block.ended else np.append(found, len(block.data))
         self.starts: Places = np.concatenate([[0], found + len(row)])[: len(self.ends)].astype(np.int64)
         self._leave_blank(len(ends))
@@ -174,7 +174,7 @@ class _Lines:
 
     def _between(self, end: bytes, row: bytes) -> Places:
         """Where fields end so: not within a row terminator, of which this end may be a part."""
-        found, overlaps = _found(self.buffer, end)
+        found, overlaps = places_of(self.buffer, end)
         self._overlaps = np.concatenate([self._overlaps, overlaps])
         if not (set(end) & set(row)) or not len(self.ends):
             return found
@@ -202,14 +202,3 @@ class _Lines:
             self.reasons[-1] = _CUT
         if block.first and self._format.row == "\n" and (self.buffer[self.ends - 1] == ord("\r")).all():
             self.reasons[:] = _RETURN
-
-
-def _found(buffer: Bytes, pattern: bytes) -> tuple[Places, Places]:
-    """Where the pattern begins, and where it overlaps with itself."""
-    size = len(buffer) - len(pattern) + 1
-    hit: Flags = buffer[:size] == pattern[0]
-    for place, byte in enumerate(pattern[1:], 1):
-        hit &= buffer[place : place + size] == byte
-    found = np.flatnonzero(hit)
-    overlaps = found[1:][np.diff(found) < len(pattern)] if len(pattern) > 1 else found[:0]
-    return found, overlaps

@@ -33,6 +33,17 @@ def numbers_at(buffer: Bytes, dtype: str) -> npt.NDArray[Any]:
     return np.ndarray((len(buffer) - wanted.itemsize + 1,), wanted, buffer, strides=(1,))
 
 
+def places_of(buffer: Bytes, pattern: bytes) -> tuple[Places, Places]:
+    """Where the pattern begins, and where it overlaps with itself."""
+    size = len(buffer) - len(pattern) + 1
+    hit: Flags = buffer[:size] == pattern[0]
+    for place, byte in enumerate(pattern[1:], 1):
+        hit &= buffer[place : place + size] == byte
+    found = np.flatnonzero(hit)
+    overlaps = found[1:][np.diff(found) < len(pattern)] if len(pattern) > 1 else found[:0]
+    return found, overlaps
+
+
 def pieces(buffer: Bytes, starts: Places, lengths: Places, nulls: Flags | None = None) -> pa.Array:
     """A binary column of `buffer[start : start + length]`; NULL where `nulls`. The buffer is padded."""
     rows = len(starts)
