@@ -51,9 +51,16 @@ def call(
     return subprocess.CompletedProcess([program, *arguments], process.exitcode, out, err)
 
 
-def _command(program: str, arguments: list[str], folder: str, environment: dict[str, str], texts: list[str]) -> None:
+def begin() -> None:
+    """What a forked process does first."""
+    # An import that failed, the server passed over in silence.
+    assert "tests.warm" in sys.modules, "tests/warm.py cannot be imported"
     # A forked server ignores Ctrl-C; a command does not.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _command(program: str, arguments: list[str], folder: str, environment: dict[str, str], texts: list[str]) -> None:
+    begin()
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)

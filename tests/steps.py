@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.forked import context
+from tests.forked import begin, context
 
 Step = tuple[str, int]
 """The name of a step, and which time it is that it comes."""
@@ -64,8 +64,7 @@ def _run(
 def _child(
     folder: str, arguments: Sequence[str], stop_at: Step | int | None, by: signal.Signals, log: str | None
 ) -> None:
-    # A forked server ignores Ctrl-C; a command does not.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    begin()
     os.chdir(folder)
     os.environ.pop("EL_TARGET", None)
     seen: dict[str, int] = {}

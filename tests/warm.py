@@ -42,7 +42,7 @@ LATE = (
     *("snowflake.connector.file_transfer_agent", "sqlglot.dialects.tsql", "sqlglot.dialects.duckdb"),
     *("sqlglot.dialects.snowflake", "sqlglot.optimizer.canonicalize", "pyarrow.dataset", "pyarrow.pandas_compat"),
     *("dbt.cli.main", "dbt.task.build", "dbt.task.freshness", "dbt.task.docs.generate", "dbt.parser.manifest"),
-    *("dbt.adapters.duckdb", "dbt.adapters.snowflake", "agate", "fastjsonschema", "dbt.graph.selector"),
+    *("dbt.adapters.duckdb", "dbt.adapters.snowflake", "agate", "dbt.graph.selector"),
     *("pendulum.locales.en.locale", "dlt._workspace.cli", "dlt.sources.helpers.requests", "opentelemetry.trace"),
 )
 # These only ask.
