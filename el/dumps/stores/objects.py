@@ -2,7 +2,8 @@
 
 Guarantees: every request asks for the version that was listed, by its ETag, and what comes is compared with it again,
 for a server may not know the condition; a file comes in pieces, so that none takes long and memory is bounded; what can
-be tried again is tried again. An object whose name ends with / is a folder to those who show one, and no file.
+be tried again is tried again. What stands for a folder is no file: an object whose name ends with /, and an empty one
+with others below it, as Azure's hierarchical accounts list them.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class ObjectStore(Store):
             raise
         except Exception as error:
             raise refusal(self.root, error, self._config.secrets()) from None
-        return iter(sorted(found, key=lambda file: file.uri))
+        return iter(sorted(_without_folders(found), key=lambda file: file.uri))
 
     def open(self, file: FileVersion) -> BinaryIO:
         return io.BufferedReader(RangeReader(file.size, partial(self._get, file)), 64 * 1024)
@@ -122,6 +123,18 @@ class ObjectStore(Store):
 
                 self._client = client(self.root, self._config)
             return self._client
+
+
+def _without_folders(files: list[FileVersion]) -> list[FileVersion]:
+    """Some stores list a folder as an empty object of its name: it is one if files are below it."""
+    empty = {file.uri for file in files if file.size == 0}
+    folders: set[str] = set()
+    for file in files if empty else ():
+        folder = file.uri.rpartition("/")[0]
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder = folder.rpartition("/")[0]
+    return [file for file in files if file.size or file.uri not in folders]
 
 
 def _version(told: Any) -> str:

@@ -13,6 +13,7 @@ from el.errors import (
     DatabaseMissing,
     ElError,
     FileChanged,
+    FileRefused,
     NotPermitted,
     PlanError,
     ServerUnreachable,
@@ -25,8 +26,10 @@ _WHO = {
     *("AuthenticationFailed", "AuthorizationFailure", "InvalidAuthenticationInfo", "NoAuthenticationInformation"),
     *("AuthenticationRequired", "InvalidSecurity"),
 }
+# The file is there, but not at hand.
+_AWAY = {"InvalidObjectState", "BlobArchived"}
 _NO_BUCKET = re.compile(r"NoSuchBucket|ContainerNotFound|no bucket named|bucket does not exist")
-_ELSEWHERE = re.compile(r"PermanentRedirect|the region '[^']*' is wrong|status code: 301")
+_ELSEWHERE = re.compile(r"PermanentRedirect|the region '[^']*' is wrong|redirect without LOCATION")
 _NOBODY = re.compile(
     r"dns error|tcp connect error|Connection refused|timed out|error sending request|connection closed"
 )
@@ -54,6 +57,8 @@ def refusal(place: str, error: Exception, secrets: Iterable[str] = ()) -> ElErro
         return ConfigError(f"{place}: the bucket is in another region: set `region` in the profile ({said})")
     if status == 401 or code in _WHO:
         return AuthenticationFailed(f"{place}: the login was refused ({said}): check the keys in the profile")
+    if code in _AWAY:
+        return FileRefused(f"{place}: is in a tier from which it has to be restored before it can be read ({said})")
     if status == 403:
         return NotPermitted(f"{place}: not permitted ({said}): this login needs the rights to list and to read here")
     return _unreached(place, text, status, said)
@@ -65,7 +70,7 @@ def _unreached(place: str, text: str, status: int, said: str) -> ElError:
     if "dns error" in text:
         return ServerUnreachable(f"{place}: no such host: check `endpoint`, `account` and the network", retryable=True)
     if status >= 500 or status == 429 or _NOBODY.search(text):
-        return ServerUnreachable(f"{place}: the server does not answer ({said})")
+        return ServerUnreachable(f"{place}: the server does not answer, or not to the end ({said})")
     return ConnectError(f"{place}: {said}")
 
 

@@ -25,7 +25,7 @@ from el.errors import (
 if TYPE_CHECKING:
     from paramiko import PKey, SFTPClient, SSHClient
 
-_SECONDS = 20
+_SECONDS, _SILENT = 20, 120
 
 
 def connect(root: str, config: FilesConfig) -> SFTPClient:
@@ -57,7 +57,12 @@ def connect(root: str, config: FilesConfig) -> SFTPClient:
             banner_timeout=_SECONDS,
             auth_timeout=_SECONDS,
         )
-        return client.open_sftp()
+        opened = client.open_sftp()
+        # A server that says nothing for so long is away; one that is there answers in between.
+        if (channel := opened.get_channel()) is not None:
+            channel.settimeout(_SILENT)
+            channel.get_transport().set_keepalive(_SECONDS)
+        return opened
     except BaseException as error:
         client.close()
         if isinstance(error, Exception):

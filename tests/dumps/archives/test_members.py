@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import struct
+import sys
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from el.dumps.archives.members import WithMembers, archive_of, files_of
 from el.dumps.file_version import FileVersion
 from el.dumps.pattern import ARCHIVES, Pattern
 from el.dumps.stores.local import LocalStore
-from el.errors import FileChanged, RecordRefused
+from el.errors import DriverMissing, FileChanged, RecordRefused
 from tests.dumps.test_compression import KINDS
 
 FILES = {"a.csv": b"id\n1\n", "in/b.csv": b"id\n" + b"2\n" * 200_000, "in/empty.csv": b"", "é x.csv": b"3"}
@@ -164,3 +165,10 @@ ODD: dict[str, tuple[Callable[[], bytes], str, str]] = {
 
 def test_every_suffix_of_a_pattern_has_its_archive() -> None:
     assert [type(archive_of(f"A{suffix.upper()}")).__name__ for suffix in ARCHIVES] == ["Zip", "SevenZip", *["Tar"] * 6]
+
+
+def test_without_its_library_7z_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.7z").write_bytes(b"7z")
+    monkeypatch.setitem(sys.modules, "py7zr", None)
+    with pytest.raises(DriverMissing, match=r"pip install 'el\[sevenzip\]'"):
+        listed(tmp_path, "a.7z!/*")
