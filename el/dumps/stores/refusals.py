@@ -30,9 +30,7 @@ _WHO = {
 _AWAY = {"InvalidObjectState", "BlobArchived"}
 _NO_BUCKET = re.compile(r"NoSuchBucket|ContainerNotFound|no bucket named|bucket does not exist")
 _ELSEWHERE = re.compile(r"PermanentRedirect|the region '[^']*' is wrong|redirect without LOCATION")
-_NOBODY = re.compile(
-    r"dns error|tcp connect error|Connection refused|timed out|error sending request|connection closed"
-)
+_NOBODY = re.compile(r"tcp connect error|timed out|error sending request|body error|connection closed")
 
 
 def refusal(place: str, error: Exception, secrets: Iterable[str] = ()) -> ElError:
@@ -54,7 +52,7 @@ def refusal(place: str, error: Exception, secrets: Iterable[str] = ()) -> ElErro
             "files that are meant into a folder of their own"
         )
     if _ELSEWHERE.search(text):
-        return ConfigError(f"{place}: the bucket is in another region: set `region` in the profile ({said})")
+        return ConfigError(f"{place}: the bucket is in another region: set `region` in the profile")
     if status == 401 or code in _WHO:
         return AuthenticationFailed(f"{place}: the login was refused ({said}): check the keys in the profile")
     if code in _AWAY:
