@@ -31,6 +31,7 @@ from el.extraction.retry import retrying
 from el.extraction.slice import STEP
 from el.extraction.slicer import Destination
 from el.loading.file_ledger import STRATEGY, KnownFile, known_files
+from el.loading.let_go import let_go
 from el.loading.load import PackedFiles, SchemaLoad, load_ids_for
 from el.loading.lock import StillOurs, this_process
 from el.loading.open import loader, warehouse_of
@@ -184,6 +185,7 @@ class _Run:
         self.locks: list[StillOurs] = []
         self.reports: list[TableReport] = []
         self.raw_schemas: dict[str, str] = {}  # table -> its raw schema
+        self.everywhere: PlaceNames = {}  # where all tables of el.yml land
         self.left_out: set[str] = set()  # raw schemas of which this run takes not all tables
 
     def run(self) -> RunReport:
@@ -208,6 +210,7 @@ class _Run:
         try:
             self._move(warehouse, plan, spool)
             self._mark(warehouse, plan)
+            self._let_go(warehouse, plan)
         finally:
             shutil.rmtree(spool, ignore_errors=True)
         return self._report()
@@ -224,6 +227,7 @@ class _Run:
         """Take the locks, and load what an earlier run left; before each try to plan. Raises `Paused`."""
         schemas = sorted({schema for schema, _ in places.values()})
         known = {table for _, table in everywhere.values()}
+        self.everywhere = everywhere
         self.raw_schemas.update({str(name): schema for name, (schema, _) in places.items()})
         self.left_out.update(schema for name, (schema, _) in everywhere.items() if name not in places)
         if not self.locks:
@@ -302,6 +306,14 @@ class _Run:
             # Only freshness is asked of it, and without it a source looks older than it is.
             with suppress(DatabaseError), warehouse.connector:
                 warehouse.mark_run(schema, self.started)
+
+    def _let_go(self, warehouse: Warehouse, plan: Plan) -> None:
+        databases = {table.source for table in plan.tables if table.source is not None}
+        try:
+            let_go(self.job, warehouse, self.everywhere, databases)
+        except ElError as error:
+            # All is loaded; the source keeps for longer what it need not, and the next run says it again.
+            self.reporter.say(f"the source could not be told up to where its changes are loaded: {error}")
 
     def _report(self) -> RunReport:
         code = max((1 for report in self.reports if report.status == "failed"), default=0)

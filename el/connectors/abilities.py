@@ -6,12 +6,13 @@ A connector takes those that its database has: `class MySql(SqlConnector, Target
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from el.connectors.catalog import Catalog, Column, SourceType, Table
+from el.connectors.catalog import Catalog, Column, SourceType, Table, TableName
 from el.connectors.request import FeedRead, Position, ReadRequest, Split, Value
 
 
@@ -105,8 +106,7 @@ class ChangeFeed(ABC):
     """The changes of one table, as its database keeps them in a log; made for one plan of that table.
 
     The first load is a snapshot, which is read after `now()`. Of a later one `alive(since)` is asked first, then
-    `now(since)`, so that what one has found out the other may use. `since` is what raw holds for certain: a log that is
-    kept until somebody says so may be given up to there when a run reads behind it.
+    `now(since)`, so that what one has found out the other may use.
     """
 
     name: ClassVar[str]  # in the ledger; in el.yml, where it is asked for by name
@@ -157,6 +157,13 @@ class ChangeSource:
     """Keeps changes in one log or several, which can be read behind a position."""
 
     feeds: ClassVar[tuple[type[ChangeFeed], ...]]  # the strongest one in front
+
+    def loaded(self, feed: str, held: Mapping[TableName, Position]) -> None:
+        """After a run's loads: up to where raw holds the changes of each table of el.yml that follows this feed.
+
+        What is kept until somebody says so may be given up: of a log that tables share, up to the least of these
+        positions. Called again with the same ones, and after a kill with those of the next run.
+        """
 
 
 class OneMomentSource(ABC):

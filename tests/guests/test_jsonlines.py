@@ -44,6 +44,16 @@ class Store:
         with (self.path / "store" / f"{name.replace('.', '/')}.jsonl").open("a") as file:
             file.writelines(f"{json.dumps(row)}\n" for row in rows)
 
+    def log(self, name: str, first: int | None, *changes: dict[str, Any]) -> None:
+        """Begin the log beside a table at a number, or go on with it."""
+        path = (self.path / "store" / f"{name.replace('.', '/')}.log").open("w" if first is not None else "a")
+        with path as file:
+            lines = [{"first": first}, *changes] if first is not None else changes
+            file.writelines(f"{json.dumps(line)}\n" for line in lines)
+
+    def held(self, name: str) -> int:
+        return int((self.path / "store" / "sales" / f"{name}.held").read_text())
+
     def el_yml(self, tables: str) -> None:
         (self.path / "el.yml").write_text(EL_YML + tables)
 
@@ -109,6 +119,44 @@ def test_a_database_that_el_does_not_know_is_planned_and_loaded_whole_and_by_cur
     store.el()
     added = store.raw("SELECT id, _el_op FROM shop_sales.orders WHERE _el_op = 'U' ORDER BY id")
     assert added == [(3, "U"), (4, "U")]
+
+
+def test_the_source_is_told_of_every_table_up_to_where_raw_holds_its_changes(store: Store) -> None:
+    for name in ("one", "two", "three"):
+        store.table(f"sales.{name}", {"id": "whole not null"}, ["id"])
+        store.log(f"sales.{name}", 1)
+    store.el_yml("  - {name: sales.*}\n")
+    store.el()
+    assert [store.held(name) for name in ("one", "two", "three")] == [0, 0, 0]
+    for name in ("one", "two", "three"):
+        store.log(f"sales.{name}", None, {"op": "U", "row": {"id": 1}}, {"op": "U", "row": {"id": 2}})
+    # Of the second the changes are lost: it stays where it is. The third is not selected.
+    store.log("sales.two", 3)
+    store.el("--select", "sales.one", "sales.two", code=1)
+    assert [store.held(name) for name in ("one", "two", "three")] == [2, 0, 0]
+    assert store.raw("SELECT id, _el_op FROM shop_sales.one ORDER BY id") == [(1, "U"), (2, "U")]
+
+
+def test_a_snapshot_that_knows_its_position_in_the_log_goes_on_from_there(store: Store) -> None:
+    """Of its parts each has its own, and the first of these counts; here all are read after the change."""
+    store.table("sales.one", {"id": "whole not null"}, ["id"], {"id": 1})
+    store.log("sales.one", 1)
+    store.el_yml("  - {name: sales.*, partitions: 2}\n")
+    # The plan is made before the change, which is then among the rows, and not read again.
+    begun = "import el_jsonlines_log as log; log.Log.now = lambda feed, since=None: log._position(0)"
+    store.log("sales.one", None, {"op": "U", "row": {"id": 1}})
+    done = subprocess.run(
+        [sys.executable, "-c", f"{begun}; from el.cli.app import main; raise SystemExit(main(['run']))"],
+        cwd=store.path,
+        env={**os.environ, "PYTHONPATH": store.path_of_python},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    ledger = store.raw("SELECT kind, partitions, upper_bound::BIGINT FROM shop_sales._el_ledger")
+    assert ledger == [("snapshot", 2, 1)]
+    assert "nothing new" in store.el()
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ that gives Arrow is better.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -27,7 +27,7 @@ from el.connectors.abilities import ChangeSource, CursorSource, Extent, SplitSou
 from el.connectors.base import ConnectionConfig, Identity, Source
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import Catalog, Column, Consistency, KeptChanges, Key, SourceType, Table, TableName
-from el.connectors.request import OP_READ, POSITION_READ, ColumnRead, Condition, Op, ReadRequest, Split, Value
+from el.connectors.request import OP_READ, POSITION_READ, ColumnRead, Condition, Op, Position, ReadRequest, Split, Value
 from el.connectors.type_rules import map_type
 from el.errors import DatabaseMissing, ElError, PlanError, ReadError
 from el.types import rule
@@ -162,7 +162,13 @@ class JsonLines(Source, CursorSource, SplitSource, ChangeSource):
                 if left == 0:
                     return
 
-        return Buffer(schema, batches(), translate=self.translate)
+        # Asked for first: a change that comes meanwhile may be among the rows, and comes with the next delta again.
+        log = None if request.changes else self._log(request.table)
+        return Buffer(schema, batches(), translate=self.translate, reached=log and log.end)
+
+    def _log(self, name: TableName) -> LogFile | None:
+        path = self.path(name)
+        return LogFile.beside(path) if path.with_suffix(".log").is_file() else None
 
     def _rows(self, request: ReadRequest) -> Iterator[list[dict[str, Any]]]:
         assert request.table is not None
@@ -178,6 +184,11 @@ class JsonLines(Source, CursorSource, SplitSource, ChangeSource):
         size = self.path(request.table).stat().st_size
         cuts = [size * number // wanted for number in range(wanted)]
         return tuple(Bytes(*each) for each in zip(cuts, [*cuts[1:], None], strict=True))
+
+    def loaded(self, feed: str, held: Mapping[TableName, Position]) -> None:
+        """Beside each log, up to where it may be shortened."""
+        for name, position in held.items():
+            self.path(name).with_suffix(".held").write_text(position.text)
 
     def _batch(
         self,

@@ -46,7 +46,7 @@ class Log(ChangeFeed):
         return "of a row that leaves the `filters`, a log does not tell" if self.followed.filtered else None
 
     def now(self, since: Position | None = None) -> Position:
-        return _position(self._log().last)
+        return self._log().end
 
     def alive(self, since: Position) -> str | None:
         log = self._log()
@@ -73,6 +73,10 @@ class LogFile:
         with path.open("rb") as file:
             first = int(json.loads(file.readline())["first"])
             return cls(path, first, first - 1 + sum(line.endswith(b"\n") for line in file))
+
+    @property
+    def end(self) -> Position:
+        return _position(self.last)
 
     def rows(self, changes: Logged, at_once: int) -> Iterator[list[dict[str, Any]]]:
         """The changed rows, each with its operation and position. What is missing is never passed over."""
