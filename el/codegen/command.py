@@ -7,22 +7,27 @@ source's constraints is said.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from el.config.job import Job
 from el.config.settings import Config
 from el.connectors.base import Source
+from el.connectors.catalog import TableName
 from el.connectors.registry import open_source
 from el.connectors.sql.connector import SqlConnector
 from el.connectors.sql.select import Dialect
+from el.dumps.places import dump_tables
 from el.errors import ConfigError, ConnectError
 from el.loading.open import open_warehouse
 from el.planning.held import HeldTable
-from el.planning.selection import choose_tables, named
+from el.planning.selection import Chosen, choose_tables, find_places, named
 
 from .constraints import Untested
 from .design import Held, design, nothing_held
+from .dump_files import dump_files
+from .dumps import DumpDesign, dump_designs
 from .files import Finding, GeneratedFile, State, compare, write
 from .sql_files import model_file, staging_file
 from .table_design import TableDesign
@@ -36,16 +41,26 @@ class Generated:
     tables: tuple[TableDesign, ...]
     files: tuple[GeneratedFile, ...]
     untested: tuple[Untested, ...]
+    unknown: tuple[str, ...] = ()  # of dumps that raw does not hold yet
+    dumps: tuple[TableName, ...] = ()
 
 
-def generate(config: Config, source: Source, held: Held = nothing_held) -> Generated:
-    """Everything that belongs into the dbt project. Raises `PlanError` for what cannot be taken or named."""
-    catalog = source.describe()
+def generate(config: Config, source: Source | None, held: Held = nothing_held) -> Generated:
+    """Everything that belongs into the dbt project. Raises `PlanError` for what cannot be taken or named.
+
+    source: None for a job of files alone.
+    """
     # A source without SQL has no conditions of its own to be translated.
     dialect = source.dialect if isinstance(source, SqlConnector) else Dialect("")
-    tables = design(config, source, catalog, choose_tables(config, source, catalog), held)
+    tables: list[TableDesign] = []
+    chosen: list[Chosen] = []
+    if source is not None:
+        catalog = source.describe()
+        chosen = choose_tables(config, source, catalog)
+        tables = design(config, source, catalog, chosen, held)
+    dumps, unknown = _dumps(config, chosen, tables, held)
     others = {table.table.name: table for table in tables}
-    files = [sources_file(config, tables, dialect)]
+    files = [sources_file(config, tables, dialect, dumps), *dump_files(config.source, dumps)]
     files += [groups_file(config, schema) for schema in sorted({m.schema for t in tables for m in t.models})]
     untested: list[Untested] = []
     for table in tables:
@@ -54,14 +69,24 @@ def generate(config: Config, source: Source, held: Held = nothing_held) -> Gener
             text, missing = model_yaml(table, model, others, dialect)
             files += [model_file(table, model), text]
             untested += [item for item in missing if item not in untested]
-    return Generated(tuple(tables), tuple(files), tuple(untested))
+    return Generated(tuple(tables), tuple(files), tuple(untested), tuple(unknown), tuple(d.name for d in dumps))
+
+
+def _dumps(
+    config: Config, chosen: Sequence[Chosen], tables: Sequence[TableDesign], held: Held
+) -> tuple[list[DumpDesign], list[str]]:
+    if not config.dumps:
+        return [], []
+    places = find_places(config, [*chosen, *dump_tables(config)]).names
+    return dump_designs(config, chosen, tables, held(sorted({schema for schema, _ in places.values()})))
 
 
 def codegen(job: Job, project: Path, *, check: bool = False) -> int:
     """Write the project's files, or with `check` only compare; print what was found; the exit code."""
     if not (project / "dbt_project.yml").is_file():
         raise ConfigError(f"{project} is no dbt project: it has no dbt_project.yml; name another with --project-dir")
-    with open_source(job.source.settings, str(job.source)) as source:
+    opened = open_source(job.source.settings, str(job.source)) if job.config.tables else nullcontext()
+    with opened as source:
         generated = generate(job.config, source, lambda schemas: _held(job, schemas))
     files = _selected(generated, job.select)
     findings = compare(project, files, whole=not job.select)
@@ -92,7 +117,7 @@ def _selected(generated: Generated, select: Sequence[str]) -> list[GeneratedFile
     """The files of these tables, and those that no single table has."""
     if not select:
         return list(generated.files)
-    names = [table.table.name for table in generated.tables]
+    names = [table.table.name for table in generated.tables] + list(generated.dumps)
     kept: set[str] = set()
     for text in select:
         found = named("--select", text, names)
@@ -103,6 +128,8 @@ def _selected(generated: Generated, select: Sequence[str]) -> list[GeneratedFile
 
 
 def _report(generated: Generated, findings: Sequence[Finding], *, check: bool) -> int:
+    for said in generated.unknown:
+        print(said)
     for item in generated.untested:
         print(f"not tested: {item.table}: {item.constraint}: {item.why}")
     for finding in findings:

@@ -29,7 +29,7 @@ def staging_file(source: str, table: TableDesign) -> GeneratedFile:
     lines = [f"cast({_raw(column)} as {_type(column)}) as {column.name}" for column in table.columns]
     lines += own_key(table)
     relation = "{{ source(" + f"'{table.source_name}', '{table.raw_table}'" + ") }}"
-    body = f"select\n{_listed([*lines, *LANDING])}\nfrom {relation}\n"
+    body = f"select\n{listed([*lines, *LANDING])}\nfrom {relation}\n"
     path = PurePosixPath("models", "staging", normalise(source), f"{table.staging}.sql")
     return GeneratedFile(path, body, str(table.table.name), str(table.table.name))
 
@@ -38,7 +38,7 @@ def model_file(table: TableDesign, model: ModelDesign) -> GeneratedFile:
     """The schema table of one kind."""
     name = "landed" if model.kind is ModelKind.LOG else model.alias
     body = f"{_config(table, model)}\n\nwith {name} as (\n{_call(table, model)}\n)\n\n"
-    body += f"select\n{_listed(model_columns(table, model))}\nfrom {name}\n"
+    body += f"select\n{listed(model_columns(table, model))}\nfrom {name}\n"
     path = PurePosixPath("models", model.schema, f"{model.name}.sql")
     return GeneratedFile(path, body, str(table.table.name), str(table.table.name))
 
@@ -102,7 +102,7 @@ def _list(names: Sequence[str]) -> str:
     return "[" + ", ".join(f"'{name}'" for name in names) + "]"
 
 
-def _listed(items: Sequence[str]) -> str:
+def listed(items: Sequence[str]) -> str:
     lines = []
     for number, item in enumerate(items, 1):
         line = f"    {item}{',' if number < len(items) else ''}"

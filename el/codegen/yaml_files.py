@@ -16,6 +16,8 @@ from el.planning.naming import normalise
 from el.planning.target_names import RESERVED
 
 from .constraints import IN_RAW, DbtTest, Untested, model_tests, source_tests
+from .dump_files import source_tables
+from .dumps import DumpDesign
 from .files import GeneratedFile
 from .sql_files import FLAGS, HISTORY, own_key
 from .table_design import LANDING, ColumnDesign, ModelDesign, TableDesign, TypeName
@@ -33,23 +35,28 @@ _SHOWN = {
 }
 
 
-def sources_file(config: Config, tables: Sequence[TableDesign], dialect: Dialect) -> GeneratedFile:
+def sources_file(
+    config: Config, tables: Sequence[TableDesign], dialect: Dialect, dumps: Sequence[DumpDesign] = ()
+) -> GeneratedFile:
     """`_<source>__sources.yml`: a dbt source for each schema of the source, and the raw schema that it lands in."""
     others = {table.table.name: table for table in tables}
     sources = []
-    for name in sorted({table.source_name for table in tables}):
+    for name in sorted({table.source_name for table in tables} | {dump.source_name for dump in dumps}):
         inside = [table for table in tables if table.source_name == name]
-        original = inside[0].table.name.schema
+        of_files = [dump for dump in dumps if dump.source_name == name]
+        original = inside[0].table.name.schema if inside else of_files[0].name.schema
+        raw_schema = inside[0].raw_schema if inside else of_files[0].raw_schema
         sources.append(
             {
                 "name": name,
                 "description": plain(
                     f"Schema {original} of {config.source}, as el landed it: every load, append-only."
                 ),
-                "schema": _per_target(original, inside[0].raw_schema),
+                "schema": _per_target(original, raw_schema),
                 "tables": [
-                    *_own_tables(config, name, [table.raw_table for table in inside]),
+                    *_own_tables(config, name, [*(t.raw_table for t in inside), *(d.raw_table for d in of_files)]),
                     *(_source_table(table, others, dialect) for table in inside),
+                    *source_tables(of_files),
                 ],
             }
         )

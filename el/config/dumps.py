@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
@@ -12,6 +13,8 @@ from el.config.strict import Duration, Strict
 from el.config.table_pattern import TablePattern
 from el.config.tables import ModelSettings
 
+_TYPE_NAMES = ("varchar", "integer", "double", "boolean", "date", "time", "timestamp")
+_TYPES = re.compile(rf"{'|'.join(_TYPE_NAMES)}|decimal\((\d+),(\d+)\)")
 _ESCAPES = {"\\n": "\n", "\\r\\n": "\r\n", "\\r": "\r", "\\t": "\t"}
 
 
@@ -119,11 +122,21 @@ class DumpSettings(Strict):
     settle: Duration = timedelta(0)  # a file that was changed later than this ago waits for the next run
     contract: Literal["evolve", "freeze"] | None = None  # freeze: all files have the columns of the first
     rename: str | None = None
+    # Column in raw -> what staging makes of its text; a column of `into` has the type of that table by itself.
+    types: dict[str, str] = Field(default_factory=dict)
     into: str | None = None  # the table of `tables` whose older rows these are
     # archive: keys that the table no longer has stay, as they are here; versions: past states of its rows, none of
     # which is the current one.
     history: Literal["archive", "versions"] | None = None
     model: ModelSettings = ModelSettings()
+
+    @field_validator("types")
+    @classmethod
+    def _known(cls, value: dict[str, str]) -> dict[str, str]:
+        for column, type_ in value.items():
+            if not _TYPES.fullmatch(type_.lower().replace(" ", "")):
+                raise ValueError(f"{column}: {type_!r} is none of {', '.join(_TYPE_NAMES)}, decimal(12,2)")
+        return value
 
     @model_validator(mode="before")
     @classmethod

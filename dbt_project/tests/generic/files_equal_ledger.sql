@@ -1,0 +1,35 @@
+{% test files_equal_ledger(model, source_name, tables) %}
+
+with counted as (
+    select
+        taken.table_name,
+        taken.file_id,
+        taken.row_count as rows_in_ledger,
+        0 as rows_in_raw
+    from {{ model }} as taken
+    where
+        taken.table_name in ('{{ tables | join("', '") }}')
+        and taken._dlt_load_id in ({{ el_complete_loads(source_name) }})
+    {%- for table in tables %}
+    union all
+    select
+        '{{ table }}' as table_name,
+        landed._el_file as file_id,
+        0 as rows_in_ledger,
+        count(*) as rows_in_raw
+    from {{ source(source_name, table) }} as landed
+    where landed._dlt_load_id in ({{ el_complete_loads(source_name) }})
+    group by landed._el_file
+    {%- endfor %}
+)
+
+select
+    table_name,
+    file_id,
+    sum(rows_in_ledger) as rows_in_ledger,
+    sum(rows_in_raw) as rows_in_raw
+from counted
+group by table_name, file_id
+having sum(rows_in_ledger) <> sum(rows_in_raw)
+
+{% endtest %}
