@@ -64,24 +64,24 @@ DEFECTS = (
     ),
     Defect(
         "an unquoted identifier: the columns that a write stages",
-        "el/connectors/sqlserver/write.py",
-        'names = ", ".join(quote(name) for name in schema.names)',
-        'names = ", ".join(schema.names)',
+        "el/connectors/sql/write.py",
+        'return ", ".join(self.quote(name) for name in names)',
+        'return ", ".join(names)',
         f"{CONFORMANCE}/test_names.py::"
         "test_a_name_is_written_read_filtered_merged_and_described[sqlserver-mssql-python-with blanks]",
     ),
     Defect(
         "a missing rollback: turning autocommit on commits what a failed write had begun",
         "el/connectors/sqlserver/session.py",
-        "                connection.rollback()\n                self.driver.autocommit(True)\n            raise",
-        "                self.driver.autocommit(True)\n            raise",
+        "        self.driver.connection.rollback()\n        self.driver.autocommit(True)\n",
+        "        self.driver.autocommit(True)\n",
         f"{CONFORMANCE}/test_writing.py::"
         "test_a_failure_at_any_statement_leaves_the_table_as_it_was[sqlserver-mssql-python-replace]",
     ),
     Defect(
         "a run that is not recorded",
-        "el/connectors/sqlserver/write.py",
-        "        _record(server, ledger, target, run_id, mode, rows)\n",
+        "el/connectors/sql/write.py",
+        "            self.ledger.record(self.job.run_id, str(self.job.mode), spool.rows)\n",
         "",
         f"{CONFORMANCE}/test_writing.py::test_the_same_run_twice_changes_nothing[sqlserver-mssql-python-append]",
     ),

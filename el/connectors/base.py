@@ -197,8 +197,11 @@ class Target(Connector):
         *,
         key: Sequence[str] = (),
         run_id: str,
+        create: bool = False,
     ) -> WriteResult:
         """Write all of `data` or nothing, in one transaction; raise `WriteError` if that cannot be had.
 
-        key: columns that identify a row, needed by MERGE. run_id: the same one twice changes nothing.
+        A value that the target's column would change is refused. key: columns that identify a row, needed by MERGE.
+        run_id: the same one twice changes nothing. create: a table that is not there is made, its columns of types that
+        hold every value of the data's.
         """

@@ -8,22 +8,27 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import duckdb
 import pyarrow as pa
 from pydantic import Field
 
-from el.connectors.base import ArrowStream, ConnectionConfig, Identity, Target, WriteMode, WriteResult
-from el.connectors.catalog import Catalog, SourceType, TableName
+from el.connectors.base import ConnectionConfig, Identity
+from el.connectors.catalog import Catalog, SourceType
 from el.connectors.duckdb.catalog import read_catalog, source_type
 from el.connectors.duckdb.types import RULES
 from el.connectors.request import ReadRequest
-from el.connectors.sql.connector import SqlConnector, Stream
+from el.connectors.sql.connector import Stream
 from el.connectors.sql.select import Dialect, Statement
+from el.connectors.sql.target import SqlTarget
 from el.errors import ConnectError, DatabaseMissing, ElError, ReadError, RunLocked, WriteError
+
+if TYPE_CHECKING:
+    from el.connectors.duckdb.write import DuckDbWrite
+    from el.connectors.sql.write_job import WriteJob
 
 # A look at the file by someone else takes a moment; seconds.
 PATIENCE = 5.0
@@ -74,7 +79,7 @@ DUCKDB = Dialect(
 _CLOSING = "Unique file handle conflict"
 
 
-class DuckDb(SqlConnector, Target):
+class DuckDb(SqlTarget):
     """A DuckDB file (or memory), over DuckDB's own Arrow interface."""
 
     scheme = "duckdb"
@@ -85,6 +90,7 @@ class DuckDb(SqlConnector, Target):
     def __init__(self, config: DuckDbConfig) -> None:
         super().__init__(config)
         self._connection: duckdb.DuckDBPyConnection | None = None
+        self._apart = False
 
     def connect(self) -> None:
         config, path = self.config, self.config.place
@@ -137,7 +143,8 @@ class DuckDb(SqlConnector, Target):
             raise self.translate(error) from None
 
     def _stream(self, statement: Statement, request: ReadRequest) -> Stream:
-        cursor = self.connection.cursor()
+        # What is temporary in a connection no other one sees.
+        cursor = self.connection if self._apart else self.connection.cursor()
         relation = cursor.sql(statement.sql, params=list(statement.parameters))
         reader = relation.to_arrow_reader(request.batch_rows)
 
@@ -146,7 +153,8 @@ class DuckDb(SqlConnector, Target):
 
         def close() -> None:
             reader.close()
-            cursor.close()
+            if not self._apart:
+                cursor.close()
 
         return reader.schema, batches(), close
 
@@ -163,15 +171,23 @@ class DuckDb(SqlConnector, Target):
             raise self.translate(error, writing=True) from None
         return int(result[0][0]) if result and isinstance(result[0][0], int) else -1
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    @property
+    def is_open(self) -> bool:
+        return self._connection is not None
+
+    def _begin(self) -> None:
         self.connection.begin()
+
+    def _commit(self) -> None:
         try:
-            yield
-        except BaseException:
+            self.connection.commit()
+        except duckdb.Error as error:
+            raise self.translate(error, writing=True) from None
+
+    def _rollback(self) -> None:
+        # DuckDB refuses where nothing is open: a commit that failed has undone it.
+        with suppress(duckdb.TransactionException):
             self.connection.rollback()
-            raise
-        self.connection.commit()
 
     def local_clock(self) -> bool:
         """By the session's zone, which is this machine's: DuckDB has no server with a clock of its own."""
@@ -182,26 +198,30 @@ class DuckDb(SqlConnector, Target):
         rows = self.fetch(Statement(f"DESCRIBE {query}"))
         return tuple((str(row[0]), source_type(str(row[1]))) for row in rows)
 
-    def write_buffer(
-        self,
-        target: TableName,
-        data: ArrowStream,
-        mode: WriteMode = WriteMode.APPEND,
-        *,
-        key: Sequence[str] = (),
-        run_id: str,
-    ) -> WriteResult:
-        from el.connectors.duckdb.write import write
-        from el.connectors.sql.write import WriteJob, released
+    def writer(self) -> type[DuckDbWrite]:
+        from el.connectors.duckdb.write import DuckDbWrite
 
-        with released(data), closing(self.connection.cursor()) as connection:
-            return write(self, connection, WriteJob(target, mode, tuple(key), run_id), data)
+        return DuckDbWrite
+
+    @contextmanager
+    def apart(self) -> Iterator[Self]:
+        """A connection of its own to the same database, in memory too; what is temporary in it can be read."""
+        found = type(self)(self.config)
+        found._connection, found._apart = self.connection.cursor(), True
+        with closing(found):
+            yield found
+
+    def to_write(self, job: WriteJob) -> AbstractContextManager[Self]:
+        """Nobody else knows of its transaction."""
+        return self.apart()
 
     def translate(self, error: Exception, *, writing: bool = False) -> ElError:
         if isinstance(error, ElError):
             return error
         message = f"DuckDB: {_first_line(error)}"
-        return WriteError(message) if writing else ReadError(message)
+        # DuckDB has no locks to wait for: of two transactions that touch the same rows one is refused.
+        retryable = isinstance(error, duckdb.TransactionException)
+        return WriteError(message, retryable=retryable) if writing else ReadError(message, retryable=retryable)
 
 
 def _first_line(error: Exception) -> str:

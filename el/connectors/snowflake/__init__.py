@@ -11,19 +11,24 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import TracebackType
-from typing import Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import pyarrow as pa
 
-from el.connectors.base import ArrowStream, Identity, Target, WriteMode, WriteResult
-from el.connectors.catalog import Catalog, TableName
+from el.connectors.base import Identity
+from el.connectors.catalog import Catalog
 from el.connectors.request import ReadRequest
 from el.connectors.snowflake.catalog import read_catalog
 from el.connectors.snowflake.config import SnowflakeConfig
 from el.connectors.snowflake.errors import SESSION_GONE, connect_error, number_of, statement_error
-from el.connectors.sql.connector import SqlConnector, Stream
+from el.connectors.sql.connector import Stream
 from el.connectors.sql.select import Dialect, Statement
+from el.connectors.sql.target import SqlTarget
 from el.errors import DatabaseMissing, DriverMissing, ElError, NotPermitted, ReadError
+
+if TYPE_CHECKING:
+    from el.connectors.snowflake.write import SnowflakeWrite
+    from el.connectors.sql.write_job import WriteJob
 
 Found = TypeVar("Found")
 
@@ -35,7 +40,7 @@ SNOWFLAKE = Dialect(
 )
 
 
-class Snowflake(SqlConnector, Target):
+class Snowflake(SqlTarget):
     """A database of a Snowflake account, through Snowflake's own connector."""
 
     scheme = "snowflake"
@@ -69,6 +74,7 @@ class Snowflake(SqlConnector, Target):
 
     def close(self) -> None:
         connection, self._connection = self._connection, None
+        self._in_transaction = False
         if connection is not None:
             connection.close()
 
@@ -150,36 +156,35 @@ class Snowflake(SqlConnector, Target):
         finally:
             self._tag = before
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def _begin(self) -> None:
         self.execute(Statement("BEGIN"))
         self._in_transaction = True
-        try:
-            try:
-                yield
-            except BaseException:
-                # A session that is gone is rolled back by the server; what went wrong first is what is told.
-                with suppress(ElError):
-                    self.execute(Statement("ROLLBACK"))
-                raise
-            self.execute(Statement("COMMIT"))
-        finally:
-            self._in_transaction = False
 
-    def write_buffer(
-        self,
-        target: TableName,
-        data: ArrowStream,
-        mode: WriteMode = WriteMode.APPEND,
-        *,
-        key: Sequence[str] = (),
-        run_id: str,
-    ) -> WriteResult:
-        from el.connectors.snowflake.write import write
-        from el.connectors.sql.write import WriteJob, released
+    def _commit(self) -> None:
+        self.execute(Statement("COMMIT"))
+        self._in_transaction = False
 
-        with released(data), self.tagged(json.dumps({"app": "el", "run": run_id, "table": str(target)})):
-            return write(self, WriteJob(target, mode, tuple(key), run_id), data)
+    def _rollback(self) -> None:
+        self.execute(Statement("ROLLBACK"))
+        self._in_transaction = False
+
+    def _give_up(self) -> None:
+        """A new session in its place: the `with` that it belongs to goes on."""
+        super()._give_up()
+        if self._entered:
+            with suppress(ElError):
+                self.connect()
+
+    def writer(self) -> type[SnowflakeWrite]:
+        from el.connectors.snowflake.write import SnowflakeWrite
+
+        return SnowflakeWrite
+
+    @contextmanager
+    def to_write(self, job: WriteJob) -> Iterator[Self]:
+        """Its statements carry the run and the table as QUERY_TAG."""
+        with self.tagged(json.dumps({"app": "el", "run": job.run_id, "table": str(job.target)})):
+            yield self
 
     def translate(self, error: Exception, *, writing: bool = False) -> ElError:
         return statement_error(error, writing=writing)

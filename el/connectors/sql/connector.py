@@ -1,15 +1,15 @@
 """What SQL databases share: reading through the one query builder, in batches bounded by rows and bytes.
 
-A SQL connector gives its `Dialect`, and three methods over its driver: `_stream` (Arrow batches of a statement),
-`fetch` (a few metadata rows) and `execute`.
+A SQL connector gives its `Dialect`, and over its driver `_stream` (Arrow batches of a statement),
+`fetch` (a few metadata rows) and `execute`; and three for a transaction: `_begin`, `_commit` and `_rollback`.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
-from typing import ClassVar
+from contextlib import contextmanager, suppress
+from typing import ClassVar, Self
 
 import pyarrow as pa
 
@@ -42,9 +42,51 @@ class SqlConnector(Source, CursorSource, SplitSource):
     def execute(self, statement: Statement) -> int:
         """Run a statement that gives no rows; the number of rows that it touched, or -1."""
 
+    @property
     @abstractmethod
-    def transaction(self) -> AbstractContextManager[None]:
-        """All statements inside commit together, or not at all."""
+    def is_open(self) -> bool:
+        """Whether there is a session."""
+
+    @contextmanager
+    def apart(self) -> Iterator[Self]:
+        """A session of its own to the same database: it sees what is committed and no more."""
+        with type(self)(self.config) as session:
+            yield session
+
+    @abstractmethod
+    def _begin(self) -> None:
+        """Begin a transaction."""
+
+    @abstractmethod
+    def _commit(self) -> None:
+        """Commit it. Raises the `ElError` that the driver's error means; what was committed may be unknown then."""
+
+    @abstractmethod
+    def _rollback(self) -> None:
+        """Undo what is open. Nothing needs to be open: the transaction may have been committed after all."""
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All statements inside commit together, or not at all.
+
+        Whatever happens, no transaction is open at the end: where a rollback fails, the session is given up, and the
+        server undoes what was open in it. So nobody reads his own uncommitted rows and takes them for done.
+        """
+        self._begin()
+        try:
+            yield
+            self._commit()
+        except BaseException:
+            try:
+                self._rollback()
+            except Exception:
+                self._give_up()
+            raise
+
+    def _give_up(self) -> None:
+        """Close a session of which nobody knows what is open in it; what went wrong first is what is told."""
+        with suppress(Exception):
+            self.close()
 
     def _isolate(self, isolation: Isolation) -> None:
         """Set the isolation of the next read; databases that are always stable need nothing."""

@@ -1,195 +1,314 @@
-"""What every `write_buffer` has in common: the ledger of writes, the data as a stream, and what is refused.
+"""How every SQL database is written: stage, read back and compare, then one transaction that applies the rows.
 
-The ledger `_el_writes`, in the target's schema, has a row for each write: the same run_id for the same target twice
-changes nothing. Its row is committed in the transaction that applies the data, so neither stands without the other.
-The data passes in batches or by a local file, so that memory does not grow with it.
+Guarantees: all rows or none; the target is touched by that one transaction only, which also records the run_id, so
+that the same run_id twice changes nothing; a value that the target's column changed is refused; the staging table is
+dropped whatever happens. After a commit of which nobody knows whether it took effect, another session is asked. The
+data waits in a local file, so that memory does not grow with it.
 """
 
 from __future__ import annotations
 
-import tempfile
+import time
+import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import contextmanager, suppress
+from typing import ClassVar, Generic, TypeVar
 
 import pyarrow as pa
-from sqlglot import exp
 
 from el.connectors.base import ArrowStream, WriteMode, WriteResult
-from el.connectors.buffer import Buffer
 from el.connectors.catalog import TableName
-from el.connectors.sql.select import Dialect, Statement
-from el.errors import WriteError
+from el.connectors.request import ColumnRead, ReadRequest
+from el.connectors.sql.column_types import ColumnTypes
+from el.connectors.sql.common_form import TextIs
+from el.connectors.sql.compare import Compared, refuse_changes
+from el.connectors.sql.connector import SqlConnector
+from el.connectors.sql.incoming import Spool, as_batches, spooled
+from el.connectors.sql.select import Statement
+from el.connectors.sql.write_job import TargetColumn, WriteJob, refuse_columns, refuse_keys
+from el.connectors.sql.write_ledger import WRITES_TABLE, WriteLedger
+from el.errors import ElError, WriteError
+from el.types.rule import NUMBERS, TypeKind, decide
 
-WRITES_TABLE = "_el_writes"
-Fetch = Callable[[Statement], list[tuple[object, ...]]]
-
-
-def as_mode(mode: WriteMode | str) -> WriteMode:
-    """The mode, also where it is given as text. Raises `WriteError` for a text that is none."""
-    try:
-        return WriteMode(mode)
-    except ValueError:
-        raise WriteError(f"there is no write mode {mode!r}; there are: {', '.join(WriteMode)}") from None
-
-
-def refuse_run_id(run_id: str) -> None:
-    """Raise `WriteError` for a run_id that is no name: the ledger's empty one is each target's own row."""
-    if not run_id or run_id != run_id.strip():
-        # Databases differ in whether blanks at the end make another text.
-        raise WriteError(f"run_id {run_id!r}: give it at least one character, and none that is blank at either end")
+T = TypeVar("T")
+Session = TypeVar("Session", bound=SqlConnector)
+# A transaction that another's was in the way of is tried again so long.
+WAIT_SECONDS = 30.0
+_TIMES = (TypeKind.DATE, TypeKind.TIME, TypeKind.MOMENT, TypeKind.INSTANT)
 
 
-@dataclass(frozen=True, slots=True)
-class WriteJob:
-    """What one `write_buffer` is asked for. Raises `WriteError` for a mode or a run_id that is none."""
+class TableAppeared(Exception):
+    """The table that was missing was made by somebody else meanwhile: its columns have types of their own."""
 
-    target: TableName
-    mode: WriteMode
-    key: tuple[str, ...]
-    run_id: str
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "mode", as_mode(self.mode))
-        refuse_run_id(self.run_id)
+class SqlWrite(ABC, Generic[Session]):
+    """One write. A database gives what has no default here: its types, its ledger, its columns, how rows come in."""
 
-    def done(self, rows: int) -> WriteResult:
-        """That these rows were applied."""
-        return WriteResult(rows, self.mode, self.run_id)
+    # The column types of a table that is made.
+    types: ClassVar[ColumnTypes]
+    # Column definitions of the ledger, and the end of an INSERT into it, in the order of `WriteLedger.record`.
+    ledger_columns: ClassVar[str]
+    ledger_row: ClassVar[str]
+    ledger_name: ClassVar[str] = WRITES_TABLE
+    # How a staging table is created that ends with the session.
+    temporary: ClassVar[str] = "TEMPORARY "
+    # Whether CREATE TABLE is undone with its transaction.
+    transactional_ddl: ClassVar[bool] = True
+    # Whether two names are one that differ in case alone.
+    names_in_any_case: ClassVar[bool] = False
 
-    def done_before(self) -> WriteResult:
-        """That this very run was applied already."""
-        return WriteResult(0, self.mode, self.run_id, already_done=True)
+    def __init__(self, session: Session, job: WriteJob) -> None:
+        self.session, self.job = session, job
+        self.quote, self.quote_table = session.dialect.quote, session.dialect.quote_table
+        self.staging = self.staging_table(f"_el_staging_{uuid.uuid4().hex[:16]}")
+        self.ledger = self._ledger_of(session)
+        # The target's column for each of the data's; none where the table is to be made.
+        self.columns: list[TargetColumn] = []
+
+    # -- what a database gives
+
+    @abstractmethod
+    def target_columns(self, table: TableName) -> list[TargetColumn]:
+        """The columns of a table that can be written, in order; none where there is no such table."""
+
+    @abstractmethod
+    def fill(self, spool: Spool) -> None:
+        """Every row into the staging table."""
+
+    # -- what a database may do otherwise
+
+    def staging_table(self, name: str) -> TableName:
+        return TableName(self.job.target.schema, name)
+
+    def looked_at(self, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The batches; raises `WriteError` early, and says why better than a comparison can."""
+        return batches
+
+    def pads(self, column: TargetColumn) -> bool:
+        """Whether the column fills up a text with blanks."""
+        return False
+
+    def read_back(self, column: TargetColumn) -> str | None:
+        """The SQL, with "{column}", that reads all of a column's value; None: the column itself."""
+        rule = decide(self.session.rules, column.type)
+        return rule.exact.read_as if rule is not None and rule.exact is not None else None
+
+    def like_target(self, names: str) -> str:
+        """The statement that makes an empty staging table with these columns of the target's."""
+        made = f"CREATE {self.temporary}TABLE {self.staged}"
+        return f"{made} AS SELECT {names} FROM {self.into} LIMIT 0"
+
+    def merged(self, names: Sequence[str]) -> list[str]:
+        """The statements that merge the staged rows by their key."""
+        quote, key = self.quote, self.job.key
+        same = " AND ".join(f"t.{quote(name)} = s.{quote(name)}" for name in key)
+        sets = ", ".join(f"{quote(name)} = s.{quote(name)}" for name in names if name not in key)
+        matched = f"WHEN MATCHED THEN UPDATE SET {sets} " if sets else ""
+        values = ", ".join(f"s.{quote(name)}" for name in names)
+        return [
+            f"MERGE INTO {self.into} AS t USING {self.staged} AS s ON {same} {matched}"
+            f"WHEN NOT MATCHED THEN INSERT ({self.listed(names)}) VALUES ({values})"
+        ]
+
+    def applied(self, touched: int) -> int:
+        """How many rows the last statement inserted; -1 where nobody knows. touched: what the driver said."""
+        return touched
+
+    def clean_up(self) -> None:
+        """Take away what was staged; the session may be gone, and what was temporary in it too."""
+        with suppress(ElError):
+            self.session.execute(Statement(f"DROP TABLE {self.staged}"))
+
+    # -- the protocol
+
+    @property
+    def into(self) -> str:
+        return self.quote_table(self.job.target)
+
+    @property
+    def staged(self) -> str:
+        return self.quote_table(self.staging)
+
+    def listed(self, names: Sequence[str]) -> str:
+        return ", ".join(self.quote(name) for name in names)
+
+    def run(self, data: ArrowStream) -> WriteResult:
+        """See `Target.write_buffer`."""
+        schema, batches = as_batches(data)
+        with _as_write_error():
+            self._find_columns(schema)
+            batches = self.looked_at(schema, batches) if self.columns else batches
+            _again(self._make_ledger, self.session)
+            if self.ledger.written(self.job.run_id):
+                return self.job.done_before()
+        with spooled(schema, batches) as spool, _as_write_error():
+            try:
+                return self._staged_and_applied(spool)
+            except TableAppeared:
+                self._find_columns(schema)
+                for _ in self.looked_at(schema, spool.batches()):
+                    pass
+                return self._staged_and_applied(spool)
+
+    def _find_columns(self, schema: pa.Schema) -> None:
+        """Raises `WriteError` where the data has another column than the target, or there is no target."""
+        job, names = self.job, schema.names
+        found = self.target_columns(job.target)
+        if not found and not job.create:
+            raise WriteError(f"there is no table {job.target}")
+        by_name = {self._folded(column.name): column for column in found}
+        asked = {self._folded(name): name for name in names}
+        known = [asked.get(folded, column.name) for folded, column in by_name.items()]
+        refuse_columns(job.target, names, known if found else names, job.mode, job.key)
+        self.columns = [by_name[self._folded(name)] for name in names] if found else []
+        if not found:
+            self._types_of(schema)
+
+    def _folded(self, name: str) -> str:
+        return name.lower() if self.names_in_any_case else name
+
+    def _ledger_of(self, session: SqlConnector) -> WriteLedger:
+        return WriteLedger(session, self.job.target, self.ledger_name, self.ledger_row)
+
+    def _make_ledger(self) -> None:
+        self.ledger.make(self.ledger_columns, lambda: bool(self.target_columns(self.ledger.table)))
+
+    def _staged_and_applied(self, spool: Spool) -> WriteResult:
+        try:
+            self.stage(spool)
+            if spool.rows:
+                self._compare(spool)
+            if self.job.mode is WriteMode.MERGE:
+                self.refuse_keys()
+            return self._applied_once(spool)
+        finally:
+            self.clean_up()
+
+    def stage(self, spool: Spool) -> None:
+        """All rows into a staging table like the target."""
+        if self.columns:
+            self.session.execute(Statement(self.like_target(self.listed(spool.schema.names))))
+        else:
+            self.session.execute(Statement(self._created(self.staged, self.temporary, spool.schema)))
+        if spool.rows:
+            self.fill(spool)
+
+    def _created(self, table: str, temporary: str, schema: pa.Schema) -> str:
+        columns = ", ".join(f"{self.quote(name)} {type_}" for name, type_ in self._types_of(schema).items())
+        return f"CREATE {temporary}TABLE {table} ({columns})"
+
+    def _types_of(self, schema: pa.Schema) -> dict[str, str]:
+        """The type, in SQL, of each column of a table that is made."""
+        found = {field.name: self.types.of(field.type) for field in schema}
+        for name, type_ in found.items():
+            if type_ is None:
+                held = schema.field(name).type
+                raise WriteError(f"{self.job.target}.{name}: no column type holds every {held}; cast the data")
+        return {name: str(type_) for name, type_ in found.items()}
+
+    def _compare(self, spool: Spool) -> None:
+        """Raise `WriteError` where what is staged is not what was sent."""
+        staged = self.columns or [
+            TargetColumn(name, self.session.parse_type(type_)) for name, type_ in self._types_of(spool.schema).items()
+        ]
+        reads = tuple(
+            ColumnRead(name, name, self.read_back(column))
+            for name, column in zip(spool.schema.names, staged, strict=True)
+        )
+        request = ReadRequest(table=self.staging, columns=reads)
+
+        compared = [
+            Compared(f"{self.job.target}.{name} is {column.type}", self._text_is(column))
+            for name, column in zip(spool.schema.names, staged, strict=True)
+        ]
+        refuse_changes(compared, spool.buffer, lambda: self.session.read_buffer(request), str(self.job.target))
+
+    def _text_is(self, column: TargetColumn) -> TextIs:
+        kind = self.session.facts(column.type).kind
+        if kind is TypeKind.UUID:
+            return TextIs.ANY_CASE
+        if kind in NUMBERS or kind in _TIMES:
+            return TextIs.NUMBER_OR_TIME
+        return TextIs.PADDED if self.pads(column) else TextIs.TEXT
+
+    def refuse_keys(self) -> None:
+        """Raise `WriteError` for keys that are none."""
+        refuse_keys(self.session.fetch, self.session.dialect, self.staging, self.job.target, self.job.key)
+
+    def _applied_once(self, spool: Spool) -> WriteResult:
+        try:
+            done = _again(lambda: self._transaction(spool), self.session)
+        except ElError:
+            # The commit may have taken effect all the same: another session sees what is committed, and no more.
+            with suppress(ElError), self.session.apart() as other:
+                if self._ledger_of(other).written(self.job.run_id):
+                    return self.job.done_before()
+            raise
+        return self.job.done(spool.rows) if done else self.job.done_before()
+
+    def _transaction(self, spool: Spool) -> bool:
+        """The one transaction; False if another writer had applied this run first."""
+        if not self.columns and not self.transactional_ddl:
+            self._create(spool.schema)
+        with self.session.transaction():
+            self.ledger.lock()
+            if self.ledger.written(self.job.run_id):
+                return False
+            if not self.columns and self.transactional_ddl:
+                self._create(spool.schema)
+            self.ledger.record(self.job.run_id, str(self.job.mode), spool.rows)
+            self._apply(spool)
+        return True
+
+    def _create(self, schema: pa.Schema) -> None:
+        if self.target_columns(self.job.target):
+            raise TableAppeared
+        try:
+            self.session.execute(Statement(self._created(self.into, "", schema)))
+        except ElError:
+            with suppress(ElError):
+                if self.target_columns(self.job.target):
+                    raise TableAppeared from None
+            raise
+
+    def _apply(self, spool: Spool) -> None:
+        touched = -1
+        for sql in self.statements(spool.schema.names):
+            touched = self.session.execute(Statement(sql))
+        if self.job.mode is not WriteMode.MERGE and self.applied(touched) not in (-1, spool.rows):
+            raise WriteError(
+                f"{self.job.target} took {self.applied(touched)} of {spool.rows:,} rows: a trigger, or a view, keeps "
+                "some of them out"
+            )
+
+    def statements(self, names: Sequence[str]) -> list[str]:
+        """The statements that bring the staged rows into the target."""
+        if self.job.mode is WriteMode.MERGE:
+            return self.merged(names)
+        listed = self.listed(names)
+        insert = f"INSERT INTO {self.into} ({listed}) SELECT {listed} FROM {self.staged}"
+        return [f"DELETE FROM {self.into}", insert] if self.job.mode is WriteMode.REPLACE else [insert]
 
 
 @contextmanager
-def released(data: ArrowStream) -> Iterator[None]:
-    """At the end the data's source is free again, also where not every row was taken."""
+def _as_write_error() -> Iterator[None]:
     try:
         yield
-    finally:
-        if isinstance(data, Buffer):
-            data.close()
+    except WriteError:
+        raise
+    except ElError as error:
+        raise WriteError(str(error), retryable=error.retryable) from None
 
 
-def as_batches(data: ArrowStream) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    """The schema and the batches of `data`, which is read once. Raises `WriteError` for what is no Arrow stream."""
-    if isinstance(data, Buffer):
-        # Its own errors come through as they are; over the C interface they would be texts.
-        return _plain(data.schema, iter(data))
-    try:
-        reader = pa.RecordBatchReader.from_stream(data)
-    except TypeError as error:
-        raise WriteError(f"the data is no Arrow stream: {error}") from None
-    except Exception as error:
-        # A frame is made into Arrow here, and its library raises what it likes: a column name that is there twice is
-        # a ValueError of pandas, and a whole number beyond 64 bits an OverflowError of pyarrow.
-        text = str(error).strip().splitlines() or [type(error).__name__]
-        raise WriteError(f"the data cannot be read as an Arrow stream: {text[0]}") from None
-    return _plain(reader.schema, _read(reader))
-
-
-def _plain(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    made = pa.schema([field.with_type(plain_type(field.type)) for field in schema])
-    if made.equals(schema):
-        return schema, batches
-    return made, (pa.RecordBatch.from_arrays([plain(column) for column in b.columns], schema=made) for b in batches)
-
-
-def plain_type(type_: pa.DataType) -> pa.DataType:
-    """The type with the same values that every kernel, driver and file format knows: no dictionary, view or half float,
-    no scale below zero. Polars gives its text as views, and its categories as a dictionary of them."""
-    if pa.types.is_dictionary(type_):
-        return plain_type(type_.value_type)
-    if pa.types.is_decimal(type_) and type_.scale < 0:
-        digits = type_.precision - type_.scale
-        return pa.decimal128(digits, 0) if digits <= 38 else pa.decimal256(min(digits, 76), 0)
-    known = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary(), pa.float16(): pa.float32()}
-    return known.get(type_, type_)
-
-
-def plain(data: pa.Array) -> pa.Array:
-    """The same values as `plain_type` says."""
-    if pa.types.is_dictionary(data.type):
-        return plain(data.dictionary).take(data.indices)
-    type_ = plain_type(data.type)
-    return data if type_ == data.type else data.cast(type_)
-
-
-def _read(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
-    try:
-        yield from reader
-    except (pa.ArrowException, OSError) as error:
-        raise WriteError(f"the data broke off: {str(error).splitlines()[0]}") from None
-
-
-@dataclass(frozen=True, slots=True)
-class Spool:
-    """Data that waits in a local file: `rows` of it, to be read in batches as often as needed."""
-
-    schema: pa.Schema
-    rows: int
-    path: Path
-
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        with pa.OSFile(str(self.path)) as source, pa.ipc.open_stream(source) as reader:
-            yield from reader
-
-    def reader(self) -> pa.RecordBatchReader:
-        return pa.RecordBatchReader.from_batches(self.schema, self.batches())
-
-
-@contextmanager
-def spooled(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[Spool]:
-    """All batches in a local file that is removed at the end; only one batch is in memory at a time."""
-    with tempfile.TemporaryDirectory(prefix="el-write-") as folder:
-        path, rows = Path(folder) / "data.arrow", 0
-        # Compressed buffers are read into memory of their own, which is aligned as drivers want it.
-        options = pa.ipc.IpcWriteOptions(compression="lz4")
-        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, schema, options=options) as writer:
-            for batch in batches:
-                writer.write_batch(batch)
-                rows += batch.num_rows
-        yield Spool(schema, rows, path)
-
-
-def refuse_columns(
-    target: TableName, names: Sequence[str], columns: Sequence[str], mode: WriteMode, key: Sequence[str]
-) -> None:
-    """Raise `WriteError` where data with columns `names` cannot be applied; no row was read yet.
-
-    columns: the target's. Every column of the data must be among them; MERGE needs a key that is in the data.
-    """
-    unknown = [name for name in names if name not in columns]
-    if unknown:
-        raise WriteError(f"{target} has no column {unknown[0]!r} to write to; it has: {', '.join(columns)}")
-    if len(set(names)) != len(names):
-        raise WriteError(f"the data for {target} has a column name twice")
-    if not names:
-        raise WriteError(f"the data for {target} has no column")
-    if mode is not WriteMode.MERGE:
-        return
-    if not key:
-        raise WriteError(f"{target}: merge needs a key")
-    absent = [name for name in key if name not in names]
-    if absent:
-        raise WriteError(f"{target}: key column {absent[0]!r} is not in the data")
-
-
-def refuse_keys(fetch: Fetch, dialect: Dialect, staging: TableName, target: TableName, key: Sequence[str]) -> None:
-    """Raise `WriteError` for a key with NULL or more than once among the staged rows, as the database compares them."""
-    table = exp.Table(
-        this=exp.to_identifier(staging.name, quoted=True), db=exp.to_identifier(staging.schema or None, quoted=True)
-    )
-    columns = [exp.column(exp.to_identifier(name, quoted=True)) for name in key]
-    for name, column in zip(key, columns, strict=True):
-        missing = exp.select(exp.Count(this=exp.Star())).from_(table).where(column.is_(exp.null()))
-        if int(str(fetch(Statement(missing.sql(dialect.name)))[0][0])):
-            raise WriteError(f"{target}: key column {name!r} has NULL in the data")
-    twice = exp.select(*columns).from_(table).group_by(*columns)
-    twice = twice.having(exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(1))).limit(1)
-    found = fetch(Statement(twice.sql(dialect.name)))
-    if found:
-        shown = ", ".join(f"{name}={value!r}" for name, value in zip(key, found[0], strict=True))
-        raise WriteError(f"{target}: the data has key {shown} more than once")
+def _again(step: Callable[[], T], session: SqlConnector) -> T:
+    """`step`, again while another's transaction is in its way: nothing of it was left."""
+    until, wait = time.monotonic() + WAIT_SECONDS, 0.02
+    while True:
+        try:
+            return step()
+        except ElError as error:
+            if not error.retryable or not session.is_open or time.monotonic() > until:
+                raise
+        time.sleep(wait)
+        wait = min(wait * 2, 1.0)

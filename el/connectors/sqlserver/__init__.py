@@ -11,20 +11,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from el.connectors.base import (
-    ArrowStream,
     ChangeSource,
     Identity,
     OneMomentSource,
     Pressure,
     PressureSource,
     RowversionSource,
-    Target,
-    WriteMode,
     Writer,
-    WriteResult,
 )
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import Catalog, Column, Consistency, SourceType, TableName
@@ -32,6 +28,7 @@ from el.connectors.request import ColumnRead, Isolation, ReadRequest, Value
 from el.connectors.sql.connector import canonical
 from el.connectors.sql.own_query import derived_query, places_of
 from el.connectors.sql.select import Statement
+from el.connectors.sql.target import SqlTarget
 from el.connectors.sqlserver import changes as changes
 from el.connectors.sqlserver.catalog import read_catalog, reads_elsewhere
 from el.connectors.sqlserver.cdc import Cdc
@@ -45,8 +42,11 @@ from el.connectors.sqlserver.types import RULES
 from el.types.key_text import TextRule
 from el.types.rule import decide
 
+if TYPE_CHECKING:
+    from el.connectors.sqlserver.write import SqlServerWrite
 
-class SqlServer(SqlServerSession, Target, RowversionSource, ChangeSource, OneMomentSource, PressureSource):
+
+class SqlServer(SqlServerSession, SqlTarget, RowversionSource, ChangeSource, OneMomentSource, PressureSource):
     """A SQL Server database, through mssql-python or pyodbc as the profile says."""
 
     scheme = "sqlserver"
@@ -167,20 +167,10 @@ class SqlServer(SqlServerSession, Target, RowversionSource, ChangeSource, OneMom
     def query_consistency(self, query: str, catalog: Catalog) -> Consistency:
         return reads_elsewhere(catalog.consistency, places_of(query, self.dialect.name, catalog.database))
 
-    def write_buffer(
-        self,
-        target: TableName,
-        data: ArrowStream,
-        mode: WriteMode = WriteMode.APPEND,
-        *,
-        key: Sequence[str] = (),
-        run_id: str,
-    ) -> WriteResult:
-        from el.connectors.sql.write import WriteJob, released
-        from el.connectors.sqlserver.write import write
+    def writer(self) -> type[SqlServerWrite]:
+        from el.connectors.sqlserver.write import SqlServerWrite
 
-        with released(data):
-            return write(self, WriteJob(target, mode, tuple(key), run_id), data)
+        return SqlServerWrite
 
 
 def _described(row: tuple[object, ...]) -> SourceType:

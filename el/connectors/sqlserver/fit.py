@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from el.connectors.catalog import SourceType, TableName
+from el.connectors.sql.write_job import TargetColumn
 from el.errors import WriteError
 
 _WHOLE = {"tinyint": pa.uint8(), "smallint": pa.int16(), "int": pa.int32(), "bigint": pa.int64()}
@@ -27,11 +28,9 @@ _DATETIME_DIGITS = [0, 3, 7]
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class Target(TargetColumn):
     """A column that is written to. code_page: of char and varchar, as Windows numbers it; None: not known."""
 
-    name: str
-    type: SourceType
     identity: bool = False
     code_page: int | None = None
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from typing import ClassVar
 
 from el.connectors.request import Isolation, ReadRequest
@@ -108,27 +108,24 @@ class SqlServerSession(SqlConnector):
         except Exception as error:
             raise self.translate(error, writing=True) from None
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        connection = self.driver.connection
+    @property
+    def is_open(self) -> bool:
+        return self._driver is not None
+
+    def _begin(self) -> None:
         self.driver.autocommit(False)
+
+    def _commit(self) -> None:
         try:
-            yield
-            try:
-                connection.commit()
-            except Exception as error:
-                raise self.translate(error, writing=True) from None
-        except BaseException:
-            # A connection that is gone is rolled back by the server; what went wrong first is what is told. Autocommit
-            # comes after a rollback that worked only: turning it on commits what is open (ODBC).
-            with suppress(Exception):
-                connection.rollback()
-                self.driver.autocommit(True)
-            raise
-        try:
+            self.driver.connection.commit()
             self.driver.autocommit(True)
         except Exception as error:
             raise self.translate(error, writing=True) from None
+
+    def _rollback(self) -> None:
+        # Autocommit comes after a rollback that worked only: turning it on commits what is open (ODBC).
+        self.driver.connection.rollback()
+        self.driver.autocommit(True)
 
     def translate(self, error: Exception, *, writing: bool = False) -> ElError:
         return statement_error(error, writing=writing)

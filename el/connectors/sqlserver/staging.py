@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from el.connectors.catalog import TableName
+from el.connectors.sql.incoming import Spool
 from el.connectors.sql.select import Statement
-from el.connectors.sql.write import Spool
 from el.connectors.sqlserver.session import SqlServerSession
 from el.errors import ElError, WriteError
 
@@ -43,7 +43,10 @@ def fill(server: SqlServerSession, staging: TableName, spool: Spool) -> None:
 
 
 def _mark(type_: pa.DataType) -> str:
-    """The SQL for one parameter. datetime2 takes ISO 8601 in every language, and datetime takes a datetime2."""
+    """The SQL for one parameter. datetime2 takes ISO 8601 in every language, datetime takes a datetime2; bytes whose
+    length nobody declared are cut to that of another row's."""
+    if pa.types.is_binary(type_) or pa.types.is_large_binary(type_) or pa.types.is_fixed_size_binary(type_):
+        return "CAST(? AS VARBINARY(MAX))"
     if not pa.types.is_timestamp(type_):
         return "?"
     return "CAST(? AS DATETIME2(7))" if type_.tz is None else "CAST(? AS DATETIMEOFFSET(7))"

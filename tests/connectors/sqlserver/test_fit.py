@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from el.connectors.catalog import TableName
-from el.connectors.sql.write import plain
+from el.connectors.sql.incoming import plain
 from el.connectors.sqlserver.fit import Target, refuse_changes
 from el.connectors.sqlserver.types import RULES
 from el.errors import WriteError
