@@ -11,12 +11,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from el.connectors.base import ArrowStream, WriteMode, WriteResult
+from el.connectors.base import ArrowStream, Target, WriteMode, WriteResult
 from el.connectors.catalog import SourceType, TableName
 from el.connectors.registry import connector_class, open_connector
 from el.connectors.request import ColumnRead, ReadRequest
 from el.connectors.sql.connector import SqlConnector
 from el.connectors.sql.select import Statement
+from el.connectors.sql.target import SqlTarget
 from el.connectors.type_rules import map_type
 from tests.conformance.facts import ALL, Facts
 
@@ -65,17 +66,32 @@ def outputs() -> Iterator[Callable[[Facts], dict[str, Any]]]:
 
 @dataclass
 class Place:
-    """An open connector, and a schema that nobody else uses."""
+    """An open connector, and a schema that nobody else uses. What was written is read by another session."""
 
     facts: Facts
     output: dict[str, Any]
     connector: SqlConnector
     schema: str
+    _reader: SqlConnector | None = None
 
-    def another(self) -> SqlConnector:
+    def another(self) -> SqlTarget:
         found = open_connector(self.output)
-        assert isinstance(found, SqlConnector)
+        assert isinstance(found, SqlTarget)
         return found
+
+    @property
+    def reader(self) -> SqlConnector:
+        if self._reader is None:
+            self._reader = self.another()
+            self._reader.connect()
+        return self._reader
+
+    def close(self) -> None:
+        """Every session is closed; what is asked next opens new ones."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+        self.connector.close()
 
     def run(self, sql: str) -> None:
         self.connector.execute(Statement(sql))
@@ -97,11 +113,12 @@ class Place:
         self, table: TableName, data: ArrowStream, mode: WriteMode = WriteMode.APPEND, **options: Any
     ) -> WriteResult:
         options.setdefault("run_id", uuid.uuid4().hex)
+        assert isinstance(self.connector, Target)
         return self.connector.write_buffer(table, data, mode, **options)
 
     def rows(self, table: TableName) -> list[tuple[Any, ...]]:
-        """All rows, sorted by their first column."""
-        read = self.connector.read_buffer(ReadRequest(table=table)).to_arrow()
+        """All rows that are committed, sorted by their first column."""
+        read = self.reader.read_buffer(ReadRequest(table=table)).to_arrow()
         return sorted(tuple(row.values()) for row in read.to_pylist())
 
     def type_of(self, declared: str) -> SourceType:
@@ -119,7 +136,9 @@ def place(facts: Facts, outputs: Callable[[Facts], dict[str, Any]]) -> Iterator[
         assert isinstance(connector, SqlConnector)
         schema = f"s_{uuid.uuid4().hex[:12]}"
         connector.execute(Statement(f"CREATE SCHEMA {connector.dialect.quote(schema)}"))
-        yield Place(facts, output, connector, schema)
+        place = Place(facts, output, connector, schema)
+        yield place
+        place.close()
 
 
 def numbered(*ids: int, note: str = "note") -> pa.Table:

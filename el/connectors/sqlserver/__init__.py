@@ -23,7 +23,7 @@ from el.connectors.base import (
     Writer,
 )
 from el.connectors.buffer import Buffer
-from el.connectors.catalog import Catalog, Column, Consistency, SourceType, TableName
+from el.connectors.catalog import Catalog, Column, Consistency, SourceType
 from el.connectors.request import ColumnRead, Isolation, ReadRequest, Value
 from el.connectors.sql.connector import canonical
 from el.connectors.sql.own_query import derived_query, places_of
