@@ -50,6 +50,8 @@ class SplitSource(ABC):
 class ClockSource:
     """Can say how late its clock is, and which transaction has been writing for long. One that cannot says nothing."""
 
+    writer_right: ClassVar[str] = "a right"  # what `oldest_writer` needs, in the database's words
+
     def clock(self) -> str | None:
         """The database's time as ISO 8601 text, five minutes ahead: local or UTC, the later; None if it tells none."""
         return None

@@ -52,6 +52,7 @@ class SqlServer(SqlServerSession, SqlTarget, RowversionSource, ChangeSource, One
     scheme = "sqlserver"
     rules = RULES
     state_right: ClassVar[str] = STATE_RIGHT
+    writer_right = "VIEW SERVER STATE"
     feeds = (ChangeTracking, Cdc)
 
     def text_rule(self, column: Column) -> TextRule | None:

@@ -191,8 +191,8 @@ def _written_since(
         far = in_words(covered) if isinstance(covered, timedelta) else "the lag"
         return None, (
             MayLose(
-                f"{column}: this login does not see open transactions (VIEW SERVER STATE): of one that commits more "
-                f"than {far} late, rows may be passed over"
+                f"{column}: this login does not see open transactions ({source.writer_right}): of one that commits "
+                f"more than {far} late, rows may be passed over"
             ),
         )
     patience = lag if isinstance(lag, timedelta) else LAG if kind in MOMENTS else PATIENCE
