@@ -42,11 +42,11 @@ from el.planning.gone import gone_tables, left_views
 from el.planning.held import HeldTable
 from el.planning.ledger import LedgerEntry
 from el.planning.make_plan import make_plan
-from el.planning.places import PlaceNames, landing_places, tables_of
+from el.planning.places import PlaceNames, Places, find_places, landing_places, tables_of
 from el.planning.plan import Plan
 from el.planning.plan_table import Known
 from el.planning.run_notes import catalog_notes, consistency, pressure_notes
-from el.planning.selection import Places, find_places, left_aside, left_aside_notes
+from el.planning.selection import left_aside, left_aside_notes
 from el.reporting.progress import Reporter
 from el.reporting.summary import RunReport, TableReport
 

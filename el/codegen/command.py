@@ -22,7 +22,8 @@ from el.dumps.places import dump_tables
 from el.errors import ConfigError, ConnectError
 from el.loading.open import open_warehouse
 from el.planning.held import HeldTable
-from el.planning.selection import Chosen, choose_tables, find_places, named
+from el.planning.places import find_places
+from el.planning.selection import Chosen, choose_tables, named
 
 from .constraints import Untested
 from .design import Held, design, nothing_held

@@ -22,7 +22,8 @@ from el.planning.drift import find_drift
 from el.planning.held import HeldTable
 from el.planning.keys import KEY_COLUMN, key_rule
 from el.planning.naming import normalise
-from el.planning.selection import Chosen, raw_names
+from el.planning.places import raw_names
+from el.planning.selection import Chosen
 from el.planning.strategies import TableContext, choose
 from el.planning.target_names import RESERVED, free_name, target_schema
 

@@ -20,7 +20,8 @@ from el.dumps.places import dump_name, dump_tables
 from el.errors import PlanError
 from el.planning.held import HeldTable
 from el.planning.naming import normalise
-from el.planning.selection import Chosen, find_places
+from el.planning.places import find_places
+from el.planning.selection import Chosen
 from el.planning.target_names import RESERVED, free_name, target_schema
 
 _SUFFIXES = {"archive": "_with_archive", "versions": "_with_versions"}

@@ -24,8 +24,7 @@ from el.loading.lock import this_process
 from el.loading.notes import Notes
 from el.loading.open import warehouse_of
 from el.loading.warehouse import LOADS_TABLE, Warehouse
-from el.planning.places import plan_places
-from el.planning.selection import find_places
+from el.planning.places import find_places, plan_places
 from el.planning.target_names import target_schema
 
 Targets = Mapping[tuple[str, str], str]

@@ -21,9 +21,10 @@ from el.loading.lock import this_process
 from el.loading.open import loader, warehouse_of
 from el.planning.isolation import isolation_of
 from el.planning.ledger import LedgerEntry
-from el.planning.places import tables_of
+from el.planning.places import raw_names, tables_of
 from el.planning.plan import Plan, TablePlan
-from el.planning.selection import Chosen, keep_selected, query_text, raw_names
+from el.planning.query_table import query_text
+from el.planning.selection import Chosen, keep_selected
 from el.planning.strategies import bound_form
 
 Confirm = Callable[[str], bool]

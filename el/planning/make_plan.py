@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from el.errors import DatabaseError, NotPermitted, PlanError
+from el.planning.places import Places
 from el.planning.plan import Plan, Refused, TablePlan
 from el.planning.plan_table import Known, TablePlanner
-from el.planning.selection import Chosen, Places, named
+from el.planning.selection import Chosen, named
 
 
 def make_plan(

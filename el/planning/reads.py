@@ -17,7 +17,7 @@ from el.errors import PlanError
 from el.planning.columns import ColumnPlan
 from el.planning.drift import Drift
 from el.planning.isolation import isolation_of
-from el.planning.selection import query_text
+from el.planning.query_table import query_text
 from el.planning.strategies import TableContext
 from el.planning.strategies.window import Kind, Window
 

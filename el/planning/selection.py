@@ -1,13 +1,12 @@
-"""Which tables a run takes, with which settings, and where each lands in raw.
+"""Which tables a run takes, and with which settings.
 
-Guarantees: an entry of el.yml that matches nothing, a query that cannot be read, and tables that would land in one
-place are stopped by a `PlanError` that names them, and stop no other; later entries win over earlier ones, setting by
-setting.
+Guarantees: an entry of el.yml that matches nothing, or a query that cannot be read, is a `PlanError` that names it, and
+stops no other. Later entries win over earlier ones, setting by setting.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
@@ -15,37 +14,19 @@ from el.config.merging import merge_settings
 from el.config.settings import Config
 from el.config.table_pattern import TablePattern, schemas_of_patterns
 from el.config.tables import ColumnSettings, StrategyName, TableSettings
-from el.config.text_file import read_text
 from el.connectors.base import Source
-from el.connectors.catalog import Catalog, Column, Key, Table, TableName
-from el.connectors.sql.connector import SqlConnector
-from el.connectors.sql.own_query import derived_query
+from el.connectors.catalog import Catalog, Table, TableName
 from el.errors import ConfigError, PlanError
-from el.planning.naming import file_refusal, find_names
+from el.planning.query_table import query_table
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A table that el.yml takes, with the settings that hold for it.
+    """A table that el.yml takes, with the settings that hold for it."""
 
-    error: why it cannot be taken; the table may then have no columns, and bear the entry's name.
-    """
-
-    table: Table
+    table: Table  # where there is an error, it may have no columns, and the entry's name
     settings: TableSettings
-    error: PlanError | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where tables land. names: table -> raw schema and raw table; problems: tables that cannot land there, and why.
-
-    clashes: those of them whose place another table wants too.
-    """
-
-    names: dict[TableName, tuple[str, str]]
-    problems: dict[TableName, PlanError]
-    clashes: frozenset[TableName]
+    error: PlanError | None = None  # why it cannot be taken
 
 
 def choose_tables(config: Config, source: Source, catalog: Catalog, select: Sequence[str] = ()) -> list[Chosen]:
@@ -53,57 +34,87 @@ def choose_tables(config: Config, source: Source, catalog: Catalog, select: Sequ
 
     Raises `ConfigError` where `select` names none, and `PlanError` where an entry that protects something matches none.
     """
-    entries: dict[TableName, list[TableSettings]] = {}
-    taken: set[TableName] = set()
-    idle: list[tuple[TableSettings, str, list[TableName]]] = []
-    tables: dict[TableName, Table] = {table.name: table for table in catalog.tables}
-    errors: dict[TableName, PlanError] = {}
+    choice = _Choice(config, source, catalog)
     for index, entry in enumerate(config.tables):
         if entry.is_query:
-            name = entry.pattern.plain
-            assert name is not None
-            # A table whose place it takes may have had a mask from an earlier entry.
-            entries.setdefault(name, []).append(entry)
-            taken.add(name)
-            try:
-                tables[name] = _stream(config, entry, index, source, catalog)
-            except PlanError as error:
-                tables[name], errors[name] = Table(name, (), kind="query"), error
-            continue
-        where = f"{config.path} line {config.line_of(index)}"
+            choice.take_query(entry, index)
+        else:
+            choice.take_matching(entry, index)
+    choice.refuse_idle()
+    return sorted(keep_selected(config, choice.chosen(), select), key=lambda item: item.table.name)
+
+
+class _Choice:
+    """What the entries of el.yml take, one entry after the other."""
+
+    def __init__(self, config: Config, source: Source, catalog: Catalog) -> None:
+        self.config = config
+        self.source = source
+        self.catalog = catalog
+        self.tables: dict[TableName, Table] = {table.name: table for table in catalog.tables}
+        self.entries: dict[TableName, list[TableSettings]] = {}  # those that speak of a table
+        self.taken: set[TableName] = set()
+        self.errors: dict[TableName, PlanError] = {}
+        self.idle: list[tuple[TableSettings, str, list[TableName]]] = []  # take nothing of what they match
+
+    def take_query(self, entry: TableSettings, index: int) -> None:
+        """A query of the user's own takes the place of a table of its name."""
+        name = entry.pattern.plain
+        assert name is not None
+        # A table whose place it takes may have had a mask from an earlier entry.
+        self.entries.setdefault(name, []).append(entry)
+        self.taken.add(name)
         try:
-            matched = entry.pattern.of(tables)
+            self.tables[name] = query_table(self.config, entry, index, self.source, self.catalog)
+        except PlanError as error:
+            self.tables[name], self.errors[name] = Table(name, (), kind="query"), error
+
+    def take_matching(self, entry: TableSettings, index: int) -> None:
+        """Raises `PlanError` for an entry that protects something and matches nothing."""
+        where = f"{self.config.path} line {self.config.line_of(index)}"
+        try:
+            matched = entry.pattern.of(self.tables)
         except ConfigError as error:
             raise PlanError(f"{where}: {error}") from None
         if not matched and "gone" in entry.accept:
-            continue
+            return
         if not matched:
-            text = f"{where}: no table matches {entry.name!r} in {catalog.database}{_close(entry, catalog)}"
+            database = self.catalog.database
+            missing = PlanError(f"{where}: no table matches {entry.name!r} in {database}{_close(entry, self.catalog)}")
             if entry.protects:
                 # What it was to protect would be taken as it is.
-                raise PlanError(text)
-            name = _name_of(entry)
-            tables[name], errors[name], matched = Table(name, ()), PlanError(text), [name]
+                raise missing
+            matched = [self._refuse(entry, missing)]
         # Also of what this entry does not take: what it protects is protected where another one takes it.
         for found in matched:
-            entries.setdefault(found, []).append(entry)
-        takes = [name for name in matched if taken_by(entry, tables[name])]
-        taken.update(takes)
+            self.entries.setdefault(found, []).append(entry)
+        takes = [name for name in matched if taken_by(entry, self.tables[name])]
+        self.taken.update(takes)
         if not takes and not entry.protects and "gone" not in entry.accept:
-            idle.append((entry, where, matched))
-    for entry, where, matched in idle:
-        if not taken & set(matched):
-            name = _name_of(entry)
-            tables[name], errors[name] = Table(name, ()), PlanError(f"{where}: {_idle(entry, matched, tables)}")
-            entries[name] = [entry]
-            taken.add(name)
-    chosen = [
-        _followed(config, _chosen(tables[found], settings, errors.get(found)))
-        for found, settings in entries.items()
-        if found in taken
-    ]
-    chosen = keep_selected(config, [item for item in chosen if item.error or not item.settings.exclude], select)
-    return sorted(chosen, key=lambda item: item.table.name)
+            self.idle.append((entry, where, matched))
+
+    def refuse_idle(self) -> None:
+        """An entry that takes nothing is an error, unless another one takes what it matches."""
+        for entry, where, matched in self.idle:
+            if not self.taken & set(matched):
+                name = self._refuse(entry, PlanError(f"{where}: {_idle(entry, matched, self.tables)}"))
+                self.entries[name] = [entry]
+                self.taken.add(name)
+
+    def chosen(self) -> list[Chosen]:
+        """The tables that are taken and not excluded, with their settings."""
+        found = [
+            _followed(self.config, _chosen(self.tables[name], settings, self.errors.get(name)))
+            for name, settings in self.entries.items()
+            if name in self.taken
+        ]
+        return [item for item in found if item.error or not item.settings.exclude]
+
+    def _refuse(self, entry: TableSettings, error: PlanError) -> TableName:
+        """Report an error under the entry's name."""
+        name = entry.pattern.plain or TableName(*entry.name.split(".", 1))
+        self.tables[name], self.errors[name] = Table(name, ()), error
+        return name
 
 
 def _chosen(table: Table, entries: Sequence[TableSettings], error: PlanError | None) -> Chosen:
@@ -185,101 +196,6 @@ def named(option: str, text: str, names: Sequence[TableName]) -> list[TableName]
         return TablePattern.parse(text, bare=True).of(names)
     except (ConfigError, ValueError) as error:
         raise ConfigError(f"{option} {error}; a table is named as orders, sales.orders or sales.*") from None
-
-
-def raw_names(config: Config, chosen: Sequence[Chosen]) -> dict[TableName, tuple[str, str]]:
-    """Each table's raw schema and raw table. Raises `PlanError` with every problem at once."""
-    places = find_places(config, chosen)
-    if places.problems:
-        raise PlanError("; ".join(dict.fromkeys(str(problem) for problem in places.problems.values())))
-    return places.names
-
-
-def find_places(config: Config, chosen: Sequence[Chosen]) -> Places:
-    """Each table's raw schema and raw table; collisions, and what cannot be called so, are its problems.
-
-    chosen: all tables of el.yml: what one run takes today, and another one tomorrow, must not meet in raw either.
-    """
-    mode = config.raw.naming
-    schemas = sorted({item.table.name.schema for item in chosen})
-    parts, wrong = find_names(schemas, mode, {})
-    texts: dict[TableName, list[str]] = {}
-    clashes: set[TableName] = set()
-
-    def refuse(names: Iterable[TableName], text: str, *, clash: bool = False) -> None:
-        for name in names:
-            texts.setdefault(name, []).append(text)
-            if clash:
-                clashes.add(name)
-
-    for problem in wrong:
-        here = [item.table.name for item in chosen if item.table.name.schema in problem.names]
-        refuse(here, f"schema: {problem.text}", clash=problem.clash)
-    found: dict[TableName, tuple[str, str]] = {}
-    for schema in schemas:
-        inside = [item for item in chosen if item.table.name.schema == schema]
-        renames = {item.table.name.name: item.settings.rename for item in inside if item.settings.rename}
-        names, wrong = find_names([item.table.name.name for item in inside], mode, renames, tables=True)
-        for problem in wrong:
-            owners = [TableName(schema, name) for name in problem.names]
-            refuse(owners, f"table of {schema}: {problem.text}", clash=problem.clash)
-        raw_schema = config.raw.schema_.format(source=config.source, schema=parts[schema])
-        for item in inside:
-            found[item.table.name] = (raw_schema, names[item.table.name.name])
-    taken: dict[tuple[str, str], TableName] = {}
-    for name, place in found.items():
-        if refused := file_refusal(place[0], dots=True):
-            refuse([name], f"{name}: the raw schema {refused}: set `raw: {{schema: ...}}` or `naming: snake_case`")
-        if refused := file_refusal(place[1], dots=False):
-            refuse([name], f"{name}: the raw table {refused}: set `rename` for it")
-        first = taken.setdefault((place[0].casefold(), place[1].casefold()), name)
-        if first != name and not {first, name} <= clashes:
-            where = f"{place[0]}.{place[1]}"
-            refuse([first, name], f"{first} and {name} would both land in {where}; set `rename` for one", clash=True)
-    problems = {name: PlanError("; ".join(said)) for name, said in texts.items()}
-    return Places(found, problems, frozenset(clashes))
-
-
-def _stream(config: Config, entry: TableSettings, index: int, source: Source, catalog: Catalog) -> Table:
-    """A query of the user's own as a table: its columns as the database describes them."""
-    where = f"{config.path} line {config.line_of(index)}: {entry.name}"
-    if not isinstance(source, SqlConnector):
-        raise PlanError(f"{where}: {source.scheme} has no SQL for a `query`: name its tables instead")
-    query = entry.query or query_text(config, entry)
-    try:
-        derived_query(query, source.dialect.name)
-        described = source.query_columns(query)
-    except Exception as error:
-        if getattr(error, "retryable", False):
-            raise
-        raise PlanError(f"{where}: {error}") from None
-    columns = tuple(Column(name, type_, position=number) for number, (name, type_) in enumerate(described, 1))
-    if unnamed := [number for number, (name, _) in enumerate(described, 1) if not name]:
-        raise PlanError(f"{where}: column {unnamed[0]} of the query has no name; give it one with AS")
-    spelt: dict[str, str] = {}
-    for name, _ in described:
-        if (before := spelt.setdefault(name.casefold(), name)) != name or [n for n, _ in described].count(name) > 1:
-            both = f"{before!r} twice" if before == name else f"{before!r} and {name!r}"
-            raise PlanError(f"{where}: the query has the column {both}: give each a name of its own with AS")
-    stream = entry.pattern.plain
-    assert stream is not None
-    key = Key("key", entry.key) if entry.key else None
-    return Table(stream, columns, kind="query", primary_key=key, consistency=source.query_consistency(query, catalog))
-
-
-def query_text(config: Config, entry: TableSettings) -> str:
-    path = config.path.parent / (entry.query_file or "")
-    try:
-        return read_text(path)
-    except ConfigError as error:
-        raise PlanError(f"{entry.name}: query_file: {error}") from None
-    except OSError:
-        raise PlanError(f"{entry.name}: query_file {entry.query_file} cannot be read") from None
-
-
-def _name_of(entry: TableSettings) -> TableName:
-    """Under which an entry is reported that takes no table."""
-    return entry.pattern.plain or TableName(*entry.name.split(".", 1))
 
 
 def _idle(entry: TableSettings, matched: Sequence[TableName], tables: Mapping[TableName, Table]) -> str:
