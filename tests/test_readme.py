@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 import el
 from el.cli.app import _parser
+from el.config.files_profile import FilesConfig
 from el.config.settings import Config
 from el.config.strict import Strict
 from el.connectors.duckdb import DuckDbConfig
@@ -42,7 +43,7 @@ def settings() -> list[tuple[str, str]]:
     ]
     connections = [
         (model.__name__, field.alias or name)
-        for model in (SqlServerConfig, SnowflakeConfig, DuckDbConfig)
+        for model in (SqlServerConfig, SnowflakeConfig, DuckDbConfig, FilesConfig)
         for name, field in model.model_fields.items()
     ]
     return [*own, *connections]
