@@ -27,6 +27,7 @@ from el.connectors.catalog import (
     TableName,
 )
 from el.connectors.sql.select import Statement
+from el.connectors.sqlserver import catalog_queries as sql
 from el.connectors.sqlserver.facts import (
     CAPTURE,
     COLUMN_FACTS,
@@ -51,74 +52,6 @@ from el.connectors.sqlserver.facts import (
 from el.connectors.sqlserver.indexes import keys_of_tables
 from el.connectors.sqlserver.server import Fetch, ServerFacts, database_facts, login_facts, where_there
 from el.connectors.sqlserver.source_type import source_type
-
-_SCHEMAS = """
-SELECT schema_id, name FROM sys.schemas WHERE name NOT IN ('sys', 'information_schema_tsql', 'cdc')
-"""
-
-_TABLES = """
-SELECT object_id, schema_id, name, {more} FROM sys.tables WHERE is_ms_shipped = 0{within}
-"""
-
-_VIEWS = """
-SELECT object_id, schema_id, name, {more} FROM sys.views WHERE is_ms_shipped = 0{within}
-"""
-
-_COLUMNS = """
-SELECT object_id, column_id, name, user_type_id, system_type_id, max_length, precision, scale, is_nullable,
-       is_identity, collation_name, {more}
-FROM sys.columns{within}
-"""
-
-_TYPES = """
-SELECT user_type_id, name, is_assembly_type FROM sys.types
-"""
-
-_COMPUTED = """
-SELECT s.name, o.name, c.name, c.definition
-FROM sys.computed_columns AS c
-JOIN sys.objects AS o ON o.object_id = c.object_id
-JOIN sys.schemas AS s ON s.schema_id = o.schema_id
-"""
-
-_DEFAULTS = """
-SELECT s.name, o.name, c.name, d.definition
-FROM sys.default_constraints AS d
-JOIN sys.objects AS o ON o.object_id = d.parent_object_id
-JOIN sys.schemas AS s ON s.schema_id = o.schema_id
-JOIN sys.columns AS c ON c.object_id = d.parent_object_id AND c.column_id = d.parent_column_id
-"""
-
-_CHECKS = """
-SELECT s.name, o.name, k.name, k.definition, k.is_disabled, k.is_not_trusted
-FROM sys.check_constraints AS k
-JOIN sys.objects AS o ON o.object_id = k.parent_object_id
-JOIN sys.schemas AS s ON s.schema_id = o.schema_id
-ORDER BY s.name, o.name, k.name
-"""
-
-_ROWS = """
-SELECT object_id, index_id, rows, partition_number, partition_id FROM sys.partitions{within}
-"""
-
-_BYTES = """
-SELECT object_id, index_id, used_page_count * 8192 FROM sys.dm_db_partition_stats{within}
-"""
-
-_COMMENTS = """
-SELECT class, name, major_id, minor_id, CAST(value AS NVARCHAR(4000)) FROM sys.extended_properties
-"""
-
-_TRACKED = """
-SELECT object_id, HAS_PERMS_BY_NAME(
-    QUOTENAME(OBJECT_SCHEMA_NAME(object_id)) + '.' + QUOTENAME(OBJECT_NAME(object_id)), 'OBJECT',
-    'VIEW CHANGE TRACKING')
-FROM sys.change_tracking_tables
-"""
-
-_OPTIONS = """
-SELECT snapshot_isolation_state, is_read_committed_snapshot_on FROM sys.databases WHERE name = DB_NAME()
-"""
 
 UNSTABLE_READ = (
     "read under locking READ COMMITTED: a row whose place in the index changes meanwhile may be missed or come twice"
@@ -179,7 +112,7 @@ class _Reader:
         )
 
     def _read_options(self, database: str) -> None:
-        options = self._optional("database options", _OPTIONS)
+        options = self._optional("database options", sql.OPTIONS)
         snapshot, committed = (options[0][0] == 1, bool(options[0][1])) if options else (False, False)
         self.consistency = Consistency(
             snapshot=snapshot,
@@ -189,30 +122,30 @@ class _Reader:
             unstable=UNSTABLE_READ,
         )
 
-    def _optional(self, what: str, sql: str) -> list[tuple[Any, ...]]:
-        found = where_there(self.fetch, Statement(sql))
+    def _optional(self, what: str, query: str) -> list[tuple[Any, ...]]:
+        found = where_there(self.fetch, Statement(query))
         if found is None:
             self.notes.append(f"{what} cannot be read here")
         return found or []
 
-    def _unless_brief(self, what: str, sql: str) -> list[tuple[Any, ...]]:
-        return [] if self.brief else self._optional(what, sql)
+    def _unless_brief(self, what: str, query: str) -> list[tuple[Any, ...]]:
+        return [] if self.brief else self._optional(what, query)
 
     def _read_words(self) -> None:
         """Expressions and comments of columns."""
-        self.computed = {(s, o, c): text for s, o, c, text in self._unless_brief("computed columns", _COMPUTED)}
-        self.defaults = {(s, o, c): text for s, o, c, text in self._unless_brief("defaults", _DEFAULTS)}
+        self.computed = {(s, o, c): text for s, o, c, text in self._unless_brief("computed columns", sql.COMPUTED)}
+        self.defaults = {(s, o, c): text for s, o, c, text in self._unless_brief("defaults", sql.DEFAULTS)}
         self.comments = {
             (object_id, column): text
-            for class_, name, object_id, column, text in self._optional("comments", _COMMENTS)
+            for class_, name, object_id, column, text in self._optional("comments", sql.COMMENTS)
             if (class_, name) == (_OBJECT_OR_COLUMN, "MS_Description")
         }
 
     def _read_columns(self) -> None:
         self.masks = masked_columns(self.fetch, self.server, self.login)
-        self.types = {id_: (str(name), bool(assembly)) for id_, name, assembly in self.fetch(Statement(_TYPES))}
+        self.types = {id_: (str(name), bool(assembly)) for id_, name, assembly in self.fetch(Statement(sql.TYPES))}
         self.columns: dict[int, list[Column]] = defaultdict(list)
-        for row in fullest(self.fetch, _COLUMNS.replace("{within}", self.within), COLUMN_FACTS):
+        for row in fullest(self.fetch, sql.COLUMNS.replace("{within}", self.within), COLUMN_FACTS):
             if row[0] in self.places and not internal(row[-1]):
                 self.columns[row[0]].append(self._column(row))
 
@@ -247,19 +180,19 @@ class _Reader:
         self.keys = keys_of_tables(self.fetch, self._optional, self.within)
         self.foreign = foreign_keys(self._unless_brief("foreign keys", FOREIGN_KEYS))
         self.checks: dict[Place, list[Check]] = defaultdict(list)
-        for schema, table, name, text, disabled, untrusted in self._unless_brief("checks", _CHECKS):
+        for schema, table, name, text, disabled, untrusted in self._unless_brief("checks", sql.CHECKS):
             # Without VIEW DEFINITION a check is seen, and what it checks is not.
             if text is not None:
                 self.checks[schema, table].append(Check(name, text, enforced=not disabled and not untrusted))
 
     def _read_sizes(self) -> None:
-        partitions = self._optional("row counts", _ROWS.replace("{within}", self.within))
+        partitions = self._optional("row counts", sql.ROWS.replace("{within}", self.within))
         self.rows, self.marks = sums_of_tables([row[:3] for row in partitions]), partition_marks(partitions)
-        self.sizes = sums_of_tables(self._optional("sizes", _BYTES.replace("{within}", self.within)))
+        self.sizes = sums_of_tables(self._optional("sizes", sql.BYTES.replace("{within}", self.within)))
 
     def _read_changes(self) -> None:
         """Which tables the server tracks or captures changes of, and the rights on them that are missing."""
-        self.tracked = dict(self._optional("change tracking", _TRACKED))
+        self.tracked = dict(self._optional("change tracking", sql.TRACKED))
         self.captured, self.gates = captured_tables(self.fetch, self.places, self.login)
 
     def _read_what_is_elsewhere(self, database: str) -> None:
@@ -340,16 +273,18 @@ def _places(fetch: Fetch, schemas: Sequence[str] | None) -> tuple[dict[int, tupl
     And the condition that holds a query over objects to these schemas, where not all are wanted.
     """
     wanted = None if schemas is None else {schema.lower() for schema in schemas}
-    ids = {id_: str(name) for id_, name in fetch(Statement(_SCHEMAS)) if wanted is None or str(name).lower() in wanted}
+    ids = {
+        id_: str(name) for id_, name in fetch(Statement(sql.SCHEMAS)) if wanted is None or str(name).lower() in wanted
+    }
     inside, within = "", ""
     if wanted is not None:
         inside = f" AND schema_id IN ({', '.join(map(str, sorted(ids))) or '-1'})"
         within = f" WHERE object_id IN (SELECT object_id FROM sys.objects WHERE {inside.removeprefix(' AND ')})"
     found: dict[int, tuple[str, str, str, Kind]] = {}
-    for object_id, schema_id, name, *more in fullest(fetch, _TABLES.replace("{within}", inside), TABLE_FACTS):
+    for object_id, schema_id, name, *more in fullest(fetch, sql.TABLES.replace("{within}", inside), TABLE_FACTS):
         if schema_id in ids:
             found[object_id] = (ids[schema_id], str(name), "table", kind_of_table(*more))
-    for object_id, schema_id, name, *more in fullest(fetch, _VIEWS.replace("{within}", inside), VIEW_FACTS):
+    for object_id, schema_id, name, *more in fullest(fetch, sql.VIEWS.replace("{within}", inside), VIEW_FACTS):
         if schema_id in ids:
             found[object_id] = (ids[schema_id], str(name), "view", kind_of_view(*more))
     return found, within

@@ -9,6 +9,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from el.connectors.catalog import SourceType
+from el.connectors.sqlserver.type_sql import SEVENTH_DIGIT, UTF16, WELL_KNOWN_TEXT, variant
 from el.types.rule import (
     BOOLEAN,
     DAY,
@@ -26,15 +27,12 @@ from el.types.rule import (
 )
 from el.types.times import TimeParts
 
-UTF16 = "CAST(CAST({column} AS NVARCHAR(MAX)) AS VARBINARY(MAX))"
 SURROGATES = (
     "An unpaired surrogate has no UTF-8 form and no place in Snowflake's text, and the driver gives U+FFFD for it: "
     "its row is refused; cast: varbinary(max) carries the UTF-16 bytes."
 )
 LONG_TEXT = "Over 16 MB as UTF-8, a value exceeds Snowflake's default VARCHAR: its row is refused."
 LONG_BINARY = "Over 8 MB, a value exceeds Snowflake's default BINARY: its row is refused."
-# The driver gives microseconds, cut off; DATEPART gives all digits that there are (Microsoft Learn, "DATEPART").
-SEVENTH_DIGIT = "CAST(DATEPART(NANOSECOND, {column}) / 100 % 10 AS TINYINT)"
 
 
 ROWVERSION_CURSOR = "passes over rows of open transactions when read so; use strategy: rowversion"
@@ -64,39 +62,6 @@ def _six_digits_or_fewer(type_: SourceType) -> bool:
 def _scale_38(type_: SourceType) -> bool:
     return type_.scale == 38
 
-
-# What each base type is converted to before it becomes text, and the style of that: 3 of float gives 17 digits, "use
-# for lossless conversion"; 121 all digits of a time; 1 of binary 0x and hex. Money's own text would have two digits.
-_VARIANT_CONVERSIONS = {
-    "float": ("FLOAT", ", 3"),
-    "real": ("REAL", ", 3"),
-    "money": ("DECIMAL(19,4)", ""),
-    "smallmoney": ("DECIMAL(10,4)", ""),
-    "date": ("DATE", ", 121"),
-    "time": ("TIME(7)", ", 121"),
-    "smalldatetime": ("SMALLDATETIME", ", 121"),
-    "datetime": ("DATETIME", ", 121"),
-    "datetime2": ("DATETIME2(7)", ", 121"),
-    "datetimeoffset": ("DATETIMEOFFSET(7)", ", 121"),
-    "binary": ("VARBINARY(8000)", ", 1"),
-    "varbinary": ("VARBINARY(8000)", ", 1"),
-}
-
-
-def _variant() -> str:
-    """Base type, colon, value; NULL stays NULL, since + with NULL is NULL.
-
-    The value is first converted to its own base type: what a style does to sql_variant itself is not documented.
-    """
-    base = "CAST(SQL_VARIANT_PROPERTY({column}, 'BaseType') AS NVARCHAR(128))"
-    cases = " ".join(
-        f"WHEN '{name}' THEN CONVERT(NVARCHAR(MAX), CONVERT({type_}, {{column}}){style})"
-        for name, (type_, style) in _VARIANT_CONVERSIONS.items()
-    )
-    return f"{base} + N':' + CASE {base} {cases} ELSE CONVERT(NVARCHAR(MAX), {{column}}) END"
-
-
-WELL_KNOWN_TEXT = "N'SRID=' + CAST({column}.STSrid AS NVARCHAR(10)) + N';' + {column}.ToString()"
 
 RULES: tuple[TypeRule, ...] = (
     TypeRule(("bit",), "bit", "0 and 1 are false and true.", BOOLEAN, kind=TypeKind.BOOL),
@@ -340,7 +305,7 @@ RULES: tuple[TypeRule, ...] = (
         "sql_variant",
         "The base type's name, a colon and the value: int:42. Floats with 17 digits, times with seven, bytes as 0x and "
         f"hex, text as it is; a text's collation is not part of it. {SURROGATES}",
-        text(_variant()),
-        exact_bytes=f"CAST({_variant()} AS VARBINARY(MAX))",
+        text(variant()),
+        exact_bytes=f"CAST({variant()} AS VARBINARY(MAX))",
     ),
 )
