@@ -6,9 +6,9 @@ A scene is a folder with a warehouse, over a source that nothing changes any mor
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -97,6 +97,7 @@ class Place:
     source: dict[str, Any]
     output: dict[str, Any]
     server: SnowflakeStandIn | None = None
+    tables: Mapping[str, str] = field(default_factory=lambda: TABLES)  # what is compared of raw
 
     def __post_init__(self) -> None:
         outputs = {"shop": self.source, "warehouse": self.output}
@@ -165,7 +166,7 @@ class Place:
         with warehouse.connector:
             loads = fetch("SELECT load_id, status FROM {}", "_dlt_loads")
             complete = {load for load, status in loads if status == "0"}
-            for name, columns in TABLES.items():
+            for name, columns in self.tables.items():
                 rows = fetch(f"SELECT {columns}, _dlt_load_id FROM {{}}", name)
                 found[name] = [row[:-1] for row in rows if row[-1] in complete]
                 found[f"{name} of no load"] = [row for row in rows if row[-1] not in complete]

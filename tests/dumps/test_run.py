@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import io
+import zipfile
 
 from tests.dumps.workspace import Dumps
 
@@ -122,3 +124,25 @@ def test_no_file_at_all_is_a_failure(dumps: Dumps) -> None:
     assert dumps.run() == 1
     assert "no file is there that files/** means" in dumps.out
     assert dumps.run(command="plan") == 2
+
+
+def test_files_in_an_archive_are_files_of_their_own(dumps: Dumps) -> None:
+    """A second file in the same archive is new, and the first one is known."""
+    dumps.entry(text=(dumps.path / "el.yml").read_text().replace("files/**", "files/*.zip!/{year}/*.csv"))
+
+    def packed(**members: str) -> bytes:
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w") as archive:
+            for name, text in members.items():
+                archive.writestr(f"{name}/a.csv", text)
+        return out.getvalue()
+
+    dumps.file("a.zip", packed(y2019="id\n1\n"))
+    assert dumps.run() == 0, dumps.out
+    dumps.file("a.zip", packed(y2019="id\n1\n", y2020="id\n2\n"))
+    assert dumps.run() == 0, dumps.out
+    assert dumps.rows("id, year") == [("1", "y2019"), ("2", "y2020")]
+    assert dumps.sql("SELECT member, status FROM old_sales._el_files ORDER BY ALL") == [
+        ("y2019/a.csv", "loaded"),
+        ("y2020/a.csv", "loaded"),
+    ]
