@@ -22,6 +22,7 @@ class FilesConfig(BaseModel):
     url: str = Field(min_length=1)  # the folder in which patterns begin: a path, or s3://bucket/folder, az://container
     stage: str | None = None  # the warehouse's external stage over the same folder
     endpoint: str | None = None  # of a private link, of a server that speaks the same protocol, or of a stand-in
+    ca_file: str | None = None  # certificates, as PEM, that are trusted beside the well-known ones
     anonymous: bool = False  # a public bucket is read without a signature
 
     # s3://; without keys: environment, ~/.aws, the machine's role

@@ -31,6 +31,8 @@ def client(root: str, config: FilesConfig) -> Client:
     scheme, _, place = root.partition("://")
     bucket = place.rstrip("/")
     options: ClientConfig = {**_CLIENT, "allow_http": (config.endpoint or "").startswith("http://")}
+    if config.ca_file is not None:
+        options["root_certificate"] = _read("ca_file", config.ca_file)
     try:
         if scheme == "s3":
             return _s3(bucket, config, options)
@@ -133,10 +135,7 @@ def _google(bucket: str, config: FilesConfig, options: ClientConfig) -> GCSStore
     elif config.service_account_key is not None:
         settings["service_account_key"] = _checked_key(_text(config.service_account_key) or "", bucket)
     elif config.service_account_path is not None:
-        try:
-            text = Path(config.service_account_path).expanduser().read_text("utf-8")
-        except OSError as error:
-            raise ConfigError(f"service_account_path: {config.service_account_path}: {error.strerror}") from None
+        text = _read("service_account_path", config.service_account_path)
         settings["service_account_key"] = _checked_key(text, bucket)
     if config.endpoint is not None:
         settings["base_url"] = config.endpoint
@@ -151,6 +150,13 @@ def _checked_key(text: str, bucket: str) -> str:
     if not isinstance(found, dict) or "private_key" not in found:
         raise ConfigError(f"gs://{bucket}: the service account's key is not the JSON that Google gives")
     return text
+
+
+def _read(setting: str, path: str) -> str:
+    try:
+        return Path(path).expanduser().read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{setting}: {path}: {getattr(error, 'strerror', None) or 'is no text'}") from None
 
 
 def _given(**settings: str | None) -> dict[str, Any]:

@@ -64,7 +64,9 @@ def refusal(place: str, error: Exception, secrets: Iterable[str] = ()) -> ElErro
 
 def _unreached(place: str, text: str, status: int, said: str) -> ElError:
     if "certificate" in text.lower():
-        return CertificateUntrusted(f"{place}: the server's certificate is not trusted by this machine")
+        return CertificateUntrusted(
+            f"{place}: the server's certificate is not trusted: set `ca_file` if it is the right server"
+        )
     if "dns error" in text:
         return ServerUnreachable(f"{place}: no such host: check `endpoint`, `account` and the network", retryable=True)
     if status >= 500 or status == 429 or _NOBODY.search(text):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from el.dumps.stores.base import Store
 from el.dumps.stores.registry import open_store
 from el.errors import (
     AuthenticationFailed,
+    CertificateUntrusted,
     ConfigError,
     ElError,
     FileRefused,
@@ -33,7 +37,7 @@ LIST = """<?xml version="1.0"?><ListBucketResult><Name>b</Name><IsTruncated>fals
 class Faulty:
     """Answers as S3 does, but for the faults that are told, one a request, of a list or of a file."""
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: Path | None = None) -> None:
         self.faults: list[Any] = []
         self.requests = 0
         owner = self
@@ -74,12 +78,18 @@ class Faulty:
                 pass
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.scheme = "http"
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+            self.scheme = "https"
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
-    def store(self) -> Store:
+    def store(self, **settings: str) -> Store:
         keys = {"access_key_id": "k", "secret_access_key": "hidden-one", "region": "eu-west-1"}
-        endpoint = f"http://127.0.0.1:{self.server.server_port}"
-        return open_store("s3://b/", {"type": "files", "url": "s3://b", "endpoint": endpoint, **keys})
+        endpoint = f"{self.scheme}://127.0.0.1:{self.server.server_port}"
+        return open_store("s3://b/", {"type": "files", "url": "s3://b", "endpoint": endpoint, **keys, **settings})
 
 
 @pytest.fixture
@@ -156,3 +166,47 @@ def test_a_key_of_google_that_is_none_is_refused_without_showing_it(key: str, tm
         with pytest.raises(ConfigError, match="not the JSON that Google gives") as refused:
             list(opened.list("gs://b/"))
         assert key not in str(refused.value)
+
+
+def test_a_certificate_that_is_not_trusted_is_said_and_can_be_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("el.dumps.stores.clients._RETRY", {"max_retries": 0})
+    found = Faulty(signed_by_itself(tmp_path))
+    try:
+        with pytest.raises(CertificateUntrusted, match="set `ca_file`"):
+            list(found.store().list("s3://b/"))
+        with pytest.raises(ConfigError, match="ca_file: /nowhere: No such file"):
+            list(found.store(ca_file="/nowhere").list("s3://b/"))
+        assert len(list(found.store(ca_file=str(tmp_path / "ca.pem")).list("s3://b/"))) == 1
+    finally:
+        found.server.shutdown()
+        found.server.server_close()
+
+
+def signed_by_itself(folder: Path) -> Path:
+    """A server's key and certificate in one file; the certificate alone in ca.pem."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
+
+    def name(text: str) -> x509.Name:
+        return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
+    now = datetime.now(UTC)
+    made = []
+    for key, subject, is_ca in ((keys[0], "an authority", True), (keys[1], "127.0.0.1", False)):
+        builder = x509.CertificateBuilder(name("an authority"), name(subject), key.public_key())
+        builder = builder.serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(days=1))
+        builder = builder.not_valid_after(now + timedelta(days=1))
+        builder = builder.add_extension(x509.BasicConstraints(is_ca, None), critical=True)
+        if not is_ca:
+            names = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))])
+            builder = builder.add_extension(names, critical=False)
+        made.append(builder.sign(keys[0], hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    (folder / "ca.pem").write_bytes(made[0])
+    plain = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "server.pem").write_bytes(keys[1].private_bytes(serialization.Encoding.PEM, *plain) + made[1])
+    return folder / "server.pem"
