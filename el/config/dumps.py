@@ -9,6 +9,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
+from el.config.dump_formats import (
+    BacpacSettings,
+    BcpSettings,
+    FixedSettings,
+    JsonSettings,
+    XlsxSettings,
+    XmlSettings,
+)
 from el.config.strict import Duration, Strict
 from el.config.table_pattern import TablePattern
 from el.config.tables import ModelSettings
@@ -96,14 +104,32 @@ def _type(value: Any) -> str | None:
     return None if found is None else str(found)
 
 
+# What `type` of a format says, and what more may be said of it.
+FORMATS: dict[str, type[Strict]] = {
+    "csv": CsvSettings,
+    "parquet": ParquetSettings,
+    "ndjson": NdjsonSettings,
+    "bcp": BcpSettings,
+    "bacpac": BacpacSettings,
+    "json": JsonSettings,
+    "xml": XmlSettings,
+    "xlsx": XlsxSettings,
+    "fixed": FixedSettings,
+}
 FormatSettings = Annotated[
     Annotated[CsvSettings, Tag("csv")]
     | Annotated[ParquetSettings, Tag("parquet")]
-    | Annotated[NdjsonSettings, Tag("ndjson")],
+    | Annotated[NdjsonSettings, Tag("ndjson")]
+    | Annotated[BcpSettings, Tag("bcp")]
+    | Annotated[BacpacSettings, Tag("bacpac")]
+    | Annotated[JsonSettings, Tag("json")]
+    | Annotated[XmlSettings, Tag("xml")]
+    | Annotated[XlsxSettings, Tag("xlsx")]
+    | Annotated[FixedSettings, Tag("fixed")],
     Discriminator(
         _type,
         custom_error_type="format",
-        custom_error_message="`type` names no format that is known: csv, parquet, ndjson",
+        custom_error_message=f"`type` names no format that is known: {', '.join(FORMATS)}",
     ),
 ]
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from el.config.defaults import DbtSettings, Defaults, LimitSettings, RawSettings
-from el.config.dumps import CsvSettings, DumpSettings, NdjsonSettings, ParquetSettings
+from el.config.dumps import FORMATS, DumpSettings
 from el.config.source_limits import SourceLimits
 from el.config.strict import Strict
 from el.config.tables import ColumnSettings, TableSettings
@@ -57,7 +57,7 @@ def load_config(path: Path) -> Config:
     if "path" in file.content:
         raise ConfigError(f"{path} line {file.line(('path',))}: path: unknown key")
     try:
-        config = Config.model_validate({**file.content, "path": path})
+        config = Config.model_validate({**file.content, "path": path}, context={"folder": path.parent})
     except ValidationError as error:
         raise ConfigError(_explain(file, error)) from None
     target = os.environ.get("EL_TARGET")
@@ -102,9 +102,8 @@ def _suggestion(key: str, place: tuple[Any, ...], kind: str | None = None) -> st
         "tables": TableSettings,
         "dumps": DumpSettings,
     }
-    formats: dict[str, type[BaseModel]] = {"csv": CsvSettings, "parquet": ParquetSettings, "ndjson": NdjsonSettings}
     model = ColumnSettings if "columns" in place[:-1] else models.get(str(place[0]), Config)
-    model = formats.get(kind or "", model)
+    model = FORMATS.get(kind or "", model)
     known = [field.alias or name for name, field in model.model_fields.items() if name != "path"]
     close = get_close_matches(key, known, n=1)
     return f"; did you mean {close[0]}?" if close else f"; known are: {', '.join(known)}"

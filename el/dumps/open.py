@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from el.config.dumps import CsvSettings, DumpSettings, NdjsonSettings, ParquetSettings
+from el.config.dump_formats import (
+    BacpacSettings,
+    BcpSettings,
+    FixedSettings,
+    JsonSettings,
+    XlsxSettings,
+    XmlSettings,
+)
+from el.config.dumps import CsvSettings, DumpSettings, FormatSettings, NdjsonSettings, ParquetSettings
 from el.config.profiles import Output
 from el.dumps.archives.members import WithMembers
 from el.dumps.formats.base import Format
@@ -28,7 +36,43 @@ def format_of(settings: DumpSettings) -> Format:
         from el.dumps.formats.parquet import ParquetFormat
 
         return ParquetFormat()
-    assert isinstance(chosen, NdjsonSettings)
-    from el.dumps.formats.ndjson import NdjsonFormat
+    if isinstance(chosen, NdjsonSettings):
+        from el.dumps.formats.ndjson import NdjsonFormat
 
-    return NdjsonFormat()
+        return NdjsonFormat()
+    return _of_a_server(chosen) if isinstance(chosen, BcpSettings | BacpacSettings) else _of_documents(chosen)
+
+
+def _of_a_server(chosen: BcpSettings | BacpacSettings) -> Format:
+    if isinstance(chosen, BacpacSettings):
+        from el.dumps.formats.bacpac import BacpacFormat
+
+        return BacpacFormat(chosen.table, chosen.accept)
+    if chosen.format_file is None:
+        from el.dumps.formats.bcp_text import BcpText
+
+        told = (chosen.field_terminator, chosen.row_terminator, chosen.unterminated)
+        return BcpText(chosen.columns, str(chosen.encoding), *told)
+    from el.dumps.formats.bcp_native import BcpFormat
+
+    types = tuple(chosen.types.items())
+    return BcpFormat(chosen.format_file, chosen.encoding, types, chosen.accept, chosen.unterminated)
+
+
+def _of_documents(chosen: FormatSettings | None) -> Format:
+    if isinstance(chosen, JsonSettings):
+        from el.dumps.formats.json_array import JsonArrayFormat
+
+        return JsonArrayFormat(chosen.encoding)
+    if isinstance(chosen, XmlSettings):
+        from el.dumps.formats.xml_rows import XmlFormat
+
+        return XmlFormat(chosen.root, chosen.encoding)
+    if isinstance(chosen, XlsxSettings):
+        from el.dumps.formats.xlsx import XlsxFormat
+
+        return XlsxFormat(chosen.sheet, chosen.header, chosen.columns)
+    assert isinstance(chosen, FixedSettings)
+    from el.dumps.formats.fixed_width import FixedWidthFormat
+
+    return FixedWidthFormat(tuple(chosen.columns.items()), chosen.encoding, chosen.row_terminator, chosen.unterminated)

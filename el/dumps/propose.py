@@ -10,7 +10,9 @@ import duckdb
 
 from el.dumps.compression import broken_is_refused, decompressing, suffix_of
 from el.dumps.file_version import FileVersion
+from el.dumps.formats.refused import unreadable
 from el.dumps.stores.base import Store
+from el.errors import PlanError
 
 _LOOKED_AT = 1024 * 1024
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -22,12 +24,23 @@ def proposal(store: Store, file: FileVersion) -> str:
         suffix = suffix_of(file.member or file.uri)
         with broken_is_refused(file):
             data = (opened if suffix is None else decompressing(opened, suffix)).read(_LOOKED_AT)
+    name = (file.member or file.uri).rpartition("/")[2]
+    if why := unreadable(name, data):
+        raise PlanError(why)
     if data.startswith(b"PAR1"):
         return "`format: parquet`"
+    if data.startswith(b"PK"):
+        return "`format: {type: bacpac, table: schema.table}`" if name.endswith(".bacpac") else "`format: xlsx`"
     encoding = next((name for mark, name in _BOMS if data.startswith(mark)), None) or _encoding(data)
     text = data.decode(encoding, "replace").lstrip("\ufeff")
     if text.lstrip().startswith("{"):
         return "`format: ndjson`"
+    wide = "utf-16be" if data.startswith(codecs.BOM_UTF16_BE) else "utf-16le"
+    exactly = f", encoding: {wide if encoding.startswith('utf-16') else encoding}" if encoding != "utf-8" else ""
+    if text.lstrip().startswith("["):
+        return f"`format: {{type: json{exactly}}}`"
+    if text.lstrip().startswith("<"):
+        return f"`format: {{type: xml{exactly}}}`, with `root: NAME` if one element holds all rows"
     found = _sniffed(text)
     # With the defaults of el.yml left out.
     told = ["type: csv"]

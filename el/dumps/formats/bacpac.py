@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
@@ -21,6 +22,10 @@ from el.dumps.formats.framed import Framed, FramedField, Joined
 from el.errors import PlanError, RecordRefused
 
 _PART = re.compile(r"Data/(?P<table>.+)/TableData-\d+-\d+\.BCP", re.IGNORECASE)
+
+# Rows of the bacpacs that this process has counted, by what is in them.
+_totals: dict[tuple[tuple[str, int, int], ...], int] = {}
+_counting = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,14 @@ class BacpacFormat(Format):
 
     def read(self, path: Path, rejects: int = 0) -> Reading:
         # A bad row hides where the next one begins, so none can be left out.
-        return Bacpac(path, self.accept).read(self.table)
+        bacpac = Bacpac(path, self.accept)
+        reading = bacpac.read(self.table)
+        reading.batches = self._checked(bacpac, reading.batches)
+        return reading
+
+    def _checked(self, bacpac: Bacpac, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        yield from batches
+        bacpac.check_total()
 
 
 class Bacpac:
@@ -56,6 +68,7 @@ class Bacpac:
         try:
             with zipfile.ZipFile(path) as archive:
                 self._origin = _Origin.of(archive)
+                self._contents = tuple((info.filename, info.CRC, info.file_size) for info in archive.infolist())
                 parts = _parts_of(archive)
                 with archive.open("model.xml") as model:
                     tables = tables_of(model)
@@ -96,7 +109,11 @@ class Bacpac:
         filled = [table for table in self.tables() if table.parts]
         if self._origin.rows is None or any(table.refused for table in filled):
             return False
-        found = sum(self.count(table.name) for table in filled)
+        with _counting:
+            # The rows of a whole bacpac are counted once, and not again for each of its tables.
+            if self._contents not in _totals:
+                _totals[self._contents] = sum(self.count(table.name) for table in filled)
+            found = _totals[self._contents]
         if found != self._origin.rows:
             raise RecordRefused(f"it has {found} rows, but its Origin.xml says {self._origin.rows}")
         return True

@@ -1,0 +1,112 @@
+"""`format` of an entry of `dumps`: files that databases and Excel write. Those of everyone are in `dumps`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from el.config.strict import Strict
+
+_ESCAPES = {"\\t": "\t", "\\r": "\r", "\\n": "\n", "\\0": "\0"}
+
+
+def _unescaped(value: str) -> str:
+    """\\t as it is written in a plain YAML text, where it is two characters."""
+    for written, meant in _ESCAPES.items():
+        value = value.replace(written, meant)
+    return value
+
+
+class BcpSettings(Strict):
+    """What bcp writes: a native file with its format file, or a character file with that or with `columns`."""
+
+    type: Literal["bcp"]
+    format_file: str | None = None  # a path; beside el.yml, if it is not absolute
+    columns: tuple[str, ...] = ()
+    encoding: str | None = None  # of text that is not UTF-16 by the format file
+    field_terminator: str = "\t"
+    row_terminator: str = "\r\n"
+    unterminated: bool = False  # the last row may lack its terminator
+    types: dict[str, str] = Field(default_factory=dict)  # of columns whose digits a format file does not say
+    accept: tuple[str, ...] = ()  # types that no file was seen with
+
+    @field_validator("field_terminator", "row_terminator")
+    @classmethod
+    def _as_meant(cls, value: str) -> str:
+        return _unescaped(value)
+
+    @field_validator("format_file")
+    @classmethod
+    def _beside_el_yml(cls, value: str | None, info: ValidationInfo) -> str | None:
+        folder = (info.context or {}).get("folder")
+        return value if value is None or folder is None else str((Path(folder) / value).resolve())
+
+    @model_validator(mode="after")
+    def _consistent(self) -> BcpSettings:
+        if self.format_file is None and not self.columns:
+            raise ValueError(
+                "give the `format_file`, made by: bcp DATABASE.SCHEMA.TABLE format nul -n -f TABLE.fmt -S SERVER -T "
+                "(-N, -c or -w in place of -n, as the file was made); a character file may have `columns` instead"
+            )
+        if self.format_file is not None and self.columns:
+            raise ValueError("a format file names the columns: leave `columns` out")
+        if self.columns and self.encoding is None:
+            raise ValueError("name the `encoding` of a character file: cp1252 or another code page (-c), utf-16le (-w)")
+        if self.columns and (self.types or self.accept):
+            raise ValueError("`types` and `accept` are for files with a format file; a character file is text")
+        return self
+
+
+class BacpacSettings(Strict):
+    """One table of a bacpac."""
+
+    type: Literal["bacpac"]
+    table: str  # schema.table
+    accept: tuple[str, ...] = ()  # types that no bacpac was seen with
+
+
+class JsonSettings(Strict):
+    """One array of objects, as FOR JSON writes: each object's text."""
+
+    type: Literal["json"]
+    encoding: str = "utf-8"
+
+
+class XmlSettings(Strict):
+    """Rows of FOR XML: each one's text."""
+
+    type: Literal["xml"]
+    root: str | None = None  # the element whose children are the rows; by default they stand alone
+    encoding: str = "utf-8"
+
+
+class XlsxSettings(Strict):
+    """A sheet of an Excel workbook."""
+
+    type: Literal["xlsx"]
+    sheet: str | None = None  # by default the only one
+    header: int = 1  # the number of the row with the names; 0: there is none
+    columns: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> XlsxSettings:
+        if bool(self.header) == bool(self.columns):
+            raise ValueError("name the `columns` where there is `header: 0`, and nowhere else")
+        return self
+
+
+class FixedSettings(Strict):
+    """Text in columns of fixed width."""
+
+    type: Literal["fixed"]
+    columns: dict[str, int]  # the width of each, in characters
+    encoding: str = "utf-8"
+    row_terminator: str = "\r\n"
+    unterminated: bool = False
+
+    @field_validator("row_terminator")
+    @classmethod
+    def _as_meant(cls, value: str) -> str:
+        return _unescaped(value)
