@@ -146,8 +146,8 @@ class ChangeFeed(ABC):
         """What is read behind `since` up to `until`, in the order of the log, one read each.
 
         `read_buffer` gives the columns of the request, OP_READ ("U", "D", or "B" for a row as it was before) and
-        POSITION_READ, which is in the order of the changes. It raises `PositionLost` where a change is missing. A read
-        that sees more than `until` says so in `Buffer.reached`.
+        POSITION_READ, which is in the order of the changes. It raises `PositionLost` where a change is missing. The
+        last read may see more than `until`: it says how far in `Buffer.reached`.
         """
 
     def notes(self, *, waits: bool = False) -> tuple[str, ...]:

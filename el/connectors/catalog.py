@@ -105,7 +105,9 @@ class KeptChanges:
     """That a change feed keeps the changes of a table."""
 
     feed: str  # its name
-    without: tuple[str, ...] = ()  # the columns of which no change brings a value
+    # The columns of which no change brings a value. They are left out where el.yml asks for feeds; of a table that is
+    # followed unasked the feed itself has to object.
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
