@@ -21,6 +21,9 @@ class Member:
 class Archive(ABC):
     """A kind of archive. `opened` is the archive itself, seekable; of a large one, little should be read."""
 
+    # Whether all that stands before a file is read to read it.
+    sequential: bool = False
+
     @abstractmethod
     def members(self, opened: BinaryIO, version: str) -> Iterator[Member]:
         """All files, without folders, in the archive's order. version: of the archive."""
@@ -28,6 +31,10 @@ class Archive(ABC):
     @abstractmethod
     def read(self, opened: BinaryIO, name: str) -> AbstractContextManager[BinaryIO]:
         """The bytes of one file, from its beginning to its end; what cannot be trusted is an error at its end."""
+
+    def read_all(self, opened: BinaryIO) -> Iterator[tuple[str, BinaryIO]]:
+        """All files in one pass, each to be read before the next is asked for; of a sequential archive alone."""
+        raise NotImplementedError
 
 
 class Unreadable(EOFError):

@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from el.dumps.archives.base import Archive
 from el.dumps.archives.seven_zip import SevenZip
+from el.dumps.archives.spool import Spool
 from el.dumps.archives.tar import Tar
 from el.dumps.archives.zip import Zip
 from el.dumps.compression import broken_is_refused, refuse_without_room
@@ -24,6 +25,7 @@ from el.dumps.stores.base import Fetched, Store
 from el.errors import RecordRefused
 
 _AT_ONCE = 4 * 1024 * 1024
+_SPOOL = Spool()
 
 
 def files_of(store: Store, pattern: Pattern) -> Iterator[FileVersion]:
@@ -58,12 +60,15 @@ class WithMembers(Store):
         if archive is None or file.member is None:
             return self._store.fetch(file, folder)
         refuse_without_room(folder, file.size, file)
+        kind = archive_of(archive.uri)
+        if kind.sequential and (fetched := _SPOOL.take(file, kind, lambda: self._store.open(archive), folder)):
+            return fetched
         with tempfile.NamedTemporaryFile(dir=folder, prefix="fetched-", delete=False) as out:
             path = Path(out.name)
             try:
                 with broken_is_refused(file), self._store.open(archive) as opened:
                     digest = hashlib.sha256()
-                    with archive_of(archive.uri).read(opened, file.member) as source:
+                    with kind.read(opened, file.member) as source:
                         while block := source.read(_AT_ONCE):
                             digest.update(block)
                             out.write(block)

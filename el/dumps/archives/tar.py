@@ -19,6 +19,7 @@ class Tar(Archive):
 
     def __init__(self, suffix: str | None = None) -> None:
         self._suffix = suffix
+        self.sequential = suffix is not None
 
     def members(self, opened: BinaryIO, version: str) -> Iterator[Member]:
         with self._opened(source := self._source(opened)) as archive:
@@ -40,6 +41,12 @@ class Tar(Archive):
             source = archive.extractfile(info)
             assert source is not None
             yield cast(BinaryIO, source)
+
+    def read_all(self, opened: BinaryIO) -> Iterator[tuple[str, BinaryIO]]:
+        with self._opened(self._source(opened)) as archive:
+            for info in archive:
+                if info.isfile() and (source := archive.extractfile(info)) is not None:
+                    yield info.name, cast(BinaryIO, source)
 
     def _source(self, opened: BinaryIO) -> BinaryIO:
         return opened if self._suffix is None else decompressing(opened, self._suffix)

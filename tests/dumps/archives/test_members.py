@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+import shutil
 import struct
 import sys
 import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -172,3 +174,49 @@ def test_without_its_library_7z_says_what_to_install(tmp_path: Path, monkeypatch
     monkeypatch.setitem(sys.modules, "py7zr", None)
     with pytest.raises(DriverMissing, match=r"pip install 'el\[sevenzip\]'"):
         listed(tmp_path, "a.7z!/*")
+
+
+class Counting(LocalStore):
+    opened = 0
+
+    def open(self, file: FileVersion) -> BinaryIO:
+        self.opened += 1
+        return super().open(file)
+
+
+def test_a_compressed_tar_is_unpacked_once_for_all_of_its_files(tmp_path: Path) -> None:
+    files = {f"{i}.csv": f"id\n{i}\n".encode() * (i + 1) for i in range(20)}
+    (tmp_path / "a.tar.gz").write_bytes(packed("a.tar.gz", {**files, "other.txt": b"not wanted"}))
+    found = listed(tmp_path, "a.tar.gz!/*.csv")
+    store = Counting()
+    (tmp_path / "work").mkdir()
+    for file in reversed(found):
+        (tmp_path / "work/task").mkdir()
+        fetched = WithMembers(store).fetch(file, tmp_path / "work/task")
+        assert fetched.path.read_bytes() == files[file.member or ""]
+        assert fetched.sha256 == hashlib.sha256(fetched.path.read_bytes()).hexdigest()
+        shutil.rmtree(tmp_path / "work/task")
+    assert store.opened == 2
+    # What a run left beside its files went with its folder.
+    shutil.rmtree(tmp_path / "work")
+    (tmp_path / "work").mkdir()
+    # Once more the same one, as after a failure: it is read alone.
+    assert WithMembers(store).fetch(found[0], tmp_path / "work").path.read_bytes() == files["0.csv"]
+    assert store.opened == 3
+
+
+def test_where_a_tar_does_not_fit_on_the_disk_its_files_are_read_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {f"{i}.csv": bytes([i]) * 100 for i in range(4)}
+    (tmp_path / "a.tar.gz").write_bytes(packed("a.tar.gz", files))
+    found = listed(tmp_path, "a.tar.gz!/*.csv")
+
+    def no_room(folder: Path, size: int, file: FileVersion) -> None:
+        raise RecordRefused("no room")
+
+    monkeypatch.setattr("el.dumps.archives.spool.refuse_without_room", no_room)
+    (tmp_path / "work/task").mkdir(parents=True)
+    fetched = [WithMembers(LocalStore()).fetch(file, tmp_path / "work/task") for file in found]
+    assert [each.path.read_bytes() for each in fetched] == list(files.values())
+    assert [each.name for each in (tmp_path / "work").iterdir()] == ["task"]
