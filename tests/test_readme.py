@@ -16,7 +16,7 @@ from el.cli.app import _parser
 from el.config.files_profile import FilesConfig
 from el.config.settings import Config
 from el.config.strict import Strict
-from el.connectors.duckdb import DuckDbConfig
+from el.connectors.duckdb.config import DuckDbConfig
 from el.connectors.snowflake.config import SnowflakeConfig
 from el.connectors.sqlserver.config import SqlServerConfig
 

@@ -25,8 +25,8 @@ from dlt.destinations.impl.snowflake.utils import gen_copy_sql
 from dlt.destinations.sql_client import raise_database_error
 from snowflake.connector.errors import Error
 
-from el.connectors.snowflake import open_session, statement_settings
 from el.connectors.snowflake.config import SnowflakeConfig
+from el.connectors.snowflake.driver import open_session, statement_settings
 from el.connectors.snowflake.errors import SESSION_GONE, number_of
 from el.loading.snowflake_queries import run_tag
 from el.planning.columns import COMMENT_HINT

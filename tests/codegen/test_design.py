@@ -14,7 +14,8 @@ from el.codegen import Generated, generate
 from el.codegen.constraints import model_tests, source_tests
 from el.config.settings import load_config
 from el.connectors.catalog import Column, SourceType, TableName
-from el.connectors.duckdb import DuckDb, DuckDbConfig
+from el.connectors.duckdb import DuckDb
+from el.connectors.duckdb.config import DuckDbConfig
 from el.connectors.sqlserver.collation import text_rule
 from el.connectors.sqlserver.dialect import TSQL
 from el.errors import ConfigError, PlanError

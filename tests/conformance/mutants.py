@@ -22,7 +22,7 @@ class NeverCommits(DuckDb):
         return None
 
     @contextmanager
-    def to_write(self, job: WriteJob) -> Iterator[Self]:
+    def write_session(self, job: WriteJob) -> Iterator[Self]:
         yield self
 
     def _begin(self) -> None:
@@ -55,11 +55,11 @@ class LeavesAFailedCommitOpen(DuckDb):
         return None
 
     @contextmanager
-    def to_write(self, job: WriteJob) -> Iterator[Self]:
+    def write_session(self, job: WriteJob) -> Iterator[Self]:
         yield self
 
     @contextmanager
-    def apart(self) -> Iterator[Self]:
+    def another_session(self) -> Iterator[Self]:
         yield self
 
 
@@ -67,7 +67,7 @@ class _LosesARow(DuckDbWrite):
     def statements(self, names: Sequence[str]) -> list[str]:
         return [f"{sql} LIMIT 1" if sql.startswith("INSERT") else sql for sql in super().statements(names)]
 
-    def applied(self, touched: int) -> int:
+    def rows_inserted(self, touched: int) -> int:
         return -1
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from el.connectors.duckdb import DuckDb, DuckDbConfig
+from el.connectors.duckdb import DuckDb
+from el.connectors.duckdb.config import DuckDbConfig
 from el.connectors.sql.select import Statement
 from el.errors import ElError
 from tests.conformance import mutants, test_targets, test_writing

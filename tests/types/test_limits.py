@@ -20,7 +20,8 @@ from el.config.profiles import Output
 from el.config.settings import load_config
 from el.connectors.base import Connector
 from el.connectors.catalog import TableName
-from el.connectors.duckdb import DuckDb, DuckDbConfig
+from el.connectors.duckdb import DuckDb
+from el.connectors.duckdb.config import DuckDbConfig
 from el.connectors.request import ColumnRead, ReadRequest
 from el.errors import RowRefused
 from el.extraction.slice import Slice

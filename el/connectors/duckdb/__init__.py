@@ -10,15 +10,16 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import duckdb
 import pyarrow as pa
-from pydantic import Field
 
-from el.connectors.base import ConnectionConfig, Identity
+from el.connectors.base import Identity
 from el.connectors.catalog import Catalog, SourceType
 from el.connectors.duckdb.catalog import read_catalog, source_type
+from el.connectors.duckdb.config import DuckDbConfig
+from el.connectors.duckdb.dialect import DUCKDB
 from el.connectors.duckdb.types import RULES
 from el.connectors.request import ReadRequest
 from el.connectors.sql.connector import Stream
@@ -33,47 +34,6 @@ if TYPE_CHECKING:
 # A look at the file by someone else takes a moment; seconds.
 PATIENCE = 5.0
 _HELD = re.compile(r"Conflicting lock is held in (?P<name>.+?)\s*\(PID (?P<pid>\d+)\)")
-
-
-class DuckDbConfig(ConnectionConfig):
-    """`path`: the file, or ":memory:". `read_only`: open without the right to write.
-
-    settings, and what follows a "?" in the path, may hold a token: no repr shows them.
-    """
-
-    path: str = Field(default=":memory:", repr=False)
-    read_only: bool = False
-    settings: dict[str, Any] = Field(default_factory=dict, repr=False)
-
-    @property
-    def place(self) -> str:
-        """The file for people."""
-        return self.path.split("?", 1)[0]
-
-    def __repr_args__(self) -> Any:
-        yield "path", self.place
-        yield from super().__repr_args__()
-
-
-DUCKDB = Dialect(
-    name="duckdb",
-    clock=(
-        "strftime(greatest(CAST(now() AS TIMESTAMP), now() AT TIME ZONE 'UTC') + INTERVAL 5 MINUTE, "
-        "'%Y-%m-%dT%H:%M:%S.%f')"
-    ),
-    masks={"sha256": "sha256(CAST({column} AS VARCHAR))", "null": "CAST(NULL AS VARCHAR)"},
-    bind={"varchar": "?", "blob": "unhex(substr(?, 3))"},
-    text={
-        "timestamp": "strftime({column}, '%Y-%m-%dT%H:%M:%S.%f')",
-        # Over TIMESTAMP: strftime would count them in nanoseconds, which reach to the year 2262 alone.
-        "timestamp_s": "strftime(CAST({column} AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S')",
-        "timestamp_ms": "strftime(CAST({column} AS TIMESTAMP), '%Y-%m-%dT%H:%M:%S.%f')",
-        "timestamp_ns": "strftime({column}, '%Y-%m-%dT%H:%M:%S.%n')",
-        "timestamp with time zone": "strftime({column} AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ')",
-        "blob": "'0x' || hex({column})",
-    },
-)
-
 
 # Another thread of this process just closes the file, and DuckDB has not let go of it yet.
 _CLOSING = "Unique file handle conflict"
@@ -90,7 +50,7 @@ class DuckDb(SqlTarget):
     def __init__(self, config: DuckDbConfig) -> None:
         super().__init__(config)
         self._connection: duckdb.DuckDBPyConnection | None = None
-        self._apart = False
+        self._own_cursor = False
 
     def connect(self) -> None:
         config, path = self.config, self.config.place
@@ -144,7 +104,7 @@ class DuckDb(SqlTarget):
 
     def _stream(self, statement: Statement, request: ReadRequest) -> Stream:
         # What is temporary in a connection no other one sees.
-        cursor = self.connection if self._apart else self.connection.cursor()
+        cursor = self.connection if self._own_cursor else self.connection.cursor()
         relation = cursor.sql(statement.sql, params=list(statement.parameters))
         reader = relation.to_arrow_reader(request.batch_rows)
 
@@ -153,7 +113,7 @@ class DuckDb(SqlTarget):
 
         def close() -> None:
             reader.close()
-            if not self._apart:
+            if not self._own_cursor:
                 cursor.close()
 
         return reader.schema, batches(), close
@@ -204,16 +164,16 @@ class DuckDb(SqlTarget):
         return DuckDbWrite
 
     @contextmanager
-    def apart(self) -> Iterator[Self]:
+    def another_session(self) -> Iterator[Self]:
         """A connection of its own to the same database, in memory too; what is temporary in it can be read."""
         found = type(self)(self.config)
-        found._connection, found._apart = self.connection.cursor(), True
+        found._connection, found._own_cursor = self.connection.cursor(), True
         with closing(found):
             yield found
 
-    def to_write(self, job: WriteJob) -> AbstractContextManager[Self]:
+    def write_session(self, job: WriteJob) -> AbstractContextManager[Self]:
         """Nobody else knows of its transaction."""
-        return self.apart()
+        return self.another_session()
 
     def translate(self, error: Exception, *, writing: bool = False) -> ElError:
         if isinstance(error, ElError):

@@ -7,7 +7,6 @@ with; decimals stay decimals; a session whose database or warehouse is not there
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import TracebackType
@@ -20,11 +19,12 @@ from el.connectors.catalog import Catalog
 from el.connectors.request import ReadRequest
 from el.connectors.snowflake.catalog import read_catalog
 from el.connectors.snowflake.config import SnowflakeConfig
-from el.connectors.snowflake.errors import SESSION_GONE, connect_error, number_of, statement_error
+from el.connectors.snowflake.driver import open_session, result_field, statement_settings
+from el.connectors.snowflake.errors import SESSION_GONE, number_of, statement_error
 from el.connectors.sql.connector import Stream
 from el.connectors.sql.select import Dialect, Statement
 from el.connectors.sql.target import SqlTarget
-from el.errors import DatabaseMissing, DriverMissing, ElError, NotPermitted, ReadError
+from el.errors import ElError, ReadError
 
 if TYPE_CHECKING:
     from el.connectors.snowflake.write import SnowflakeWrite
@@ -111,7 +111,7 @@ class Snowflake(SqlTarget):
     def _stream(self, statement: Statement, request: ReadRequest) -> Stream:
         cursor = self.connection.cursor()
         cursor.execute(statement.sql, statement.parameters)
-        schema = pa.schema([_field(item) for item in cursor.description])
+        schema = pa.schema([result_field(item) for item in cursor.description])
         # Nanoseconds in 64 bits end in 2262: only columns that declare more than six digits get them.
         microseconds = not any(pa.types.is_timestamp(field.type) and field.type.unit == "ns" for field in schema)
 
@@ -181,82 +181,10 @@ class Snowflake(SqlTarget):
         return SnowflakeWrite
 
     @contextmanager
-    def to_write(self, job: WriteJob) -> Iterator[Self]:
+    def write_session(self, job: WriteJob) -> Iterator[Self]:
         """Its statements carry the run and the table as QUERY_TAG."""
         with self.tagged(json.dumps({"app": "el", "run": job.run_id, "table": str(job.target)})):
             yield self
 
     def translate(self, error: Exception, *, writing: bool = False) -> ElError:
         return statement_error(error, writing=writing)
-
-
-def open_session(config: SnowflakeConfig, *, paramstyle: str) -> Any:
-    """A session through the driver. Raises a `ConnectError`, also where the database or the warehouse is not there.
-
-    Snowflake opens a session all the same, and complains at the first statement; the login's answer tells it.
-    """
-    driver = _driver()
-    refused: ElError | None = None
-    try:
-        connection = driver.connect(paramstyle=paramstyle, **config.arguments())
-    except Exception as error:
-        refused = connect_error(error, config)
-    if refused is not None:
-        # Raised out here, the driver's error and its frames, which hold the password, do not hang on it.
-        raise refused
-    place, gone = (
-        f"Snowflake account {config.account}",
-        f"does not exist, or {config.role or 'this role'} may not use it",
-    )
-    if connection.database is None:
-        refused = DatabaseMissing(f"{place}: database {config.database!r} {gone}")
-    elif connection.warehouse is None and config.warehouse is not None:
-        refused = NotPermitted(f"{place}: warehouse {config.warehouse!r} {gone}")
-    if refused is not None:
-        connection.close()
-        raise refused
-    return connection
-
-
-# They look at definitions or change them: what takes long there waits for a lock, or for nothing.
-_METADATA = frozenset({"SHOW", "DESCRIBE", "DESC", "COMMENT", "USE", "ALTER", "DROP", "GRANT", "LIST"})
-
-
-def statement_settings(config: SnowflakeConfig, sql: str, tag: str | None) -> dict[str, Any] | None:
-    """What is set for one statement alone, sent with it: its QUERY_TAG, and how long it may take."""
-    found: dict[str, Any] = {} if tag is None else {"QUERY_TAG": tag}
-    if sql.split(maxsplit=1)[0].upper() in _METADATA:
-        found["STATEMENT_TIMEOUT_IN_SECONDS"] = config.metadata_timeout
-    return found or None
-
-
-def _driver() -> Any:
-    try:
-        with warnings.catch_warnings():
-            # Of the HTTP library inside it about other libraries' versions; nobody who runs el can act on it.
-            warnings.simplefilter("ignore")
-            import snowflake.connector as driver
-    except ImportError:
-        raise DriverMissing("Snowflake's driver cannot be imported: pip install snowflake-connector-python") from None
-    return driver
-
-
-def _field(description: Any) -> pa.Field:
-    """The Arrow field of a result's column. Type codes: Snowflake Connector for Python, "Type codes"."""
-    from snowflake.connector.constants import FIELD_ID_TO_NAME
-
-    kind = FIELD_ID_TO_NAME[description.type_code]
-    precision, scale = description.precision, description.scale
-    if kind == "FIXED":
-        # A whole number of 18 digits fits 64 bits whatever its value.
-        whole = not scale and precision is not None and precision <= 18
-        type_: pa.DataType = pa.int64() if whole else pa.decimal128(precision or 38, scale or 0)
-    elif kind.startswith("TIMESTAMP"):
-        unit = "us" if scale is not None and scale <= 6 else "ns"
-        type_ = pa.timestamp(unit, tz=None if kind == "TIMESTAMP_NTZ" else "UTC")
-    elif kind == "TIME":
-        type_ = pa.time64("us" if scale is not None and scale <= 6 else "ns")
-    else:
-        plain = {"REAL": pa.float64(), "DATE": pa.date32(), "BOOLEAN": pa.bool_(), "BINARY": pa.binary()}
-        type_ = plain.get(kind, pa.string())
-    return pa.field(description.name, type_, nullable=description.is_nullable is not False)

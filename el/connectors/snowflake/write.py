@@ -88,7 +88,7 @@ class SnowflakeWrite(SqlWrite[Snowflake]):
             for name, kind, *sizes in rows
         ]
 
-    def looked_at(self, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def checked_early(self, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for field, column in zip(schema, self.columns, strict=True):
             if not holds(column.type, field.type):
                 raise WriteError(

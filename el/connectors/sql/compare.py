@@ -47,7 +47,7 @@ def refuse_changes(columns: Sequence[Compared], sent: Rows, staged: Rows, where:
         raise WriteError(f"{where} took {after[0]:,} of {before[0]:,} rows")
     for index, column in enumerate(columns):
         if before[index + 1] != after[index + 1]:
-            raise WriteError(_told(column, index, forms[index], sent, staged))
+            raise WriteError(_difference(column, index, forms[index], sent, staged))
 
 
 def _form(column: Compared, sent: pa.DataType, staged: pa.DataType) -> Forms:
@@ -95,7 +95,7 @@ def _converted(form: Form, data: pa.ChunkedArray, column: Compared) -> pa.Array:
         raise WriteError(f"{column.place}: values of the data would be changed ({why}); cast the data") from None
 
 
-def _told(column: Compared, index: int, forms: Forms, sent: Rows, staged: Rows) -> str:
+def _difference(column: Compared, index: int, forms: Forms, sent: Rows, staged: Rows) -> str:
     """What is said of a column that changed, with the first value that is not there."""
 
     def reader(rows: Buffer, form: Form) -> pa.RecordBatchReader:

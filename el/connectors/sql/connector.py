@@ -48,7 +48,7 @@ class SqlConnector(Source, CursorSource, SplitSource):
         """Whether there is a session."""
 
     @contextmanager
-    def apart(self) -> Iterator[Self]:
+    def another_session(self) -> Iterator[Self]:
         """A session of its own to the same database: it sees what is committed and no more."""
         with type(self)(self.config) as session:
             yield session
@@ -91,13 +91,13 @@ class SqlConnector(Source, CursorSource, SplitSource):
     def _isolate(self, isolation: Isolation) -> None:
         """Set the isolation of the next read; databases that are always stable need nothing."""
 
-    def _gently(self, statement: Statement, request: ReadRequest) -> Statement:
+    def _with_hints(self, statement: Statement, request: ReadRequest) -> Statement:
         """The statement, which scans what `request` reads, with what this database is told besides to spare itself."""
         return statement
 
     def statement(self, request: ReadRequest) -> Statement:
         """The SQL that `read_buffer(request)` runs, to be shown."""
-        return self._gently(build_select(request, self.dialect), request)
+        return self._with_hints(build_select(request, self.dialect), request)
 
     def describe_read(self, request: ReadRequest) -> str:
         """That SQL."""
@@ -131,14 +131,14 @@ class SqlConnector(Source, CursorSource, SplitSource):
     ) -> Extent:
         """How far `column` reaches, under the isolation of `request`."""
         self._isolate(request.isolation)
-        row = self.fetch(self._gently(build_extent(request, column, type_, bound, nulls, self.dialect), request))[0]
+        row = self.fetch(self._with_hints(build_extent(request, column, type_, bound, nulls, self.dialect), request))[0]
         greatest = None if row[0] is None else Value(canonical(row[0]), type_)
         return Extent(greatest, int(str(row[1])), nulls and row[2] is not None and int(str(row[2])) == 1)
 
     def value_back(self, request: ReadRequest, column: str, type_: SourceType, bound: Value, rows: int) -> Value | None:
         """The value that lies so many rows below `bound`, under the isolation of `request`."""
         self._isolate(request.isolation)
-        found = self.fetch(self._gently(build_back(request, column, type_, bound, rows, self.dialect), request))
+        found = self.fetch(self._with_hints(build_back(request, column, type_, bound, rows, self.dialect), request))
         return None if not found or found[0][0] is None else Value(canonical(found[0][0]), type_)
 
     def max_value(self, request: ReadRequest, column: str, type_: SourceType) -> Value | None:
@@ -151,7 +151,7 @@ class SqlConnector(Source, CursorSource, SplitSource):
 
     def _extreme(self, function: str, request: ReadRequest, column: str, type_: SourceType) -> Value | None:
         self._isolate(request.isolation)
-        rows = self.fetch(self._gently(build_extreme(function, request, column, type_, self.dialect), request))
+        rows = self.fetch(self._with_hints(build_extreme(function, request, column, type_, self.dialect), request))
         text = rows[0][0] if rows else None
         return None if text is None else Value(canonical(text), type_)
 

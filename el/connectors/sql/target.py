@@ -23,7 +23,7 @@ class SqlTarget(SqlConnector, Target):
     def writer(self) -> type[SqlWrite[Any]]:
         """What differs from database to database when it is written. Imported when it is first asked for."""
 
-    def to_write(self, job: WriteJob) -> AbstractContextManager[Self]:
+    def write_session(self, job: WriteJob) -> AbstractContextManager[Self]:
         """The session in which a write is done."""
         return nullcontext(self)
 
@@ -41,5 +41,5 @@ class SqlTarget(SqlConnector, Target):
         from el.connectors.sql.write_job import WriteJob
 
         job = WriteJob(target, mode, tuple(key), run_id, create)
-        with released(data), self.to_write(job) as session:
+        with released(data), self.write_session(job) as session:
             return self.writer()(session, job).run(data)

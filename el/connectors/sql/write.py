@@ -81,11 +81,11 @@ class SqlWrite(ABC, Generic[Session]):
     def staging_table(self, name: str) -> TableName:
         return TableName(self.job.target.schema, name)
 
-    def looked_at(self, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def checked_early(self, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """The batches; raises `WriteError` early, and says why better than a comparison can."""
         return batches
 
-    def pads(self, column: TargetColumn) -> bool:
+    def pads_blanks(self, column: TargetColumn) -> bool:
         """Whether the column fills up a text with blanks."""
         return False
 
@@ -111,7 +111,7 @@ class SqlWrite(ABC, Generic[Session]):
             f"WHEN NOT MATCHED THEN INSERT ({self.listed(names)}) VALUES ({values})"
         ]
 
-    def applied(self, touched: int) -> int:
+    def rows_inserted(self, touched: int) -> int:
         """How many rows the last statement inserted; -1 where nobody knows. touched: what the driver said."""
         return touched
 
@@ -138,7 +138,7 @@ class SqlWrite(ABC, Generic[Session]):
         schema, batches = as_batches(data)
         with _as_write_error():
             self._find_columns(schema)
-            batches = self.looked_at(schema, batches) if self.columns else batches
+            batches = self.checked_early(schema, batches) if self.columns else batches
             _again(self._make_ledger, self.session)
             if self.ledger.written(self.job.run_id):
                 return self.job.done_before()
@@ -147,7 +147,7 @@ class SqlWrite(ABC, Generic[Session]):
                 return self._staged_and_applied(spool)
             except TableAppeared:
                 self._find_columns(schema)
-                for _ in self.looked_at(schema, spool.batches()):
+                for _ in self.checked_early(schema, spool.batches()):
                     pass
                 return self._staged_and_applied(spool)
 
@@ -230,7 +230,7 @@ class SqlWrite(ABC, Generic[Session]):
             return TextIs.ANY_CASE
         if kind in NUMBERS or kind in _TIMES:
             return TextIs.NUMBER_OR_TIME
-        return TextIs.PADDED if self.pads(column) else TextIs.TEXT
+        return TextIs.PADDED if self.pads_blanks(column) else TextIs.TEXT
 
     def refuse_keys(self) -> None:
         """Raise `WriteError` for keys that are none."""
@@ -241,7 +241,7 @@ class SqlWrite(ABC, Generic[Session]):
             done = _again(lambda: self._transaction(spool), self.session)
         except ElError:
             # The commit may have taken effect all the same: another session sees what is committed, and no more.
-            with suppress(ElError), self.session.apart() as other:
+            with suppress(ElError), self.session.another_session() as other:
                 if self._ledger_of(other).written(self.job.run_id):
                     return self.job.done_before()
             raise
@@ -276,11 +276,10 @@ class SqlWrite(ABC, Generic[Session]):
         touched = -1
         for sql in self.statements(spool.schema.names):
             touched = self.session.execute(Statement(sql))
-        if self.job.mode is not WriteMode.MERGE and self.applied(touched) not in (-1, spool.rows):
-            raise WriteError(
-                f"{self.job.target} took {self.applied(touched)} of {spool.rows:,} rows: a trigger, or a view, keeps "
-                "some of them out"
-            )
+        inserted = -1 if self.job.mode is WriteMode.MERGE else self.rows_inserted(touched)
+        if inserted not in (-1, spool.rows):
+            taken = f"{self.job.target} took {inserted} of {spool.rows:,} rows"
+            raise WriteError(f"{taken}: a trigger, or a view, keeps some of them out")
 
     def statements(self, names: Sequence[str]) -> list[str]:
         """The statements that bring the staged rows into the target."""

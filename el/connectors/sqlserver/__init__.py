@@ -35,7 +35,7 @@ from el.connectors.sqlserver.cdc import Cdc
 from el.connectors.sqlserver.change_tracking import ChangeTracking
 from el.connectors.sqlserver.collation import text_rule
 from el.connectors.sqlserver.pressure import STATE_RIGHT, read_pressure, seconds_waited_for
-from el.connectors.sqlserver.server import where_there
+from el.connectors.sqlserver.server import rows_if_supported
 from el.connectors.sqlserver.session import SqlServerSession
 from el.connectors.sqlserver.source_type import source_type
 from el.connectors.sqlserver.types import RULES
@@ -108,7 +108,7 @@ class SqlServer(SqlServerSession, SqlTarget, RowversionSource, ChangeSource, One
         if offset not in (None, 0):
             return True
         # In winter London's clock shows UTC: since SQL Server 2019 the zone has a name.
-        zone = where_there(self.fetch, Statement("SELECT CURRENT_TIMEZONE_ID()"))
+        zone = rows_if_supported(self.fetch, Statement("SELECT CURRENT_TIMEZONE_ID()"))
         return zone is not None and bool(zone) and zone[0][0] is not None and str(zone[0][0]).upper() != "UTC"
 
     def min_active_rowversion(self) -> Value:
@@ -120,7 +120,7 @@ class SqlServer(SqlServerSession, SqlTarget, RowversionSource, ChangeSource, One
             return changes.statement(self, request, request.changes)
         return super().statement(request)
 
-    def _gently(self, statement: Statement, request: ReadRequest) -> Statement:
+    def _with_hints(self, statement: Statement, request: ReadRequest) -> Statement:
         """With no more of the server's processors than the profile allows; a query's own OPTION stays as it is."""
         own = request.query is not None and derived_query(request.query, self.dialect.name).option
         if not self.config.max_dop or own:
@@ -155,7 +155,7 @@ class SqlServer(SqlServerSession, SqlTarget, RowversionSource, ChangeSource, One
             "LEFT JOIN sys.types AS u ON u.user_type_id = d.user_type_id "
             "WHERE d.is_hidden = 0 OR d.is_hidden IS NULL ORDER BY d.column_ordinal"
         )
-        rows = where_there(self.fetch, Statement(described, (query,)))
+        rows = rows_if_supported(self.fetch, Statement(described, (query,)))
         # A query that cannot be described is one row without a type: running it says what is wrong.
         if rows and rows[0][1] is not None:
             return tuple((str(r[0] or ""), _described(r)) for r in rows)

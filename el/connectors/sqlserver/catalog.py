@@ -50,7 +50,7 @@ from el.connectors.sqlserver.facts import (
     views_elsewhere,
 )
 from el.connectors.sqlserver.indexes import keys_of_tables
-from el.connectors.sqlserver.server import Fetch, ServerFacts, database_facts, login_facts, where_there
+from el.connectors.sqlserver.server import Fetch, ServerFacts, database_facts, login_facts, rows_if_supported
 from el.connectors.sqlserver.source_type import source_type
 
 UNSTABLE_READ = (
@@ -123,7 +123,7 @@ class _Reader:
         )
 
     def _optional(self, what: str, query: str) -> list[tuple[Any, ...]]:
-        found = where_there(self.fetch, Statement(query))
+        found = rows_if_supported(self.fetch, Statement(query))
         if found is None:
             self.notes.append(f"{what} cannot be read here")
         return found or []
@@ -291,4 +291,4 @@ def _places(fetch: Fetch, schemas: Sequence[str] | None) -> tuple[dict[int, tupl
 
 
 def _has_min_active_rowversion(fetch: Fetch) -> bool:
-    return bool(where_there(fetch, Statement("SELECT CAST(MIN_ACTIVE_ROWVERSION() AS BINARY(8))")))
+    return bool(rows_if_supported(fetch, Statement("SELECT CAST(MIN_ACTIVE_ROWVERSION() AS BINARY(8))")))

@@ -14,7 +14,7 @@ from typing import Any
 
 from el.connectors.catalog import ForeignKey, MissingRight, TableName
 from el.connectors.sql.select import Statement
-from el.connectors.sqlserver.server import Fetch, Login, ServerFacts, where_there
+from el.connectors.sqlserver.server import Fetch, Login, ServerFacts, rows_if_supported
 
 Place = tuple[str, str]
 
@@ -25,7 +25,7 @@ _INTERNAL = (1, 3, 4, 6, 7)
 def fullest(fetch: Fetch, sql: str, choices: Sequence[str]) -> list[tuple[Any, ...]]:
     """The rows of `sql` with the first `{more}` of `choices` that this server has; the last is raised about."""
     for more in choices[:-1]:
-        found = where_there(fetch, Statement(sql.replace("{more}", more)))
+        found = rows_if_supported(fetch, Statement(sql.replace("{more}", more)))
         if found is not None:
             return found
     return fetch(Statement(sql.replace("{more}", choices[-1])))
@@ -45,7 +45,7 @@ def masked_columns(fetch: Fetch, server: ServerFacts, login: Login) -> set[tuple
     if login.unmask:
         return set()
     more = (_MAY_UNMASK, "0") if server.granular_unmask else ("0",)
-    asked = [where_there(fetch, Statement(_UNMASKED.replace("{more}", each))) for each in more]
+    asked = [rows_if_supported(fetch, Statement(_UNMASKED.replace("{more}", each))) for each in more]
     found = next((rows for rows in asked if rows is not None), [])
     return {(table, column) for table, column, may in found if may != 1}
 
@@ -112,7 +112,7 @@ WHERE p.predicate_type = 0 AND o.is_enabled = 1
 def row_filters(fetch: Fetch) -> dict[int, tuple[str, ...]]:
     """Object id -> the enabled security policies that may hide rows of it; as far as they are seen."""
     found: dict[int, list[str]] = defaultdict(list)
-    for table, policy in where_there(fetch, Statement(_FILTERS)) or []:
+    for table, policy in rows_if_supported(fetch, Statement(_FILTERS)) or []:
         found[table].append(str(policy))
     return {table: tuple(sorted(policies)) for table, policies in found.items()}
 
@@ -144,7 +144,7 @@ def views_elsewhere(fetch: Fetch, database: str, views: dict[tuple[str, str], in
     """
     reads: dict[int, set[str]] = defaultdict(set)
     under: dict[int, set[int]] = defaultdict(set)
-    for view, server, other, schema, name in where_there(fetch, Statement(_ELSEWHERE)) or []:
+    for view, server, other, schema, name in rows_if_supported(fetch, Statement(_ELSEWHERE)) or []:
         if server is not None:
             reads[view].add(f"{server} (a linked server)")
         elif other is not None and str(other).lower() != database.lower():
@@ -177,7 +177,7 @@ def captured_tables(
     missing: dict[int, list[MissingRight]] = defaultdict(list)
     if not fetch(Statement("SELECT 1 FROM sys.schemas WHERE name = 'cdc'")):
         return instances, missing
-    found = where_there(fetch, Statement(_CAPTURED))
+    found = rows_if_supported(fetch, Statement(_CAPTURED))
     if found is None:
         right = MissingRight(CAPTURE, f"GRANT SELECT ON SCHEMA::cdc TO {login.user}")
         return instances, {id_: [right] for id_, (*_, kind) in places.items() if kind.captured}

@@ -28,14 +28,14 @@ _DATETIME_DIGITS = [0, 3, 7]
 
 
 @dataclass(frozen=True, slots=True)
-class Target(TargetColumn):
+class SqlServerColumn(TargetColumn):
     """A column that is written to. code_page: of char and varchar, as Windows numbers it; None: not known."""
 
     identity: bool = False
     code_page: int | None = None
 
 
-def refuse_changes(table: TableName, column: Target, data: pa.Array) -> None:
+def refuse_changes(table: TableName, column: SqlServerColumn, data: pa.Array) -> None:
     """Raise `WriteError` if a value of `data`, of a plain type, would be another one in `column`."""
     if column.type.name in ("char", "varchar", "text") and _is_text(data.type):
         _refuse_characters(table, column, data)
@@ -44,7 +44,7 @@ def refuse_changes(table: TableName, column: Target, data: pa.Array) -> None:
     if pa.types.is_timestamp(data.type) and data.type.tz is None and column.type.name == "datetimeoffset":
         raise WriteError(f"{table}.{column.name} is {column.type} and the data has no time zone; cast the data")
     try:
-        kept = _kept(column.type, data)
+        kept = _unchanged(column.type, data)
     except pa.ArrowException as error:
         why = str(error).splitlines()[0]
         raise WriteError(f"{table}.{column.name} is {column.type}, and the data {data.type}: {why}; cast it") from None
@@ -71,11 +71,11 @@ def _is_binary(type_: pa.DataType) -> bool:
     return bool(pa.types.is_binary(type_) or pa.types.is_large_binary(type_) or pa.types.is_fixed_size_binary(type_))
 
 
-def _kept(type_: SourceType, data: pa.Array) -> pa.Array | None:
+def _unchanged(type_: SourceType, data: pa.Array) -> pa.Array | None:
     """Which values stay as they are, as booleans; None where they all do, or where nothing is known of the types."""
     number = pa.types.is_integer(data.type) or pa.types.is_floating(data.type) or pa.types.is_decimal(data.type)
     if _is_text(data.type):
-        return _in_words(type_, data)
+        return _text_unchanged(type_, data)
     if type_.name in ("binary", "varbinary") and type_.length not in (None, -1) and _is_binary(data.type):
         # A shorter value would get zeros behind it, and zeros that are too much are cut off.
         fits = pc.equal if type_.name == "binary" else pc.less_equal
@@ -96,10 +96,10 @@ def _kept(type_: SourceType, data: pa.Array) -> pa.Array | None:
     if pa.types.is_floating(data.type) and type_.name in ("char", "varchar", "text", "nchar", "nvarchar", "ntext"):
         # SQL Server writes six digits of a float.
         return pa.array(np.zeros(len(data), bool))
-    return _in_time(type_, data) if temporal else None
+    return _time_unchanged(type_, data) if temporal else None
 
 
-def _in_words(type_: SourceType, data: pa.Array) -> pa.Array | None:
+def _text_unchanged(type_: SourceType, data: pa.Array) -> pa.Array | None:
     """Text of the column's length, or another type's value in a form that says no more than the column holds and means
     the same in every language of a login. CHAR fills up with blanks, which is its own way."""
     name, digits = type_.name, 7 if type_.scale is None else type_.scale
@@ -148,7 +148,7 @@ def _as_decimal(data: pa.Array, type_: pa.DataType) -> pa.Array | None:
     return _comes_back(data, lambda x: pc.round(x, type_.scale))
 
 
-def _in_time(type_: SourceType, data: pa.Array) -> pa.Array | None:
+def _time_unchanged(type_: SourceType, data: pa.Array) -> pa.Array | None:
     if type_.name in (*_NAIVE, "datetimeoffset", "time") and (type_.name == "time") is not pa.types.is_time(data.type):
         # The day would be lost, or made up.
         return pa.array(np.zeros(len(data), bool))
@@ -180,7 +180,7 @@ def _floor(counted: pa.Array, step: int) -> pa.Array:
     return pc.if_else(pc.less(pc.subtract(counted, pc.multiply(cut, step)), 0), pc.subtract(cut, 1), cut)
 
 
-def _refuse_characters(table: TableName, column: Target, data: pa.Array) -> None:
+def _refuse_characters(table: TableName, column: SqlServerColumn, data: pa.Array) -> None:
     """Raise `WriteError` for a character that the column's code page lacks. ASCII is in all of them."""
     codec = _codec(column.code_page)
     if codec is None or pc.all(pc.string_is_ascii(data)).as_py() is not False:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from el.connectors.sql.select import Statement
-from el.connectors.sqlserver.server import Fetch, where_there
+from el.connectors.sqlserver.server import Fetch, rows_if_supported
 
 _INDEXES = """
 SELECT object_id, index_id, name, is_primary_key, is_unique, {partial} FROM sys.indexes{within}
@@ -29,7 +29,7 @@ def keys_of_tables(
     One with a filter, a disabled one, and one that tuning left behind without its rows are no keys of the table.
     """
     *wanted, fewest = (_INDEXES.format(partial=columns, within=within) for columns in _PARTIAL)
-    found = next((rows for sql in wanted if (rows := where_there(fetch, Statement(sql))) is not None), None)
+    found = next((rows for sql in wanted if (rows := rows_if_supported(fetch, Statement(sql))) is not None), None)
     if found is None:
         found = optional("keys", fewest)
     columns: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)

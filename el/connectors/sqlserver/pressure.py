@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from el.connectors.base import Pressure
 from el.connectors.sql.select import Statement
-from el.connectors.sqlserver.server import where_there
+from el.connectors.sqlserver.server import rows_if_supported
 
 Fetch = Callable[[Statement], list[tuple[object, ...]]]
 
@@ -48,5 +48,5 @@ def seconds_waited_for(fetch: Fetch, session: str) -> int | None:
 
 
 def _number(fetch: Fetch, sql: str, *parameters: object) -> int | None:
-    rows = where_there(fetch, Statement(sql, parameters))
+    rows = rows_if_supported(fetch, Statement(sql, parameters))
     return int(str(rows[0][0])) if rows and rows[0][0] is not None else None

@@ -23,7 +23,7 @@ _EVERGREEN = (5, 8, 12)
 _AZURE_SQL_DATABASE = 5
 
 
-def where_there(fetch: Fetch, statement: Statement) -> list[tuple[Any, ...]] | None:
+def rows_if_supported(fetch: Fetch, statement: Statement) -> list[tuple[Any, ...]] | None:
     """The rows; None where this server has nothing of the kind, or does not show it to this login.
 
     What may succeed when it is tried again is raised: a deadlock does not mean that a table has no keys.
@@ -55,7 +55,7 @@ class ServerFacts:
 
 def server_facts(fetch: Fetch, host: str | None, place: str) -> ServerFacts:
     """What kind of server this is. Raises `ConnectError` for one that el cannot read, or another than was asked for."""
-    rows = where_there(
+    rows = rows_if_supported(
         fetch,
         Statement(
             "SELECT CAST(SERVERPROPERTY('EngineEdition') AS INT), "
@@ -112,7 +112,7 @@ class Login:
 
 def login_facts(fetch: Fetch, server: ServerFacts) -> Login:
     """What the login may do here; all of it where the server does not tell."""
-    rows = where_there(
+    rows = rows_if_supported(
         fetch,
         Statement(
             "SELECT QUOTENAME(USER_NAME()), QUOTENAME(SUSER_SNAME()), "
@@ -161,7 +161,7 @@ class DatabaseFacts:
 
 
 def database_facts(fetch: Fetch, server: ServerFacts) -> DatabaseFacts:
-    options = where_there(
+    options = rows_if_supported(
         fetch,
         Statement(
             "SELECT CAST(DATABASEPROPERTYEX(DB_NAME(), 'Updateability') AS NVARCHAR(128)), "
@@ -182,7 +182,7 @@ def database_facts(fetch: Fetch, server: ServerFacts) -> DatabaseFacts:
 
 def recovery(fetch: Fetch) -> tuple[str | None, str | None]:
     """The database's family, the same through failovers and on every replica, and its recovery fork."""
-    rows = where_there(
+    rows = rows_if_supported(
         fetch,
         Statement(
             "SELECT CAST(family_guid AS NVARCHAR(36)), CAST(recovery_fork_guid AS NVARCHAR(36)) "
@@ -197,7 +197,7 @@ def _azure_identity(fetch: Fetch, server: ServerFacts) -> str | None:
     """Azure SQL Database tells no family: its server and the moment of its creation, which no other has."""
     if server.engine_edition != _AZURE_SQL_DATABASE:
         return None
-    rows = where_there(
+    rows = rows_if_supported(
         fetch,
         Statement(
             "SELECT CAST(SERVERPROPERTY('ServerName') AS NVARCHAR(128)), CONVERT(NVARCHAR(30), create_date, 126) "

@@ -17,8 +17,8 @@ from el.connectors.sql.select import Statement
 from el.connectors.sql.write import SqlWrite
 from el.connectors.sql.write_job import TargetColumn
 from el.connectors.sqlserver import SqlServer
-from el.connectors.sqlserver.fit import Target, refuse_changes
-from el.connectors.sqlserver.server import where_there
+from el.connectors.sqlserver.fit import SqlServerColumn, refuse_changes
+from el.connectors.sqlserver.server import rows_if_supported
 from el.connectors.sqlserver.source_type import source_type
 from el.connectors.sqlserver.staging import fill, sweep
 from el.errors import ElError, WriteError
@@ -81,12 +81,12 @@ class SqlServerWrite(SqlWrite[SqlServer]):
             length, precision, scale = (int(str(size)) for size in sizes)
             made = source_type(str(type_), str(base) if base else None, length, precision, scale)
             page = None if code_page is None else int(str(code_page))
-            found.append(Target(str(name), made, bool(identity), page))
+            found.append(SqlServerColumn(str(name), made, bool(identity), page))
         return found
 
     def _generated(self, table: TableName) -> set[object]:
         """Columns that the server alone writes: the period of a temporal table, the marks of a ledger table (13536)."""
-        rows = where_there(
+        rows = rows_if_supported(
             self.session.fetch,
             Statement(
                 "SELECT name FROM sys.columns WHERE object_id = OBJECT_ID(?) AND generated_always_type <> 0",
@@ -96,14 +96,14 @@ class SqlServerWrite(SqlWrite[SqlServer]):
         # A server before 2016 has no such columns, and no `generated_always_type` either.
         return {row[0] for row in rows or []}
 
-    def looked_at(self, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def checked_early(self, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for column, data in zip(self.columns, batch.columns, strict=True):
-                assert isinstance(column, Target)
+                assert isinstance(column, SqlServerColumn)
                 refuse_changes(self.job.target, column, data)
             yield batch
 
-    def pads(self, column: TargetColumn) -> bool:
+    def pads_blanks(self, column: TargetColumn) -> bool:
         return column.type.name in ("char", "nchar")
 
     def read_back(self, column: TargetColumn) -> str | None:
@@ -127,7 +127,7 @@ class SqlServerWrite(SqlWrite[SqlServer]):
     @property
     def numbered(self) -> list[str]:
         """Identity columns that the data gives."""
-        return [column.name for column in self.columns if isinstance(column, Target) and column.identity]
+        return [column.name for column in self.columns if isinstance(column, SqlServerColumn) and column.identity]
 
     def refuse_keys(self) -> None:
         """Besides: a row that is there with another number than the data gives it cannot get that."""
@@ -165,7 +165,7 @@ class SqlServerWrite(SqlWrite[SqlServer]):
         sets = ", ".join(f"{quote(name)} = s.{quote(name)}" for name in changed)
         return [f"UPDATE t SET {sets} FROM {locked} JOIN {self.staged} AS s ON {same}", insert]
 
-    def applied(self, touched: int) -> int:
+    def rows_inserted(self, touched: int) -> int:
         # Counts are switched off in the session, for triggers' sake.
         return int(str(self.session.fetch(Statement("SELECT ROWCOUNT_BIG()"))[0][0]))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from el.connectors.catalog import TableName
-from el.connectors.duckdb import DuckDb, DuckDbConfig
+from el.connectors.duckdb import DuckDb
+from el.connectors.duckdb.config import DuckDbConfig
 from el.connectors.request import Condition, Op, ReadRequest, Value
 from el.errors import ReadError
 

@@ -11,7 +11,8 @@ import pytest
 
 from el.connectors.base import WriteMode
 from el.connectors.catalog import TableName
-from el.connectors.duckdb import DuckDb, DuckDbConfig
+from el.connectors.duckdb import DuckDb
+from el.connectors.duckdb.config import DuckDbConfig
 from el.errors import WriteError
 
 TABLE = TableName("main", "t")

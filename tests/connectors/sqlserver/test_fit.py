@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from el.connectors.catalog import TableName
 from el.connectors.sql.incoming import plain
-from el.connectors.sqlserver.fit import Target, refuse_changes
+from el.connectors.sqlserver.fit import SqlServerColumn, refuse_changes
 from el.connectors.sqlserver.types import RULES
 from el.errors import WriteError
 from el.types.rule import parse_type
@@ -27,7 +27,7 @@ MOMENT = datetime(2024, 2, 29, 23, 59, 59)
 def refused(declared: str, data: pa.Array, code_page: int | None = None) -> str:
     """What is said, or nothing."""
     try:
-        refuse_changes(TABLE, Target("c", parse_type(RULES, declared), code_page=code_page), plain(data))
+        refuse_changes(TABLE, SqlServerColumn("c", parse_type(RULES, declared), code_page=code_page), plain(data))
     except WriteError as error:
         return str(error)
     return ""

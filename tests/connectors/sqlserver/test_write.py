@@ -136,9 +136,17 @@ def test_a_write_of_which_rows_are_kept_out_is_undone(server: SqlServer, monkeyp
 
     def but_one(sent: Statement) -> int:
         kept_out = sent.sql.startswith(f"INSERT INTO {server.dialect.quote_table(table)}")
-        return whole(Statement(sent.sql.replace("SELECT", "SELECT TOP 1", 1), sent.parameters) if kept_out else sent)
+        return whole(Statement(sent.sql.replace("SELECT", "SELECT TOP 2", 1), sent.parameters) if kept_out else sent)
 
     monkeypatch.setattr(server, "execute", but_one)
-    with pytest.raises(WriteError, match=r"took 1 of 2 rows: a trigger, or a view, keeps some of them out"):
-        write(server, table, pa.table({"a": [1, 2]}))
+    with pytest.raises(WriteError, match=r"took 2 of 3 rows: a trigger, or a view, keeps some of them out"):
+        write(server, table, pa.table({"a": [1, 2, 3]}))
     assert rows(server, table) == []
+
+
+def test_bytes_beside_a_time_are_not_cut_to_the_length_of_another_rows(server: SqlServer) -> None:
+    table = created(server, "b VARBINARY(MAX) NULL, at DATETIME2(6) NULL")
+    values = [b"\x00", b"\x00\xff\x00", bytes(range(256)), None]
+    data = pa.table({"b": pa.array(values, pa.binary()), "at": pa.array([0, 1, None, 3], pa.timestamp("us"))})
+    assert write(server, table, data) == 4
+    assert {b for b, _ in rows(server, table)} == set(values)
