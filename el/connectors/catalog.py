@@ -29,7 +29,7 @@ class Column:
     name: str
     type: SourceType
     nullable: bool = True
-    position: int = 0  # the database's own lasting id, which survives a rename
+    column_id: int = 0  # the database's own lasting id, which survives a rename
     identity: bool = False
     computed: str | None = None  # the expression, where it was read; `is_computed` is known without it
     default: str | None = None

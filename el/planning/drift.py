@@ -86,7 +86,7 @@ class _Comparison:
         if before is None:
             self.added.append(column)
             self.notes.append(f"new column {column.source.name} ({column.source.type})")
-        elif same_table and before.column_id != column.source.position:
+        elif same_table and before.column_id != column.source.column_id:
             self.begin_anew(f"{column.source.name} is another column than before, of the same name")
         if known is None:
             return
@@ -141,7 +141,7 @@ def _follow_renames(
     taken = {column.name for column in columns}
     found, notes = [], []
     for column in columns:
-        before = by_name.get(column.source.name) or by_id.get(column.source.position)
+        before = by_name.get(column.source.name) or by_id.get(column.source.column_id)
         chosen = column.name != normalise(column.source.name, mode)
         if before is None or before.name in taken or column.name in held.columns or chosen:
             found.append(column)
@@ -180,7 +180,7 @@ def _planned(columns: Sequence[ColumnPlan]) -> list[tuple[object, ...]]:
             c.source.name,
             str(c.source.type),
             c.source.nullable,
-            c.source.position,
+            c.source.column_id,
             str(c.mapping.arrow),
             c.mapping.stands_for,
             c.mapping.loses or "",

@@ -71,7 +71,7 @@ def column_rows(
             "source_type": str(column.source.type),
             "nullable": column.source.nullable,
             "ordinal": ordinal,
-            "column_id": column.source.position,
+            "column_id": column.source.column_id,
             "table_id": table_id,
             "landed_as": str(column.mapping.arrow),
             "stands_for": column.mapping.stands_for,

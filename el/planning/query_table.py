@@ -28,7 +28,7 @@ def query_table(config: Config, entry: TableSettings, index: int, source: Source
         if getattr(error, "retryable", False):
             raise
         raise PlanError(f"{where}: {error}") from None
-    columns = tuple(Column(name, type_, position=number) for number, (name, type_) in enumerate(described, 1))
+    columns = tuple(Column(name, type_, column_id=number) for number, (name, type_) in enumerate(described, 1))
     if unnamed := [number for number, (name, _) in enumerate(described, 1) if not name]:
         raise PlanError(f"{where}: column {unnamed[0]} of the query has no name; give it one with AS")
     spelt: dict[str, str] = {}

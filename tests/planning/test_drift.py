@@ -360,7 +360,7 @@ def test_a_table_that_was_loaded_before_raw_kept_its_columns_goes_on(
 
 
 def column(name: str, type_: SourceType, id_: int) -> Column:
-    return Column(name, type_, position=id_)
+    return Column(name, type_, column_id=id_)
 
 
 def table(columns: list[Column], object_id: int | None = None) -> Table:

@@ -83,7 +83,7 @@ def _columns(cursor: duckdb.DuckDBPyConnection) -> dict[TableName, list[Column]]
                 name=name,
                 type=source_type(type_),
                 nullable=nullable,
-                position=index,
+                column_id=index,
                 computed=generated,
                 default=default,
                 comment=comment,

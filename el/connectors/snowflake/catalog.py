@@ -79,7 +79,7 @@ def _columns(fetch: Fetch) -> dict[TableName, list[Column]]:
                 name=name,
                 type=source_type(type_, length, precision, scale, fraction),
                 nullable=nullable == "YES",
-                position=int(position),
+                column_id=int(position),
                 default=default,
                 comment=comment or None,
             )

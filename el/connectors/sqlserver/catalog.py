@@ -151,7 +151,7 @@ class _Reader:
 
     def _column(self, row: tuple[Any, ...]) -> Column:
         """A row of sys.columns, whose last one told that it is a column of its own."""
-        object_id, position, name, type_id, base_id, length, precision, scale, nullable, identity, collation = row[:11]
+        object_id, column_id, name, type_id, base_id, length, precision, scale, nullable, identity, collation = row[:11]
         is_computed, hidden, generated, encryption, _ = row[11:]
         schema, relation, *_ = self.places[object_id]
         # A type that this login may not see has no row: its columns are there all the same.
@@ -163,14 +163,14 @@ class _Reader:
             # Under Always Encrypted, what arrives is the ciphertext.
             type=SourceType("varbinary", length=-1) if encryption is not None else declared,
             nullable=bool(nullable),
-            position=position,
+            column_id=column_id,
             identity=bool(identity),
             computed=self.computed.get((schema, relation, name)),
             default=self.defaults.get((schema, relation, name)),
             collation=collation,
-            comment=self.comments.get((object_id, position)),
+            comment=self.comments.get((object_id, column_id)),
             is_computed=bool(is_computed),
-            masked=(object_id, position) in self.masks,
+            masked=(object_id, column_id) in self.masks,
             hidden=bool(hidden),
             encrypted=encryption is not None,
             generated=bool(generated),
@@ -218,8 +218,8 @@ class _Reader:
 
     def _table(self, object_id: int) -> Table:
         schema, relation, kind, more = self.places[object_id]
-        found = sorted(self.columns[object_id], key=lambda column: column.position)
-        names = {column.position: column.name for column in found}
+        found = sorted(self.columns[object_id], key=lambda column: column.column_id)
+        names = {column.column_id: column.name for column in found}
         indexes = [
             (Key(name, tuple(names[position] for position in positions)), primary, unique)
             for name, primary, unique, positions in self.keys[object_id]
