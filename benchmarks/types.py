@@ -119,7 +119,7 @@ def slice_of(table: Table) -> Slice:
         schema=pa.schema([(plan.name, plan.mapping.arrow) for plan in plans]),
         load_id="1",
         op="S",
-        position=None,
+        position_column=None,
         directory=Path("."),
         file_bytes=1,
         retries=0,

@@ -81,7 +81,7 @@ class Slice:
     schema: pa.Schema  # the source columns as raw shall hold them; the landing columns are added behind
     load_id: str
     op: str  # "S" or "U", unless a row brings its own as OP_READ
-    position: str | None  # the buffer's column that orders the rows; it is dropped unless `schema` has it
+    position_column: str | None  # the buffer's column that orders the rows; it is dropped unless `schema` has it
     directory: Path
     file_bytes: int
     retries: int
@@ -148,9 +148,9 @@ class Slice:
         if self.equal is not None:
             columns.append(self.equal.of(dict(zip(self.schema.names, columns, strict=True)).__getitem__))
         position: pa.Array = pa.nulls(batch.num_rows, pa.string())
-        if self.position is not None:
-            parts = times.get(self.position)
-            order = _time(parts, batch, self.position, utc=True) if parts else batch.column(self.position)
+        if self.position_column is not None:
+            parts = times.get(self.position_column)
+            order = _time(parts, batch, self.position_column, utc=True) if parts else batch.column(self.position_column)
             position = sortable(order)
         columns += [
             pa.repeat(pa.scalar(self.load_id), batch.num_rows),

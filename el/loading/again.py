@@ -95,7 +95,7 @@ def _held(warehouse: Warehouse, table: TablePlan) -> Iterator[pa.RecordBatch]:
 
 def _position(table: TablePlan) -> str | None:
     """A position that no row of the window lies before; None where there is none that is known to be so."""
-    window, name = table.window, table.position
+    window, name = table.window, table.position_column
     if window is None or window.lower is None or name is None or name not in table.landed_schema().names:
         return None
     text, type_ = window.lower.text, table.landed_schema().field(name).type

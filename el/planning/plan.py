@@ -37,7 +37,7 @@ class TablePlan:
     reads: tuple[ReadRequest, ...]  # the window's slices
     # The buffer's column that orders the rows; None for a strategy without order. Where the column itself is not taken,
     # it is read besides, under a name of el's own.
-    position: str | None = None
+    position_column: str | None = None
     consistency: Consistency = field(default_factory=Consistency)  # what its reads see, as things are at the source
     isolation: Isolation = Isolation.DEFAULT
     rows: int | None = None  # the catalog's estimate

@@ -166,15 +166,15 @@ class TablePlanner:
         ordered_by = self.strategy.position_column(self.context)
         changes = self.strategy.changes(window) if window is not None else None
         self.reads: tuple[ReadRequest, ...]
-        self.position: str | None
+        self.position_column: str | None
         if changes is not None:
             request = replace(self.base, columns=tuple(read for column in self.columns for read in column.reads()))
             self.reads = tuple(replace(request, changes=found) for found in changes)
-            self.position = POSITION_READ
+            self.position_column = POSITION_READ
         else:
             by_key = bool(self.key) and not self.strategy.whole_filters
             reads = Reads(self.known.config, source, self.context, self.columns, by_key)
-            self.reads, self.position = reads.of(window, ordered_by)
+            self.reads, self.position_column = reads.of(window, ordered_by)
         if not self._stopped:
             self.notes += self.strategy.notes(self.context, source, self.last, window)
         if window is not None and window.because is not None:
@@ -218,7 +218,7 @@ class TablePlanner:
             guarantee=self.strategy.guarantee,
             window=self.window,
             reads=self.reads,
-            position=self.position,
+            position_column=self.position_column,
             consistency=self.table.consistency,
             isolation=self.base.isolation,
             rows=self.table.rows,

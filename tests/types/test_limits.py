@@ -208,7 +208,7 @@ def read_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
             schema=pa.schema({"id": pa.int32(), "a": pa.string(), "b": pa.string()}),
             load_id="1",
             op="S",
-            position=None,
+            position_column=None,
             directory=tmp_path,
             file_bytes=MB,
             retries=0,
