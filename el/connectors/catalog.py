@@ -127,7 +127,7 @@ class Table:
     feeds: tuple[KeptChanges, ...] = ()
     indexes: tuple[Key, ...] = ()
     consistency: Consistency = Consistency()
-    # The database's own lasting id of the table, within which a column's `position` is lasting too; None where there is
+    # The database's own lasting id of the table, within which a column's id is lasting too; None where there is
     # none, as for a view.
     object_id: int | None = None
     temporal: str | None = None  # "system_versioned", or "history", where the past of another table is kept

@@ -85,7 +85,7 @@ class Packer:
         packed = Packed(table, LandedTable(table.raw_table, columns, found.files, comment_of(table)), row)
         if found.rows > 0 or row["kind"] != Kind.DELTA:
             return replace(counted, status="loaded", kind=str(row["kind"]), load_id=self.load_id), packed
-        if fingerprint is not None and fingerprint != held and table.again:
+        if fingerprint is not None and fingerprint != held and table.reads_again:
             # Noted, it tells the next run without a look into raw that nothing changed.
             return replace(counted, status="unchanged"), packed
         noted = found.keys is not None or (table.window is not None and table.window.forgets)
@@ -125,7 +125,7 @@ class Packer:
 
     def _without_held(self, table: TablePlan, found: Landed) -> Landed:
         """Without the rows that were read again and that raw holds already."""
-        if not table.again or not found.rows:
+        if not table.reads_again or not found.rows:
             return found
         files = without_held(self.warehouse, table, found.files, self.spool / self.raw_schema)
         return replace(found, files=files, rows=sum(file.rows for file in files))

@@ -56,7 +56,7 @@ class TablePlan:
     source: str | None = None  # the database that it comes from: see `el.planning.definition`
     key_unproven: bool = False  # the key is el.yml's, and the catalog does not say that no two rows have the same
     equal: KeyRule | None = None  # how the key compares, where that is not by bytes
-    again: bool = False  # rows are read again that raw may hold already
+    reads_again: bool = False  # rows are read again that raw may hold already
     anew: bool = False  # raw was loaded before, and the last load is none to go on from
 
     @property

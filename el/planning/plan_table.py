@@ -185,8 +185,8 @@ class TablePlanner:
     def _say_what_is_sure(self) -> None:
         """What a reader has to know of rows that are read again, and of reads that see more than one moment."""
         sees = self.table.consistency
-        self.again = self.strategy.reads_again(self.context, self.window)
-        if not self.key and self.again:
+        self.reads_again = self.strategy.reads_again(self.context, self.window)
+        if not self.key and self.reads_again:
             told = "there is no key: a row that is read again and differs is taken for another row"
             self.notes.append(MayLose(told))
         self.look = None if self._stopped else second_look(self.context, self.columns, self.key, self.window)
@@ -237,7 +237,7 @@ class TablePlanner:
             source=self.place,
             key_unproven=is_unproven(self.table, self.settings),
             equal=self.equal,
-            again=self.again,
+            reads_again=self.reads_again,
             anew=self.anew,
         )
 
