@@ -37,7 +37,7 @@ from el.loading.lock import StillOurs, this_process
 from el.loading.open import loader, warehouse_of
 from el.loading.raw_checks import without_clashes, without_masks
 from el.loading.warehouse import Warehouse
-from el.planning.definition import place_of
+from el.planning.definition import database_of
 from el.planning.gone import gone_tables, left_views
 from el.planning.held import HeldTable
 from el.planning.ledger import LedgerEntry
@@ -81,9 +81,9 @@ def plan_job(job: Job, warehouse: Future[Warehouse], before: Before | None = Non
             held = _in_raw(opened, {schema for schema, _ in places.values()} | of_left)
             known = Known(job.config, source, catalog, held.ledger, held.tables, job.full_refresh)
             plan = make_plan(known, chosen, everywhere, tried=tried, confirm_deletes=job.confirm_deletes)
-            place = place_of(source, catalog)
-            gone = gone_tables(job.config, catalog, place, held.ledger, everywhere.names, job.select)
-            gone += left_views(job.config, place, held.ledger, left, job.select)
+            database = database_of(source, catalog)
+            gone = gone_tables(job.config, catalog, database, held.ledger, everywhere.names, job.select)
+            gone += left_views(job.config, database, held.ledger, left, job.select)
             plan = replace(plan, refused=(*plan.refused, *gone))
             plan = without_masks(opened, without_clashes(opened, plan))
             beside = [*(left_aside_notes(left) if not job.select else []), *catalog_notes(catalog)]

@@ -14,7 +14,7 @@ from el.connectors.catalog import TableName
 from el.connectors.registry import connector_class, open_source
 from el.connectors.request import Position
 from el.loading.warehouse import Warehouse
-from el.planning.definition import same_place
+from el.planning.definition import same_database
 from el.planning.places import PlaceNames
 
 Held = dict[str, dict[TableName, Position]]
@@ -22,7 +22,7 @@ Held = dict[str, dict[TableName, Position]]
 
 
 def let_go(job: Job, warehouse: Warehouse, places: PlaceNames, databases: Set[str]) -> None:
-    """places: where all tables of el.yml land. databases: what the plan says that the source is (`place_of`)."""
+    """places: where all tables of el.yml land. databases: what the plan says that the source is (`database_of`)."""
     kind = connector_class(job.source.type)
     if not issubclass(kind, ChangeSource) or kind.loaded is ChangeSource.loaded:
         return
@@ -43,7 +43,7 @@ def _held(warehouse: Warehouse, places: PlaceNames, databases: Set[str], feeds: 
         last = ledgers[schema].get(table)
         if last is None or last.gone or last.upper is None or last.strategy not in feeds:
             continue
-        here = last.source is not None and any(same_place(last.source, place) for place in databases)
+        here = last.source is not None and any(same_database(last.source, each) for each in databases)
         if here and last.source_table == str(name):
             found.setdefault(last.strategy, {})[name] = Position(last.upper, last.incarnation)
     return found

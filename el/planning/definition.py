@@ -27,7 +27,7 @@ _SHORTER = "lossy or trimmed"
 _WHERE = ("host", "account", "port", "dsn", "path")
 
 
-def place_of(source: Source, catalog: Catalog) -> str:
+def database_of(source: Source, catalog: Catalog) -> str:
     """Which database this is, as text without secrets: "sqlserver db01 1433 shop {5e0f...}", the last as it says."""
     parts = [
         str(part)
@@ -38,27 +38,27 @@ def place_of(source: Source, catalog: Catalog) -> str:
     return " ".join([source.scheme, *parts, catalog.database, *identity])
 
 
-def same_place(before: str, now: str) -> bool:
-    """Whether two places are one database. Where both know who they are, the way there does not count."""
-    (old, _, was), (new, _, is_) = (place.partition(" {") for place in (before, now))
+def same_database(before: str, now: str) -> bool:
+    """Whether two are one database. Where both know who they are, the way there does not count."""
+    (old, _, was), (new, _, is_) = (database.partition(" {") for database in (before, now))
     if was and is_:
         # Copies of one database on one server are of one family.
         return was == is_ and old.split()[0] == new.split()[0] and _name(old) == _name(new)
     return old == new
 
 
-def _name(place: str) -> str:
-    return place.rpartition(" ")[2]
+def _name(database: str) -> str:
+    return database.rpartition(" ")[2]
 
 
-def why_no_bound(last: LedgerEntry, table: TableName, place: str) -> str | None:
+def why_no_bound(last: LedgerEntry, table: TableName, database: str) -> str | None:
     """Why the last load's bound is none for this table: it was of another one, or raw's table is gone; in words."""
     if last.gone:
         return f"{last.table_name} is no longer in raw"
     if last.source_table != str(table):
         return f"the last load was of {last.source_table}"
-    if last.source is not None and not same_place(last.source, place):
-        return f"the last load was from {last.source}, and this is {place}"
+    if last.source is not None and not same_database(last.source, database):
+        return f"the last load was from {last.source}, and this is {database}"
     return None
 
 

@@ -14,7 +14,7 @@ from el.config.settings import Config
 from el.config.tables import TableSettings
 from el.connectors.catalog import Catalog, Table, TableName
 from el.errors import ConfigError, PlanError
-from el.planning.definition import same_place
+from el.planning.definition import same_database
 from el.planning.ledger import LedgerEntry
 from el.planning.plan import Refused
 from el.planning.selection import Chosen, keep_selected
@@ -23,7 +23,7 @@ from el.planning.selection import Chosen, keep_selected
 def gone_tables(
     config: Config,
     catalog: Catalog,
-    place: str,
+    database: str,
     ledger: Mapping[tuple[str, str], LedgerEntry],
     places: Mapping[TableName, tuple[str, str]],
     select: Sequence[str],
@@ -43,7 +43,7 @@ def gone_tables(
         # A query of el.yml's own that is no longer there is no table that was dropped.
         if last.definition is not None and json.loads(last.definition).get("query") is not None:
             continue
-        if not entries or last.source is None or not same_place(last.source, place):
+        if not entries or last.source is None or not same_database(last.source, database):
             continue
         settings = merge_settings(Table(table, ()), entries)
         if settings.exclude or "gone" in settings.accept or not _selected(config, table, settings, select):
@@ -59,7 +59,7 @@ def gone_tables(
 
 def left_views(
     config: Config,
-    place: str,
+    database: str,
     ledger: Mapping[tuple[str, str], LedgerEntry],
     left: Sequence[Chosen],
     select: Sequence[str],
@@ -72,7 +72,7 @@ def left_views(
     found = []
     for where, last in sorted(ledger.items()):
         item = views.get(last.source_table)
-        if item is None or last.gone or last.source is None or not same_place(last.source, place):
+        if item is None or last.gone or last.source is None or not same_database(last.source, database):
             continue
         name = item.table.name
         if "gone" in item.settings.accept or not _selected(config, name, item.settings, select):

@@ -16,7 +16,7 @@ from el.connectors.note import MayLose
 from el.connectors.request import POSITION_READ, ReadRequest
 from el.errors import ElError, PlanError, PositionLost, ReadError
 from el.planning.columns import is_unproven, key_of, plan_columns
-from el.planning.definition import definition, keys_changed, place_of, what_changed, why_no_bound
+from el.planning.definition import database_of, definition, keys_changed, what_changed, why_no_bound
 from el.planning.drift import find_drift
 from el.planning.held import HeldTable
 from el.planning.isolation import isolation_notes
@@ -97,8 +97,8 @@ class TablePlanner:
 
     def _compare_place(self) -> None:
         """The last load's bound is none for another table, another database, or another strategy."""
-        self.place = place_of(self.known.source, self.known.catalog)
-        if self.last is not None and (other := why_no_bound(self.last, self.table.name, self.place)):
+        self.database = database_of(self.known.source, self.known.catalog)
+        if self.last is not None and (other := why_no_bound(self.last, self.table.name, self.database)):
             self._begin_anew(f"{other}: a new snapshot begins")
         if self.last is not None and self.last.strategy != self.strategy.name:
             self._begin_anew(f"the last load was {self.last.strategy}: a new snapshot begins")
@@ -234,7 +234,7 @@ class TablePlanner:
             unique=self.settings.key is None and bool(self.key),
             error=self.error,
             definition=self.defined,
-            source=self.place,
+            source=self.database,
             key_unproven=is_unproven(self.table, self.settings),
             equal=self.equal,
             reads_again=self.reads_again,

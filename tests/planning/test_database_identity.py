@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from el.cli.app import main
-from el.planning.definition import same_place
+from el.planning.definition import same_database
 from tests.tsql_shop import TsqlShop
 
 FAMILY, OTHER = "{5e0f0000-0000-0000-0000-000000000001}", "{5e0f0000-0000-0000-0000-000000000002}"
@@ -25,7 +25,7 @@ FAMILY, OTHER = "{5e0f0000-0000-0000-0000-000000000001}", "{5e0f0000-0000-0000-0
 def test_two_places_are_one_where_the_database_says_so_and_else_where_the_way_is_one(
     before: str, now: str, same: bool
 ) -> None:
-    assert same_place(before, now) is same
+    assert same_database(before, now) is same
 
 
 def test_another_name_of_the_server_and_a_ledger_of_an_earlier_version_begin_no_new_snapshot(
