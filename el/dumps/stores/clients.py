@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,8 +27,19 @@ _RETRY: RetryConfig = {
 }
 
 
+# The process in which the library began its threads; one that was forked from it does not have them.
+_begun_in: list[int] = []
+
+
 def client(root: str, config: FilesConfig) -> Client:
     """root: "s3://bucket/". Raises `ConfigError` or `AuthenticationFailed`; nothing is asked of the server yet."""
+    if not _begun_in:
+        _begun_in.append(os.getpid())
+    if _begun_in[0] != os.getpid():
+        raise ConfigError(
+            f"{root}: object storage cannot be read in a process that was forked from one that reads it: it would wait "
+            "for ever; give the executor of processes mp_context=multiprocessing.get_context('spawn')"
+        )
     scheme, _, place = root.partition("://")
     bucket = place.rstrip("/")
     options: ClientConfig = {**_CLIENT, "allow_http": (config.endpoint or "").startswith("http://")}

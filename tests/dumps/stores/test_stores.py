@@ -8,6 +8,8 @@ import io
 import os
 import pickle
 import zipfile
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -257,3 +259,20 @@ def test_of_a_large_zip_its_directory_alone_is_read_to_list_it(s3: S3, monkeypat
     pattern = Pattern.parse(f"{s3.root}/large.zip!/*")
     assert [file.member for file in files_of(store(s3), pattern)] == ["a", "b", "c"]
     assert sum(asked) < 600_000
+
+
+def listed_elsewhere(root: str, settings: dict[str, str]) -> int:
+    return len(list(open_store(f"{root}/", settings).list(f"{root}/forked/")))
+
+
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_a_forked_process_does_not_wait_for_ever_and_a_new_one_reads(s3: S3, start: str) -> None:
+    s3.put("forked/a.csv", b"1")
+    assert len(listed(s3, "forked/")) == 1
+    with ProcessPoolExecutor(1, mp_context=get_context(start)) as pool:
+        found = pool.submit(listed_elsewhere, s3.root, {"type": "files", "url": s3.root, **s3.settings})
+        if start == "spawn":
+            assert found.result(30) == 1
+        else:
+            with pytest.raises(ConfigError, match="get_context"):
+                found.result(30)
