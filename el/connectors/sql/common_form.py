@@ -24,6 +24,7 @@ class TextIs(StrEnum):
     PADDED = "text that the column fills up with blanks"
     ANY_CASE = "letters of either case, as of a UUID"
     NUMBER_OR_TIME = "a number or a time, written out"
+    DOCUMENT = "JSON or XML, which a database may write with other blanks, and without a declaration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +120,7 @@ def _moments(sent: pa.DataType, staged: pa.DataType) -> Forms:
 
 def _with_text(sent: pa.DataType, staged: pa.DataType, text: TextIs) -> Forms:
     if _is_text(sent) and _is_text(staged):
-        form = {TextIs.PADDED: _without_blanks, TextIs.ANY_CASE: pc.utf8_lower, TextIs.NUMBER_OR_TIME: _shortest}
-        both = form.get(text, lambda data: data)
+        both = _OF_TEXT.get(text, lambda data: data)
         return Forms(lambda data: both(data.cast(pa.large_string())), lambda data: both(data.cast(pa.large_string())))
     if _is_text(staged):
         # Another type's value, written out.
@@ -142,6 +142,11 @@ def _without_blanks(data: pa.Array) -> pa.Array:
     return pc.ascii_rtrim(data, " ")
 
 
+def _dense(data: pa.Array) -> pa.Array:
+    """Without blanks, wherever they are: all other characters count."""
+    return pc.replace_substring_regex(data, r"^\s*<\?xml[^>]*\?>|\s+", "")
+
+
 def _plain_number(data: pa.Array) -> pa.Array:
     """A text that is more than its number, such as 007, does not come back from it."""
     odd = pc.invert(pc.match_substring_regex(data, r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$"))
@@ -161,3 +166,11 @@ def _shortest(data: pa.Array) -> pa.Array:
     ):
         data = pc.replace_substring_regex(data, pattern, made)
     return data
+
+
+_OF_TEXT: dict[TextIs, Form] = {
+    TextIs.PADDED: _without_blanks,
+    TextIs.ANY_CASE: pc.utf8_lower,
+    TextIs.NUMBER_OR_TIME: _shortest,
+    TextIs.DOCUMENT: _dense,
+}

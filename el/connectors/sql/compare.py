@@ -20,8 +20,8 @@ from el.connectors.sql.common_form import Form, Forms, TextIs, common_form
 from el.errors import WriteError
 
 Rows = Callable[[], Buffer]
-# Rows that are hashed at once.
-_ROWS = 65_536
+# What is hashed at once: so many rows, or bytes.
+_ROWS, _BYTES = 65_536, 32 * 1024 * 1024
 _MEMORY = "512MB"
 
 
@@ -77,11 +77,13 @@ def _sums(
 
 def _in_portions(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
     waiting: list[pa.RecordBatch] = []
+    rows = size = 0
     for batch in batches:
         waiting.append(batch)
-        if sum(each.num_rows for each in waiting) >= _ROWS:
+        rows, size = rows + batch.num_rows, size + batch.nbytes
+        if rows >= _ROWS or size >= _BYTES:
             yield pa.Table.from_batches(waiting)
-            waiting = []
+            waiting, rows, size = [], 0, 0
     if waiting:
         yield pa.Table.from_batches(waiting)
 

@@ -14,6 +14,8 @@ from el.connectors.base import ArrowStream
 from el.connectors.buffer import Buffer
 from el.errors import WriteError
 
+_ROWS = 65_536
+
 
 @contextmanager
 def released(data: ArrowStream) -> Iterator[None]:
@@ -110,6 +112,8 @@ def spooled(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[Sp
         options = pa.ipc.IpcWriteOptions(compression="lz4")
         with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, schema, options=options) as writer:
             for batch in batches:
-                writer.write_batch(batch)
+                # A whole frame may come as one batch; whoever reads it again takes a part at a time.
+                for start in range(0, batch.num_rows, _ROWS):
+                    writer.write_batch(batch.slice(start, _ROWS))
                 rows += batch.num_rows
         yield Spool(schema, rows, path)

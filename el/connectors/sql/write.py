@@ -230,6 +230,8 @@ class SqlWrite(ABC, Generic[Session]):
             return TextIs.ANY_CASE
         if kind in NUMBERS or kind in _TIMES:
             return TextIs.NUMBER_OR_TIME
+        if kind is TypeKind.DOCUMENT:
+            return TextIs.DOCUMENT
         return TextIs.PADDED if self.pads_blanks(column) else TextIs.TEXT
 
     def refuse_keys(self) -> None:

@@ -121,6 +121,9 @@ def test_what_a_column_does_to_every_text_by_itself_is_no_change() -> None:
     assert compared(pa.array(["ab"]), pa.array(["ab   "]), TextIs.PADDED) == ""
     assert compared(pa.array(["6F-A"]), pa.array(["6f-a"]), TextIs.ANY_CASE) == ""
     assert compared(pa.array(["1.50"]), pa.array(["1.5"]), TextIs.NUMBER_OR_TIME) == ""
+    assert compared(pa.array(['{"a": [1, 2]}\n']), pa.array(['{"a":[1,2]}']), TextIs.DOCUMENT) == ""
+    assert compared(pa.array(['<?xml version="1.0"?>\n<a b="c"/>']), pa.array(['<a b="c"/>']), TextIs.DOCUMENT) == ""
+    assert compared(pa.array(['{"a": 1.50}']), pa.array(['{"a": 1.5}']), TextIs.DOCUMENT) != ""
     assert compared(pa.array(["{6F}"]), pa.array(["6f"]), TextIs.ANY_CASE) != ""
     assert compared(pa.array([" ab"]), pa.array(["ab"]), TextIs.PADDED) != ""
 
