@@ -7,7 +7,7 @@ is passed over for being older than another. A run never guesses what a file loo
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -15,13 +15,14 @@ from el.config.dumps import DumpSettings
 from el.config.job import Job
 from el.config.table_pattern import TablePattern
 from el.connectors.catalog import TableName
-from el.dumps.archives.members import files_of
+from el.dumps.archives.members import members_of
 from el.dumps.file_version import FileVersion
 from el.dumps.open import open_store
 from el.dumps.pattern import Pattern
 from el.dumps.places import dump_output, folder_of
 from el.dumps.propose import proposal
-from el.errors import ElError, PlanError
+from el.dumps.stores.base import Store
+from el.errors import ElError, FileChanged, PlanError, RecordRefused
 from el.loading.file_ledger import KnownFile
 from el.planning.held import HeldTable
 from el.planning.plan import Plan
@@ -35,7 +36,7 @@ class FileTask:
     """A version of a file that is to be taken.
 
     captures: columns that its name gives, but for `as_of`. former: the version that raw holds the rows of; last: its
-    latest version of all.
+    latest version of all. error: why it cannot be taken, if that was seen when files were listed.
     """
 
     file: FileVersion
@@ -44,6 +45,7 @@ class FileTask:
     as_of: str | None = None
     former: KnownFile | None = None
     last: KnownFile | None = None
+    error: ElError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,7 @@ class _Files:
         waiting: list[str] = []
         unchanged = found = 0
         first: FileVersion | None = None
-        for file in files_of(store, pattern):
+        for file in self._listed(store, pattern, tasks, waiting):
             captures = pattern.match(file)
             if captures is None:
                 continue
@@ -154,13 +156,33 @@ class _Files:
                 waiting.append(f"{file}: {why}")
             else:
                 tasks.append(self._task(file, captures))
-        if not found and not self.base.known:
+        if not found and not tasks and not waiting and not self.base.known:
             raise PlanError(f"no file is there that {settings.files} means")
         if settings.format is None and first is not None:
             raise PlanError(f"`format` is missing; to judge by {first} it could be {proposal(store, first)}")
         tasks.sort(key=lambda task: str(task.file))
         seen = self.now.replace(tzinfo=None)
         return replace(self.base, tasks=tuple(tasks), waiting=tuple(waiting), unchanged=unchanged, seen_at=seen)
+
+    def _listed(
+        self, store: Store, pattern: Pattern, tasks: list[FileTask], waiting: list[str]
+    ) -> Iterator[FileVersion]:
+        """The files that may be meant. An archive that cannot be looked into is a task that fails, alone."""
+        for file in store.list(pattern.prefix):
+            if not pattern.takes(file.uri):
+                continue
+            if not pattern.has_members:
+                yield file
+            elif (why := self._too_young(file)) is not None:
+                waiting.append(f"{file}: {why}")
+            else:
+                try:
+                    # All of them or none: an archive may be damaged at its end.
+                    found = list(members_of(store, file))
+                except (RecordRefused, FileChanged) as error:
+                    tasks.append(replace(self._task(file, ()), error=error))
+                    continue
+                yield from found
 
     def _too_young(self, file: FileVersion) -> str | None:
         settle = self.base.settings.settle

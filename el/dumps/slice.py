@@ -186,6 +186,8 @@ class _File:
 
     def _taken(self) -> FileResult:
         work, task = self.work, self.task
+        if task.error is not None:
+            raise task.error
         store = open_store(task.file.uri, work.output)
         for attempt in retrying(work.retries):
             with attempt:

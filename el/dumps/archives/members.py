@@ -20,7 +20,6 @@ from el.dumps.archives.tar import Tar
 from el.dumps.archives.zip import Zip
 from el.dumps.compression import broken_is_refused, refuse_without_room
 from el.dumps.file_version import FileVersion
-from el.dumps.pattern import Pattern
 from el.dumps.stores.base import Fetched, Store
 from el.errors import RecordRefused
 
@@ -28,19 +27,20 @@ _AT_ONCE = 4 * 1024 * 1024
 _SPOOL = Spool()
 
 
-def files_of(store: Store, pattern: Pattern) -> Iterator[FileVersion]:
-    """The files that a pattern may mean: those of the store, or those in its archives."""
-    for file in store.list(pattern.prefix):
-        if not pattern.takes(file.uri):
-            continue
-        if pattern.has_members:
-            yield from _members(store, file)
-        else:
-            yield file
+def members_of(store: Store, file: FileVersion) -> Iterator[FileVersion]:
+    """The files in an archive. Raises `RecordRefused` for one that is damaged."""
+    seen: set[str] = set()
+    with broken_is_refused(file), store.open(file) as opened:
+        for member in archive_of(file.uri).members(opened, file.version):
+            if member.name in seen:
+                raise RecordRefused(f"{file}!/{member.name}: two files of this name are in the archive")
+            seen.add(member.name)
+            # A file is as old as its archive: what an archive says of times is of no time zone.
+            yield replace(file, version=member.version, size=member.size, member=member.name, archive=file)
 
 
 class WithMembers(Store):
-    """A store whose files are also those in archives, as `files_of` gave them."""
+    """A store whose files are also those in archives, as `members_of` gave them."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -89,14 +89,3 @@ def archive_of(name: str) -> Archive:
         return SevenZip()
     suffix = f".{name.rpartition('.')[2]}"
     return Tar(None if suffix == ".tar" else suffix)
-
-
-def _members(store: Store, file: FileVersion) -> Iterator[FileVersion]:
-    seen: set[str] = set()
-    with broken_is_refused(file), store.open(file) as opened:
-        for member in archive_of(file.uri).members(opened, file.version):
-            if member.name in seen:
-                raise RecordRefused(f"{file}!/{member.name}: two files of this name are in the archive")
-            seen.add(member.name)
-            # A file is as old as its archive: what an archive says of times is of no time zone.
-            yield replace(file, version=member.version, size=member.size, member=member.name, archive=file)

@@ -15,9 +15,10 @@ from typing import BinaryIO
 
 import pytest
 
-from el.dumps.archives.members import WithMembers, archive_of, files_of
+from el.dumps.archives.members import WithMembers, archive_of, members_of
 from el.dumps.file_version import FileVersion
 from el.dumps.pattern import ARCHIVES, Pattern
+from el.dumps.stores.base import Store
 from el.dumps.stores.local import LocalStore
 from el.errors import DriverMissing, FileChanged, RecordRefused
 from tests.dumps.test_compression import KINDS
@@ -49,9 +50,14 @@ def packed(name: str, files: dict[str, bytes]) -> bytes:
     return out.getvalue()
 
 
+def files_of(store: Store, pattern: Pattern) -> list[FileVersion]:
+    """The files in archives that a pattern means."""
+    archives = [file for file in store.list(pattern.prefix) if pattern.takes(file.uri)]
+    return [file for archive in archives for file in members_of(store, archive) if pattern.match(file) is not None]
+
+
 def listed(folder: Path, pattern: str) -> list[FileVersion]:
-    parsed = Pattern.parse(f"file://{folder}/{pattern}")
-    return [file for file in files_of(LocalStore(), parsed) if parsed.match(file) is not None]
+    return files_of(LocalStore(), Pattern.parse(f"file://{folder}/{pattern}"))
 
 
 def take(folder: Path, pattern: str) -> None:

@@ -18,23 +18,24 @@ dumps:
 """
 
 
-def test_the_rows_of_files_in_an_archive_are_in_raw_once(dumps: Dumps) -> None:
-    dumps.entry(text=_folder('"files/{year}.zip!/**/{shop}.csv"'))
-    dumps.file("2024.zip", packed("2024.zip", {"north.csv": b"id\n1\n", "in/south.csv": b"id\n2\n", "a.txt": b"no"}))
-    assert dumps.run() == 0, dumps.out
-    assert dumps.rows("id, year, shop") == [("1", "2024", "north"), ("2", "2024", "south")]
-    # One file more in the archive: the others are the versions that they were.
-    files = {"north.csv": b"id\n1\n", "in/south.csv": b"id\n2\n", "west.csv": b"id\n3\n"}
-    dumps.file("2024.zip", packed("2024.zip", files))
-    assert dumps.run() == 0, dumps.out
-    assert dumps.rows("id") == [("1",), ("2",), ("3",)]
-
-
-def test_a_damaged_archive_is_a_failure_that_names_it(dumps: Dumps) -> None:
+def test_a_damaged_archive_fails_by_its_name_and_stops_no_other(dumps: Dumps) -> None:
     dumps.entry(text=_folder('"files/*.zip!/*.csv"'))
     dumps.file("2024.zip", packed("2024.zip", {"a.csv": b"id\n1\n"})[:-5])
+    dumps.file("2025.zip", packed("2025.zip", {"a.csv": b"id\n2\n"}))
     assert dumps.run() == 1
     assert "2024.zip: it is cut off or damaged" in dumps.out
+    assert dumps.rows("id") == [("2",)]
+    dumps.file("2024.zip", packed("2024.zip", {"a.csv": b"id\n1\n"}))
+    assert dumps.run() == 0, dumps.out
+    assert dumps.rows("id") == [("1",), ("2",)]
+
+
+def test_an_archive_that_is_still_being_written_waits_as_any_file_does(dumps: Dumps) -> None:
+    dumps.entry(text=_folder('"files/*.zip!/*.csv"').replace("settle: 0s", "settle: 1h"))
+    dumps.file("2024.zip", packed("2024.zip", {"a.csv": b"id\n1\n"}), age=7200)
+    dumps.file("2025.zip", packed("2025.zip", {"a.csv": b"id\n2\n"})[:-5], age=5)
+    assert dumps.run() == 0, dumps.out
+    assert dumps.rows("id") == [("1",)]
 
 
 def test_files_in_a_bucket_are_in_raw_and_its_keys_in_nothing_that_is_shown_or_kept(dumps: Dumps, s3: S3) -> None:

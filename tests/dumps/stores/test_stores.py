@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from el.dumps.archives.members import WithMembers, files_of
+from el.dumps.archives.members import WithMembers
 from el.dumps.file_version import FileVersion
 from el.dumps.pattern import Pattern
 from el.dumps.stores.base import Store
 from el.dumps.stores.objects import ObjectStore
 from el.dumps.stores.registry import open_store
 from el.errors import AuthenticationFailed, ConfigError, ConnectError, DatabaseMissing, FileChanged, ServerUnreachable
-from tests.dumps.archives.test_members import packed
+from tests.dumps.archives.test_members import files_of, packed
 from tests.servers.object_storage import S3, Azure
 from tests.servers.place import Place
 
@@ -234,7 +234,7 @@ def test_files_in_an_archive_are_read_where_the_archive_is(place: Place, suffix:
     files = {"a.csv": b"1", "in/b.csv": os.urandom(1_000_000)}
     place.put(f"archives/may{suffix}", packed(suffix, files))
     pattern = Pattern.parse(f"{place.root}/archives/*{suffix}!/**")
-    found = list(files_of(store(place), pattern))
+    found = files_of(store(place), pattern)
     fetched = {file.member: WithMembers(store(place)).fetch(file, tmp_path) for file in found}
     assert {name: each.path.read_bytes() for name, each in fetched.items()} == files
     place.put(f"archives/may{suffix}", packed(suffix, {**files, "c.csv": b"2"}))
