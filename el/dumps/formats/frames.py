@@ -20,7 +20,7 @@ class Rows:
 
     starts: Places
     places: list[Places]  # of each field's value
-    lengths: list[Places]  # 0 where NULL
+    lengths: list[Places]  # of no meaning where NULL
     nulls: list[Flags | None]
     end: int
 
@@ -85,19 +85,22 @@ class Framing:
         rows = Rows(starts, [], [], [], end)
         place = starts
         told = iter(zip(at, said, strict=True))
-        for frame in self.frames:
+        for frame, following in zip(self.frames, [*self.frames[1:], None], strict=True):
             null: Flags | None = None
+            width: Places = np.broadcast_to(np.int64(frame.width), len(starts))
+            taken = width
             if frame.prefix:
                 prefix, given = next(told)
                 null = given == frame.null
-                length = np.where(null, 0, given)
                 place = prefix + frame.prefix
-            else:
-                length = np.full(len(starts), frame.width, np.int64)
+                # The next field with a prefix has its own place; only one without is counted from here.
+                if not frame.fixed or (following is not None and not following.prefix):
+                    taken = np.where(given == frame.null, 0, given)
             rows.places.append(place)
-            rows.lengths.append(length)
+            rows.lengths.append(width if frame.fixed else taken)
             rows.nulls.append(null)
-            place = place + length
+            if following is not None and not following.prefix:
+                place = place + taken
         return rows
 
 

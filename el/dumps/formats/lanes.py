@@ -113,16 +113,19 @@ class _Walk:
         first = begin
         piece, begin, over = self._one_by_one(begin, self._size, most=_FIRST_ROUNDS)
         pieces = [piece]
+        walked: list[_Piece] = []
         if not over:
             mean = (begin - first) / len(piece.lane)
             lanes = min(_LANES, int((self._size - begin) / mean) // _ROUNDS_A_LANE)
             if lanes < 4:
                 pieces.append(self._one_by_one(begin, self._size)[0])
             else:
-                self._in_lanes(pieces, self._guesses(begin, lanes, int(3 * mean) + 32))
-        return _in_order(pieces)
+                walked = self._in_lanes(pieces, self._guesses(begin, lanes, int(3 * mean) + 32))
+        if not len(piece.lane):
+            return [np.zeros(0, np.int64) for _ in self._frames], [np.zeros(0, np.int64) for _ in self._frames]
+        return _in_order(pieces, walked)
 
-    def _in_lanes(self, pieces: list[_Piece], starts: Places) -> None:
+    def _in_lanes(self, pieces: list[_Piece], starts: Places) -> list[_Piece]:
         walked, ends, whole = self._together(starts)
         kept = np.zeros(len(starts), bool)
         # Lanes of which one does not end where the next one begins.
@@ -135,7 +138,7 @@ class _Walk:
             if not whole[last]:
                 break
             lane = self._repair(pieces, starts, int(ends[last])) if last < len(starts) - 1 else len(starts)
-        pieces += [piece.of(kept) for piece in walked]
+        return [piece.of(kept) for piece in walked]
 
     def _repair(self, pieces: list[_Piece], starts: Places, begin: int) -> int:
         """One by one from `begin` on, up to a lane that begins where a round does: which one; behind all, if none."""
@@ -226,16 +229,18 @@ class _Walk:
         whole = np.ones(len(starts), bool)
         lane = np.flatnonzero(starts < limits)
         pieces: list[_Piece] = []
+        longest = [min(f.width, (1 << (8 * f.prefix)) - 2) for f in self._frames]
+        steps = list(zip(self._frames, self._behind, self._views, longest, strict=True))
         while len(lane):
             place = ends[lane]
             at, told = [], []
-            for frame, behind, view in zip(self._frames, self._behind, self._views, strict=True):
-                said = view[np.minimum(place, self._size)].astype(np.int64)
+            for frame, behind, view, most in steps:
+                said = view[np.minimum(place, self._size)]
                 at.append(place)
                 told.append(said)
                 # A length that cannot be is looked at later; here the lane goes on from somewhere.
                 length = said * (said != frame.null)
-                np.minimum(length, frame.width, out=length)
+                np.minimum(length, most, out=length)
                 if frame.prefix >= 4:
                     np.maximum(length, 0, out=length)
                 place = place + length
@@ -251,10 +256,28 @@ class _Walk:
         return pieces, ends, whole
 
 
-def _in_order(pieces: list[_Piece]) -> tuple[list[Places], list[Places]]:
-    """All rounds as they stand in the buffer."""
-    fields = range(len(pieces[0].at))
-    order = np.argsort(np.concatenate([piece.at[0] for piece in pieces]), kind="stable")
-    at = [np.concatenate([piece.at[field] for piece in pieces])[order] for field in fields]
-    said = [np.concatenate([piece.said[field] for piece in pieces])[order] for field in fields]
-    return at, said
+def _in_order(single: list[_Piece], together: list[_Piece]) -> tuple[list[Places], list[Places]]:
+    """All rounds as they stand in the buffer: a lane's behind each other, and pieces between the lanes."""
+    single = [piece for piece in single if len(piece.lane)]
+    lengths = np.bincount(np.concatenate([piece.lane for piece in together])) if together else np.zeros(0, np.int64)
+    begins = np.zeros(len(lengths), np.int64)
+    if together:
+        begins[together[0].lane] = together[0].at[0]
+    begins = np.append(begins, [piece.at[0][0] for piece in single]).astype(np.int64)
+    lengths = np.append(lengths, [len(piece.lane) for piece in single]).astype(np.int64)
+    order = np.argsort(begins, kind="stable")
+    base = np.empty(len(order), np.int64)
+    base[order] = np.cumsum(lengths[order]) - lengths[order]
+    lanes = len(lengths) - len(single)
+    target = [base[piece.lane] + number for number, piece in enumerate(together)]
+    target += [base[lanes + number] + np.arange(len(piece.lane)) for number, piece in enumerate(single)]
+    places = np.concatenate(target)
+    pieces = [*together, *single]
+
+    def ordered(columns: list[Places]) -> Places:
+        out = np.empty(len(places), np.int64)
+        out[places] = np.concatenate(columns)
+        return out
+
+    fields = range(len(single[0].at))
+    return [ordered([p.at[f] for p in pieces]) for f in fields], [ordered([p.said[f] for p in pieces]) for f in fields]
