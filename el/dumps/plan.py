@@ -21,6 +21,7 @@ from el.dumps.open import open_store
 from el.dumps.pattern import Pattern
 from el.dumps.places import dump_output, folder_of
 from el.dumps.propose import proposal
+from el.dumps.refuse_format import refuse_format
 from el.dumps.stores.base import Store
 from el.errors import ElError, FileChanged, PlanError, RecordRefused
 from el.loading.file_ledger import KnownFile
@@ -161,6 +162,8 @@ class _Files:
         if settings.format is None and first is not None:
             raise PlanError(f"`format` is missing; to judge by {first} it could be {proposal(store, first)}")
         tasks.sort(key=lambda task: str(task.file))
+        if tasks:
+            refuse_format(settings, store, tasks[0].file)
         seen = self.now.replace(tzinfo=None)
         return replace(self.base, tasks=tuple(tasks), waiting=tuple(waiting), unchanged=unchanged, seen_at=seen)
 

@@ -35,7 +35,9 @@ def test_a_table_whose_type_no_bacpac_showed_is_failed_by_name_and_can_be_accept
     columns = [Column("since", "datetime2", nullable=False, scale=7)]
     dumps.entry("format: {type: bacpac, table: dbo.t}")
     write_bacpac(dumps.path / "files" / "a.bacpac", [Table("dbo", "t", columns, [((738_944, 1, 0),)])])
-    assert dumps.run() == 1
+    assert dumps.run(command="plan") != 0
+    assert "dbo.t: column since is datetime2(7) NOT NULL" in dumps.out
+    assert dumps.run() != 0
     assert "column since is datetime2(7) NOT NULL, which no bacpac was seen with" in dumps.out
     dumps.entry("format: {type: bacpac, table: dbo.t, accept: [datetime2]}")
     assert dumps.run() == 0, dumps.out
@@ -48,6 +50,15 @@ def test_a_native_file_of_bcp_is_read_by_its_format_file_beside_el_yml(dumps: Du
     dumps.file("orders.bcp", native_file(COLUMNS, ROWS))
     assert dumps.run() == 0, dumps.out
     assert dumps.rows("id, note, paid") == ROWS
+
+
+def test_a_format_file_that_cannot_be_followed_is_refused_in_the_plan(dumps: Dumps) -> None:
+    dumps.entry("format: {type: bcp, format_file: orders.fmt}").file("a.bcp", b"")
+    assert dumps.run(command="plan") != 0
+    assert "orders.fmt: No such file" in dumps.out
+    (dumps.path / "orders.fmt").write_text(format_file([Column("price", "decimal", precision=9, scale=2)]))
+    assert dumps.run(command="plan") != 0
+    assert 'its digits are not said: types: {price: "decimal(18,4)"}' in dumps.out
 
 
 def test_a_character_file_of_bcp_is_read_by_its_terminators(dumps: Dumps) -> None:

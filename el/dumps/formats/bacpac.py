@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
+from typing import BinaryIO
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
@@ -60,13 +61,13 @@ class BacpacFormat(Format):
 
 
 class Bacpac:
-    """A bacpac file. accept: types that no bacpac was seen with, to be read as bcp documents them."""
+    """A bacpac. accept: types that no bacpac was seen with, to be read as bcp documents them."""
 
-    def __init__(self, path: Path, accept: tuple[str, ...] = ()) -> None:
-        self.path = path
+    def __init__(self, file: Path | BinaryIO, accept: tuple[str, ...] = ()) -> None:
+        self._file = file
         self._accept = frozenset(accept)
         try:
-            with zipfile.ZipFile(path) as archive:
+            with zipfile.ZipFile(file) as archive:
                 self._origin = _Origin.of(archive)
                 self._contents = tuple((info.filename, info.CRC, info.file_size) for info in archive.infolist())
                 parts = _parts_of(archive)
@@ -137,7 +138,7 @@ class Bacpac:
     @contextmanager
     def _joined(self, table: BacpacTable) -> Iterator[Joined]:
         try:
-            with zipfile.ZipFile(self.path) as archive:
+            with zipfile.ZipFile(self._file) as archive:
                 yield Joined((part, archive.open(part)) for part in table.parts)
         except (zipfile.BadZipFile, zlib.error, EOFError) as error:
             raise RecordRefused(f"{table.name}: {error}") from None

@@ -74,13 +74,21 @@ class BcpFormat(Format):
             encoding_name(self.encoding)
 
     def read(self, path: Path, rejects: int = 0) -> Reading:
-        fields = read_format_file(Path(str(self.format_file)))
-        if all(field.terminator and not field.prefix for field in fields):
-            return self._text(fields).read(path, rejects)
-        framed = self._framed(fields)
+        framed = self._by_format_file()
+        if isinstance(framed, BcpText):
+            return framed.read(path, rejects)
         reading = Reading(framed.schema, iter(()))
         reading.batches = self._batches(path, framed, reading)
         return reading
+
+    def refuse(self) -> None:
+        """Raises `ConfigError` where the format file cannot be followed."""
+        self._by_format_file()
+
+    def _by_format_file(self) -> Framed | BcpText:
+        fields = read_format_file(Path(str(self.format_file)))
+        text = all(field.terminator and not field.prefix for field in fields)
+        return self._text(fields) if text else self._framed(fields)
 
     def _batches(self, path: Path, framed: Framed, reading: Reading) -> Iterator[pa.RecordBatch]:
         def counted(rows: int) -> None:
