@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,8 @@ def _use_own_temporary_folder(config: pytest.Config) -> None:
     own = tempfile.mkdtemp(prefix="el-tests-")
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", before)
     os.environ["TMPDIR"] = tempfile.tempdir = own
-    config.add_cleanup(lambda: shutil.rmtree(own, ignore_errors=True))
+    # After multiprocessing's own folder in it, which is removed with -100: it complains where it is gone.
+    Finalize(None, shutil.rmtree, args=(own, True), exitpriority=-200)
 
 
 @pytest.fixture(scope="session")
