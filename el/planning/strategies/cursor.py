@@ -12,7 +12,7 @@ move it) is not seen, and the plan says so.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from el.config.tables import StrategyName
@@ -87,31 +87,56 @@ class Cursor(Strategy):
         # Asked first: what it does not hold back is committed before the bound is read, or younger than the lag.
         since, notes = _written_since(context, source, column, type_)
         notes += _notes(context, source, column, type_)
+        read = _Read(context, source, column, type_, since, notes)
         because = (another(context, last) or switched(context, last)) if last is not None else None
         if last is None or last.upper is None or last.bound_column != column or because is not None:
-            extent = source.extent(unfiltered(context), column, type_)
-            return _snapshot(context, source, column, extent, since, because, notes)
-        bound = Value(last.upper, type_)
-        extent = _extent(context, source, column, type_, bound)
+            return read.snapshot(source.extent(unfiltered(context), column, type_), because)
+        return read.delta(Value(last.upper, type_))
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A read by a cursor's column, of which the source is asked how far it has grown."""
+
+    context: TableContext
+    source: CursorSource
+    column: str
+    type_: SourceType
+    since: str | None  # since when the oldest transaction has been writing that the lag does not cover
+    notes: tuple[str, ...]
+
+    def snapshot(self, extent: Extent, because: str | None) -> Window:
+        """The whole table, and the bound to go on from. because: why it begins anew, where that is news."""
+        mine, upper = incarnation(self.context), extent.greatest
+        if upper is None:
+            # An empty table has no bound: what comes later is found by the first bound that there is.
+            return Window(Kind.SNAPSHOT, because=because, incarnation=mine, notes=self.notes)
+        seen = _before_now(self.context, self.source, self.column, upper.type, upper)
+        if seen is None:
+            # No bound either: one at the present would pass over rows that come with a value up to it.
+            because = because or f"every value of {self.column} lies in the future"
+            return Window(Kind.SNAPSHOT, because=because, incarnation=mine, notes=self.notes)
+        window = Window(
+            Kind.SNAPSHOT, self.column, None, upper, nulls=True, because=because, incarnation=mine, notes=self.notes
+        )
+        return _marked(self.context, window, seen, self.since, None)
+
+    def delta(self, bound: Value) -> Window | None:
+        """What comes behind the last load's bound; a snapshot where the column no longer reaches it."""
+        context, source, column = self.context, self.source, self.column
+        extent = _extent(context, source, column, self.type_, bound)
         if extent.greatest is None and context.settings.deletes is not None:
             # The keys tell it, and whether so many may be gone. No bound is noted: what comes next may begin below.
-            notes += (f"no row has a value of {column} now: the keys are compared, and the next load is a snapshot",)
-            return Window(Kind.DELTA, column, nulls=True, incarnation=incarnation(context), notes=notes)
+            said = f"no row has a value of {column} now: the keys are compared, and the next load is a snapshot"
+            mine = incarnation(context)
+            return Window(Kind.DELTA, column, nulls=True, incarnation=mine, notes=(*self.notes, said))
         if extent.greatest is None or extent.against < 0:
-            because = (
-                f"no row has a value of {column} now, and raw is at {bound}: the table was emptied"
-                if extent.greatest is None
-                else f"the greatest value of {column} is {extent.greatest}, below raw's {bound}: the table was "
-                "emptied, or its newest rows were deleted"
-            )
-            return _snapshot(context, source, column, extent, since, because, notes)
+            return self.snapshot(extent, _emptied(column, extent, bound))
         upper = extent.greatest if extent.against > 0 else bound
         lower, inclusive, again = _lower(context, source, column, bound)
         if upper == bound and not (again or extent.nulls):
             return None
-        seen = _before_now(context, source, column, type_, upper, bound) or bound if upper != bound else bound
-        if extent.nulls:
-            notes += (f"rows without {column} are read each time, and loaded when they are new or changed",)
+        seen = _before_now(context, source, column, self.type_, upper, bound) or bound if upper != bound else bound
         window = Window(
             Kind.DELTA,
             column,
@@ -120,31 +145,24 @@ class Cursor(Strategy):
             lower_inclusive=inclusive,
             nulls=extent.nulls,
             incarnation=incarnation(context),
-            notes=(*notes, *again),
+            notes=(*self.notes, *_nulls_note(column, extent), *again),
         )
-        return _marked(context, window, seen, since, bound)
+        return _marked(context, window, seen, self.since, bound)
 
 
-def _snapshot(
-    context: TableContext,
-    source: CursorSource,
-    column: str,
-    extent: Extent,
-    since: str | None,
-    because: str | None,
-    notes: tuple[str, ...],
-) -> Window:
-    mine, upper = incarnation(context), extent.greatest
-    if upper is None:
-        # An empty table has no bound: what comes later is found by the first bound that there is.
-        return Window(Kind.SNAPSHOT, because=because, incarnation=mine, notes=notes)
-    seen = _before_now(context, source, column, upper.type, upper)
-    if seen is None:
-        # No bound either: one at the present would pass over rows that come with a value up to it.
-        because = because or f"every value of {column} lies in the future"
-        return Window(Kind.SNAPSHOT, because=because, incarnation=mine, notes=notes)
-    window = Window(Kind.SNAPSHOT, column, None, upper, nulls=True, because=because, incarnation=mine, notes=notes)
-    return _marked(context, window, seen, since, None)
+def _nulls_note(column: str, extent: Extent) -> tuple[str, ...]:
+    said = f"rows without {column} are read each time, and loaded when they are new or changed"
+    return (said,) if extent.nulls else ()
+
+
+def _emptied(column: str, extent: Extent, bound: Value) -> str:
+    """Why the bound is no longer to be believed, in words."""
+    if extent.greatest is None:
+        return f"no row has a value of {column} now, and raw is at {bound}: the table was emptied"
+    return (
+        f"the greatest value of {column} is {extent.greatest}, below raw's {bound}: the table was emptied, or its "
+        "newest rows were deleted"
+    )
 
 
 def _marked(context: TableContext, window: Window, seen: Value, since: str | None, bound: Value | None) -> Window:
