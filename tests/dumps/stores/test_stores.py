@@ -25,7 +25,18 @@ from tests.dumps.archives.test_members import files_of, packed
 from tests.servers.object_storage import S3, Azure
 from tests.servers.place import Place
 
-ODD = ["a b.csv", "50%.csv", "a%20b.csv", "é ü.csv", "a#b+c.csv", "q?.csv", "[x] {y}.csv", ".hidden", "~t.csv", "a.b/c"]
+ODD = [
+    "a b.csv",
+    "50%.csv",
+    "a%20b.csv",
+    "é ü.csv",
+    "a#b+c.csv",
+    "q?.csv",
+    "[x] {y}.csv",
+    ".hidden",
+    "~t.csv",
+    "50% a%20b #+é/c",
+]
 
 
 def store(place: Place) -> Store:
