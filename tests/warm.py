@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import sys
+import tempfile
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
+from dbt.cli.main import dbtRunner
 from dlt.destinations.impl.duckdb.sql_client import DuckDbSqlClient
 
 from el.connectors.duckdb import DuckDb
@@ -63,10 +67,22 @@ def tell(cls: type, method: str) -> None:
     setattr(cls, method, told)
 
 
+def parse_a_project() -> None:
+    """dbt compiles how it reads and writes its classes when it first does so, which is most of a second."""
+    root = Path(__file__).parents[1]
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(root / "profiles.example.yml", Path(folder) / "profiles.yml")
+        places = {"--profiles-dir": folder, "--target-path": folder, "--log-path": folder}
+        given = ["--project-dir", str(root / "dbt_project"), *(text for place in places.items() for text in place)]
+        done = dbtRunner().invoke(["--quiet", "--no-send-anonymous-usage-stats", "parse", "--no-static-parser", *given])
+        assert done.success, done.exception
+
+
 # The driver asks each cloud whether it runs there, and waits for the answer at every connection.
 os.environ["SNOWFLAKE_DISABLE_PLATFORM_DETECTION"] = "true"
 for name in LATE:
     import_module(name)
+parse_a_project()
 for connector in (DuckDb, Snowflake):
     tell(connector, "execute")
 for client in (DuckDbSqlClient, KeptSqlClient):
