@@ -29,6 +29,7 @@ class BcpSettings(Strict):
     field_terminator: str = "\t"
     row_terminator: str = "\r\n"
     unterminated: bool = False  # the last row may lack its terminator
+    breaks_inside: bool = False  # values of a character file may hold the row terminator
     types: dict[str, str] = Field(default_factory=dict)  # of columns whose digits a format file does not say
     accept: tuple[str, ...] = ()  # types that no file was seen with
 

@@ -51,12 +51,13 @@ def _of_a_server(chosen: BcpSettings | BacpacSettings) -> Format:
     if chosen.format_file is None:
         from el.dumps.formats.bcp_text import BcpText
 
-        told = (chosen.field_terminator, chosen.row_terminator, chosen.unterminated)
+        told = (chosen.field_terminator, chosen.row_terminator, chosen.unterminated, chosen.breaks_inside)
         return BcpText(chosen.columns, str(chosen.encoding), *told)
     from el.dumps.formats.bcp_native import BcpFormat
 
     types = tuple(chosen.types.items())
-    return BcpFormat(chosen.format_file, chosen.encoding, types, chosen.accept, chosen.unterminated)
+    so = (chosen.unterminated, chosen.breaks_inside)
+    return BcpFormat(chosen.format_file, chosen.encoding, types, chosen.accept, *so)
 
 
 def _of_documents(chosen: FormatSettings | None) -> Format:

@@ -55,7 +55,8 @@ class BcpFormat(Format):
     """A data file of bcp and its format file.
 
     encoding: of text that is not UTF-16, such as cp1252; needed where there is some. types: of columns whose digits a
-    format file does not say, as (column, "decimal(18,4)"). accept: types that no file was seen with.
+    format file does not say, as (column, "decimal(18,4)"). accept: types that no file was seen with. unterminated,
+    breaks_inside: as of `BcpText`, of character files.
     """
 
     format_file: str | None
@@ -63,6 +64,7 @@ class BcpFormat(Format):
     types: tuple[tuple[str, str], ...] = ()
     accept: tuple[str, ...] = ()
     unterminated: bool = False
+    breaks_inside: bool = False
     typed = True
 
     def __post_init__(self) -> None:
@@ -110,7 +112,7 @@ class BcpFormat(Format):
         except UnicodeDecodeError:
             raise ConfigError(f"format file {self._name}: a terminator is no text in {encoding}") from None
         names = tuple(str(field.name) for field in fields)
-        return BcpText(names, encoding, tuple(ends[:-1]), ends[-1], self.unterminated)
+        return BcpText(names, encoding, tuple(ends[:-1]), ends[-1], self.unterminated, self.breaks_inside)
 
     def _framed(self, fields: list[FileField]) -> Framed:
         odd = next((n for n, field in enumerate(fields, 1) if field.terminator), None)

@@ -29,7 +29,9 @@ class BcpText(Format):
     """A character file.
 
     terminators: of each field, the last one's is the row's. One alone is every field's but the last one's.
-    unterminated: the file's last row may lack its terminator; else such a file counts as cut.
+    unterminated: the file's last row may lack its terminator; else such a file counts as cut. breaks_inside: values
+    may hold the row terminator. Where a line has too few fields, the next ones are taken to go on with it, as long as
+    whole rows can be read in this way alone: a break within its first or last field could be of either of two rows.
     """
 
     columns: tuple[str, ...]
@@ -37,6 +39,7 @@ class BcpText(Format):
     field: str | tuple[str, ...] = "\t"
     row: str = "\r\n"
     unterminated: bool = False
+    breaks_inside: bool = False
 
     def __post_init__(self) -> None:
         encoding_name(self.encoding)
@@ -47,6 +50,8 @@ class BcpText(Format):
             raise ConfigError(f"{len(self.columns)} columns, but {len(given)} terminators")
         if not all(given):
             raise ConfigError("a terminator is at least one character")
+        if self.breaks_inside and len(set(given[:-1])) != 1:
+            raise ConfigError("breaks_inside: the columns have to be several, and all end alike but for the last one")
         if any(self.row in end for end in given[:-1]):
             raise ConfigError("the row terminator is part of a field terminator, so no row's end can be told")
 
@@ -67,10 +72,9 @@ class BcpText(Format):
         schema = reading.schema.append(pa.field(ROW, pa.int64(), nullable=False))
         refuse = Rejecting(reading, rejects)
         done = 0
-        for block in blocks(path, encoding, self.row):
-            lines = _Lines(block, self)
-            reading.records += block.text.count(self.row) + (not block.ended) - lines.blank
-            reading.blank_lines += lines.blank
+        for block, last in _with_last(blocks(path, encoding, self.row), self.breaks_inside):
+            lines = _Lines(block, self, last)
+            reading.records += block.text.count(self.row) + (not block.ended) - lines.joined
             for line in np.flatnonzero(lines.reasons).tolist():
                 begin = int(lines.starts[line])
                 offset = block.offset + len(source_bytes(block.data[:begin], encoding))
@@ -78,6 +82,20 @@ class BcpText(Format):
                 refuse(done + line + 1, offset, data, lines.reason(line))
             yield from lines.batches(schema, done)
             done += len(lines.starts)
+
+
+def _with_last(found: Iterator[Block], carried: bool) -> Iterator[tuple[Block, bool]]:
+    """Each block and whether it is the last; where rows are carried on, what is left of one begins the next one."""
+    if not carried:
+        yield from ((block, True) for block in found)
+        return
+    block = next(found, None)
+    while block is not None:
+        following = next(found, None)
+        yield block, following is None
+        if following is not None and block.left is not None:
+            following = block.left.followed_by(following)
+        block = following
 
 
 # Why a row is refused: the number that stands for it in `_Lines.reasons`.
@@ -95,7 +113,7 @@ _REASONS = {
 class _Lines:
     """A block's rows: where each begins and ends, where its fields are, and why it is refused, if it is."""
 
-    def __init__(self, block: Block, format_: BcpText) -> None:
+    def __init__(self, block: Block, format_: BcpText, last: bool) -> None:
         self.buffer: Bytes = padded(block.data)
         self._format = format_
         ends = [end.encode() for end in format_.ends]
@@ -103,7 +121,9 @@ class _Lines:
         found, self._overlaps = places_of(self.buffer, row)
         self.ends: Places = found if block.ended else np.append(found, len(block.data))
         self.starts: Places = np.concatenate([[0], found + len(row)])[: len(self.ends)].astype(np.int64)
-        self._leave_blank(len(ends))
+        self.joined = 0  # row terminators that are inside values, or of a row that goes on in the next block
+        if format_.breaks_inside:
+            self._join(ends[0], len(ends) - 1, block, last)
         self.reasons = np.zeros(len(self.starts), np.int8)
         self._counts = np.full(len(self.starts), len(ends))
         self._first, self._length = self._fields(ends)
@@ -128,13 +148,31 @@ class _Lines:
         empty = (length == 1) & (self.buffer[first] == 0)
         return as_text(pieces(self.buffer, first, np.where(empty, 0, length), length == 0))
 
-    def _leave_blank(self, fields: int) -> None:
-        self.blank = 0
-        if fields > 1:
-            filled = self.ends != self.starts
-            self.blank = int(len(filled) - np.count_nonzero(filled))
-            if self.blank:
-                self.starts, self.ends = self.starts[filled], self.ends[filled]
+    def _join(self, end: bytes, wanted: int, block: Block, last: bool) -> None:
+        """Take lines together that are one row; leave one that is not whole to the next block."""
+        places = self._between(end, self._format.row.encode())
+        counts = np.searchsorted(places, self.ends) - np.searchsorted(places, self.starts)
+        lines = len(counts)
+        kept = np.ones(lines, bool)
+        done = -1
+        for line in np.flatnonzero(counts != wanted).tolist():
+            # Without a field terminator it could as well go on with the last field of the row before.
+            if line <= done or not 0 < counts[line] < wanted:
+                continue
+            found, until = int(counts[line]), line
+            while found < wanted and until + 1 < lines:
+                until += 1
+                found += int(counts[until])
+            if found == wanted:
+                kept[line + 1 : until + 1] = False
+                self.ends[line] = self.ends[until]
+                done = until
+            elif found < wanted and not last:
+                kept[line:] = False
+                block.leave(int(self.starts[line]), self._format.encoding)
+                break
+        self.joined = lines - int(np.count_nonzero(kept))
+        self.starts, self.ends = self.starts[kept], self.ends[kept]
 
     def _fields(self, ends: list[bytes]) -> tuple[list[Places], list[Places]]:
         between = ends[:-1]

@@ -19,7 +19,7 @@ _BOMS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Block:
     """Whole records, each ended by the record terminator; the file's last one may lack it."""
 
@@ -30,6 +30,21 @@ class Block:
     ended: bool  # its last record has a terminator
     # Undecodable bytes stand in it, each as an escape that no decoded text has: 0xED and a byte from 0xA0 up.
     escaped: bool
+    # Its end, where that is left to the next block.
+    left: Block | None = None
+
+    def leave(self, place: int, encoding: str) -> None:
+        """Leave what is behind `place` to the next block."""
+        data = self.data[place:]
+        offset = self.offset + len(source_bytes(self.data[:place], encoding_name(encoding)))
+        self.left = Block(
+            data, data.decode("utf-8", "surrogatepass"), offset, self.first and not place, False, self.escaped
+        )
+
+    def followed_by(self, other: Block) -> Block:
+        """Both as one."""
+        both = (self.data + other.data, self.text + other.text)
+        return Block(*both, self.offset, self.first, other.ended, self.escaped or other.escaped)
 
 
 def encoding_name(encoding: str) -> str:

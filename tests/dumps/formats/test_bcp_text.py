@@ -106,10 +106,9 @@ def test_so_many_bad_rows_are_left_out_with_their_bytes_as_they_stand(tmp_path: 
         rows(western.read(file_of(tmp_path, data), rejects=1))
 
 
-def test_a_blank_line_is_no_record_but_null_where_there_is_one_column(tmp_path: Path) -> None:
-    reading = AB.read(file_of(tmp_path, b"1\tx\n\n2\ty\n\n"))
-    assert rows(reading) == [("1", "x", 1), ("2", "y", 2)]
-    assert (reading.records, reading.blank_lines) == (2, 2)
+def test_a_blank_line_may_be_a_values_end_so_it_is_refused_but_null_where_there_is_one_column(tmp_path: Path) -> None:
+    with pytest.raises(RecordRefused, match="record 2, byte 4: 1 fields, not 2"):
+        rows(AB.read(file_of(tmp_path, b"1\tx\n\n2\ty\n")))
     one = BcpText(("a",), "utf-8", row="\n")
     assert rows(one.read(file_of(tmp_path, b"\n\0\nx\n"))) == [(None, 1), ("", 2), ("x", 3)]
 
@@ -127,6 +126,42 @@ def test_what_no_file_can_be_read_by_is_refused_before() -> None:
         BcpText(("a",), "cp9999")
     with pytest.raises(ConfigError, match="row terminator is part"):
         BcpText(("a", "b"), "utf-8", field="|\n", row="\n")
+
+
+ABC = BcpText(("a", "b", "c"), "cp1252", row="\n", breaks_inside=True)
+
+
+@pytest.mark.parametrize("size", [1, 3, 1 << 20])
+def test_breaks_inside_values_are_kept_where_no_other_reading_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(transcode, "BLOCK", size)
+    path = file_of(tmp_path, b"1\ta\n\n\xe9\tx\n2\tb\ty\n3\t\n\tz\n")
+    reading = ABC.read(path)
+    assert rows(reading) == [("1", "a\n\né", "x", 1), ("2", "b", "y", 2), ("3", "\n", "z", 3)]
+    assert reading.records == 3
+    with pytest.raises(RecordRefused, match="record 1, byte 0: 2 fields, not 3"):
+        rows(BcpText(("a", "b", "c"), "cp1252", row="\n").read(path))
+
+
+@pytest.mark.parametrize("size", [1, 1 << 20])
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        # A break in the last field of the first row, or in the first field of the second.
+        (b"1\ta\tx\n2\n3\tb\ty\n", "record 2, byte 6: 1 fields, not 3"),
+        (b"1\ta\tx\n\n3\tb\ty\n", "record 2, byte 6: 1 fields, not 3"),
+        # A field is missing: the next row does not complete it.
+        (b"1\ta\n2\tb\ty\n", "record 1, byte 0: 2 fields, not 3"),
+        (b"1\ta\tx\n2\tb\n", "record 2, byte 6: 2 fields, not 3"),
+    ],
+)
+def test_breaks_with_two_readings_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, data: bytes, said: str
+) -> None:
+    monkeypatch.setattr(transcode, "BLOCK", size)
+    with pytest.raises(RecordRefused, match=said):
+        rows(ABC.read(file_of(tmp_path, data)))
 
 
 TEXTS = st.none() | st.text(st.characters(exclude_characters="+|&\n\0", exclude_categories=["Cs"]), max_size=20)
