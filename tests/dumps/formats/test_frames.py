@@ -102,3 +102,50 @@ def test_fields_that_look_alike_are_told_apart_by_their_number() -> None:
     data = b"".join(b"\x04" + n.to_bytes(4, "little") for n in range(20 * 2000))
     values, _ = found(frames, data)
     assert [int.from_bytes(v or b"", "little") for row in values for v in row] == list(range(20 * 2000))
+
+
+def plain_reader(frames: list[Frame], data: bytes) -> tuple[list[list[bytes | None]], int, tuple[int, int] | None]:
+    """Value by value: the rows, where they end, and row and field of a length that cannot be."""
+    rows: list[list[bytes | None]] = []
+    begin = 0
+    while True:
+        place, row = begin, list[bytes | None]()
+        for number, frame in enumerate(frames):
+            value = place + frame.prefix
+            length = (
+                int.from_bytes(data[place:value], "little", signed=frame.prefix >= 4) if frame.prefix else frame.width
+            )
+            if value > len(data):
+                return rows, begin, None
+            null = frame.prefix > 0 and length == frame.null
+            fits = length == frame.width if frame.fixed else 0 <= length <= frame.width and length % frame.unit == 0
+            if frame.prefix and not (frame.nullable if null else fits):
+                return rows, begin, (len(rows), number)
+            place = value if null else value + length
+            if place > len(data):
+                return rows, begin, None
+            row.append(None if null else data[value:place])
+        rows.append(row)
+        begin = place
+
+
+@given(written(), st.lists(st.tuples(st.integers(0, 2000), st.sampled_from([0, 1, 2, 7, 255])), max_size=3))
+@settings(deadline=None)
+def test_of_damaged_data_as_much_is_read_as_a_plain_reader_reads(
+    case: tuple[list[Frame], bytes, list[list[bytes | None]]], damage: list[tuple[int, int]]
+) -> None:
+    frames, data, _ = case
+    damaged = bytearray(data)
+    for place, byte in damage:
+        if place < len(damaged):
+            damaged[place] = byte
+    rows, end, wrong = plain_reader(frames, bytes(damaged))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lanes, "_ROUNDS_A_LANE", 2)
+        patch.setattr(lanes, "_FIRST_ROUNDS", 2)
+        if wrong is None:
+            assert found(frames, bytes(damaged)) == (rows, end)
+            return
+        with pytest.raises(BadFrame) as caught:
+            found(frames, bytes(damaged))
+    assert (caught.value.row, caught.value.field) == wrong
