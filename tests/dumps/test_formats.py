@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, time
 from decimal import Decimal
+from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -143,3 +146,34 @@ def test_settings_that_say_too_little_are_refused(dumps: Dumps, told: str, said:
     dumps.entry(f"format: {told}").file("a", b"")
     assert dumps.run() == 2
     assert said in dumps.out
+
+
+def test_every_type_of_a_bacpac_lands_in_raw_as_it_is(dumps: Dumps) -> None:
+    day = (738_944, 450_001_234_567, 0)
+    held: list[tuple[Column, Any, Any]] = [
+        (Column("a_bit", "bit"), 1, True),
+        (Column("a_tinyint", "tinyint"), 255, 255),
+        (Column("a_bigint", "bigint"), -(2**63), -(2**63)),
+        (Column("a_real", "real"), 0.5, 0.5),
+        (Column("a_float", "float"), 1e-300, 1e-300),
+        (Column("a_money", "money"), Decimal("-922337203685477.5808"), Decimal("-922337203685477.5808")),
+        (Column("a_decimal", "decimal", precision=38, scale=10), -Decimal(1).scaleb(-10), Decimal("-1E-10")),
+        (Column("a_fraction", "numeric", precision=38, scale=38), Decimal(1).scaleb(-38), f"0.{'0' * 37}1"),
+        (Column("a_date", "date"), date(1, 1, 1), date(1, 1, 1)),
+        (Column("a_time", "time", scale=7), day, "12:30:00.1234567"),
+        (Column("a_short_time", "time", scale=3), (0, 450_001_230_000, 0), time(12, 30, 0, 123_000)),
+        (Column("a_datetime", "datetime"), datetime(1753, 1, 1), datetime(1753, 1, 1)),
+        (Column("a_datetime2", "datetime2", scale=7), day, "2024-02-29 12:30:00.1234567"),
+        (Column("an_offset", "datetimeoffset", scale=7), (*day[:2], -330), "2024-02-29 07:00:00.1234567 -05:30"),
+        (Column("an_id", "uniqueidentifier"), UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        (Column("a_text", "nvarchar", length=-1), "\U0001f600 ", "\U0001f600 "),
+        (Column("an_xml", "xml"), "<a/>", "<a/>"),
+        (Column("bytes", "varbinary", length=-1), b"\0\xff", b"\0\xff"),
+        (Column("a_version", "timestamp"), b"\0\0\0\0\0\0\7\xd1", b"\0\0\0\0\0\0\7\xd1"),
+    ]
+    dumps.entry("format: {type: bacpac, table: dbo.t, accept: [time, datetimeoffset]}")
+    stored = [tuple(value for _, value, _ in held), (None,) * len(held)]
+    write_bacpac(dumps.path / "files" / "a.bacpac", [Table("dbo", "t", [column for column, _, _ in held], stored)])
+    assert dumps.run() == 0, dumps.out
+    names = ", ".join(column.name for column, _, _ in held)
+    assert dumps.rows(f"_el_row, {names}") == [(1, *(read for _, _, read in held)), (2, *[None] * len(held))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import zipfile
 from datetime import datetime
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from el.connectors.sqlserver.types import RULES
 from el.dumps.formats import framed, lanes
 from el.dumps.formats.bacpac import Bacpac, BacpacFormat
+from el.dumps.formats.bacpac_model import field_of, tables_of
 from el.dumps.formats.base import Reading
 from el.dumps.formats.stored_types import stored
 from el.errors import PlanError, RecordRefused
@@ -118,6 +120,37 @@ def test_a_type_that_no_file_showed_stops_its_table_alone(tmp_path: Path, column
     with pytest.raises(PlanError, match=f"dbo.odd: {said}.*restore it and read it as a source"):
         bacpac.read("dbo.odd")
     assert rows(bacpac.read("dbo.plain")) == [(1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ('<Property Name="EncryptionType" Value="1" />', "column id is encrypted"),
+        ('<Property Name="IsColumnSet" Value="True" />', "column id is a column set"),
+    ],
+)
+def test_a_column_whose_data_is_not_what_its_type_says_is_refused(tmp_path: Path, said: str, why: str) -> None:
+    with zipfile.ZipFile(orders(tmp_path)) as archive:
+        model = archive.read("model.xml").decode()
+    nullable = '<Property Name="IsNullable" Value="False" />'
+    assert nullable in model
+    [table] = tables_of(io.BytesIO(model.replace(nullable, nullable + said).encode()))
+    assert field_of(table.columns[0], frozenset()) == why
+
+
+def test_an_alias_type_is_one_that_no_bacpac_was_seen_with(tmp_path: Path) -> None:
+    with zipfile.ZipFile(orders(tmp_path)) as archive:
+        model = archive.read("model.xml").decode()
+    alias = (
+        '<Element Type="SqlUserDefinedDataType" Name="[dbo].[Id]"><Relationship Name="Type"><Entry>'
+        '<References ExternalSource="BuiltIns" Name="[int]" /></Entry></Relationship></Element>'
+    )
+    own = model.replace('Name="[int]"', 'Name="[dbo].[Id]"').replace("<Model>", f"<Model>{alias}")
+    [table] = tables_of(io.BytesIO(own.encode()))
+    assert "column id is dbo.Id, an alias of int" in str(field_of(table.columns[0], frozenset()))
+    accepted = field_of(table.columns[0], frozenset({"dbo.Id"}))
+    assert not isinstance(accepted, str)
+    assert accepted.frame.width == 4
 
 
 def test_a_total_other_than_origin_xmls_is_refused(tmp_path: Path) -> None:
