@@ -5,6 +5,7 @@ Everything is done by the commands that a user would type; each is printed befor
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import time
@@ -15,11 +16,16 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from el.errors import LoadError
+from el.sample import archive
 from el.sample import shop as sample
 
 SHOP = Path("local/shop.duckdb")
 WAREHOUSE = Path("local/warehouse.duckdb")
+# With the old orders beside: the same job with `dumps`, and what codegen makes of it in a project of its own.
+WITH_ARCHIVE = Path("local/el.yml")
+PROJECT = Path("local/dbt_project")
 RUN = (sys.executable, "-m", "el.run")
+EL = (sys.executable, "-m", "el")
 BUILD = ("dbt", "--quiet", "build", "--project-dir", "dbt_project", "--profiles-dir", ".")
 
 QUERY = """SELECT c.country, count(*) AS orders, sum(p.amount) AS paid
@@ -43,7 +49,25 @@ def demo() -> None:
     _command("second run: only what changed", *RUN, "--target", "local")
     _command("the schema tables again", *BUILD, "--target", "local")
     _command("third run: nothing changed", *RUN, "--target", "local")
+    _meet_old_orders()
     _look()
+
+
+def _meet_old_orders() -> None:
+    """Five years of files meet the live table."""
+    _step("five years of old orders turn up: gzipped CSV files in local/archive, which el.yml takes as `dumps`")
+    archive.create(Path("local/archive"))
+    WITH_ARCHIVE.write_text(Path("el.yml").read_text(encoding="utf-8") + archive.EL_YML, encoding="utf-8")
+    print(archive.EL_YML)
+    job = ("--config", str(WITH_ARCHIVE), "--target", "local")
+    _command("what of it is new", *EL, "plan", *job, "--select", "sales.orders_archive")
+    _command("every file once, with its ledger", *EL, "run", *job)
+    shutil.rmtree(PROJECT, ignore_errors=True)
+    shutil.copytree("dbt_project", PROJECT, ignore=shutil.ignore_patterns("target", "logs"))
+    _command("the models in which they meet", *EL, "codegen", *job, "--project-dir", str(PROJECT))
+    build = ("dbt", "--quiet", "build", "--project-dir", str(PROJECT), "--profiles-dir", ".", "--target", "local")
+    _command("casts, and their tests", *build, "--select", "source:shop_sales.orders_archive+")
+    _command("the same files again: nothing is loaded twice", *EL, "run", *job)
 
 
 def _step(text: str) -> None:
@@ -67,6 +91,18 @@ def _look() -> None:
             warehouse,
             "SELECT table_name, kind, strategy, row_count, strftime(finished_at, '%H:%M:%S') AS finished_at "
             "FROM shop_sales._el_ledger ORDER BY _dlt_load_id, table_name",
+        )
+        _step("which files were taken (shop_sales._el_files)")
+        _print(
+            warehouse,
+            "SELECT string_split(uri, '/')[-1] AS file, as_of, record_count, row_count, rejected_count, status "
+            "FROM shop_sales._el_files ORDER BY file",
+        )
+        _step("old orders and live ones together (sales.orders_with_archive)")
+        _print(
+            warehouse,
+            "SELECT year(ordered_at) AS year, count(*) AS orders, count(_el_file) AS of_files "
+            "FROM sales.orders_with_archive GROUP BY 1 ORDER BY 1",
         )
         _step("the tables in the target schema")
         tables = warehouse.execute(
