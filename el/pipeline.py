@@ -23,7 +23,6 @@ from el.connectors.catalog import Catalog, TableName
 from el.connectors.registry import open_source
 from el.dumps.extract import extract_dumps
 from el.dumps.pack import DumpPacker
-from el.dumps.places import dump_name, dump_tables, selected_dumps
 from el.dumps.plan import DumpPlan, JobPlan, plan_dump
 from el.errors import ConfigError, DatabaseError, ElError, LoadError, Paused, PlanError, of_table
 from el.extraction.extract import extract
@@ -38,6 +37,7 @@ from el.loading.open import loader, warehouse_of
 from el.loading.raw_checks import without_clashes, without_masks
 from el.loading.warehouse import Warehouse
 from el.planning.definition import database_of
+from el.planning.dump_tables import dump_name, dump_tables, selected_dumps
 from el.planning.gone import gone_tables, left_views
 from el.planning.held import HeldTable
 from el.planning.ledger import LedgerEntry

@@ -18,9 +18,9 @@ from el.connectors.catalog import TableName
 from el.connectors.registry import open_source
 from el.connectors.sql.connector import SqlConnector
 from el.connectors.sql.select import Dialect
-from el.dumps.places import dump_tables
 from el.errors import ConfigError, ConnectError
 from el.loading.open import open_warehouse
+from el.planning.dump_tables import dump_tables
 from el.planning.held import HeldTable
 from el.planning.places import find_places
 from el.planning.selection import Chosen, choose_tables, named

@@ -16,8 +16,8 @@ from el.config.settings import Config
 from el.config.table_pattern import TablePattern
 from el.config.tables import ModelKind
 from el.connectors.catalog import TableName
-from el.dumps.places import dump_name, dump_tables
 from el.errors import PlanError
+from el.planning.dump_tables import dump_name, dump_tables
 from el.planning.held import HeldTable
 from el.planning.naming import normalise
 from el.planning.places import find_places

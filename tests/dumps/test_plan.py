@@ -102,3 +102,16 @@ def test_a_folder_that_is_away_fails_the_entry(dumps: Dumps) -> None:
     (dumps.path / "files").rmdir()
     assert dumps.run() == 1
     assert "no such folder" in dumps.out
+
+
+def test_purge_leaves_every_file_that_was_taken(dumps: Dumps) -> None:
+    """Nothing supersedes a file; and a job of files alone asks no database."""
+    text = (dumps.path / "el.yml").read_text()
+    dumps.entry(text=text.replace("defaults:", "raw: {keep: 0s}\ndbt: {loads_taken: none}\ndefaults:"))
+    dumps.file("a.csv", "id\n1\n")
+    for _ in range(2):
+        assert dumps.run() == 0, dumps.out
+        assert dumps.run("--yes", command="purge") == 0, dumps.out
+        dumps.file("b.csv", "id\n2\n")
+    assert "nothing was removed" in dumps.out
+    assert dumps.rows("id") == [("1",), ("2",)]
