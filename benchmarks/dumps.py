@@ -162,7 +162,8 @@ def main() -> None:
             time.sleep(1)
             found[name] = timed(script, folder, *arguments)
             found[name]["mb_per_second"] = amount / 1e6 / found[name]["seconds"]
-            print(f"{name:26} {found[name]['mb_per_second']:8.1f} MB/s  peak {found[name]['peak_mb']:6.0f} MB", flush=True)
+            shown = f"{found[name]['mb_per_second']:8.1f} MB/s  peak {found[name]['peak_mb']:6.0f} MB"
+            print(f"{name:26} {shown}", flush=True)
         rate = {name: each["mb_per_second"] for name, each in found.items()}
         ratios = {
             "parquet: el / duckdb": rate["el slices -> parquet"] / rate["duckdb -> parquet"],
