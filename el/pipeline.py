@@ -49,6 +49,7 @@ from el.planning.run_notes import catalog_notes, consistency, pressure_notes
 from el.planning.selection import left_aside, left_aside_notes
 from el.reporting.progress import Reporter
 from el.reporting.summary import RunReport, TableReport
+from el.reporting.text import in_bytes
 
 __all__ = ["Job", "plan_job", "run", "show_plan"]
 
@@ -204,6 +205,9 @@ class _Run:
             dumps=tuple(dump for dump in plan.dumps if dump.raw_schema not in self.stuck),
         )
         self.reporter.planned(plan)
+        if tasks := [task for dump in plan.dumps for task in dump.tasks]:
+            size = in_bytes(sum(task.file.size for task in tasks))
+            self.reporter.say(f"{len(plan.dumps)} dumps, {len(tasks):,} files to read, {size}")
         for note in plan.notes:
             self.reporter.say(note)
         spool = self.job.work / "spool" / self.job.run_id

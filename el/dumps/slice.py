@@ -25,6 +25,7 @@ from el.dumps.compression import unpacked
 from el.dumps.formats.base import ROW, Reading, Reject
 from el.dumps.open import format_of, open_store
 from el.dumps.plan import FileTask
+from el.dumps.stores.base import Fetched, Store
 from el.errors import ElError, FileChanged, FileRefused, LoadError, RecordRefused, RowRefused
 from el.extraction.landing import LANDING, LandedFile, LandingFiles
 from el.extraction.retry import retrying
@@ -191,7 +192,7 @@ class _File:
         store = open_store(task.file.uri, work.output)
         for attempt in retrying(work.retries):
             with attempt:
-                fetched = store.fetch(task.file, self.folder)
+                fetched = self._fetched(store)
         if task.last is not None and task.last.sha256 == fetched.sha256:
             return FileResult(task, "unchanged", fetched.sha256)
         if task.last is not None and work.settings.changed == "fail":
@@ -209,6 +210,7 @@ class _File:
         )
         self._refuse_drift(schema)
         self._read(reading, schema)
+        self._refuse_long(reading)
         if reading.records != self.rows + len(reading.rejects):
             raise RecordRefused(
                 f"{reading.records:,} records were counted, and {self.rows:,} rows and {len(reading.rejects):,} "
@@ -227,6 +229,23 @@ class _File:
             tuple(reading.rejects),
             tuple(notes),
         )
+
+    def _fetched(self, store: Store) -> Fetched:
+        try:
+            return store.fetch(self.task.file, self.folder)
+        except FileChanged as error:
+            # This version will not come back, however often it is asked for.
+            raise FileChanged(str(error), retryable=False) from None
+
+    def _refuse_long(self, reading: Reading) -> None:
+        """A rejected record that the warehouse cannot hold would fail the whole load."""
+        most = self.work.limits.binary_bytes
+        for reject in reading.rejects:
+            if most is not None and len(reject.data) > most:
+                raise RecordRefused(
+                    f"record {reject.row:,}: {reject.reason}; it has {len(reject.data):,} bytes, and the warehouse "
+                    f"takes {most:,}, so that it cannot be kept among the rejected ones"
+                )
 
     def _refuse_drift(self, schema: pa.Schema) -> None:
         frozen = self.work.frozen

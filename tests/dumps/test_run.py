@@ -5,7 +5,21 @@ from __future__ import annotations
 import gzip
 import io
 import zipfile
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
 
+import pytest
+
+from el.config.job import Job
+from el.config.profiles import load_output
+from el.config.settings import load_config
+from el.extraction.landing import LandedTable
+from el.loading.package import Loader
+from el.pipeline import run
+from el.reporting.progress import Silent
 from tests.dumps.workspace import Dumps
 
 
@@ -146,3 +160,69 @@ def test_files_in_an_archive_are_files_of_their_own(dumps: Dumps) -> None:
         ("y2019/a.csv", "loaded"),
         ("y2020/a.csv", "loaded"),
     ]
+
+
+@pytest.mark.soak
+def test_three_thousand_small_files_are_few_load_jobs(dumps: Dumps) -> None:
+    for number in range(3000):
+        dumps.file(f"{number:04d}.csv", f"id,n\n{number},a\n{number},b\n")
+    assert dumps.run() == 0, dumps.out
+    assert dumps.sql("SELECT count(*), count(DISTINCT _el_file), count(DISTINCT id) FROM old_sales.orders") == [
+        (6000, 3000, 3000)
+    ]
+    assert dumps.run() == 0, dumps.out
+    assert "nothing new" in dumps.out
+
+
+def test_many_small_files_share_landing_files(dumps: Dumps, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each landing file is a load job, and thousands of these would take hours."""
+    jobs: list[int] = []
+    load = Loader.load
+
+    def counted(self: Loader, load_id: str, tables: Sequence[LandedTable]) -> None:
+        jobs.extend(len(table.files) for table in tables if table.name == "orders")
+        load(self, load_id, tables)
+
+    monkeypatch.setattr(Loader, "load", counted)
+    for number in range(200):
+        dumps.file(f"{number:04d}.csv", "id\n" if number % 50 == 0 else f"id\n{number}\n")
+    dumps.file("bad.csv", "id\n1,2\n")
+    assert dumps.run() == 1
+    assert len(dumps.rows("id")) == 196
+    assert len(jobs) == 1
+    assert jobs[0] <= 4
+
+
+def test_a_load_that_holds_other_rows_of_a_file_than_its_ledger_says_is_hidden(
+    dumps: Dumps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The counts of the whole table agree: one file has a row too many, and another one too few."""
+    for name in ("a", "b"):
+        dumps.file(f"{name}.csv", f"id\n{name}1\n{name}2\n")
+    load = Loader._load
+
+    def mixed_up(self: Loader, pipeline: Any) -> list[str]:
+        loaded = load(self, pipeline)
+        a, b = (row[0] for row in dumps.sql("SELECT file_id FROM old_sales._el_files ORDER BY uri"))
+        dumps.sql(f"UPDATE old_sales.orders SET _el_file = '{b}' WHERE _el_file = '{a}' AND id = 'a1'")
+        return loaded
+
+    monkeypatch.setattr(Loader, "_load", mixed_up)
+    assert dumps.run() == 1
+    assert "files/a.csv has 1 of 2 rows; file://" in dumps.out
+    assert dumps.rows("id") == []
+    monkeypatch.setattr(Loader, "_load", load)
+    assert dumps.run() == 0, dumps.out
+    assert dumps.rows("id") == [("a1",), ("a2",), ("b1",), ("b2",)]
+
+
+def test_slices_run_in_other_processes_too(dumps: Dumps) -> None:
+    for number in range(3):
+        dumps.file(f"{number}.csv", f"id\n{number}\n")
+    dumps.file("bad.csv", "id\n1,2\n")
+    outputs = [load_output(Path("profiles.yml"), name, None) for name in ("old", "warehouse")]
+    job = Job(load_config(Path("el.yml")), *outputs)
+    with ProcessPoolExecutor(2, get_context("spawn")) as pool:
+        report = run(job, Silent(), pool)
+    assert (report.exit_code, report.rows) == (1, 3)
+    assert dumps.rows("id") == [("0",), ("1",), ("2",)]
