@@ -35,17 +35,22 @@ def dump_files(source: str, dumps: Sequence[DumpDesign]) -> list[GeneratedFile]:
 
 
 def _staging(source: str, dump: DumpDesign) -> GeneratedFile:
-    columns = [f"{_cast(column)} as {column.name}" for column in dump.columns]
+    columns = [_column(column) for column in dump.columns]
     columns += [f"landed.{name}" for name in OF_FILE[:2]] + ["files.uri as _el_uri"]
     columns += [f"landed.{name}" for name in LANDING]
     relation = "{{ source(" + f"'{dump.source_name}', '{dump.raw_table}'" + ") }}"
     files = "{{ el_files(" + f"'{dump.source_name}', '{dump.raw_table}'" + ") }}"
     body = (
-        f"select\n{listed(columns)}\nfrom {relation} as landed\n"
-        f"inner join (\n    {files}\n) as files on landed._el_file = files.file_id\n"
+        f"with files as (\n    {files}\n)\n\nselect\n{listed(columns)}\nfrom {relation} as landed\n"
+        "inner join files on landed._el_file = files.file_id\n"
     )
     path = PurePosixPath("models", "staging", normalise(source), f"{dump.staging}.sql")
-    return GeneratedFile(path, body, dump.settings.files, str(dump.name))
+    return GeneratedFile(path, body, str(dump.name), str(dump.name))
+
+
+def _column(column: DumpColumn) -> str:
+    found = _cast(column)
+    return found if found == f"landed.{column.name}" else f"{found} as {column.name}"
 
 
 def _cast(column: DumpColumn) -> str:
@@ -61,7 +66,7 @@ def _staging_yaml(source: str, dump: DumpDesign) -> GeneratedFile:
     text = f"{dump.name} as its files have it: those that count, one row a record, typed where its text can be."
     body = to_yaml({"version": 2, "models": [{"name": dump.staging, "description": plain(text)}]})
     path = PurePosixPath("models", "staging", normalise(source), f"{dump.staging}.yml")
-    return GeneratedFile(path, body, dump.settings.files, str(dump.name))
+    return GeneratedFile(path, body, str(dump.name), str(dump.name))
 
 
 def _model(dump: DumpDesign) -> GeneratedFile:
@@ -84,7 +89,7 @@ def _meeting(table: TableDesign, history: str, dumps: Sequence[DumpDesign]) -> l
     model = met(table, history)
     name = meeting_name(model, history)
     body = _VIEW + (_archive(table, model, dumps) if history == "archive" else _versions(table, model, dumps))
-    about = ", ".join([str(table.table.name), *(str(dump.name) for dump in dumps)])
+    about = f"{table.table.name} and dumps"
     path = PurePosixPath("models", model.schema, f"{name}.sql")
     says = {
         "archive": f"{table.table.name} as it is now, and the keys that it no longer has, as files have them last.",
@@ -104,11 +109,11 @@ def _archive(table: TableDesign, model: ModelDesign, dumps: Sequence[DumpDesign]
     order = "_el_position desc nulls last, _el_uri desc, _el_row desc"
     return (
         f"with live as (\n    {live}\n),\n\narchived as (\n    {_of_files(table, dumps)}\n),\n\n"
-        f"latest as (\n    select * from archived\n    qualify row_number() over "
-        f"(partition by {', '.join(table.key)} order by {order}) = 1\n)\n\n"
+        f"latest as (\n    select * from archived\n    qualify\n        row_number() over (\n"
+        f"            partition by {', '.join(table.key)}\n            order by {order}\n        ) = 1\n)\n\n"
         f"select\n{listed([*names, '_el_file'])}\nfrom live\nunion all\n"
         f"select\n{listed([*names, '_el_file'])}\nfrom latest\n"
-        f"where not exists (select 1 from live where {same})\n"
+        f"where\n    not exists (\n        select 1\n        from live\n        where {same}\n    )\n"
     )
 
 

@@ -65,6 +65,8 @@ class CsvSettings(Strict):
     @field_validator("null", mode="before")
     @classmethod
     def _one_or_more(cls, value: Any) -> Any:
+        if value is None:
+            raise ValueError('write the word in quotes, as in null: "NULL"; without them YAML takes it for nothing')
         return (str(value),) if isinstance(value, str) else value
 
     @field_validator("encoding")

@@ -71,6 +71,8 @@ def extract_dumps(
         cancelled.set()
         if executor is None:
             pool.shutdown(wait=True, cancel_futures=True)
+            # Loading needs memory of its own, and has no use for what reading leaves to be used again.
+            pa.default_memory_pool().release_unused()
     return landed
 
 

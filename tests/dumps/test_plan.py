@@ -60,6 +60,7 @@ WRONG = {
     "format: {type: excel}": "dumps[0].format: `type` names no format that is known",
     "format: {type: csv, header: false}": "name the `columns` where there is `header: false`",
     'format: {type: csv, delimiter: "||"}': "delimiter: '||' is not one character of ASCII",
+    "format: {type: csv, null: NULL}": 'write the word in quotes, as in null: "NULL"',
     "format: {type: csv, encoding: utf-9}": "'utf-9' is no encoding that is known",
 }
 
