@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from el.dumps.formats.base import Reading
 from el.dumps.formats.csv import CsvFormat
 from el.dumps.formats.csv_dialect import Dialect
+from el.dumps.formats.csv_strict import StrictReader
 from el.errors import RecordRefused
 
 
@@ -94,6 +96,16 @@ DIALECTS = {
     ),
     "line feeds alone": ("id,a\n1,x\r\n", {"newline": "\n"}, [("1", "x\r", 1)]),
     "carriage returns alone": ("id,a\r1,x\r2,y", {"newline": "\r"}, [("1", "x", 1), ("2", "y", 2)]),
+    "a quoted value before the last carriage return": (
+        'id,a\r1,"x"\r2,"y"\r',
+        {"newline": "\r"},
+        [("1", "x", 1), ("2", "y", 2)],
+    ),
+    "a line feed in the last value, where carriage returns end lines": (
+        "id,a\r1,x\n",
+        {"newline": "\r"},
+        [("1", "x\n", 1)],
+    ),
     "no header": ("1,x\n2,y", {"columns": ("id", "a")}, [("1", "x", 1), ("2", "y", 2)]),
 }
 
@@ -102,6 +114,13 @@ DIALECTS = {
 def test_read_as_it_is_written(tmp_path: Path, case: str) -> None:
     data, dialect, expected = DIALECTS[case]
     assert read(tmp_path, data, **dialect)[1] == expected
+
+
+def test_where_quotes_are_escaped_a_doubled_one_is_refused(tmp_path: Path) -> None:
+    """Whether the file has an escape anywhere or not."""
+    for more in ("", '2,"\\""\n'):
+        with pytest.raises(RecordRefused, match="record 1, byte 5: field 2 goes on behind its closing quote"):
+            read(tmp_path, f'id,a\n1,"a""b"\n{more}', escape="\\")
 
 
 def test_a_byte_that_a_code_page_has_not_is_named_as_it_stands_in_the_file(tmp_path: Path) -> None:
@@ -144,7 +163,6 @@ def test_random_files_are_read_as_the_standard_library_reads_them(
 ) -> None:
     import csv
     import io
-    import random
 
     chance = random.Random(seed)
     pieces = ["a", "é", ",", '"', "\n", "\r\n", " ", "0", ""]
@@ -160,3 +178,37 @@ def test_random_files_are_read_as_the_standard_library_reads_them(
         names = tuple(f"c{number}" for number in range(width))
         _, rows = read(tmp_path, out.getvalue(), columns=names)
         assert [list(row[:-1]) for row in rows] == values
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_read_depends_neither_on_the_parser_nor_on_where_chunks_are_cut(
+    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any text in any dialect, against a reading field by field."""
+    chance = random.Random(seed)
+    for _ in range(60):
+        dialect = _dialect(chance)
+        pieces = ["a", "é", " ", "", ",", dialect.quote or '"', "\\", "\0", "NULL", "\n", "\r", "\r\n"]
+        end = {"any": "\n"}.get(dialect.newline, dialect.newline)
+        lines = ["".join(chance.choices(pieces, [6, *[2] * 11], k=chance.randint(0, 8))) for _ in range(12)]
+        data = end.join(lines).encode()
+        told = {name: getattr(dialect, name) for name in ("quote", "escape", "newline", "null")}
+        columns = tuple("abc"[: chance.randint(1, 3)])
+        expected = [r for r in StrictReader(dialect, len(columns)).records(data) if len(columns) == 1 or not r.blank]
+        for size in (8 * 1024 * 1024, chance.randint(1, 40)):
+            monkeypatch.setattr("el.dumps.formats.csv_chunks.CHUNK", size)
+            if any(record.fatal for record in expected):
+                with pytest.raises(RecordRefused):
+                    read(tmp_path, data, rejects=99, columns=columns, **told)
+                continue
+            reading, rows = read(tmp_path, data, rejects=99, columns=columns, **told)
+            good = [(*r.fields, number) for number, r in enumerate(expected, 1) if r.reason is None]
+            assert rows == good, (data, dialect, size)
+            assert [r.data for r in reading.rejects] == [data[r.start : r.end] for r in expected if r.reason]
+
+
+def _dialect(chance: random.Random) -> Dialect:
+    quote = chance.choice(['"', "'", None])
+    escape = chance.choice(["\\", None, None]) if quote else None
+    newline = chance.choice(["any", "\n", "\r\n", "\r"])
+    return Dialect(quote=quote, escape=escape, newline=newline, null=chance.choice([("",), ("NULL",), ()]))  # type: ignore[arg-type]

@@ -149,7 +149,7 @@ class Chunks:
         """What is left behind the last line end."""
         data, start = self._held, self._start
         self._take(len(data))
-        special = [text.encode() for text in (self._dialect.quote, self._dialect.escape, "\r") if text]
+        special = [text.encode() for text in (self._dialect.quote, self._dialect.escape, "\r", "\n") if text]
         return Chunk(data, start, 1, 0, regular=not any(byte in data for byte in special), final=True)
 
     def _cut(self) -> _Cut | None:
@@ -219,11 +219,12 @@ def _quoted_cut(data: bytes, dialect: Dialect) -> _Cut | None:
     if not regular:
         # Which line ends are inside quotes is not known so.
         return _strict_cut(data, dialect, final=False)
-    returns = _outside(np.flatnonzero(found[:end] == _CR), quotes)
-    both = int(np.count_nonzero(found[returns + 1] == _LF)) if len(returns) else 0
     if dialect.newline == "\r":
         regular = not len(_outside(np.flatnonzero(found[:end] == _LF), quotes))
     else:
+        # Behind each of them stands at least the line feed of the last line end.
+        returns = _outside(np.flatnonzero(found[:end] == _CR), quotes)
+        both = int(np.count_nonzero(found[returns + 1] == _LF))
         regular = _line_ends_are_plain(dialect, len(ends), len(returns), both)
     if not regular and dialect.newline == "\r\n":
         return _strict_cut(data, dialect, final=False)
@@ -241,9 +242,12 @@ def _quotes_are_plain(found: npt.NDArray[np.uint8], quotes: npt.NDArray[np.intp]
     quote, delimiter = ord(dialect.quote or ""), ord(dialect.delimiter)
     opening, closing = quotes[0::2], quotes[1::2]
     before = found[opening[opening > 0] - 1]
-    begins = (before == delimiter) | (before == dialect.line_end[0]) | (before == quote)
+    begins = (before == delimiter) | (before == dialect.line_end[0])
     behind = found[closing[closing < len(found) - 1] + 1]
-    ends = (behind == delimiter) | (behind == _LF) | (behind == _CR) | (behind == quote)
+    ends = (behind == delimiter) | (behind == _LF) | (behind == _CR)
+    if dialect.escape is None:
+        begins |= before == quote
+        ends |= behind == quote
     return bool(begins.all() and ends.all())
 
 
@@ -258,8 +262,9 @@ def _blank_lines(data: bytes, ends: npt.NDArray[np.intp]) -> int:
 def _strict_cut(data: bytes, dialect: Dialect, *, final: bool) -> _Cut | None:
     """By reading field by field; a record that the end of the data cuts is left for later."""
     records = end = 0
+    whole = b"\r\n" if dialect.newline == "\r\n" else dialect.line_end
     for record in StrictReader(dialect, None).records(data):
-        if record.fatal or (record.end == len(data) and not data.endswith(dialect.line_end)):
+        if record.fatal or (record.end == len(data) and not data.endswith(whole)):
             break
         records, end = records + 1, record.end
     return _Cut(end, records, 0, regular=False) if end else None
