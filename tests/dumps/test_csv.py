@@ -66,6 +66,11 @@ REFUSED = {
     "bytes that are no text": (b"id,a\n1,caf\xe9\n",
         "record 1, byte 5: field 2 holds the byte 0xE9, which is no utf-8"),
     "a file without one byte": ("", "it is empty"),
+    "line ends that would make all of the file its header": ("id,a\r1,x\r2,y\r",
+        r"header, byte 0: the character '\\r' stands among the names: .*`newline`"),
+    "a blank line in place of the header": ("\nid\n1\n", "header, byte 0: the first line has no names"),
+    "a row of commas in place of the header": (",\nid,a\n1,x\n", "header, byte 0: the first line has no names"),
+    "UTF-16 without a mark as UTF-8": ("id\n1\n".encode("utf-16-le"), "header, byte 0: the character .*`encoding`"),
     "UTF-16 as UTF-8": ("\ufeffid\n1\n".encode("utf-16-le"), "mark of utf-16-le.*say `encoding: utf-16-le`"),
 }  # fmt: skip
 
@@ -106,6 +111,8 @@ DIALECTS = {
         {"newline": "\r"},
         [("1", "x\n", 1)],
     ),
+    "names with line ends in quotes": ('"id\r\nx",a\n1,x\n', {}, [("1", "x", 1)]),
+    "a delimiter that is no character to see": ("id\x01a\n1\x01x\n", {"delimiter": "\x01"}, [("1", "x", 1)]),
     "no header": ("1,x\n2,y", {"columns": ("id", "a")}, [("1", "x", 1), ("2", "y", 2)]),
 }
 

@@ -78,6 +78,15 @@ def test_one_reject_more_than_may_be_leaves_the_file_out(dumps: Dumps) -> None:
     assert "record 3, byte 11" in dumps.out
 
 
+def test_a_file_whose_line_ends_are_not_those_of_el_yml_is_refused_and_not_empty(dumps: Dumps) -> None:
+    dumps.file("a.csv", "id,v\r1,a\r2,b\r")
+    assert dumps.run() == 1
+    assert "a.csv: header, byte 0: the character '\\r' stands among the names" in dumps.out
+    dumps.entry('format: {type: csv, newline: "\\r"}')
+    assert dumps.run() == 0, dumps.out
+    assert dumps.rows("id, v") == [("1", "a"), ("2", "b")]
+
+
 def test_columns_are_matched_by_their_names_over_the_years(dumps: Dumps) -> None:
     """Reordered, new and missing columns: each file's own header counts."""
     dumps.file("2019.csv", "id,a\n1,x\n")

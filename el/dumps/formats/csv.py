@@ -48,11 +48,25 @@ class CsvFormat(Format):
         if found is None:
             chunks.close()
             raise RecordRefused("it is empty: it has no header, not even a line")
-        record = StrictReader(self.dialect, None).record(found)
-        if record.reason is not None:
+        reader = StrictReader(self.dialect, None)
+        record = reader.record(found)
+        names = tuple(text or "" for text in record.fields)
+        if reason := record.reason or _no_header(names, reader.outside_quotes(found), self.dialect):
             chunks.close()
-            raise RecordRefused(f"header, byte 0: {record.reason}")
-        return tuple(text or "" for text in record.fields)
+            raise RecordRefused(f"header, byte 0: {reason}")
+        return names
+
+
+def _no_header(names: tuple[str, ...], plain: str, dialect: Dialect) -> str | None:
+    """Why this first line is none: of a blank one the first row would be lost, of all in one line every row."""
+    if not any(name.strip() for name in names):
+        return "the first line has no names: where there is no header, say `header: false` and the `columns`"
+    meant = ("\t", dialect.delimiter)
+    odd = next((character for character in plain if character < " " and character not in meant), None)
+    if odd is None:
+        return None
+    hint = "`newline`" if odd == "\r" else "`encoding`, or a file that is packed"
+    return f"the character {odd!r} stands among the names: it is a sign of another {hint} than el.yml says"
 
 
 class _Rows:

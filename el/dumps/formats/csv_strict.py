@@ -30,6 +30,7 @@ class StrictReader:
         self.dialect = dialect
         self.fields = fields
         end = _ENDS[dialect.newline]
+        self._end = re.compile(end + rb"\Z")
         delimiter = re.escape(dialect.delimiter.encode())
         self._quote = dialect.quote.encode() if dialect.quote else None
         # The text of a field without quotes goes on to the next delimiter or line end.
@@ -60,6 +61,12 @@ class StrictReader:
     def record(self, data: bytes) -> Record:
         """The first record."""
         return self._record(data, 0)
+
+    def outside_quotes(self, data: bytes) -> str:
+        """A record without its quoted fields and its line end."""
+        plain = data if self._quote is None else self._quoted.sub(b"", data)
+        end = self._end.search(plain)
+        return (plain[: end.start()] if end else plain).decode(errors="replace")
 
     def _record(self, data: bytes, start: int) -> Record:
         at = start
