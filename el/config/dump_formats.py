@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from el.config.strict import Strict
 
@@ -19,13 +20,34 @@ def _unescaped(value: str) -> str:
     return value
 
 
+# What Python has among its encodings, and no file is written in.
+_NO_TEXT = {"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape"}
+
+
+def _encoding(value: str) -> str:
+    name = value.strip()
+    try:
+        found = codecs.lookup(f"cp{name}" if name.isdigit() else name).name
+        # The one way to tell hex, zip and rot13 from what bytes become text by, which `bytes.decode` takes too.
+        b"0".decode(found, "replace")
+    except (LookupError, UnicodeError):
+        found = ""
+    if not found or found in _NO_TEXT:
+        raise ValueError(f"{value!r} is no encoding that is known, such as utf-8, utf-16 or cp1252")
+    return value
+
+
+Encoding = Annotated[str, AfterValidator(_encoding)]
+"""The name of an encoding, as Python calls it; a code page may be its number."""
+
+
 class BcpSettings(Strict):
     """What bcp writes: a native file with its format file, or a character file with that or with `columns`."""
 
     type: Literal["bcp"]
     format_file: str | None = None  # a path; beside el.yml, if it is not absolute
     columns: tuple[str, ...] = ()
-    encoding: str | None = None  # of text that is not UTF-16 by the format file
+    encoding: Encoding | None = None  # of text that is not UTF-16 by the format file
     field_terminator: str = "\t"
     row_terminator: str = "\r\n"
     unterminated: bool = False  # the last row may lack its terminator
@@ -72,7 +94,7 @@ class JsonSettings(Strict):
     """One array of objects, as FOR JSON writes: each object's text."""
 
     type: Literal["json"]
-    encoding: str = "utf-8"
+    encoding: Encoding = "utf-8"
 
 
 class XmlSettings(Strict):
@@ -80,7 +102,7 @@ class XmlSettings(Strict):
 
     type: Literal["xml"]
     root: str | None = None  # the element whose children are the rows; by default they stand alone
-    encoding: str = "utf-8"
+    encoding: Encoding = "utf-8"
 
 
 class XlsxSettings(Strict):
@@ -103,7 +125,7 @@ class FixedSettings(Strict):
 
     type: Literal["fixed"]
     columns: dict[str, int]  # the width of each, in characters
-    encoding: str = "utf-8"
+    encoding: Encoding = "utf-8"
     row_terminator: str = "\r\n"
     unterminated: bool = False
 

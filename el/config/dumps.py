@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal
@@ -12,6 +11,7 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 from el.config.dump_formats import (
     BacpacSettings,
     BcpSettings,
+    Encoding,
     FixedSettings,
     JsonSettings,
     XlsxSettings,
@@ -31,14 +31,6 @@ def _unescaped(value: Any) -> Any:
     return _ESCAPES.get(str(value), value) if isinstance(value, str) else value
 
 
-def _encoding(value: str) -> str:
-    try:
-        codecs.lookup(value)
-        return value
-    except LookupError:
-        raise ValueError(f"{value!r} is no encoding that is known, such as utf-8, utf-16 or cp1252") from None
-
-
 class CsvSettings(Strict):
     """Delimited text, with quotes or without."""
 
@@ -49,7 +41,7 @@ class CsvSettings(Strict):
     newline: Literal["any", "\n", "\r\n", "\r"] = "any"  # any: \n with or without \r before it
     header: bool = True
     columns: tuple[str, ...] = ()  # the names where there is no header
-    encoding: str = "utf-8"  # any of Python's
+    encoding: Encoding = "utf-8"  # any of Python's
     null: tuple[str, ...] = ("",)  # what is NULL where it stands without quotes
 
     @field_validator("delimiter", "newline", mode="before")
@@ -68,11 +60,6 @@ class CsvSettings(Strict):
         if value is None:
             raise ValueError('write the word in quotes, as in null: "NULL"; without them YAML takes it for nothing')
         return (str(value),) if isinstance(value, str) else value
-
-    @field_validator("encoding")
-    @classmethod
-    def _known(cls, value: str) -> str:
-        return _encoding(value)
 
     @model_validator(mode="after")
     def _consistent(self) -> CsvSettings:

@@ -93,6 +93,9 @@ DIALECTS = {
     "no quotes": ('id,a\n1,"x\n', {"quote": None}, [("1", '"x', 1)]),
     "UTF-16 with its mark": ("\ufeffid,a\n1,ä😀\n".encode("utf-16-le"), {"encoding": "utf-16"}, [("1", "ä😀", 1)]),
     "UTF-16 the other way round": ("\ufeffid,a\n1,ä\n".encode("utf-16-be"), {"encoding": "utf-16"}, [("1", "ä", 1)]),
+    "UTF-16 in capitals": ("\ufeffid,a\n1,ä\n".encode("utf-16-be"), {"encoding": "UTF-16"}, [("1", "ä", 1)]),
+    "UTF-32 with its mark": ("\ufeffid,a\n1,ä\n".encode("utf-32-le"), {"encoding": "utf-32"}, [("1", "ä", 1)]),
+    "UTF-32 the other way round": ("\ufeffid,a\n1,ä\n".encode("utf-32-be"), {"encoding": "utf-32"}, [("1", "ä", 1)]),
     "a code page": ("id;a\n1;“é€”\n".encode("cp1252"), {"encoding": "cp1252", "delimiter": ";"}, [("1", "“é€”", 1)]),
     "line ends of two characters alone": (
         "id,a\r\n1,x\ny\r\n2,z\r\n",

@@ -116,3 +116,10 @@ def test_purge_leaves_every_file_that_was_taken(dumps: Dumps) -> None:
         dumps.file("b.csv", "id\n2\n")
     assert "nothing was removed" in dumps.out
     assert dumps.rows("id") == [("1",), ("2",)]
+
+
+@pytest.mark.parametrize("encoding", ["hex", "rot13", "undefined", "unicode_escape", "no-such"])
+def test_an_encoding_that_makes_no_text_of_bytes_is_refused_in_el_yml(dumps: Dumps, encoding: str) -> None:
+    dumps.entry(f"format: {{type: csv, encoding: {encoding}}}").file("a.csv", "id\n1\n")
+    assert dumps.run() == 2
+    assert f"'{encoding}' is no encoding that is known" in dumps.out

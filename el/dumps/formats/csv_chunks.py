@@ -26,14 +26,26 @@ CHUNK = 8 * 1024 * 1024
 MAX_RECORD = 64 * 1024 * 1024
 
 _LF, _CR = 10, 13
-_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
-_EITHER = ("utf-16", "utf16")
+_BOMS = (
+    # Before those of UTF-16, for this one begins with the same two bytes.
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+
+def _named(encoding: str) -> str:
+    """What Python calls it itself; a code page may be told by its number."""
+    name = encoding.strip()
+    return codecs.lookup(f"cp{name}" if name.isdigit() else name).name
 
 
 def _plain(encoding: str) -> str:
     """The name of the same encoding without a mark of the byte order. Files without one are of this kind of machine."""
-    name = codecs.lookup(encoding).name
-    return {"utf-8-sig": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le", "ascii": "ascii"}.get(name, name)
+    name = _named(encoding)
+    return {"utf-8-sig": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}.get(name, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +90,19 @@ class Chunks:
     def _begin(self) -> None:
         """Pass over the mark of the byte order; that of another encoding is refused."""
         first = self._file.read(4)
-        for mark, encoding in _BOMS:
-            if first.startswith(mark):
-                if self._encoding == "utf-16-le" and encoding == "utf-16-be" and self._dialect.encoding in _EITHER:
-                    self._encoding = encoding
-                if self._encoding != encoding:
-                    self.close()
-                    raise RecordRefused(
-                        f"byte 0: the byte order mark of {encoding}, and the file is to be read as "
-                        f"{self._dialect.encoding}: say `encoding: {encoding}`"
-                    )
-                self._start = len(mark)
+        named = _named(self._dialect.encoding)
+        found = next((each for each in _BOMS if first.startswith(each[0])), None)
+        if found is not None:
+            mark, encoding = found
+            if named in ("utf-16", "utf-32") and encoding.startswith(named):
+                self._encoding = encoding
+            if self._encoding != encoding:
+                self.close()
+                raise RecordRefused(
+                    f"byte 0: the byte order mark of {encoding}, and the file is to be read as "
+                    f"{self._dialect.encoding}: say `encoding: {encoding}`"
+                )
+            self._start = len(mark)
         self._file.seek(self._start)
         if self._encoding != "utf-8":
             self._decoder = codecs.getincrementaldecoder(self._encoding)(self._lone)
