@@ -126,12 +126,12 @@ class _Files:
         self.job = job
         self.base = plan
         self.now = datetime.now(UTC)
-        self.versions: dict[tuple[str, str | None], dict[str, KnownFile]] = {}
+        self.versions: dict[tuple[str, str | None], set[str]] = {}
         self.latest: dict[tuple[str, str | None], KnownFile] = {}
         self.with_rows: dict[tuple[str, str | None], KnownFile] = {}
         for file in plan.known:
             identity = (file.uri, file.member)
-            self.versions.setdefault(identity, {})[file.version] = file
+            self.versions.setdefault(identity, set()).add(file.version)
             self.latest[identity] = file
             if file.status == "loaded":
                 self.with_rows[identity] = file
@@ -151,7 +151,7 @@ class _Files:
             if captures is None:
                 continue
             found, first = found + 1, first or file
-            if file.version in self.versions.get((file.uri, file.member), {}):
+            if self._is_known(file):
                 unchanged += 1
             elif (why := self._too_young(file)) is not None:
                 waiting.append(f"{file}: {why}")
@@ -187,6 +187,14 @@ class _Files:
                     continue
                 yield from found
 
+    def _is_known(self, file: FileVersion) -> bool:
+        """Whether raw has what the file is now. One that counts alone may be again what it was before its last one."""
+        identity = (file.uri, file.member)
+        if self.base.settings.changed == "append":
+            return file.version in self.versions.get(identity, ())
+        last = self.latest.get(identity)
+        return last is not None and last.version == file.version
+
     def _too_young(self, file: FileVersion) -> str | None:
         settle = self.base.settings.settle
         if settle <= timedelta(0) or file.modified <= self.now - settle:
@@ -195,21 +203,26 @@ class _Files:
 
     def _task(self, file: FileVersion, captures: Sequence[tuple[str, object]]) -> FileTask:
         identity = (file.uri, file.member)
+        last = self.latest.get(identity)
+        again = last if file.version in self.versions.get(identity, ()) else None
         values = dict(captures)
         as_of = values.pop(AS_OF, None)
         return FileTask(
             file,
-            file_id_of(self.base.raw_table, file),
+            file_id_of(self.base.raw_table, file, again),
             tuple((name, _text(value)) for name, value in values.items()),
             None if as_of is None else _text(as_of),
             self.with_rows.get(identity),
-            self.latest.get(identity),
+            last,
         )
 
 
-def file_id_of(raw_table: str, file: FileVersion) -> str:
-    """Short, and the same whoever takes the file: what one raw table calls one version of one file."""
-    parts = (raw_table, file.uri, file.member or "", file.version)
+def file_id_of(raw_table: str, file: FileVersion, after: KnownFile | None = None) -> str:
+    """Short, and the same whoever takes the file: what one raw table calls one version of one file.
+
+    after: what the file was last, if it was this version already before that one.
+    """
+    parts = (raw_table, file.uri, file.member or "", file.version, *([after.file_id] if after else []))
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from tests.dumps.workspace import Dumps
@@ -32,6 +34,25 @@ def test_a_changed_file_is_loaded_once_more_as_it_is_said(dumps: Dumps, how: str
         "(SELECT replaces FROM old_sales._el_files WHERE replaces IS NOT NULL) ORDER BY id"
     )
     assert counts == ([("1",)] if how == "replace" else [("1",), ("1",), ("1",), ("2",)])
+
+
+@pytest.mark.parametrize("how", ["fail", "replace", "append"])
+def test_a_file_that_is_again_what_it_was_counts_as_it_is_said(dumps: Dumps, how: str) -> None:
+    """As of a copy that is put back with its time, or an object whose ETag is that of its bytes."""
+    first = dumps.entry("changed: replace").file("a.csv", "id\n1\n")
+    moment = first.stat().st_mtime_ns
+    assert dumps.run() == 0, dumps.out
+    dumps.file("a.csv", "id\n22\n")
+    assert dumps.run() == 0, dumps.out
+    dumps.entry(f"changed: {how}").file("a.csv", "id\n1\n")
+    os.utime(first, ns=(moment, moment))
+    assert dumps.run() == (1 if how == "fail" else 0), dumps.out
+    assert dumps.run() == (1 if how == "fail" else 0), dumps.out
+    counts = dumps.sql(
+        "SELECT id FROM old_sales.orders WHERE _el_file NOT IN "
+        "(SELECT replaces FROM old_sales._el_files WHERE replaces IS NOT NULL)"
+    )
+    assert counts == ([("1",)] if how == "replace" else [("22",)])
 
 
 def test_a_file_that_was_only_touched_is_noted_and_not_loaded(dumps: Dumps) -> None:
