@@ -60,6 +60,25 @@ def test_a_column_keeps_the_type_that_raw_has_and_a_value_that_does_not_fit_is_r
     assert dumps.rows("n, d") == [(1.5, 1), (2.0, 2)]
 
 
+def test_a_decimal_never_becomes_a_float(dumps: Dumps) -> None:
+    parquet(dumps.entry("format: parquet"), "a.parquet", n=pa.array([1.5]))
+    parquet(dumps, "b.parquet", n=pa.array([Decimal("12345678901234567.89")]))
+    assert dumps.run() == 1
+    assert "b.parquet: column n is decimal128(19, 2) there, and double in raw" in dumps.out
+    assert dumps.rows("n") == [(1.5,)]
+
+
+def test_text_that_is_none_fails_its_file_alone(dumps: Dumps) -> None:
+    """The warehouse would refuse the whole load, and each run after it anew."""
+    bytes_ = pa.array([b"ok", b"\xff\xfe"])
+    bad = pa.StringArray.from_buffers(2, *bytes_.buffers()[1:])
+    parquet(dumps.entry("format: parquet"), "a.parquet", v=bad)
+    parquet(dumps, "b.parquet", v=pa.array(["good"]))
+    assert dumps.run() == 1
+    assert "a.parquet: behind record 0: " in dumps.out
+    assert dumps.rows("v") == [("good",)]
+
+
 def test_a_parquet_file_that_is_cut_is_refused(dumps: Dumps) -> None:
     whole = parquet(dumps.entry("format: parquet"), "a.parquet", n=pa.array([1])).read_bytes()
     dumps.file("b.parquet", whole[:-8])
