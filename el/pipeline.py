@@ -34,7 +34,7 @@ from el.loading.let_go import let_go
 from el.loading.load import PackedFiles, SchemaLoad, load_ids_for
 from el.loading.lock import StillOurs, this_process
 from el.loading.open import loader, warehouse_of
-from el.loading.raw_checks import without_clashes, without_masks
+from el.loading.raw_checks import without_clashes, without_files, without_masks
 from el.loading.warehouse import Warehouse
 from el.planning.definition import database_of
 from el.planning.dump_tables import dump_name, dump_tables, selected_dumps
@@ -86,7 +86,7 @@ def plan_job(job: Job, warehouse: Future[Warehouse], before: Before | None = Non
             gone = gone_tables(job.config, catalog, database, held.ledger, everywhere.names, job.select)
             gone += left_views(job.config, database, held.ledger, left, job.select)
             plan = replace(plan, refused=(*plan.refused, *gone))
-            plan = without_masks(opened, without_clashes(opened, plan))
+            plan = without_masks(opened, without_clashes(opened, without_files(plan, held.files)))
             beside = [*(left_aside_notes(left) if not job.select else []), *catalog_notes(catalog)]
             notes = (consistency(job, plan), *beside, *pressure_notes(job, source, plan))
             live = {item.table.name: item.settings.key or ("?",) for item in every}
@@ -117,6 +117,11 @@ def _plan_dumps(
         name = dump_name(entry)
         place = places.names[name]
         problem = places.problems.get(name)
+        if problem is None and place in held.ledger:
+            problem = PlanError(
+                f"raw table {'.'.join(place)} holds the rows of {held.ledger[place].source_table}, a table, which rows "
+                "of files must not stand among: set `rename` for this entry"
+            )
         if problem is None:
             found.append(plan_dump(job, entry, place, held.files.get(place, []), held.tables.get(place), live))
         else:

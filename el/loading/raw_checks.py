@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from el.connectors.catalog import TableName
@@ -33,6 +34,22 @@ def without_clashes(warehouse: Warehouse, plan: Plan) -> Plan:
         return replace(table, window=None, reads=(), keys=None, error=error)
 
     return replace(plan, tables=tuple(stopped(table) for table in plan.tables)) if clashes else plan
+
+
+def without_files(plan: Plan, files: Collection[tuple[str, str]]) -> Plan:
+    """The plan in which a table is stopped whose raw table has rows of files. files: those raw tables."""
+
+    def stopped(table: TablePlan) -> TablePlan:
+        place = (table.raw_schema, table.raw_table)
+        if place not in files:
+            return table
+        error = PlanError(
+            f"{table.name}: raw table {'.'.join(place)} holds rows of files, which those of a table must not stand "
+            "among: set `rename` for it"
+        )
+        return replace(table, window=None, reads=(), keys=None, error=error)
+
+    return replace(plan, tables=tuple(stopped(table) for table in plan.tables))
 
 
 def without_masks(warehouse: Warehouse, plan: Plan) -> Plan:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.shop import EL_YML, Workspace, inside
 
 
@@ -37,3 +39,26 @@ def test_a_table_that_files_brought_is_none_that_the_source_lost(tmp_path: Path)
         assert main(["run", "--progress", "none"]) == 0
         (tmp_path / "el.yml").write_text(EL_YML)
         assert main(["run", "--progress", "none"]) == 0
+
+
+@pytest.mark.parametrize("first", ["table", "files"])
+def test_rows_of_a_table_and_of_files_never_stand_in_one_raw_table(tmp_path: Path, first: str) -> None:
+    """Where el.yml takes by files what it took from the database before, or the other way round."""
+    from el.cli.app import main
+
+    shop = Workspace(tmp_path).create()
+    shop.source("CREATE TABLE sales.notes (note VARCHAR); INSERT INTO sales.notes VALUES ('live')")
+    (tmp_path / "a.csv").write_text("note\nold\n")
+    head = EL_YML.partition("tables:")[0]
+    entries = {
+        "table": "tables:\n  - {name: sales.notes, key: note}\n",
+        "files": "dumps:\n  - {name: sales.notes, files: a.csv, format: csv}\n",
+    }
+    other = "files" if first == "table" else "table"
+    with inside(tmp_path):
+        (tmp_path / "el.yml").write_text(head + entries[first])
+        assert main(["run", "--progress", "none"]) == 0
+        (tmp_path / "el.yml").write_text(head + entries[other])
+        assert main(["run", "--progress", "none"]) == 1
+        assert main(["plan"]) == 2
+    assert shop.complete("notes", "note") == [("live" if first == "table" else "old",)]
