@@ -6,33 +6,56 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from el.errors import RecordRefused
+from el.errors import FileRefused, RecordRefused
 from el.planning.naming import LANDING_PREFIXES, RESERVED, Mode, normalise
 
 
 def raw_names(header: Sequence[str], mode: Mode) -> tuple[list[str], list[str]]:
     """A name in raw for each column of a header, in its order, and what was done to blank and equal ones, in words.
 
-    The same name has the same one in raw in every file: a later file may have its columns in another order.
+    The same name has the same one in raw in every file: a later file may have its columns in another order. Of those
+    that become equal, the one that is written so itself keeps the name, and the others follow by their spelling.
     """
-    names: list[str] = []
-    notes: list[str] = []
-    taken: set[str] = set()
-    for number, written in enumerate(header, 1):
-        name = normalise(written, mode) if written.strip() else f"column_{number}"
-        if name.lower().startswith(LANDING_PREFIXES) or name.upper() in RESERVED:
-            name = f"source_{name.lstrip('_')}"
-        plain, copy = name, 1
-        while name.casefold() in taken:
+    plain = [_plain_name(written, number, mode) for number, written in enumerate(header, 1)]
+    order = sorted(range(len(header)), key=lambda i: (not header[i].strip(), header[i] != plain[i], header[i], i))
+    owners: dict[str, int] = {}
+    for place in order:
+        owners.setdefault(plain[place].casefold(), place)
+    taken = set(owners)
+    names = list(plain)
+    for place in order:
+        copy = 1
+        while owners[plain[place].casefold()] != place and names[place].casefold() in taken:
             copy += 1
-            name = f"{plain}_{copy}"
+            names[place] = f"{plain[place]}_{copy}"
+        taken.add(names[place].casefold())
+    notes = []
+    for number, (written, first, name) in enumerate(zip(header, plain, names, strict=True), 1):
         if not written.strip():
             notes.append(f"column {number} has no name: {name} in raw")
-        elif name != plain:
+        elif name != first:
             notes.append(f"{written!r} stands more than once: {name} in raw")
-        taken.add(name.casefold())
-        names.append(name)
     return names, notes
+
+
+def _plain_name(written: str, number: int, mode: Mode) -> str:
+    name = normalise(written, mode) if written.strip() else f"column_{number}"
+    if name.lower().startswith(LANDING_PREFIXES) or name.upper() in RESERVED:
+        return f"source_{name.lstrip('_')}"
+    return name
+
+
+def names_of_captures(captures: Sequence[str], columns: Sequence[str], mode: Mode) -> list[str]:
+    """Their names in raw. Raises `FileRefused` where the file has such a column itself: other files may have none."""
+    names, _ = raw_names(captures, mode)
+    there = {column.casefold() for column in columns}
+    for written, name in zip(captures, names, strict=True):
+        if name.casefold() in there:
+            raise FileRefused(
+                f"the file has a column {name}, and so has its name by {{{written}}}: give {{{written}}} another name "
+                "in `files`, or write * in its place"
+            )
+    return names
 
 
 def landing_type(name: str, type_: pa.DataType) -> pa.DataType:

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from el.config.dumps import DumpSettings
 from el.config.profiles import Output
-from el.dumps.columns import landed, landing_type, raw_names
+from el.dumps.columns import landed, landing_type, names_of_captures, raw_names
 from el.dumps.compression import unpacked
 from el.dumps.formats.base import ROW, Reading, Reject
 from el.dumps.open import format_of, open_store
@@ -202,12 +202,10 @@ class _File:
             )
         path = unpacked(fetched.path, task.file)
         reading = format_of(work.settings).read(path, work.settings.rejects)
-        names, notes = raw_names([*reading.schema.names, *(name for name, _ in task.captures)], work.naming)
-        columns = names[: len(reading.schema)]
+        columns, notes = raw_names(reading.schema.names, work.naming)
+        captures = names_of_captures([name for name, _ in task.captures], columns, work.naming)
         types = [landing_type(name, type_) for name, type_ in zip(columns, reading.schema.types, strict=True)]
-        schema = pa.schema(
-            [*zip(columns, types, strict=True), *((name, pa.string()) for name in names[len(columns) :])]
-        )
+        schema = pa.schema([*zip(columns, types, strict=True), *((name, pa.string()) for name in captures)])
         self._refuse_drift(schema)
         self._read(reading, schema)
         self._refuse_long(reading)

@@ -118,6 +118,23 @@ def test_equal_and_blank_names_in_a_header_are_told_apart_and_said(dumps: Dumps)
     assert "column 3 has no name" in dumps.out
 
 
+def test_equal_names_have_the_same_place_in_raw_whatever_the_order_of_a_header(dumps: Dumps) -> None:
+    dumps.file("a.csv", "ID,id,Order ID,order_id,order_id_2\nA,a,B,b,c\n")
+    dumps.file("b.csv", "order_id_2,order_id,Order ID,id,ID\nc,b,B,a,A\n")
+    assert dumps.run() == 0, dumps.out
+    assert dumps.rows("id, id_2, order_id, order_id_3, order_id_2") == [("a", "A", "b", "B", "c")] * 2
+
+
+def test_a_part_of_a_name_is_not_mixed_with_a_column_of_the_same_name(dumps: Dumps) -> None:
+    """One file has such a column, another one has none."""
+    dumps.entry(text=(dumps.path / "el.yml").read_text().replace("files/**", "files/{Year}.csv"))
+    dumps.file("2019.csv", "id,year\n1,x\n")
+    dumps.file("2020.csv", "id\n2\n")
+    assert dumps.run() == 1
+    assert "2019.csv: the file has a column year, and so has its name by {Year}" in dumps.out
+    assert dumps.rows("id, year") == [("2", "2020")]
+
+
 def test_parts_of_a_name_become_columns(dumps: Dumps) -> None:
     dumps.entry(text=(dumps.path / "el.yml").read_text().replace("files/**", "files/year={year}/o_{as_of:%Y%m%d}.csv"))
     dumps.file("year=2019/o_20190131.csv", "id\n1\n")
