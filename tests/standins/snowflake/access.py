@@ -18,6 +18,8 @@ from snowflake.connector.errors import ProgrammingError
 from sqlglot import Expr, exp
 
 from .errors import NOTHING_TO_SHOW, compilation_error, insufficient
+from .external import external_url
+from .external import references as stages_of
 from .keys import name_of, schema_of, table_of
 from .rights import Name, existing
 from .stages import literal, plain_stage
@@ -134,8 +136,7 @@ def _stages_needed(statement: Expr, session: Session) -> Iterator[Need]:
     elif isinstance(statement, exp.ListStage):
         references = [("READ", statement.this.name)]
     elif isinstance(statement, exp.Copy):
-        files = [file for file in statement.args.get("files") or [] if isinstance(file, exp.Table)]
-        references = [("READ", file.this.name) for file in files]
+        references = [("READ", name) for name in stages_of(statement)]
     elif isinstance(statement, exp.Command) and str(statement.this).upper() in {"REMOVE", "RM"}:
         text = statement.expression.name if isinstance(statement.expression, Expr) else str(statement.expression)
         references = [("WRITE", found[0]) for found in [re.search(r"'@[^']*'|@\S+", text)] if found]
@@ -143,8 +144,9 @@ def _stages_needed(statement: Expr, session: Session) -> Iterator[Need]:
         name = plain_stage(reference).partition("/")[0].removeprefix("@")
         if name.startswith(("%", "~")):
             continue
+        # Of an external stage USAGE is all there is (Snowflake documentation, "Access control privileges").
         yield (
-            privilege,
+            "USAGE" if external_url(reference, session) else privilege,
             "STAGE",
             tuple(str(part) for part in stage.parts_from_var(name, session.database, session.schema)),
         )

@@ -23,6 +23,7 @@ from sqlglot import Expr, exp
 from .access import allowed
 from .clones import clones_with_grants
 from .errors import NOTHING_TO_SHOW
+from .external import external_stages
 from .keys import declared_keys, name_of, show_keys, table_of
 from .offsets import offsets_in_text
 from .policies import policies
@@ -212,6 +213,7 @@ RULES: tuple[Rule, ...] = (
     session_parameters,
     context_functions,
     show_in_what_is_there,
+    external_stages,
     stage_references,
     list_within_stage,
     remove_files,
