@@ -21,6 +21,8 @@ from el.config.files_profile import FILES
 from el.config.job import Job
 from el.connectors.catalog import Catalog, TableName
 from el.connectors.registry import open_source
+from el.dumps.express import routed
+from el.dumps.express_run import take_express, together
 from el.dumps.extract import extract_dumps
 from el.dumps.pack import DumpPacker
 from el.dumps.plan import DumpPlan, JobPlan, plan_dump
@@ -91,7 +93,7 @@ def plan_job(job: Job, warehouse: Future[Warehouse], before: Before | None = Non
             notes = (consistency(job, plan), *beside, *pressure_notes(job, source, plan))
             live = {item.table.name: item.settings.key or ("?",) for item in every}
             live |= {table.name: table.key for table in plan.tables}
-    dumps = _plan_dumps(job, entries, everywhere, held, live)
+    dumps = _plan_dumps(job, opened, entries, everywhere, held, live)
     return JobPlan(plan.source, plan.catalog, plan.tables, notes, plan.refused, dumps)
 
 
@@ -105,12 +107,17 @@ def _plan_files(job: Job, warehouse: Future[Warehouse], before: Before | None) -
     if before is not None:
         before(opened, places, everywhere.names)
     held = _in_raw(opened, {schema for schema, _ in places.values()})
-    dumps = _plan_dumps(job, entries, everywhere, held, {})
+    dumps = _plan_dumps(job, opened, entries, everywhere, held, {})
     return JobPlan(job.config.source, Catalog("", "", ()), (), dumps=dumps)
 
 
 def _plan_dumps(
-    job: Job, entries: Sequence[DumpSettings], places: Places, held: _Held, live: Mapping[TableName, Sequence[str]]
+    job: Job,
+    warehouse: Warehouse,
+    entries: Sequence[DumpSettings],
+    places: Places,
+    held: _Held,
+    live: Mapping[TableName, Sequence[str]],
 ) -> tuple[DumpPlan, ...]:
     found = []
     for entry in entries:
@@ -123,7 +130,8 @@ def _plan_dumps(
                 "of files must not stand among: set `rename` for this entry"
             )
         if problem is None:
-            found.append(plan_dump(job, entry, place, held.files.get(place, []), held.tables.get(place), live))
+            planned = plan_dump(job, entry, place, held.files.get(place, []), held.tables.get(place), live)
+            found.append(routed(job, warehouse, planned))
         else:
             found.append(DumpPlan(name, *place, entry, error=problem))
     return tuple(found)
@@ -277,17 +285,19 @@ class _Run:
         """Extract all, then load each raw schema; one that fails leaves the others to be loaded."""
         job, reporter = self.job, self.reporter
         by_schema = plan.by_schema()
-        schemas = sorted({*by_schema, *(dump.raw_schema for dump in plan.dumps)})
+        # First, so that what these loads bring is what the packages of this run follow.
+        dumps, express = take_express(job, warehouse, plan.dumps, spool, reporter, self.locks)
+        schemas = sorted({*by_schema, *(dump.raw_schema for dump in dumps)})
         load_ids = load_ids_for(warehouse, schemas)
         file_bytes = (job.config.defaults.file_mb or warehouse.file_mb) * 1024 * 1024
         destination = Destination(load_ids, spool, file_bytes, warehouse.limits)
         landed = extract(job, plan, destination, reporter, self.executor)
-        files = extract_dumps(job, plan.dumps, destination, reporter, self.executor)
+        files = extract_dumps(job, dumps, destination, reporter, self.executor)
         sys.audit(STEP, "extracted")
         for schema in schemas:
             found: dict[TableName, TableReport] = {}
             packed: list[PackedFiles] = []
-            for dump in plan.dumps:
+            for dump in dumps:
                 if dump.raw_schema == schema:
                     packer = DumpPacker(job, load_ids[schema])
                     found[dump.name], part = packer.pack(dump, files.get(dump.name))
@@ -301,7 +311,7 @@ class _Run:
                     if report.load_id is not None or report.status == "loaded":
                         said = of_table(str(name), str(error))
                         found[name] = replace(report, status="failed", load_id=None, error=said)
-            self.reports += found.values()
+            self.reports += [together(express[n], each) if n in express else each for n, each in found.items()]
 
     def _mark(self, warehouse: Warehouse, plan: Plan) -> None:
         """Report what the plan refused, and note the run in each raw schema that it took whole without a failure."""

@@ -135,6 +135,9 @@ class DumpSettings(Strict):
     changed: Literal["fail", "replace", "append"] = "fail"
     rejects: int = Field(default=0, ge=0)  # records that a file may leave out; each stands in `_el_rejects`
     settle: Duration = timedelta(0)  # a file that was changed later than this ago waits for the next run
+    # Whether the warehouse reads the files by itself, out of the profile's `stage`: where that is exact, or else the
+    # entry fails (require), or never.
+    express: Literal["auto", "require", "off"] = "auto"
     contract: Literal["evolve", "freeze"] | None = None  # freeze: all files have the columns of the first
     rename: str | None = None
     # Column in raw -> what staging makes of its text; a column of `into` has the type of that table by itself.

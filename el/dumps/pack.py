@@ -169,7 +169,7 @@ class DumpPacker:
             "row_count": result.rows,
             "rejected_count": len(result.rejects),
             "blank_lines": result.blank_lines,
-            "route": "client",
+            "route": result.route,
             "status": result.status,
             "replaces": replaces,
             "seen_at": dump.seen_at,
@@ -236,7 +236,7 @@ def _same_content(files: Sequence[FileResult], dump: DumpPlan) -> list[str]:
     seen = {known.sha256: known.uri for known in dump.known if known.rows}
     notes = []
     for file in files:
-        if file.status != "loaded" or not file.rows:
+        if file.status != "loaded" or not file.rows or not file.sha256:
             continue
         first = seen.setdefault(file.sha256, file.task.file.uri)
         if first != file.task.file.uri:

@@ -65,6 +65,8 @@ class DumpPlan:
     seen_at: datetime | None = None  # when the files were listed, in UTC
     notes: tuple[str, ...] = ()
     error: ElError | None = None
+    stage: str | None = None  # out of which the warehouse reads the files by itself
+    why_client: str | None = None  # why it does not, where it could have been
 
     @property
     def new(self) -> int:

@@ -24,6 +24,10 @@ def print_dumps(dumps: Sequence[DumpPlan], *, why: bool = False) -> None:
             f"  files     {len(new):,} new, {len(changed):,} changed, {len(dump.waiting):,} waiting, "
             f"{dump.unchanged:,} unchanged{size}"
         )
+        if dump.stage is not None:
+            print(f"  way       express: the warehouse reads them by itself, out of the stage {dump.stage}")
+        elif dump.why_client is not None:
+            print(f"  way       by the client: {dump.why_client}")
         _print_files("new", [str(task.file) for task in new], why)
         _print_files("changed", [f"{task.file}: {_changed(dump)}" for task in changed], why)
         _print_files("waiting", dump.waiting, why)

@@ -54,6 +54,7 @@ class FileResult:
     rejects: tuple[Reject, ...] = ()
     notes: tuple[str, ...] = ()
     error: ElError | None = None
+    route: str = "client"  # express: its bytes never came here
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,20 +96,20 @@ class SchemaLoad:
                 package.append(packed)
         if not package and not files:
             return
-        self._still_ours()
+        self.still_ours()
         rows = sum(int(str(row["row_count"])) for row in _ledger_rows(package, files))
         self.reporter.say(f"loading {self.schema}: {len(package) + len(files)} tables, {rows:,} rows")
         fresh = [packed.table.name for packed in package if packed.plan.last is None]
         fresh += [packed.table.name for packed in files if packed.fresh]
         own = self._own_tables(package, files)
         taken = [*(packed.table for packed in package), *(packed.table for packed in files), *own]
-        self._prepare([table.name for table in taken], fresh)
+        self.prepare([table.name for table in taken], fresh)
         loader(self.job, self.warehouse, self.schema).load(self.load_id, taken)
         recorded = [packed.plan for packed in package if packed.plan.drift.unrecorded]
         if recorded:
             self._comment(recorded)
 
-    def _still_ours(self) -> None:
+    def still_ours(self) -> None:
         """A machine that slept may have lost its lock to another run, which then reads the same windows."""
         for still_ours in self.locks:
             still_ours(self.schema)
@@ -122,7 +122,7 @@ class SchemaLoad:
         """
         if found is None or found.error is not None or table.stopped is not None or not table.drift.widened:
             return found
-        self._still_ours()
+        self.still_ours()
         try:
             with self.warehouse.connector:
                 self.warehouse.widen(self.schema, table.raw_table, table.drift.widened)
@@ -130,7 +130,7 @@ class SchemaLoad:
             return replace(found, error=error)
         return found
 
-    def _prepare(self, tables: Sequence[str], fresh: Sequence[str]) -> None:
+    def prepare(self, tables: Sequence[str], fresh: Sequence[str]) -> None:
         """Make raw ready for what comes. Done twice it changes nothing. fresh: no load of them is complete yet."""
         warehouse, schema = self.warehouse, self.schema
         with warehouse.connector:

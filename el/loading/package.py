@@ -63,7 +63,7 @@ class Loader:
         """Have all imported that dlt imports at first use: a quarter of a second, better spent beside the source's."""
         self._warehouse.dlt_destination(self._raw_schema, self._run_id)
 
-    def _pipeline(self) -> dlt.Pipeline:
+    def pipeline(self) -> dlt.Pipeline:
         return dlt.pipeline(
             pipeline_name=self._name,
             pipelines_dir=str(self._home),
@@ -80,7 +80,7 @@ class Loader:
         if not (self._home / self._name).exists():
             return []
         try:
-            pipeline = self._pipeline()
+            pipeline = self.pipeline()
             follows = self._follows() if examine(pipeline) else None
         except (ValueError, KeyError, TypeError, OSError, DltException) as error:
             say(f"{self._raw_schema}: what an earlier run left behind is damaged, and is read again: {error}")
@@ -151,7 +151,7 @@ class Loader:
 
     def load(self, load_id: str, tables: Sequence[LandedTable]) -> None:
         """Load these tables as one package. Raises `LoadError`; what was begun is finished by the next run."""
-        pipeline = self._pipeline()
+        pipeline = self.pipeline()
         self._note_what_it_follows()
         source = source_of(dlt.Schema(safe_name(self._raw_schema)), tables)
         with as_load_error(self._raw_schema), named(load_id):

@@ -20,9 +20,11 @@ from el.connectors.snowflake import Snowflake
 from el.connectors.snowflake.errors import NOT_THERE
 from el.connectors.sql.select import Statement
 from el.errors import DatabaseError, NotPermitted
+from el.loading.express import Express
 from el.loading.lease import lease as leased
 from el.loading.lock import Holder, StillOurs
 from el.loading.snowflake_dlt import KeptSnowflake, Sessions
+from el.loading.snowflake_express import SnowflakeExpress
 from el.loading.snowflake_queries import run_tag
 from el.loading.warehouse import Warehouse
 from el.planning.columns import TableComment
@@ -205,6 +207,9 @@ class SnowflakeWarehouse(Warehouse):
             for number, rows in self.connector.fetch(Statement(" UNION ALL ".join(each))):
                 found[some[int(str(number))]] = int(str(rows))
         return found
+
+    def express(self) -> Express:
+        return SnowflakeExpress(self)
 
     def forget_staged(self, raw_schema: str) -> None:
         """Remove what is staged: files of loads that are complete, or come to nothing. They hold plain data."""

@@ -17,6 +17,7 @@ from sqlglot import exp
 from el.connectors.catalog import TableName
 from el.connectors.sql.connector import SqlConnector
 from el.connectors.sql.select import Statement
+from el.loading.express import Express
 from el.loading.ledger import LEDGER_TABLE
 from el.loading.lock import Holder, StillOurs
 from el.loading.widening import can_widen
@@ -205,6 +206,10 @@ class Warehouse(ABC):
         )
         ledger = self.qualified(raw_schema, LEDGER_TABLE)
         self.connector.execute(Statement(f"COMMENT ON TABLE {ledger} IS {self.literal(said)}"))
+
+    def express(self) -> Express | None:
+        """What reads files by itself, where this warehouse can."""
+        return None
 
     def forget_staged(self, raw_schema: str) -> None:
         """Remove files that were put beside a raw schema to be loaded; only ever called when none waits there."""

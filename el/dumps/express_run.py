@@ -1,0 +1,251 @@
+"""Files that the warehouse reads by itself, from their footers to the commit: before anything is read by the client."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from el.config.job import Job
+from el.connectors.catalog import TableName
+from el.dumps.express import REQUIRE, differs, look, name_in_stage, refused
+from el.dumps.extract import LandedDump
+from el.dumps.pack import DumpPacker
+from el.dumps.plan import DumpPlan
+from el.dumps.slice import FileResult
+from el.errors import ElError, FileChanged, LoadError
+from el.extraction.slice import STEP
+from el.loading.express import Copied, Express, Staged, StagedFile, StagedGroup, Target
+from el.loading.express_load import ExpressLoad, Made
+from el.loading.file_ledger import known_files
+from el.loading.load import SchemaLoad, load_ids_for
+from el.loading.lock import StillOurs
+from el.loading.warehouse import Warehouse
+from el.reporting.progress import Reporter
+from el.reporting.summary import TableReport
+
+
+def take_express(
+    job: Job,
+    warehouse: Warehouse,
+    dumps: Sequence[DumpPlan],
+    spool: Path,
+    reporter: Reporter,
+    locks: Sequence[StillOurs],
+) -> tuple[tuple[DumpPlan, ...], dict[TableName, TableReport]]:
+    """What is left to the client of each entry, and what became of the rest."""
+    left, reports = [], {}
+    for dump in dumps:
+        if dump.stage is not None and dump.tasks:
+            dump, report = _Taking(job, warehouse, spool, reporter, locks, dump).take()
+            if report is not None:
+                reports[dump.name] = report
+        left.append(dump)
+    return tuple(left), reports
+
+
+def together(express: TableReport, client: TableReport) -> TableReport:
+    """One report of an entry of which both ways took files."""
+    statuses = (express.status, client.status)
+    status = next((s for s in ("failed", "loaded", "unchanged") if s in statuses), client.status)
+    return replace(
+        express,
+        status=status,
+        rows=express.rows + client.rows,
+        bytes=express.bytes + client.bytes,
+        seconds=express.seconds + client.seconds,
+        window=", ".join(window for window in (express.window, client.window) if window) or None,
+        load_id=client.load_id or express.load_id,
+        kind=express.kind or client.kind,
+        error="; ".join(error for error in (express.error, client.error) if error) or None,
+        notes=tuple(dict.fromkeys((*express.notes, *client.notes))),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Taking:
+    """One entry."""
+
+    job: Job
+    warehouse: Warehouse
+    spool: Path
+    reporter: Reporter
+    locks: Sequence[StillOurs]
+    dump: DumpPlan
+
+    def take(self) -> tuple[DumpPlan, TableReport | None]:
+        """What is left of the entry, and the report of what was loaded. Until it commits, all can go by the client."""
+        express = self.warehouse.express()
+        assert express is not None
+        started, load_id = _now(), load_ids_for(self.warehouse, [self.dump.raw_schema])[self.dump.raw_schema]
+        with self.warehouse.connector:
+            try:
+                ready = self._ready(express, Target(self.dump.raw_schema, self.dump.raw_table, load_id, started))
+            except ElError as error:
+                return self._by_client(str(error))
+            return self._finish(ready, started)
+
+    def _by_client(self, why: str) -> tuple[DumpPlan, TableReport | None]:
+        dump = self.dump
+        if dump.settings.express == REQUIRE:
+            report, _ = DumpPacker(self.job, "").pack(dump, None)
+            failed = replace(report, status="failed", error=f"{dump.name}: express: require, but {why}")
+            return replace(dump, tasks=()), failed
+        return replace(dump, notes=(*dump.notes, f"by the client: {why}")), None
+
+    def _ready(self, express: Express, target: Target) -> _Ready:
+        """All up to the transaction."""
+        dump, stage = self.dump, self.dump.stage
+        assert stage is not None
+        looked = look(self.job, dump, express, calendar=self.warehouse.limits.calendar)
+        names = {task.file_id: str(name_in_stage(self.job, dump, task)) for task in dump.tasks}
+        shown = express.listed(stage, sorted(names.values()))
+        sys.audit(STEP, "stage listed")
+        unfit, files, note = dict(looked.unfit), [], None
+        for file in looked.files:
+            why = differs(file, shown.get(names[file.task.file_id])) if file.status == "loaded" else None
+            if why is None:
+                files.append(file)
+            else:
+                unfit[file.task.file_id] = why
+        if dump.settings.express == REQUIRE:
+            files += [refused(task, unfit[task.file_id]) for task in dump.tasks if task.file_id in unfit]
+            unfit = {}
+        elif unfit:
+            first = next(task for task in dump.tasks if task.file_id in unfit)
+            more = f", and {len(unfit) - 1:,} more files" if len(unfit) > 1 else ""
+            note = f"by the client: {first.file}: {unfit[first.file_id]}{more}"
+        ready = _Ready(self, express, target, unfit, tuple(files), _groups(files, names), names, note)
+        if not ready.groups:
+            return ready
+        ready.copy(stage, shown)
+        return ready
+
+    def _finish(self, ready: _Ready, started: datetime) -> tuple[DumpPlan, TableReport | None]:
+        """The transaction, of whose end nobody may be sure: nothing of it goes by the client in this run."""
+        dump = replace(self.dump, tasks=tuple(t for t in self.dump.tasks if t.file_id in ready.unfit))
+        if ready.note is not None:
+            dump = replace(dump, notes=(*dump.notes, ready.note))
+        if not ready.files:
+            return dump, None
+        packer = DumpPacker(self.job, ready.target.load_id)
+        found = LandedDump(ready.results(), (), started, _now())
+        report, packed = packer.pack(self.dump, found)
+        if packed is not None:
+            assert ready.load is not None
+            assert ready.made is not None
+            try:
+                ready.load.commit(ready.made, packed, ready.groups, ready.taken())
+            except ElError as error:
+                return replace(dump, tasks=()), replace(
+                    report, status="failed", load_id=None, error=f"{dump.name}: {error}"
+                )
+            with suppress(ElError):
+                ready.express.forget(ready.target, len(ready.groups))
+        self.reporter.extracted(self.dump, report.rows, found.seconds)
+        return self._renewed(dump) if dump.tasks else dump, report
+
+    def _renewed(self, dump: DumpPlan) -> DumpPlan:
+        """What raw holds now, for the client's part."""
+        known = known_files(self.warehouse, dump.raw_schema).get(dump.raw_table, [])
+        held = self.warehouse.held_tables(dump.raw_schema).get(dump.raw_table)
+        return replace(dump, known=tuple(known), held=held)
+
+
+@dataclass(slots=True)
+class _Ready:
+    """Files that lie in tables of the session. unfit: those that are left to the client, by their ids, and why."""
+
+    taking: _Taking
+    express: Express
+    target: Target
+    unfit: Mapping[str, str]
+    files: tuple[FileResult, ...]
+    groups: tuple[StagedGroup, ...]
+    names: Mapping[str, str]  # below the stage, by file id
+    note: str | None  # what a user wants to know of `unfit`
+    load: ExpressLoad | None = None
+    made: Made | None = None
+    copied: dict[str, Copied] = field(default_factory=dict)  # by name
+    changed: set[str] = field(default_factory=set)  # names
+
+    def copy(self, stage: str, shown: Mapping[str, Staged]) -> None:
+        """Raises `LoadError` where the warehouse read other rows of a version than its footer says."""
+        taking, target = self.taking, self.target
+        now = LandedDump(self.files, (), target.extracted_at, target.extracted_at)
+        _, packed = DumpPacker(taking.job, target.load_id).pack(taking.dump, now)
+        assert packed is not None
+        work = SchemaLoad(
+            taking.job,
+            taking.warehouse,
+            target.raw_schema,
+            target.load_id,
+            taking.spool,
+            taking.reporter,
+            taking.locks,
+        )
+        self.load = ExpressLoad(work, self.express, target)
+        self.made = self.load.make_tables(packed)
+        for number, group in enumerate(self.groups):
+            self.copied |= self.express.copy(target, stage, number, group)
+        sys.audit(STEP, "express files copied")
+        for file in self.files:
+            name = self.names[file.task.file_id]
+            if file.status != "loaded":
+                continue
+            if _other(self.copied[name], shown[name]):
+                self.changed.add(name)
+            elif self.copied[name].rows != file.rows:
+                raise LoadError(f"{file.task.file}: {self.copied[name].rows:,} of its {file.rows:,} rows were read")
+
+    def results(self) -> tuple[FileResult, ...]:
+        """The files as they were read: those that were changed meanwhile wait."""
+        return tuple(
+            FileResult(file.task, "waiting", error=FileChanged(f"{file.task.file}: was changed since it was listed"))
+            if self.names[file.task.file_id] in self.changed
+            else file
+            for file in self.files
+        )
+
+    def taken(self) -> dict[str, Copied]:
+        return {name: read for name, read in self.copied.items() if name not in self.changed}
+
+
+def _other(read: Copied, shown: Staged) -> bool:
+    """Whether another version was read than the stage showed. The checksum of rows may have a form of its own."""
+    if read.modified is None:
+        return False
+    same_form = len(read.checksum) == len(shown.checksum)
+    return not read.one or read.modified != shown.modified or (same_form and read.checksum != shown.checksum)
+
+
+def _groups(files: Sequence[FileResult], names: Mapping[str, str]) -> tuple[StagedGroup, ...]:
+    """Files that have the same columns, under the same names."""
+    found: dict[tuple[object, ...], list[FileResult]] = {}
+    for file in files:
+        if file.status == "loaded" and file.schema is not None:
+            found.setdefault((file.header, file.schema), []).append(file)
+    groups = []
+    for some in found.values():
+        schema, header = some[0].schema, some[0].header
+        assert schema is not None
+        staged = tuple(
+            StagedFile(
+                names[file.task.file_id],
+                file.task.file_id,
+                file.task.as_of,
+                tuple(value for _, value in file.task.captures),
+            )
+            for file in some
+        )
+        columns = tuple(zip(header, schema.names[: len(header)], strict=True))
+        groups.append(StagedGroup(columns, tuple(schema.names[len(header) :]), staged))
+    return tuple(groups)
+
+
+def _now() -> datetime:
+    """UTC without a zone, as raw holds it."""
+    return datetime.now(UTC).replace(tzinfo=None)
