@@ -31,6 +31,12 @@ GRANT CREATE SCHEMA ON DATABASE analytics TO ROLE loader;
 GRANT USAGE ON SCHEMA analytics.staging TO ROLE loader;
 GRANT SELECT, DELETE ON FUTURE TABLES IN SCHEMA analytics.staging TO ROLE loader;
 
+-- Only where Snowflake itself is to read dumps out of a bucket (`stage` in profiles.yml; see docs/dumps.md), with a storage
+-- integration of your own (Snowflake, "Configuring secure access"). The stage has to begin in the folder of the profile's `url`:
+-- CREATE STAGE analytics.public.exports URL = 's3://acme/exports/' STORAGE_INTEGRATION = acme;
+-- GRANT USAGE ON SCHEMA analytics.public TO ROLE loader;
+-- GRANT USAGE ON STAGE analytics.public.exports TO ROLE loader;
+
 -- TRANSFORMER reads raw, makes its own schemas and owns them. A future grant on one schema sets those on the database
 -- aside there, for the same kind of object (Snowflake, "GRANT <privileges>"): where one stands on a raw schema, give
 -- TRANSFORMER its SELECT on that schema too.
