@@ -31,6 +31,8 @@ def _plan(arguments: argparse.Namespace) -> int:
         return show(plan, why=arguments.why)
     from el.connectors.registry import open_source
 
+    if not plan.tables:
+        return 0
     source = open_source(job.source.settings)
     for table in plan.tables:
         for request in table.reads:

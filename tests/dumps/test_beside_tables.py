@@ -62,3 +62,23 @@ def test_rows_of_a_table_and_of_files_never_stand_in_one_raw_table(tmp_path: Pat
         assert main(["run", "--progress", "none"]) == 1
         assert main(["plan"]) == 2
     assert shop.complete("notes", "note") == [("live" if first == "table" else "old",)]
+
+
+def test_files_of_a_place_of_their_own_are_named_by_its_profile(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from el.cli.app import main
+
+    shop = Workspace(tmp_path).create()
+    (tmp_path / "far" / "away").mkdir(parents=True)
+    (tmp_path / "far" / "away" / "a.csv").write_text("id\n1\n")
+    entry = "dumps:\n  - {name: sales.old, source: exports, files: 'away/*.csv', format: csv}\n"
+    (tmp_path / "el.yml").write_text(EL_YML + entry)
+    profiles = (tmp_path / "profiles.yml").read_text()
+    (tmp_path / "profiles.yml").write_text(profiles + "exports: {target: it, outputs: {it: {type: files, url: far}}}\n")
+    with inside(tmp_path):
+        assert main(["run", "--progress", "none", "--select", "old"]) == 0
+        assert shop.complete("old", "id") == [("1",)]
+        (tmp_path / "el.yml").write_text(EL_YML + entry.replace("exports", "warehouse"))
+        assert main(["plan"]) == 2
+    assert "an entry of `dumps` needs `type: files`" in capsys.readouterr().err

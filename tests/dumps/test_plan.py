@@ -123,3 +123,8 @@ def test_an_encoding_that_makes_no_text_of_bytes_is_refused_in_el_yml(dumps: Dum
     dumps.entry(f"format: {{type: csv, encoding: {encoding}}}").file("a.csv", "id\n1\n")
     assert dumps.run() == 2
     assert f"'{encoding}' is no encoding that is known" in dumps.out
+
+
+def test_plan_has_no_queries_to_show_for_files(dumps: Dumps) -> None:
+    dumps.file("a.csv", "id\n1\n")
+    assert dumps.run("--sql", command="plan") == 0, dumps.out

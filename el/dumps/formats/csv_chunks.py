@@ -21,7 +21,7 @@ from el.dumps.formats.csv_dialect import Dialect
 from el.dumps.formats.csv_strict import StrictReader
 from el.errors import RecordRefused
 
-CHUNK = 8 * 1024 * 1024
+CHUNK = 4 * 1024 * 1024
 # One that is longer has a quote that was never closed, nearly always.
 MAX_RECORD = 64 * 1024 * 1024
 
