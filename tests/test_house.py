@@ -43,8 +43,6 @@ MAY_NAME = {
     "sample/": {"duckdb"},
 }
 MAY_SAY = {
-    # A strategy that el.yml calls by SQL Server's own name: other databases are refused by their abilities.
-    "planning/strategies/rowversion.py",
     # It says what the sample stands in for.
     "sample/demo.py",
 }

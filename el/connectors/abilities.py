@@ -199,9 +199,12 @@ class PressureSource(ABC):
         """Seconds that another session has waited for this one, 0 if none does; None: the login may not see it."""
 
 
-class RowversionSource(ABC):
-    """Can bound a rowversion read by the oldest open transaction."""
+class VersionSource(ABC):
+    """Gives each write of a row a greater number, and can say below which number no row can still appear."""
+
+    stable_version_name: ClassVar[str]  # what gives that bound, in the database's words
+    version_form: ClassVar[str]  # a bound in canonical text, as a regular expression
 
     @abstractmethod
-    def min_active_rowversion(self) -> Value:
-        """MIN_ACTIVE_ROWVERSION(): every committed rowversion below it is final (Microsoft Learn)."""
+    def stable_version(self) -> Value:
+        """The bound: a row of a transaction that is open now, or begins later, has this number or a greater one."""

@@ -26,7 +26,7 @@ from el.connectors.abilities import (
     OneMomentSource,
     Pressure,
     PressureSource,
-    RowversionSource,
+    VersionSource,
     SplitSource,
     Writer,
 )
@@ -50,7 +50,7 @@ __all__ = [
     "OneMomentSource",
     "Pressure",
     "PressureSource",
-    "RowversionSource",
+    "VersionSource",
     "Source",
     "SplitSource",
     "Target",

@@ -171,7 +171,7 @@ class Catalog:
     version: str
     tables: tuple[Table, ...]
     consistency: Consistency = Consistency()  # of a query of the user's own
-    min_active_rowversion: bool = False  # the engine has MIN_ACTIVE_ROWVERSION()
+    stable_version: bool = False  # the engine can tell `VersionSource.stable_version`
     incarnation: str | None = None  # another one after the database was restored; None where the server does not tell
     # The same for this database under whatever name of the server it is reached, and for no other; None where the
     # server does not tell.

@@ -19,7 +19,7 @@ from el.connectors.base import (
     OneMomentSource,
     Pressure,
     PressureSource,
-    RowversionSource,
+    VersionSource,
     Writer,
 )
 from el.connectors.buffer import Buffer
@@ -46,13 +46,15 @@ if TYPE_CHECKING:
     from el.connectors.sqlserver.write import SqlServerWrite
 
 
-class SqlServer(SqlServerSession, SqlTarget, RowversionSource, ChangeSource, OneMomentSource, PressureSource):
+class SqlServer(SqlServerSession, SqlTarget, VersionSource, ChangeSource, OneMomentSource, PressureSource):
     """A SQL Server database, through mssql-python or pyodbc as the profile says."""
 
     scheme = "sqlserver"
     rules = RULES
     state_right: ClassVar[str] = STATE_RIGHT
     writer_right = "VIEW SERVER STATE"
+    stable_version_name = "MIN_ACTIVE_ROWVERSION()"
+    version_form = r"0x[0-9A-F]{16}"
     feeds = (ChangeTracking, Cdc)
 
     def text_rule(self, column: Column) -> TextRule | None:
@@ -111,7 +113,8 @@ class SqlServer(SqlServerSession, SqlTarget, RowversionSource, ChangeSource, One
         zone = rows_if_supported(self.fetch, Statement("SELECT CURRENT_TIMEZONE_ID()"))
         return zone is not None and bool(zone) and zone[0][0] is not None and str(zone[0][0]).upper() != "UTC"
 
-    def min_active_rowversion(self) -> Value:
+    def stable_version(self) -> Value:
+        """MIN_ACTIVE_ROWVERSION() (Microsoft Learn, under that name)."""
         found = self.fetch(Statement("SELECT CAST(MIN_ACTIVE_ROWVERSION() AS BINARY(8))"))[0][0]
         return Value(canonical(found), SourceType("rowversion"))
 

@@ -96,7 +96,7 @@ class _Reader:
             version=" ".join(str(version).split()),
             tables=tuple(self._table(object_id) for object_id in wanted),
             consistency=self.consistency,
-            min_active_rowversion=_has_min_active_rowversion(self.fetch),
+            stable_version=_has_min_active_rowversion(self.fetch),
             incarnation=facts.incarnation,
             identity=facts.identity,
             read_only=facts.read_only,

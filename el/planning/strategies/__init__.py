@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from el.config.tables import StrategyName
-from el.connectors.base import ChangeSource, Source
+from el.connectors.base import ChangeSource, Source, VersionSource
 from el.connectors.registry import connector_class
 from el.errors import PlanError
 from el.planning.strategies.base import Strategy, TableContext
@@ -54,5 +54,7 @@ def bound_form(strategy: str, scheme: str) -> str | None:
     """What a bound of this strategy looks like, as a regular expression; None where it is a column's value."""
     kept = connector_class(scheme)
     feeds = kept.feeds if issubclass(kept, ChangeSource) else ()
-    forms = {each.name: each.bound_form for each in _BY_COLUMNS} | {feed.name: feed.form for feed in feeds}
+    forms = {feed.name: feed.form for feed in feeds}
+    if issubclass(kept, VersionSource):
+        forms[StrategyName.ROWVERSION] = kept.version_form
     return forms.get(strategy)

@@ -89,8 +89,6 @@ class Strategy(ABC):
 
     name: str
     guarantee: str  # in words
-    # What a bound looks like that is no column's value which the database itself could read, as a regular expression.
-    bound_form: str | None = None
     shows_deletes: bool = False  # rows that are gone are seen without reading the key set
     only_if_named: bool = False  # `auto` does not pick it
     whole_filters: bool = True  # rows that leave el.yml's filters are seen without a key

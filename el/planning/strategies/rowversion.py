@@ -1,8 +1,7 @@
-"""rowversion: [last upper, MIN_ACTIVE_ROWVERSION()), so that no committed row is missed.
+"""rowversion: from the last upper bound to the source's stable version, so that no committed row is missed.
 
-A rowversion is drawn when a row is written, and seen when its transaction commits: of the values below
-MIN_ACTIVE_ROWVERSION() none can still appear (Microsoft Learn, "MIN_ACTIVE_ROWVERSION"). MAX would pass over
-the rows of transactions that are open during the read.
+A row's version is drawn when the row is written, and seen when its transaction commits: of the versions below the
+stable one none can still appear. MAX would pass over the rows of transactions that are open during the read.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from el.config.tables import StrategyName
-from el.connectors.base import RowversionSource, Source
+from el.connectors.base import VersionSource, Source
 from el.connectors.note import MayLose
 from el.connectors.request import Value
 from el.planning.ledger import LedgerEntry
@@ -20,22 +19,24 @@ from el.planning.strategies.window import Kind, Window
 
 
 class Rowversion(Strategy):
-    """Needs a rowversion column, and a database that has MIN_ACTIVE_ROWVERSION()."""
+    """Needs a column of row versions, and a database that can tell its stable version."""
 
     name = StrategyName.ROWVERSION
     guarantee = "no committed row missed, none twice; deletes are not seen"
     whole_filters = False
-    bound_form = r"0x[0-9A-F]{16}"
 
     def obstacle(self, context: TableContext, source: Source) -> str | None:
         if context.version_column is None:
             return "there is no rowversion column"
-        if not isinstance(source, RowversionSource) or not context.catalog.min_active_rowversion:
-            return "this database has no MIN_ACTIVE_ROWVERSION() to bound the read with"
+        if not isinstance(source, VersionSource):
+            return "this database does not tell below which version no row can still appear"
+        bound = source.stable_version_name
+        if not context.catalog.stable_version:
+            return f"this database has no {bound} to bound the read with"
         if context.catalog.read_only and "secondary" not in context.settings.accept:
             return (
-                "this database takes no writes: of a readable secondary it is not certain that MIN_ACTIVE_ROWVERSION() "
-                "knows the open transactions of the primary; read the primary, or set `accept: [secondary]`"
+                f"this database takes no writes: of a readable secondary it is not certain that {bound} knows the open "
+                "transactions of the primary; read the primary, or set `accept: [secondary]`"
             )
         return None
 
@@ -51,12 +52,12 @@ class Rowversion(Strategy):
         return context.version_column
 
     def window(self, context: TableContext, source: Source, last: LedgerEntry | None) -> Window | None:
-        assert isinstance(source, RowversionSource)
+        assert isinstance(source, VersionSource)
         column = context.version_column
         assert column is not None
         doubt = self.doubt(context)
         notes = (*scan_note(context, column), *((MayLose(doubt),) if doubt else ()))
-        upper = source.min_active_rowversion()
+        upper = source.stable_version()
         mine = incarnation(context)
         window = Window(
             Kind.SNAPSHOT, column, None, upper, upper_inclusive=False, nulls=True, incarnation=mine, notes=notes

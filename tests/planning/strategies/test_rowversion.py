@@ -43,7 +43,7 @@ def naive(monkeypatch: pytest.MonkeyPatch) -> None:
         found = source.fetch(statement("SELECT TOP 1 CAST(rv AS BINARY(8)) FROM dbo.t ORDER BY rv DESC"))[0][0]
         return Value(f"0x{int(canonical(found), 16) + 1:016X}", SourceType("rowversion"))
 
-    monkeypatch.setattr(SqlServer, "min_active_rowversion", greatest)
+    monkeypatch.setattr(SqlServer, "stable_version", greatest)
 
 
 def row_of_an_open_transaction(shop: TsqlShop) -> None:
