@@ -115,6 +115,7 @@ _LONGEST = (
     "test_random_histories.py",
     "test_interrupted.py",
     "test_factory.py",
+    "test_sources.py",
 )
 
 

@@ -130,8 +130,13 @@ class SqlServerStandIn:
             try:
                 sock, _ = self._listener.accept()
             except OSError:
-                return
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                if self._listener.fileno() < 0:
+                    return
+                # A client that went before it was taken, or too many open files for a moment: the next one is served.
+                time.sleep(0.01)
+                continue
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             thread = threading.Thread(target=self._serve, args=(Connection(self, sock),), daemon=True)
             with self._lock:
                 self._threads.add(thread)
