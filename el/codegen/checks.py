@@ -15,7 +15,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from el.connectors.sql.select import Dialect
+from el.connectors.sql.dialect import Dialect
 
 from .table_design import ColumnDesign
 

@@ -17,7 +17,7 @@ from el.connectors.base import Source
 from el.connectors.catalog import TableName
 from el.connectors.registry import open_source
 from el.connectors.sql.connector import SqlConnector
-from el.connectors.sql.select import Dialect
+from el.connectors.sql.dialect import Dialect
 from el.errors import ConfigError, ConnectError
 from el.loading.open import open_warehouse
 from el.planning.dump_tables import dump_tables

@@ -13,7 +13,7 @@ from typing import Any
 
 from el.config.tables import ModelKind
 from el.connectors.catalog import Check, ForeignKey, TableName
-from el.connectors.sql.select import Dialect
+from el.connectors.sql.dialect import Dialect
 from el.planning.keys import KEY_COLUMN
 from el.planning.naming import normalise
 

@@ -10,7 +10,7 @@ from typing import Any
 from el.config.settings import Config
 from el.config.tables import ModelKind
 from el.connectors.catalog import TableName
-from el.connectors.sql.select import Dialect
+from el.connectors.sql.dialect import Dialect
 from el.planning.keys import KEY_COLUMN
 from el.planning.naming import normalise
 from el.planning.target_names import RESERVED

@@ -26,8 +26,8 @@ from el.connectors.abilities import (
     OneMomentSource,
     Pressure,
     PressureSource,
-    VersionSource,
     SplitSource,
+    VersionSource,
     Writer,
 )
 from el.connectors.buffer import Buffer
@@ -50,10 +50,10 @@ __all__ = [
     "OneMomentSource",
     "Pressure",
     "PressureSource",
-    "VersionSource",
     "Source",
     "SplitSource",
     "Target",
+    "VersionSource",
     "WriteMode",
     "WriteResult",
     "Writer",

@@ -22,7 +22,7 @@ def query_table(config: Config, entry: TableSettings, index: int, source: Source
         raise PlanError(f"{where}: {source.scheme} has no SQL for a `query`: name its tables instead")
     query = entry.query or query_text(config, entry)
     try:
-        derived_query(query, source.dialect.name)
+        derived_query(query, source.dialect)
         described = source.query_columns(query)
     except Exception as error:
         if getattr(error, "retryable", False):

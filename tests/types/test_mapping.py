@@ -20,7 +20,8 @@ from el.cli.app import main
 from el.connectors.catalog import SourceType
 from el.connectors.duckdb.catalog import source_type
 from el.connectors.request import ColumnRead, ReadRequest, TableName
-from el.connectors.sql.select import Dialect, build_select
+from el.connectors.sql.dialect import Dialect
+from el.connectors.sql.select import build_select
 from el.connectors.type_rules import find_rule, map_type, render_markdown, type_rules
 from el.errors import ConfigError, PlanError
 from el.loading.snowflake import SnowflakeWarehouse

@@ -23,7 +23,8 @@ from el.connectors.duckdb.dialect import DUCKDB
 from el.connectors.duckdb.types import RULES
 from el.connectors.request import ReadRequest
 from el.connectors.sql.connector import Stream
-from el.connectors.sql.select import Dialect, Statement
+from el.connectors.sql.dialect import Dialect
+from el.connectors.sql.select import Statement
 from el.connectors.sql.target import SqlTarget
 from el.errors import ConnectError, DatabaseMissing, ElError, ReadError, RunLocked, WriteError
 

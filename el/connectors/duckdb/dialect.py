@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from el.connectors.sql.select import Dialect
+from el.connectors.sql.dialect import Dialect
 
 DUCKDB = Dialect(
     name="duckdb",

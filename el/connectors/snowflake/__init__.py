@@ -22,7 +22,8 @@ from el.connectors.snowflake.config import SnowflakeConfig
 from el.connectors.snowflake.driver import open_session, result_field, statement_settings
 from el.connectors.snowflake.errors import SESSION_GONE, number_of, statement_error
 from el.connectors.sql.connector import Stream
-from el.connectors.sql.select import Dialect, Statement
+from el.connectors.sql.dialect import Dialect
+from el.connectors.sql.select import Statement
 from el.connectors.sql.target import SqlTarget
 from el.errors import ElError, ReadError
 

@@ -18,7 +18,8 @@ from el.connectors.base import Source
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import Catalog, Column, Consistency, SourceType
 from el.connectors.request import Isolation, ReadRequest, Split, Value
-from el.connectors.sql.select import Dialect, Statement, build_back, build_extent, build_extreme, build_select
+from el.connectors.sql.dialect import Dialect
+from el.connectors.sql.select import Statement, build_back, build_extent, build_extreme, build_select
 from el.connectors.sql.split import can_divide, divide
 from el.errors import ElError, PlanError, ReadError
 

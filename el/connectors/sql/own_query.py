@@ -13,6 +13,7 @@ from sqlglot import exp, parse_one, tokenize
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
+from el.connectors.sql.dialect import Dialect
 from el.errors import PlanError
 
 _OPENING = frozenset({TokenType.L_PAREN})
@@ -28,17 +29,17 @@ _STATEMENTS = _WRITES | {
 }
 
 
-def split_query(query: str, dialect: str) -> tuple[str, str]:
+def split_query(query: str, dialect: Dialect) -> tuple[str, str]:
     """(WITH clause, SELECT): T-SQL allows no WITH inside a derived table, so it has to stand before the outer SELECT.
 
     The WITH clause is empty where the query has none. Raises `PlanError` for more than one statement, and for
     anything that does not begin with SELECT or WITH.
     """
     try:
-        tokens = tokenize(query, read=dialect)
+        tokens = tokenize(query, read=dialect.name)
     except SqlglotError as error:
         first = str(error).splitlines()[0]
-        raise PlanError(f"this query cannot be read as {dialect}: {first}") from None
+        raise PlanError(f"this query cannot be read as {dialect.name}: {first}") from None
     while tokens and tokens[-1].token_type is TokenType.SEMICOLON:
         tokens.pop()
     if not tokens or tokens[0].token_type not in (TokenType.SELECT, TokenType.WITH):
@@ -49,7 +50,7 @@ def split_query(query: str, dialect: str) -> tuple[str, str]:
     words = [query[token.start : token.end + 1].upper() for token in tokens]
     begin = 0 if tokens[0].token_type is TokenType.SELECT else _select_after_with(tokens, words)
     _refuse_writes_of_with(words)
-    if dialect == "tsql":
+    if dialect.bare_statements:
         _refuse_statements(tokens[begin:], words[begin:])
     end = tokens[-1].end + 1
     return query[tokens[0].start : tokens[begin].start].rstrip(), query[tokens[begin].start : end]
@@ -64,17 +65,17 @@ class DerivedQuery:
     option: str = ""
 
 
-def derived_query(query: str, dialect: str) -> DerivedQuery:
+def derived_query(query: str, dialect: Dialect) -> DerivedQuery:
     """`query` in parts that can stand around and in a derived table; its text is not rewritten.
 
     Raises `PlanError` as `split_query`, and for what SQL Server takes in no derived table: ORDER BY without TOP or
     OFFSET (Microsoft Learn, "ORDER BY clause": error 1033), FOR XML, FOR JSON and FOR BROWSE.
     """
     with_, select = split_query(query, dialect)
-    if dialect != "tsql":
+    if not dialect.bare_statements:
         return DerivedQuery(with_, select)
     outside, depth = [], 0
-    for token in tokenize(select, read=dialect):
+    for token in tokenize(select, read=dialect.name):
         depth -= token.token_type in _CLOSING
         if not depth:
             # ORDER BY is one token.

@@ -7,80 +7,16 @@ pass through are the type table's read expressions and what the user wrote in el
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sqlglot import exp
 
-from el.connectors.catalog import SourceType, TableName
+from el.connectors.catalog import SourceType
 from el.connectors.request import OP_READ, ColumnRead, Condition, Op, ReadRequest, Value
+from el.connectors.sql.dialect import Dialect
 from el.connectors.sql.own_query import derived_query, split_query
 from el.connectors.sql.split import Range
 from el.errors import PlanError
-
-
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """What differs between SQL databases when el reads them, as data.
-
-    name: sqlglot's name of the dialect.
-    bind: type name -> how a parameter in canonical text becomes a value of that type, "{type}" standing for the
-        declared type, "{collate}" for its collation; the default is a CAST.
-    text: type name -> how a column becomes canonical text, "{column}" standing for the quoted column; the
-        default is a CAST to text.
-    maximum: type name -> an expression that MAX accepts where MAX refuses the type itself.
-    clock: an expression for `CursorSource.clock`.
-    masks: name of a mask -> the expression that masks a column, "{column}" standing for it; it gives text.
-    mask_as: type name -> what stands there instead, where the column itself would lose digits on its way into the mask;
-        None: no text of it is exact, and a mask that takes its values is refused.
-    """
-
-    name: str
-    text_type: str = "VARCHAR"
-    bind: Mapping[str, str] = field(default_factory=dict)
-    text: Mapping[str, str] = field(default_factory=dict)
-    maximum: Mapping[str, str] = field(default_factory=dict)
-    masks: Mapping[str, str] = field(default_factory=dict)
-    mask_as: Mapping[str, str | None] = field(default_factory=dict)
-    clock: str = ""
-    # The length of a text leaves out blanks at its end.
-    length_without_blanks: bool = False
-    parameter: Callable[[Value], object] = lambda value: value.text
-
-    def quote(self, name: str) -> str:
-        """`name` as a quoted identifier."""
-        return exp.to_identifier(name, quoted=True).sql(dialect=self.name)
-
-    def quote_table(self, table: TableName) -> str:
-        """schema.name, both quoted."""
-        return f"{self.quote(table.schema)}.{self.quote(table.name)}"
-
-    def bound(self, value: Value) -> str:
-        """The SQL in which `?` stands for `value`."""
-        declared = str(value.type)
-        # The labels of an enumeration are what they are.
-        shown = declared if "'" in declared else declared.upper()
-        made = self.bind.get(value.type.name, "CAST(? AS {type})").replace("{type}", shown)
-        # A collation's name is one of the server's own words: it cannot be quoted, and comes from its catalog.
-        return made.replace("{collate}", f" COLLATE {value.type.collation}" if value.type.collation else "")
-
-    def masked(self, mask: str, type_: SourceType) -> tuple[str, bool]:
-        """The expression of a mask over a column of this type, and whether `mask_as` has a word in it.
-
-        Raises `PlanError` for a type of which two values could get one pseudonym.
-        """
-        expression = self.masks[mask]
-        # A mask that takes no value, such as NULL, has no digits to lose.
-        if type_.name not in self.mask_as or "{column}" not in expression:
-            return expression, False
-        exact = self.mask_as[type_.name]
-        if exact is None:
-            raise PlanError(f"mask {mask} is not possible with {type_}: two values could get one pseudonym; exclude it")
-        return expression.replace("{column}", exact), True
-
-    def as_text(self, column: str, type_: SourceType) -> str:
-        """The SQL that gives `column` (an expression) in canonical text."""
-        return self.text.get(type_.name, f"CAST({{column}} AS {self.text_type})").replace("{column}", column)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +44,7 @@ def build_select(request: ReadRequest, dialect: Dialect) -> Statement:
     if request.query is not None and not (
         request.columns or request.where or request.split or request.order_by or request.limit is not None
     ):
-        return Statement("\n".join(split_query(request.query, dialect.name)).lstrip())
+        return Statement("\n".join(split_query(request.query, dialect)).lstrip())
     select = _from(exp.select(*columns), request)
     for condition in (*request.where, *_range(request)):
         select = select.where(_condition(condition, dialect, parameters), copy=False)
@@ -240,6 +176,6 @@ def _text(select: exp.Select, request: ReadRequest, dialect: Dialect) -> str:
     sql = select.sql(dialect=dialect.name)
     if request.query is None:
         return sql
-    own = derived_query(request.query, dialect.name)
+    own = derived_query(request.query, dialect)
     whole = f"{own.with_}\n{sql}\n{own.option}".strip()
     return whole.replace(_OWN_QUERY, f"(\n{own.select}\n)", 1)

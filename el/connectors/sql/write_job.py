@@ -9,7 +9,8 @@ from sqlglot import exp
 
 from el.connectors.base import WriteMode, WriteResult
 from el.connectors.catalog import SourceType, TableName
-from el.connectors.sql.select import Dialect, Statement
+from el.connectors.sql.dialect import Dialect
+from el.connectors.sql.select import Statement
 from el.errors import WriteError
 
 Fetch = Callable[[Statement], list[tuple[object, ...]]]

@@ -125,7 +125,7 @@ class SqlServer(SqlServerSession, SqlTarget, VersionSource, ChangeSource, OneMom
 
     def _with_hints(self, statement: Statement, request: ReadRequest) -> Statement:
         """With no more of the server's processors than the profile allows; a query's own OPTION stays as it is."""
-        own = request.query is not None and derived_query(request.query, self.dialect.name).option
+        own = request.query is not None and derived_query(request.query, self.dialect).option
         if not self.config.max_dop or own:
             return statement
         return Statement(f"{statement.sql}\nOPTION (MAXDOP {self.config.max_dop})", statement.parameters)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from el.connectors.request import Value
-from el.connectors.sql.select import Dialect
+from el.connectors.sql.dialect import Dialect
 
 _BINARY = ("rowversion", "binary", "varbinary")
 _TEMPORAL = ("date", "time", "datetime", "smalldatetime", "datetime2")
@@ -15,6 +15,7 @@ def _parameter(value: Value) -> object:
 
 TSQL = Dialect(
     name="tsql",
+    bare_statements=True,
     text_type="NVARCHAR(4000)",
     length_without_blanks=True,  # Microsoft Learn, "LEN"
     bind={

@@ -8,7 +8,8 @@ from typing import ClassVar
 
 from el.connectors.request import Isolation, ReadRequest
 from el.connectors.sql.connector import SqlConnector, Stream
-from el.connectors.sql.select import Dialect, Statement
+from el.connectors.sql.dialect import Dialect
+from el.connectors.sql.select import Statement
 from el.connectors.sqlserver.config import SqlServerConfig
 from el.connectors.sqlserver.dialect import TSQL
 from el.connectors.sqlserver.driver import Driver

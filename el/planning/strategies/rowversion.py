@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from el.config.tables import StrategyName
-from el.connectors.base import VersionSource, Source
+from el.connectors.base import Source, VersionSource
 from el.connectors.note import MayLose
 from el.connectors.request import Value
 from el.planning.ledger import LedgerEntry
