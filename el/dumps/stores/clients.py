@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,9 +47,7 @@ def client(root: str, config: FilesConfig) -> Client:
     if config.ca_file is not None:
         options["root_certificate"] = _read("ca_file", config.ca_file)
     try:
-        if scheme == "s3":
-            return _s3(bucket, config, options)
-        return _azure(bucket, config, options) if scheme == "az" else _google(bucket, config, options)
+        return _CLIENTS[scheme](bucket, config, options)
     except (ConfigError, AuthenticationFailed):
         raise
     except Exception as error:
@@ -177,3 +176,6 @@ def _given(**settings: str | None) -> dict[str, Any]:
 
 def _text(secret: SecretStr | None) -> str | None:
     return None if secret is None else secret.get_secret_value()
+
+
+_CLIENTS: dict[str, Callable[[str, FilesConfig, ClientConfig], Client]] = {"s3": _s3, "az": _azure, "gs": _google}

@@ -13,6 +13,9 @@ from el.config.files_profile import SCHEMES, FilesConfig
 from el.dumps.stores.base import Store
 from el.errors import ConfigError
 
+# Stores whose login is of one server: it is given to no other one.
+_WITH_LOGIN = ("sftp",)
+
 
 def open_store(uri: str, settings: Mapping[str, Any] | None = None, where: str = "profile") -> Store:
     """settings: of the profile's output, as written; files of this machine need none.
@@ -25,7 +28,7 @@ def open_store(uri: str, settings: Mapping[str, Any] | None = None, where: str =
         raise ConfigError(f"{uri}: there is no store for {scheme}://; there are: {known}")
     config = files_config(settings or {"url": uri}, where)
     root = f"{scheme}://{place.partition('/')[0]}/"
-    if scheme == "sftp" and not f"{config.url.rstrip('/')}/".startswith(root):
+    if scheme in _WITH_LOGIN and not f"{config.url.rstrip('/')}/".startswith(root):
         raise ConfigError(f"{uri}: is on another server than {where}, whose login it would be given")
     return _store(scheme, root, config, os.getpid())
 
@@ -33,17 +36,19 @@ def open_store(uri: str, settings: Mapping[str, Any] | None = None, where: str =
 @lru_cache(maxsize=32)
 def _store(scheme: str, root: str, config: FilesConfig, process: int) -> Store:
     """One for all files of a place, with its connections; a process that was forked has its own."""
-    if scheme == "file":
-        from el.dumps.stores.local import LocalStore
+    match scheme:
+        case "file":
+            from el.dumps.stores.local import LocalStore
 
-        return LocalStore()
-    if scheme == "sftp":
-        from el.dumps.stores.sftp import SftpStore
+            return LocalStore()
+        case "sftp":
+            from el.dumps.stores.sftp import SftpStore
 
-        return SftpStore(root, config)
-    from el.dumps.stores.objects import ObjectStore
+            return SftpStore(root, config)
+        case _:
+            from el.dumps.stores.objects import ObjectStore
 
-    return ObjectStore(root, config)
+            return ObjectStore(root, config)
 
 
 def files_config(settings: Mapping[str, Any], where: str = "profile") -> FilesConfig:
