@@ -17,7 +17,7 @@ from el.config.job import Job
 from el.dumps.extract import LandedDump
 from el.dumps.plan import DumpPlan
 from el.dumps.slice import FileResult, landed_schema
-from el.dumps.types import common_schema, misfits, recast
+from el.dumps.types import common_schema, misfits, recast, spelt_as
 from el.errors import FileRefused
 from el.extraction.landing import LandedFile, LandedTable
 from el.loading.file_ledger import FILES_TABLE, STRATEGY
@@ -73,7 +73,7 @@ class DumpPacker:
         schema = common_schema(held, list(schemas))
         parts = [(file, landed) for landed, files in found.landed for file in files]
         for file, landed in parts:
-            if set(landed.names[:-_ADDED]) <= set(schema.names):
+            if set(spelt_as(landed.names[:-_ADDED], schema.names)) <= set(schema.names):
                 refused = {**misfits(file, landed, schema), **refused}
         kept = [recast(file, landed, schema, refused) for file, landed in parts]
         results = [
@@ -91,7 +91,7 @@ class DumpPacker:
         return {
             file.task.file_id: f"contract: freeze, and the file has other columns than {loaded[0][0].task.file}"
             for file, schema in loaded
-            if set(schema.names) != set(loaded[0][1].names)
+            if set(spelt_as(schema.names, loaded[0][1].names)) != set(loaded[0][1].names)
         }
 
     def _packed(
@@ -147,7 +147,7 @@ class DumpPacker:
 
     def _file_row(self, dump: DumpPlan, schema: pa.Schema, result: FileResult) -> dict[str, object]:
         task, file = result.task, result.task.file
-        names = result.schema.names if result.schema is not None else []
+        names = spelt_as(result.schema.names, schema.names) if result.schema is not None else []
         held = set(dump.held.columns) if dump.held is not None else set()
         loaded = result.status == "loaded"
         replaces = task.former.file_id if loaded and task.former and dump.settings.changed == "replace" else None

@@ -26,6 +26,7 @@ from el.dumps.formats.base import ROW, Reading, Reject
 from el.dumps.open import format_of, open_store
 from el.dumps.plan import FileTask
 from el.dumps.stores.base import Fetched, Store
+from el.dumps.types import spelt_as
 from el.errors import ElError, FileChanged, FileRefused, LoadError, RecordRefused, RowRefused
 from el.extraction.landing import LANDING, LandedFile, LandingFiles
 from el.extraction.retry import retrying
@@ -248,10 +249,11 @@ class _File:
 
     def _refuse_drift(self, schema: pa.Schema) -> None:
         frozen = self.work.frozen
-        if frozen is None or set(frozen) == set(schema.names):
+        names = set(schema.names) if frozen is None else set(spelt_as(schema.names, frozen))
+        if frozen is None or set(frozen) == names:
             return
-        added = ", ".join(sorted(set(schema.names) - set(frozen))) or "none"
-        missing = ", ".join(sorted(set(frozen) - set(schema.names))) or "none"
+        added = ", ".join(sorted(names - set(frozen))) or "none"
+        missing = ", ".join(sorted(set(frozen) - names)) or "none"
         raise FileRefused(f"contract: freeze, and the file has other columns: new {added}; missing {missing}")
 
     def _read(self, reading: Reading, schema: pa.Schema) -> None:

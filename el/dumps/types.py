@@ -29,12 +29,21 @@ def type_of(text: str) -> pa.DataType:
 
 
 def common_schema(held: Mapping[str, str], schemas: Sequence[pa.Schema]) -> pa.Schema:
-    """The columns that raw has, and behind them those that are new, in the order in which the files bring them."""
-    found = {name: type_of(text) for name, text in held.items()}
+    """The columns that raw has, and behind them those that are new, in the order in which the files bring them.
+
+    A column that is written in other capitals later is the same one.
+    """
+    found = {name.casefold(): pa.field(name, type_of(text)) for name, text in held.items()}
     for schema in schemas:
         for column in schema:
-            found.setdefault(column.name, column.type)
-    return pa.schema(list(found.items()))
+            found.setdefault(column.name.casefold(), pa.field(column.name, column.type))
+    return pa.schema(list(found.values()))
+
+
+def spelt_as(names: Sequence[str], others: Sequence[str]) -> list[str]:
+    """These names in the capitals of the others, where they are among them."""
+    spelling = {name.casefold(): name for name in others}
+    return [spelling.get(name.casefold(), name) for name in names]
 
 
 def misfits(file: LandedFile, landed: pa.Schema, schema: pa.Schema) -> dict[str, str]:
@@ -44,8 +53,8 @@ def misfits(file: LandedFile, landed: pa.Schema, schema: pa.Schema) -> dict[str,
         return {}
     never = [
         f"column {column.name} is {column.type} there, and {other} in raw: give the file an entry of its own"
-        for column in landed
-        if (other := wanted.field(column.name).type) != column.type and not _may_become(column.type, other)
+        for column, other in zip(landed, wanted.types, strict=True)
+        if other != column.type and not _may_become(column.type, other)
     ]
     bad: dict[str, str] = {}
     with pq.ParquetFile(file.path) as source:
@@ -54,7 +63,7 @@ def misfits(file: LandedFile, landed: pa.Schema, schema: pa.Schema) -> dict[str,
             for file_id in pc.unique(ids).to_pylist():
                 of_it = batch.filter(pc.equal(ids, file_id))
                 try:
-                    of_it.cast(wanted, safe=True)
+                    of_it.rename_columns(wanted.names).cast(wanted, safe=True)
                 except pa.ArrowInvalid as error:
                     bad.setdefault(file_id, f"a value does not fit the type that raw has: {error}")
                 if never:
@@ -77,7 +86,7 @@ def recast(file: LandedFile, landed: pa.Schema, schema: pa.Schema, without: Coll
             if without:
                 batch = batch.filter(pc.invert(pc.is_in(batch.column(FILE), pa.array(sorted(without)))))
             rows += batch.num_rows
-            writer.write_batch(batch.cast(wanted, safe=True))
+            writer.write_batch(batch.rename_columns(wanted.names).cast(wanted, safe=True))
     file.path.unlink()
     if not rows:
         target.unlink()
@@ -86,7 +95,9 @@ def recast(file: LandedFile, landed: pa.Schema, schema: pa.Schema, without: Coll
 
 
 def _wanted(landed: pa.Schema, schema: pa.Schema) -> pa.Schema:
-    return pa.schema([pa.field(c.name, schema.field(c.name).type) if c.name in schema.names else c for c in landed])
+    names = spelt_as(landed.names, schema.names)
+    types = [schema.field(n).type if n in schema.names else c.type for n, c in zip(names, landed, strict=True)]
+    return pa.schema(list(zip(names, types, strict=True)))
 
 
 def _may_become(type_: pa.DataType, other: pa.DataType) -> bool:

@@ -100,6 +100,21 @@ def test_columns_are_matched_by_their_names_over_the_years(dumps: Dumps) -> None
     assert said == [("[]", "[]"), ("[]", "[]"), ('["b"]', "[]"), ('["b"]', '["id", "a"]')]
 
 
+@pytest.mark.parametrize("contract", ["evolve", "freeze"])
+def test_a_header_in_other_capitals_has_the_same_columns(dumps: Dumps, contract: str) -> None:
+    """Also where names stand in raw as files spell them: DuckDB takes both for one."""
+    dumps.entry(f"contract: {contract}")
+    path = dumps.path / "el.yml"
+    path.write_text(path.read_text().replace("defaults:", "raw: {naming: preserve}\ndefaults:"))
+    dumps.file("a.csv", "Id,note\n1,x\n")
+    dumps.file("b.csv", "NOTE,ID\ny,2\n")
+    assert dumps.run() == 0, dumps.out
+    dumps.file("c.csv", "iD,NOTE\n3,z\n")
+    assert dumps.run() == 0, dumps.out
+    assert dumps.rows('"Id", note') == [("1", "x"), ("2", "y"), ("3", "z")]
+    assert dumps.sql("SELECT DISTINCT columns_added, columns_missing FROM old_sales._el_files") == [("[]", "[]")]
+
+
 def test_a_header_that_changes_stops_its_file_under_freeze(dumps: Dumps) -> None:
     dumps.entry("contract: freeze").file("2019.csv", "id,a\n1,x\n")
     dumps.file("2020.csv", "a,id\ny,2\n")
