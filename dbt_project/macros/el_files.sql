@@ -1,7 +1,7 @@
 {% macro el_files(source_name, table) -%}
     select
         taken.file_id,
-        taken.uri,
+        case when taken.member is null then taken.uri else taken.uri || '!/' || taken.member end as uri,
         taken.as_of
     from {{ source(source_name, '_el_files') }} as taken
     left join (

@@ -106,7 +106,8 @@ def _archive(table: TableDesign, model: ModelDesign, dumps: Sequence[DumpDesign]
     where = "\n    where not _el_deleted" if model.flagged else ""
     live = _select([*names, "cast(null as varchar) as _el_file"], f"{{{{ ref('{model.name}') }}}}") + where
     same = " and ".join(f"live.{name} = latest.{name}" for name in table.key)
-    order = "_el_position desc nulls last, _el_uri desc, _el_row desc"
+    # Of two versions of one file that both count, the one that was loaded later.
+    order = "_el_position desc nulls last, _el_uri desc, _dlt_load_id desc, _el_row desc"
     return (
         f"with live as (\n    {live}\n),\n\narchived as (\n    {_of_files(table, dumps)}\n),\n\n"
         f"latest as (\n    select * from archived\n    qualify\n        row_number() over (\n"
@@ -123,7 +124,8 @@ def _versions(table: TableDesign, model: ModelDesign, dumps: Sequence[DumpDesign
     key = ", ".join(table.key)
     before = [name for name in names if name not in ("_el_valid_from", "_el_valid_to")]
     # "0/" sorts before every load, and "0~" behind all that begins with "0/".
-    begins = "'0/' || coalesce(_el_position, '') || '/' || _el_uri || '/' || lpad(cast(_el_row as varchar), 19, '0')"
+    parts = ["coalesce(_el_position, '')", "_el_uri", "_dlt_load_id", "lpad(cast(_el_row as varchar), 19, '0')"]
+    begins = "'0/' || " + " || '/' || ".join(parts)
     same = " and ".join(f"past.{name} = first_live.{name}" for name in table.key)
     ends = f"lead(past._el_valid_from) over (partition by {', '.join(f'past.{k}' for k in table.key)} " + (
         "order by past._el_valid_from)"

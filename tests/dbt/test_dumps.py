@@ -27,7 +27,7 @@ dumps:
     history: archive
     changed: replace
   - {name: sales.past_orders, files: "old/{as_of:%Y-%m-%d}*.csv", format: {type: csv, delimiter: "|"},
-     into: sales.orders, history: versions}
+     into: sales.orders, history: versions, changed: append}
   - {name: sales.notes, files: "notes/*.csv", format: csv, types: {amount: "decimal(5,2)", day: date}}
 """
 PROFILES = """\
@@ -117,7 +117,7 @@ def test_a_text_that_a_cast_would_lose_or_round_fails_its_test_and_a_replaced_fi
     with inside(tmp_path):
         assert main(["run", "--progress", "none"]) == 0
         (tmp_path / "old" / "2019-01-31.csv").write_text("id|amount|updated_at|clerk\n1|9.99|2019-01-01|a\n")
-        assert main(["run", "--progress", "none", "--select", "old_orders", "orders", "notes"]) == 0
+        assert main(["run", "--progress", "none", "--select", "old_orders", "past_orders", "orders", "notes"]) == 0
         assert main(["codegen"]) == 0
     statuses = Project(tmp_path).dbt("build", code=1)
     bad = {name for name, status in statuses.items() if status not in ("success", "pass")}
@@ -128,3 +128,10 @@ def test_a_text_that_a_cast_would_lose_or_round_fails_its_test_and_a_replaced_fi
     with inside(tmp_path):
         staged = sql(tmp_path, "SELECT id, amount::VARCHAR FROM staging.stg_shop__old_orders ORDER BY 1, 2")
     assert staged == [(1, "9.99"), (2, "2.50"), (3, "3.00")]
+    # Of a file that counts beside its former version, what was loaded later is the later version of a row.
+    versions = sql(
+        tmp_path,
+        "SELECT amount::VARCHAR, _el_valid_from < _el_valid_to "
+        "FROM sales.orders_history_with_versions WHERE id = 1 ORDER BY _el_valid_from, _el_valid_to",
+    )
+    assert versions == [("1.10", True), ("9.99", True)]
