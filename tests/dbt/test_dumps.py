@@ -8,10 +8,13 @@ from typing import Any
 
 import duckdb
 import pytest
+import snowflake.connector
+import yaml
 
 from el.cli.app import main
 from tests.dbt.project import Project, copy_project
 from tests.shop import inside
+from tests.standins.snowflake import SnowflakeStandIn
 
 EL_YML = """\
 version: 1
@@ -135,3 +138,21 @@ def test_a_text_that_a_cast_would_lose_or_round_fails_its_test_and_a_replaced_fi
         "FROM sales.orders_history_with_versions WHERE id = 1 ORDER BY _el_valid_from, _el_valid_to",
     )
     assert versions == [("1.10", True), ("9.99", True)]
+
+
+@pytest.mark.soak
+def test_the_models_of_dumps_are_built_on_snowflake_too(tmp_path: Path) -> None:
+    create(tmp_path)
+    with SnowflakeStandIn() as server:
+        profiles = yaml.safe_load((tmp_path / "profiles.yml").read_text())
+        profiles["warehouse"]["outputs"]["local"] = server.dbt_output()
+        (tmp_path / "profiles.yml").write_text(yaml.safe_dump(profiles))
+        with inside(tmp_path):
+            assert main(["run", "--progress", "none"]) == 0
+            assert main(["codegen"]) == 0
+        statuses = Project(tmp_path).dbt("build")
+        assert {"values_survive_cast__shop_sales_notes", "orders_history_with_versions"} <= set(statuses)
+        with snowflake.connector.connect(**server.connection_parameters()) as connection:
+            query = "SELECT id, note, _el_file IS NULL FROM sales.orders_with_archive ORDER BY id"
+            found = connection.cursor().execute(query).fetchall()
+    assert found == [(1, None, False), (2, "again", False), (3, "live", True), (4, None, True)]
