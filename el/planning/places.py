@@ -5,6 +5,7 @@ Guarantee: tables that would land in one place, and what cannot be called so, ar
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -99,6 +100,10 @@ def find_places(config: Config, chosen: Sequence[Chosen]) -> Places:
         raw_schema = config.raw.schema_.format(source=config.source, schema=parts[schema])
         for item in inside:
             found[item.table.name] = (raw_schema, names[item.table.name.name])
+    counts = Counter(item.table.name for item in chosen)
+    for twice in (name for name, count in counts.items() if count > 1):
+        said = "stands twice among `tables` and `dumps`, and both would land in one raw table: give one another `name`"
+        refuse([twice], f"{twice} {said}", clash=True)
     taken: dict[tuple[str, str], TableName] = {}
     for name, place in found.items():
         if refused := file_refusal(place[0], dots=True):

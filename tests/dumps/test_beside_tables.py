@@ -82,3 +82,23 @@ def test_files_of_a_place_of_their_own_are_named_by_its_profile(
         (tmp_path / "el.yml").write_text(EL_YML + entry.replace("exports", "warehouse"))
         assert main(["plan"]) == 2
     assert "an entry of `dumps` needs `type: files`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("other", ["table", "files"])
+def test_one_name_for_two_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], other: str) -> None:
+    """Of a table and files, or of two entries of files: both would land in one raw table."""
+    from el.cli.app import main
+
+    shop = Workspace(tmp_path).create()
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.csv").write_text("id\n1\n")
+    entry = "  - {name: sales.orders, files: a.csv, format: csv}\n"
+    more = "  - {name: sales.old, files: a.csv, format: csv}\n  - {name: sales.old, files: b.csv, format: csv}\n"
+    (tmp_path / "el.yml").write_text(EL_YML + "dumps:\n" + (entry if other == "table" else more))
+    with inside(tmp_path):
+        assert main(["run", "--progress", "none"]) == 1
+    name = "sales.orders" if other == "table" else "sales.old"
+    assert f"FAILED {name}: {name} stands twice among `tables` and `dumps`" in capsys.readouterr().out
+    assert len(shop.complete("lines")) == 9000
+    tables = shop.warehouse("SELECT table_name FROM information_schema.tables WHERE table_schema = 'shop_sales'")
+    assert (name.partition(".")[2],) not in tables
