@@ -7,6 +7,7 @@ is passed over for being older than another. A run never guesses what a file loo
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -99,7 +100,7 @@ def plan_dump(
     plan = DumpPlan(name, *place, settings, known=tuple(known), held=held)
     try:
         _refuse_into(settings, live)
-        return _Files(job, plan).plan()
+        return _Files(job, replace(plan, notes=tuple(_notes(job, plan)))).plan()
     except ElError as error:
         return replace(plan, error=error)
 
@@ -119,6 +120,24 @@ def _refuse_into(settings: DumpSettings, live: Mapping[TableName, Sequence[str]]
         raise PlanError(
             f"into: {settings.into} has no key by which rows could meet: set `key` in its entry of `tables`"
         )
+
+
+def _notes(job: Job, plan: DumpPlan) -> Iterator[str]:
+    """What a user may take for done that is not: files that raw has are never read again."""
+    anew = "set `rename` to take all files into another raw table"
+    loaded = [file for file in plan.known if file.status == "loaded"]
+    if job.full_refresh and loaded:
+        yield f"--full-refresh takes no file again: {anew}"
+    now = plan.settings.format
+    told = {} if now is None else json.loads(now.model_dump_json())
+    others = sum(1 for file in loaded if now is not None and _differs(json.loads(file.dialect or "{}"), told))
+    if others:
+        yield f"{others:,} files were loaded by another `format` than el.yml says now, and stay as they are: {anew}"
+
+
+def _differs(before: Mapping[str, object], now: Mapping[str, object]) -> bool:
+    """What only one of them says is a setting that another version of el has; a path says where el.yml was."""
+    return any(before[name] != now[name] for name in before.keys() & now.keys() - {"format_file"})
 
 
 class _Files:

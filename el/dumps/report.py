@@ -31,6 +31,8 @@ def print_dumps(dumps: Sequence[DumpPlan], *, why: bool = False) -> None:
         _print_files("new", [str(task.file) for task in new], why)
         _print_files("changed", [f"{task.file}: {_changed(dump)}" for task in changed], why)
         _print_files("waiting", dump.waiting, why)
+        for note in dump.notes:
+            print(f"  note      {note}")
     for dump in dumps:
         if dump.error is not None:
             print(f"STOPPED {dump.name}: {dump.error}")

@@ -76,6 +76,7 @@ class KnownFile:
     rows: int
     rejected: int
     load_id: str
+    dialect: str | None = None  # the `format` that it was read by, as JSON
 
 
 def known_files(warehouse: Warehouse, raw_schema: str, there: set[str] | None = None) -> dict[str, list[KnownFile]]:
@@ -85,7 +86,7 @@ def known_files(warehouse: Warehouse, raw_schema: str, there: set[str] | None = 
         return {}
     names = (
         *("table_name", "file_id", "uri", "member", "version", "sha256", "status"),
-        *("row_count", "rejected_count", "_dlt_load_id"),
+        *("row_count", "rejected_count", "_dlt_load_id", "dialect"),
     )
     loads = (
         f"SELECT {warehouse.column('load_id')} FROM {warehouse.qualified(raw_schema, LOADS_TABLE)} "
@@ -99,7 +100,7 @@ def known_files(warehouse: Warehouse, raw_schema: str, there: set[str] | None = 
         )
     )
     found: dict[str, list[KnownFile]] = {}
-    for table, file_id, uri, member, version, sha256, status, count, rejected, load_id in rows:
+    for table, file_id, uri, member, version, sha256, status, count, rejected, load_id, dialect in rows:
         found.setdefault(str(table), []).append(
             KnownFile(
                 str(file_id),
@@ -111,6 +112,7 @@ def known_files(warehouse: Warehouse, raw_schema: str, there: set[str] | None = 
                 int(str(count)),
                 int(str(rejected)),
                 str(load_id),
+                None if dialect is None else str(dialect),
             )
         )
     return found

@@ -98,3 +98,26 @@ def test_a_file_that_is_written_to_while_it_is_read_waits_for_the_next_run(
     assert "waits for the next run" in dumps.out
     assert dumps.run() == 0, dumps.out
     assert dumps.rows("id") == [("1",), ("2",)]
+
+
+def test_files_that_were_read_by_another_format_are_said_and_stay(dumps: Dumps) -> None:
+    dumps.file("a.csv", "id|v\n1|x\n")
+    assert dumps.run() == 0, dumps.out
+    assert dumps.run() == 0
+    assert "another `format`" not in dumps.out
+    dumps.entry('format: {type: csv, delimiter: "|"}')
+    for command in ("plan", "run"):
+        assert dumps.run(command=command) == 0
+        assert "1 files were loaded by another `format` than el.yml says now, and stay as they are" in dumps.out
+    dumps.entry('format: {type: csv, delimiter: "|"}', "rename: orders_anew")
+    assert dumps.run() == 0
+    assert "another `format`" not in dumps.out
+    assert dumps.rows("id, v", "orders_anew") == [("1", "x")]
+
+
+def test_a_full_refresh_says_that_it_takes_no_file_again(dumps: Dumps) -> None:
+    dumps.file("a.csv", "id\n1\n")
+    assert dumps.run() == 0, dumps.out
+    assert dumps.run("--full-refresh") == 0, dumps.out
+    assert "--full-refresh takes no file again: set `rename`" in dumps.out
+    assert dumps.rows("id") == [("1",)]
