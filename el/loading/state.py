@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Callable
 
+from el.config.files_profile import FILES
 from el.config.job import Job
 from el.connectors.base import CursorSource
 from el.connectors.catalog import Catalog
@@ -19,6 +20,7 @@ from el.connectors.request import Condition, Op, ReadRequest, SqlText, Value
 from el.errors import ConfigError, ElError
 from el.loading.lock import this_process
 from el.loading.open import loader, warehouse_of
+from el.planning.dump_tables import dump_tables
 from el.planning.isolation import isolation_of
 from el.planning.ledger import LedgerEntry
 from el.planning.places import raw_names, tables_of
@@ -93,13 +95,21 @@ def change_state(job: Job, action: str, name: str, value: str | None, confirm: C
 
 def _one_table(job: Job, action: str, name: str) -> tuple[Catalog, Chosen, str, str]:
     """The table with its raw schema and raw table; found without a plan, which a bound that is wrong would prevent."""
-    with open_source(job.source.settings, str(job.source)) as source:
-        catalog, every = tables_of(job.config, source)
-        chosen = keep_selected(job.config, every, (name,))
+    catalog, every = Catalog("", "", ()), dump_tables(job.config)
+    if job.config.tables:
+        with open_source(job.source.settings, str(job.source)) as source:
+            catalog, tables = tables_of(job.config, source)
+        every = [*tables, *every]
+    chosen = keep_selected(job.config, every, (name,))
     if len(chosen) != 1:
         raise ConfigError(f"state {action} takes one table, and {name} names {len(chosen)}")
     if chosen[0].error is not None:
         raise chosen[0].error
+    if chosen[0].table.kind == FILES:
+        raise ConfigError(
+            f"{chosen[0].table.name} is taken from files, each version of each once: there is no bound to {action}; "
+            "`rename` in el.yml takes all files anew, into another raw table"
+        )
     return catalog, chosen[0], *raw_names(job.config, chosen)[chosen[0].table.name]
 
 

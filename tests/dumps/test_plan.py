@@ -128,3 +128,10 @@ def test_an_encoding_that_makes_no_text_of_bytes_is_refused_in_el_yml(dumps: Dum
 def test_plan_has_no_queries_to_show_for_files(dumps: Dumps) -> None:
     dumps.file("a.csv", "id\n1\n")
     assert dumps.run("--sql", command="plan") == 0, dumps.out
+
+
+def test_files_have_no_state_that_could_be_reset(dumps: Dumps) -> None:
+    dumps.file("a.csv", "id\n1\n")
+    assert dumps.run() == 0, dumps.out
+    assert dumps.run("reset", "sales.orders", "--yes", command="state") == 2
+    assert "sales.orders is taken from files, each version of each once: there is no bound to reset" in dumps.out
