@@ -96,3 +96,13 @@ def test_a_json_document_stands_as_its_text_and_a_bad_one_is_refused(dumps: Dump
         (2, 25, b'{"a": '),
         (3, 32, b'"\xe9"'),
     ]
+
+
+def test_what_only_some_parsers_take_for_json_is_refused(dumps: Dumps) -> None:
+    dumps.entry("format: ndjson", "rejects: 9")
+    good = ['{"a": ", nan, ]"}', '["1,]", "-inf "]', '{"n": 1e999, "n": 12345678901234567890.10}']
+    bad = ['{"a": NaN}', "[1, -Infinity]", "inf", '{"a": 1,}', "[1, ]", "{'a': 1}", "[1] // x", '{"a": +1}']
+    dumps.file("a.ndjson", "\n".join([*good, *bad]))
+    assert dumps.run() == 0, dumps.out
+    assert [row[0] for row in dumps.rows("document")] == sorted(good)
+    assert dumps.sql("SELECT count(*) FROM old_sales._el_rejects") == [(len(bad),)]

@@ -65,8 +65,8 @@ def _no_header(names: tuple[str, ...], plain: str, dialect: Dialect) -> str | No
     odd = next((character for character in plain if character < " " and character not in meant), None)
     if odd is None:
         return None
-    hint = "`newline`" if odd == "\r" else "`encoding`, or a file that is packed"
-    return f"the character {odd!r} stands among the names: it is a sign of another {hint} than el.yml says"
+    hint = "`newline` than el.yml says" if odd == "\r" else "`encoding` than el.yml says, or of a packed file"
+    return f"the character {odd!r} stands among the names: it is a sign of another {hint}"
 
 
 class _Rows:
