@@ -16,13 +16,13 @@ import pyarrow.parquet as pq
 
 from el.config.dumps import ParquetSettings
 from el.config.job import Job
-from el.dumps.columns import landing_type, raw_names
+from el.dumps.columns import landing_type, names_of_captures, raw_names
 from el.dumps.compression import suffix_of
 from el.dumps.open import open_store
 from el.dumps.places import dump_output, folder_of
 from el.dumps.plan import DumpPlan, FileTask
 from el.dumps.slice import FileResult
-from el.dumps.types import common_schema
+from el.dumps.types import common_schema, spelt_as
 from el.errors import ElError, FileChanged, FileRefused, PlanError
 from el.loading.express import Express, Staged
 from el.loading.warehouse import Warehouse
@@ -125,11 +125,12 @@ def _result(job: Job, task: FileTask, file: pq.ParquetFile, express: Express, ca
     ]
     if why := express.unfit_columns(schema, {chunk.compression for chunk in chunks}):
         return why
-    names, notes = raw_names([*schema.names, *(name for name, _ in task.captures)], job.config.raw.naming)
-    types = [landing_type(name, type_) for name, type_ in zip(names, schema.types, strict=False)]
+    names, notes = raw_names(schema.names, job.config.raw.naming)
+    captures = names_of_captures([name for name, _ in task.captures], names, job.config.raw.naming)
+    types = [landing_type(name, type_) for name, type_ in zip(names, schema.types, strict=True)]
     if calendar and (outside := _not_in_calendar(schema, chunks)):
         return f"its footer does not tell that column {outside} has days of the years 1 to 9999 alone"
-    fields = [*zip(names, types, strict=False), *((name, pa.string()) for name in names[len(types) :])]
+    fields = [*zip(names, types, strict=True), *((name, pa.string()) for name in captures)]
     return FileResult(
         task,
         schema=pa.schema(fields),
@@ -171,6 +172,9 @@ def _misfits(job: Job, dump: DumpPlan, files: list[FileResult]) -> dict[str, str
     first = set(held) or (set(schemas[0].names) if schemas else set())
     found = {}
     for file, schema in zip(files, schemas, strict=True):
+        if spelt_as(schema.names, raw.names) != schema.names:
+            found[file.task.file_id] = "its columns are written in other capitals than in raw"
+            continue
         other = [column for column in schema if column.type != raw.field(column.name).type]
         if other:
             found[file.task.file_id] = (

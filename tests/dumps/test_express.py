@@ -230,6 +230,15 @@ def test_a_file_with_another_column_is_refused_before_the_copy_and_the_others_lo
     assert not [sql for sql in copies if shop.database in sql]
 
 
+def test_a_part_of_a_name_is_not_mixed_with_a_column_of_the_same_name(shop: Shop) -> None:
+    shop.entry(files="{year}.parquet")
+    shop.file("2019.parquet", pa.table({"id": [1], "year": ["x"]}))
+    shop.file("2020.parquet", pa.table({"id": [2]}))
+    assert shop.run() == 1
+    assert "2019.parquet: express: require, but the file has a column year" in shop.dumps.out
+    assert shop.rows("id, year") == [(2, "2020")]
+
+
 def test_by_itself_what_does_not_fit_goes_by_the_client(shop: Shop) -> None:
     """A small number of another width the client casts; its way is told for each file."""
     shop.entry("express: auto")
