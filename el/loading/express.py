@@ -7,7 +7,7 @@ was listed; into raw they come by the INSERT of a transaction, which has their l
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -65,6 +65,18 @@ class Target:
     raw_table: str
     load_id: str
     extracted_at: datetime
+
+
+def portions(texts: Sequence[str], most: int, size: int = 500_000) -> Iterator[Sequence[str]]:
+    """Texts for one statement each: so many at most, and of so many characters together, for a statement has an end."""
+    start = held = 0
+    for place, text in enumerate(texts):
+        if place > start and (place - start == most or held + len(text) > size):
+            yield texts[start:place]
+            start, held = place, 0
+        held += len(text) + 2
+    if start < len(texts):
+        yield texts[start:]
 
 
 class Express(ABC):

@@ -20,7 +20,7 @@ from el.errors import LoadError
 from el.extraction.landing import LandedTable
 from el.extraction.slice import STEP
 from el.loading.dlt_package import as_load_error, safe_name, source_of
-from el.loading.express import Copied, Express, StagedGroup, Target
+from el.loading.express import Copied, Express, StagedGroup, Target, portions
 from el.loading.file_ledger import FILES_SCHEMA, FILES_TABLE
 from el.loading.ledger import LEDGER_SCHEMA, LEDGER_TABLE
 from el.loading.load import PackedFiles, SchemaLoad
@@ -92,12 +92,9 @@ class ExpressLoad:
         warehouse = self.work.warehouse
         place = warehouse.qualified(self.work.schema, table)
         names = ", ".join(warehouse.column(name) for name in schema.names)
-        for start in range(0, len(rows), _AT_ONCE):
-            values = [
-                f"({', '.join(self._literal(row[name]) for name in schema.names)})"
-                for row in rows[start : start + _AT_ONCE]
-            ]
-            warehouse.connector.execute(Statement(f"INSERT INTO {place} ({names}) VALUES {', '.join(values)}"))
+        values = [f"({', '.join(self._literal(row[name]) for name in schema.names)})" for row in rows]
+        for some in portions(values, _AT_ONCE):
+            warehouse.connector.execute(Statement(f"INSERT INTO {place} ({names}) VALUES {', '.join(some)}"))
 
     def _literal(self, value: object) -> str:
         if value is None:

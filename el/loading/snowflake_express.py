@@ -23,11 +23,13 @@ import pyarrow as pa
 from el.connectors.sql.connector import SqlConnector
 from el.connectors.sql.select import Statement
 from el.errors import DatabaseError, LoadError, NotPermitted
-from el.loading.express import Copied, Express, Staged, StagedGroup, Target
+from el.loading.express import Copied, Express, Staged, StagedGroup, Target, portions
 from el.loading.file_ledger import FILE, ROW
 
 # Snowflake documentation, "COPY INTO <table>", FILES.
 MOST_FILES = 1000
+# By so many files the stage's own url is told.
+_TRIED = 3
 _PART = r'(?:"[^"]+"|[A-Za-z_][\w$]*)'
 _STAGE = re.compile(rf"{_PART}(?:\.{_PART}){{0,2}}")
 # What comes out of COPY as it comes out of the landing files of the client, which are of these types too.
@@ -86,7 +88,7 @@ class SnowflakeExpress(Express):
         return None
 
     def listed(self, stage: str, names: Sequence[str]) -> dict[str, Staged]:
-        """The stage shows files by their whole urls, which begin with its own: the shortest that fits all of them."""
+        """The stage shows files by their whole urls, which begin with its own: the one with which most are found."""
         # LIST takes the beginning of a name, not of a folder.
         prefix = commonprefix(list(names))  # noqa: RUF071
         place = self._raw.literal(f"@{stage}/{prefix}")
@@ -96,8 +98,8 @@ class SnowflakeExpress(Express):
             raise NotPermitted(
                 f"{error}; el's role needs USAGE on an external stage of this name, its schema and database"
             ) from None
-        bases = [url.removesuffix(names[0]) for url in rows if url.endswith(f"/{names[0]}")]
-        base = min(bases, key=len, default="")
+        bases = {url.removesuffix(name) for name in names[:_TRIED] for url in rows if url.endswith(f"/{name}")}
+        base = max(sorted(bases, key=len), key=lambda each: sum(each + name in rows for name in names), default="")
         return {
             name: Staged(int(row["size"]), str(row["md5"] or ""), _utc(row["last_modified"]))
             for name in names
@@ -113,11 +115,11 @@ class SnowflakeExpress(Express):
         place = self._make_table(target, number, group)
         names = [file.name for file in group.files]
         parsed = 0
-        for start in range(0, len(names), MOST_FILES):
-            answer = self._raw.connector.fetch(Statement(self._copy(place, stage, names[start : start + MOST_FILES])))
+        for some in portions([self._raw.literal(name) for name in names], MOST_FILES):
+            answer = self._raw.connector.fetch(Statement(self._copy(place, stage, some)))
             # file, status, rows_parsed, rows_loaded, ..., errors_seen; one text where there was no file.
             counted = [row for row in answer if len(row) > 5]
-            if len(counted) != len(names[start : start + MOST_FILES]) or any(row[2] != row[3] for row in counted):
+            if len(counted) != len(some) or any(row[2] != row[3] for row in counted):
                 raise LoadError(f"COPY told of {len(counted):,} files, or left out rows of them")
             parsed += sum(int(str(row[3])) for row in counted)
         found = self._read(place, names)
@@ -138,10 +140,10 @@ class SnowflakeExpress(Express):
     def _place(self, target: Target, number: int) -> str:
         return self._raw.qualified(target.raw_schema, f"_el_express_{number}")
 
-    def _copy(self, place: str, stage: str, names: Sequence[str]) -> str:
+    def _copy(self, place: str, stage: str, files: Sequence[str]) -> str:
         metadata = ", ".join(f"{_quoted(name)} = {what}" for name, what in _METADATA.items())
         return (
-            f"COPY INTO {place} FROM @{stage}/ FILES = ({', '.join(self._raw.literal(name) for name in names)}) "
+            f"COPY INTO {place} FROM @{stage}/ FILES = ({', '.join(files)}) "
             "FILE_FORMAT = (TYPE = PARQUET BINARY_AS_TEXT = FALSE USE_LOGICAL_TYPE = TRUE "
             "USE_VECTORIZED_SCANNER = TRUE TRIM_SPACE = FALSE NULL_IF = () REPLACE_INVALID_CHARACTERS = FALSE) "
             f"MATCH_BY_COLUMN_NAME = CASE_SENSITIVE INCLUDE_METADATA = ({metadata}) "
@@ -171,27 +173,24 @@ class SnowflakeExpress(Express):
         load, moment = (self._raw.literal(text) for text in (target.load_id, target.extracted_at.isoformat(" ")))
         values = {raw: f"t.{_quoted(name)}" for name, raw in group.columns}
         values |= {raw: f"f.c{place}" for place, raw in enumerate(group.captures)}
-        values |= {FILE: "f.id", ROW: f"t.{_ROW} - f.before", "_dlt_load_id": load, "_el_op": "'S'"}
+        values |= {FILE: "f.file_id", ROW: f"t.{_ROW} - f.skipped", "_dlt_load_id": load, "_el_op": "'S'"}
         values |= {"_el_position": "f.as_of::VARCHAR", "_el_extracted_at": f"{moment}::TIMESTAMP_NTZ"}
         raw = self._raw.qualified(target.raw_schema, target.raw_table)
         into = f"INSERT INTO {raw} ({', '.join(self._raw.column(name) for name in values)})"
-        files = [(file, copied[file.name]) for file in group.files if file.name in copied and copied[file.name].rows]
-        rows = 0
-        for start in range(0, len(files), MOST_FILES):
-            told = [
-                [
-                    *(self._text(value) for value in (read.told, file.file_id, file.as_of)),
-                    str(read.first - 1),
-                    *(self._text(value) for value in file.captures),
-                ]
-                for file, read in files[start : start + MOST_FILES]
-            ]
-            names = ", ".join(["name", "id", "as_of", "before", *(f"c{place}" for place in range(len(group.captures)))])
-            rows += self._run(
+        told = []
+        for file in group.files:
+            if (read := copied.get(file.name)) is not None and read.rows:
+                texts = [self._text(value) for value in (read.told, file.file_id, file.as_of, *file.captures)]
+                told.append(f"({read.first - 1}, {', '.join(texts)})")
+        captures = (f"c{place}" for place in range(len(group.captures)))
+        names = ", ".join(["skipped", "file_name", "file_id", "as_of", *captures])
+        return sum(
+            self._run(
                 f"{into} SELECT {', '.join(values.values())} FROM {self._place(target, number)} AS t "
-                f"JOIN (VALUES {', '.join(_row(row) for row in told)}) AS f({names}) ON t.{_NAME} = f.name"
+                f"JOIN (VALUES {', '.join(some)}) AS f({names}) ON t.{_NAME} = f.file_name"
             )
-        return rows
+            for some in portions(told, MOST_FILES)
+        )
 
     def _text(self, value: str | None) -> str:
         return "NULL" if value is None else self._raw.literal(value)
@@ -202,10 +201,6 @@ class SnowflakeExpress(Express):
 
     def _run(self, sql: str) -> int:
         return self._raw.connector.execute(Statement(sql))
-
-
-def _row(values: Sequence[str]) -> str:
-    return f"({', '.join(values)})"
 
 
 def _quoted(name: str) -> str:

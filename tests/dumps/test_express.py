@@ -19,7 +19,13 @@ import yaml
 from el.connectors.registry import open_connector
 from el.connectors.sql.connector import SqlConnector
 from el.connectors.sql.select import Statement
+from el.dumps.express import differs
+from el.dumps.file_version import FileVersion
+from el.dumps.plan import FileTask
+from el.dumps.slice import FileResult
 from el.extraction.slice import STEP
+from el.loading.express import Staged, portions
+from el.loading.snowflake_express import SnowflakeExpress
 from tests.dumps.workspace import Dumps
 from tests.standins.snowflake import SnowflakeStandIn
 
@@ -146,7 +152,7 @@ def test_raw_and_ledgers_are_the_same_as_by_the_client(shop: Shop) -> None:
 
 
 def test_no_byte_of_a_file_but_its_footer_passes_the_client(shop: Shop) -> None:
-    shop.file("a.parquet", pa.table({"id": [1, 2]}))
+    shop.file("it's #1, as (of) 50%.parquet", pa.table({"id": [1, 2]}))
     puts = sum(query.sql.startswith("PUT") for query in shop.standin.queries)
     assert shop.run() == 0, shop.dumps.out
     assert shop.rows("id, _el_row, _el_op") == [(1, 1, "S"), (2, 2, "S")]
@@ -321,9 +327,45 @@ def test_a_stage_that_shows_other_files_is_not_believed(shop: Shop, tmp_path: Pa
     assert shop.run() == 1
     assert "a.parquet: express: require, but the stage shows another version of it" in shop.dumps.out
     assert "b.parquet: express: require, but the stage does not show it" in shop.dumps.out
+    (other / "a.parquet").rename(other / "b.parquet")
     shop.entry("express: auto")
     assert shop.run() == 0, shop.dumps.out
     assert shop.rows("id") == [(1,), (1,)]
+
+
+@pytest.mark.parametrize("base", ["s3://acme/old/", "azure://a.blob.core.windows.net/old/", "gcs://acme/old/"])
+def test_files_are_found_by_the_url_of_whichever_cloud(base: str) -> None:
+    """Also where a folder below has a file of the same name, and where the first file is gone."""
+
+    class Shown:
+        def show(self, sql: str) -> list[dict[str, Any]]:
+            names = ("b/a.parquet", "b/c.parquet", "c.parquet")
+            told = {"size": 1, "md5": None, "last_modified": "Fri, 1 Dec 2023 10:00:00 GMT"}
+            return [{"name": f"{base}{name}", **told} for name in names]
+
+    class Raw:
+        connector = Shown()
+
+        def literal(self, text: str) -> str:
+            return text
+
+    found = SnowflakeExpress(Raw()).listed("s", ["a.parquet", "b/c.parquet", "c.parquet"])
+    assert set(found) == {"b/c.parquet", "c.parquet"}
+    assert found["c.parquet"] == Staged(1, "", dt.datetime(2023, 12, 1, 10, tzinfo=dt.UTC))
+
+
+def test_a_statement_has_so_many_names_and_so_many_characters_at_most() -> None:
+    assert [len(some) for some in portions(["x"] * 2001, 1000)] == [1000, 1000, 1]
+    assert [len(some) for some in portions(["x" * 40, "y" * 40, "z" * 400, "w"], 1000, 100)] == [2, 1, 1]
+    assert list(portions([], 1000)) == []
+
+
+def test_an_etag_that_is_a_checksum_has_to_be_the_stage_s() -> None:
+    moment = dt.datetime(2023, 12, 1, 10, tzinfo=dt.UTC)
+    for etag, same in (("a" * 32, True), ("b" * 32, False), ("b" * 32 + "-2", True)):
+        file = FileVersion("s3://acme/a.parquet", f'"{etag}"', 1, moment.replace(microsecond=5))
+        said = differs(FileResult(FileTask(file, "id")), Staged(1, "a" * 32, moment))
+        assert (said is None) is same
 
 
 @pytest.mark.parametrize("statement", ["COPY INTO", "INSERT INTO .*_EL_FILES", "INSERT INTO .*_DLT_LOADS", "^COMMIT"])

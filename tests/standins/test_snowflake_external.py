@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from snowflake.connector.errors import ProgrammingError
 
-from tests.standins.ask_snowflake import parquet, run
+from tests.standins.ask_snowflake import parquet, run, second
+from tests.standins.snowflake import SnowflakeStandIn
 
 COPY = (
     "COPY INTO t FROM @s/ FILES = ({files}) FILE_FORMAT = (TYPE = PARQUET) MATCH_BY_COLUMN_NAME = {match} "
@@ -72,6 +73,22 @@ def test_what_the_documentation_refuses_is_refused(session: Any, tmp_path: Path,
     with pytest.raises(ProgrammingError, match=why):
         run(session, told)
     assert run(session, "SELECT count(*) FROM t") == [(0,)]
+
+
+def test_an_external_stage_is_used_by_whom_usage_of_it_was_granted(
+    standin: SnowflakeStandIn, session: Any, tmp_path: Path
+) -> None:
+    staged(session, tmp_path)
+    parquet(tmp_path, "a.parquet", ID=[1])
+    role = f"R_{session.schema}"
+    for what in (f"DATABASE {session.database}", f"SCHEMA {session.database}.{session.schema}"):
+        run(session, f"CREATE ROLE IF NOT EXISTS {role}")
+        run(session, f"GRANT USAGE ON {what} TO ROLE {role}")
+    with second(standin, session, role=role) as visitor:
+        with pytest.raises(ProgrammingError, match="does not exist or not authorized"):
+            run(visitor, "LIST @s")
+        run(session, f"GRANT USAGE ON STAGE {session.database}.{session.schema}.S TO ROLE {role}")
+        assert len(run(visitor, "LIST @s")) == 1
 
 
 def test_a_copy_in_a_transaction_is_undone_with_it(session: Any, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ LIMITS: the url is a folder of this machine, file:///folder/; Parquet alone; FIL
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -68,12 +69,18 @@ def references(statement: Expr) -> Iterator[str]:
 def external_stages(statement: Expr, session: Session, duck: DuckDBPyConnection) -> Expr:
     """LIST and COPY of an external stage."""
     if isinstance(statement, exp.ListStage) and (url := external_url(statement.this.name, session)):
-        return _list(url, plain_stage(statement.this.name).partition("/")[2])
+        return _list(url, _path(statement.this.name))
     if isinstance(statement, exp.Copy):
         for reference in references(statement):
             if url := external_url(reference, session):
-                return _copy(statement, session, duck, _folder(url) / plain_stage(reference).partition("/")[2])
+                return _copy(statement, session, duck, _folder(url) / _path(reference))
     return statement
+
+
+def _path(reference: str) -> str:
+    """What stands behind the stage; in quotes it is written as in any text."""
+    path = plain_stage(reference).partition("/")[2]
+    return re.sub(r"\\(.)|''", lambda found: found[1] or "'", path) if reference.startswith("'") else path
 
 
 def _folder(url: str) -> Path:
