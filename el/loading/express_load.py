@@ -89,12 +89,23 @@ class ExpressLoad:
         sys.audit(STEP, "express load committed")
 
     def _note(self, table: str, schema: pa.Schema, rows: Sequence[Mapping[str, object]]) -> None:
+        """What all rows have in common is said once, for a statement's length has an end."""
+        if not rows:
+            return
         warehouse = self.work.warehouse
         place = warehouse.qualified(self.work.schema, table)
-        names = ", ".join(warehouse.column(name) for name in schema.names)
-        values = [f"({', '.join(self._literal(row[name]) for name in schema.names)})" for row in rows]
+        alike = [name for name in schema.names if all(row[name] == rows[0][name] for row in rows)]
+        other = [name for name in schema.names if name not in alike]
+        names = ", ".join(warehouse.column(name) for name in (*alike, *other))
+        said = ", ".join([*(self._literal(rows[0][name]) for name in alike), *(f"v.c{n}" for n in range(len(other)))])
+        into = f"INSERT INTO {place} ({names}) SELECT {said}"
+        if not other:
+            warehouse.connector.execute(Statement(into))
+            return
+        values = [f"({', '.join(self._literal(row[name]) for name in other)})" for row in rows]
+        head = ", ".join(f"c{n}" for n in range(len(other)))
         for some in portions(values, _AT_ONCE):
-            warehouse.connector.execute(Statement(f"INSERT INTO {place} ({names}) VALUES {', '.join(some)}"))
+            warehouse.connector.execute(Statement(f"{into} FROM (VALUES {', '.join(some)}) AS v({head})"))
 
     def _literal(self, value: object) -> str:
         if value is None:
