@@ -197,6 +197,11 @@ class _File:
                 fetched = self._fetched(store)
         if task.last is not None and task.last.sha256 == fetched.sha256:
             return FileResult(task, "unchanged", fetched.sha256)
+        if task.last is not None and not task.last.has_checksum and work.settings.changed != "replace":
+            raise FileRefused(
+                f"{task.file}: is another version of the file that the warehouse read by itself, so that nothing tells "
+                "whether its bytes are others: say `changed: replace`, by which it counts instead of that one"
+            )
         if task.last is not None and work.settings.changed == "fail":
             raise FileRefused(
                 f"{task.file}: is another file than the one of this name that was loaded ({task.last.rows:,} rows); "

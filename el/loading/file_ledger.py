@@ -78,6 +78,11 @@ class KnownFile:
     load_id: str
     dialect: str | None = None  # the `format` that it was read by, as JSON
 
+    @property
+    def has_checksum(self) -> bool:
+        """Whether its bytes were seen; those of a file that the warehouse read by itself were not."""
+        return len(self.sha256) == 64
+
 
 def known_files(warehouse: Warehouse, raw_schema: str, there: set[str] | None = None) -> dict[str, list[KnownFile]]:
     """All files that were taken, in the order of their loads, by raw table; over an open connection."""

@@ -236,6 +236,17 @@ def test_a_file_with_another_column_is_refused_before_the_copy_and_the_others_lo
     assert not [sql for sql in copies if shop.database in sql]
 
 
+def test_a_file_of_which_no_bytes_were_seen_is_not_loaded_beside_itself(shop: Shop) -> None:
+    """As an object that was written again with the same bytes: its version is another one, and no checksum is known."""
+    shop.entry("express: auto, changed: append")
+    shop.file("a.parquet", pa.table({"id": [1]}))
+    assert shop.run() == 0, shop.dumps.out
+    shop.file("a.parquet", pa.table({"id": [1]}), age=30)
+    assert shop.run() == 1
+    assert "a.parquet: is another version of the file that the warehouse read by itself" in shop.dumps.out
+    assert shop.rows("id") == [(1,)]
+
+
 def test_a_part_of_a_name_is_not_mixed_with_a_column_of_the_same_name(shop: Shop) -> None:
     shop.entry(files="{year}.parquet")
     shop.file("2019.parquet", pa.table({"id": [1], "year": ["x"]}))
