@@ -39,8 +39,9 @@ MAY_NAME = {
         *("tinyint", "smallint", "bigint", "smallmoney", "datetime", "smalldatetime", "datetime2", "datetimeoffset"),
         *("uniqueidentifier", "nchar", "nvarchar", "ntext", "varbinary"),
     },
-    # The sample shop is a DuckDB file, and so is its warehouse.
+    # The sample shop is a DuckDB file, and so is its warehouse; its former database is a file that SQL Server wrote.
     "sample/": {"duckdb"},
+    "sample/old_database.py": {"duckdb", "datetime", "nvarchar"},
 }
 MAY_SAY = {
     # It says what the sample stands in for.

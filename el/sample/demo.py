@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from el.errors import LoadError
-from el.sample import archive
+from el.sample import archive, old_database
 from el.sample import shop as sample
 
 SHOP = Path("local/shop.duckdb")
@@ -24,6 +24,7 @@ WAREHOUSE = Path("local/warehouse.duckdb")
 # With the old orders beside: the same job with `dumps`, and what codegen makes of it in a project of its own.
 WITH_ARCHIVE = Path("local/el.yml")
 PROJECT = Path("local/dbt_project")
+DUMPS = ("orders_archive", "orders_of_the_old_shop")
 RUN = (sys.executable, "-m", "el.run")
 EL = (sys.executable, "-m", "el")
 BUILD = ("dbt", "--quiet", "build", "--project-dir", "dbt_project", "--profiles-dir", ".")
@@ -54,19 +55,21 @@ def demo() -> None:
 
 
 def _meet_old_orders() -> None:
-    """Five years of files meet the live table."""
-    _step("five years of old orders turn up: gzipped CSV files in local/archive, which el.yml takes as `dumps`")
-    archive.create(Path("local/archive"))
-    WITH_ARCHIVE.write_text(Path("el.yml").read_text(encoding="utf-8") + archive.EL_YML, encoding="utf-8")
-    print(archive.EL_YML)
+    """Five years of files, and a bacpac of the database before them, meet the live table."""
+    _step("old orders turn up in local/archive: five years of gzipped CSV, and a bacpac; el.yml takes them as `dumps`")
+    for old in (archive, old_database):
+        old.create(Path("local/archive"))
+    dumps = archive.EL_YML + old_database.EL_YML.lstrip("\n")
+    WITH_ARCHIVE.write_text(Path("el.yml").read_text(encoding="utf-8") + dumps, encoding="utf-8")
+    print(dumps)
     job = ("--config", str(WITH_ARCHIVE), "--target", "local")
-    _command("what of it is new", *EL, "plan", *job, "--select", "sales.orders_archive")
+    _command("what of it is new", *EL, "plan", *job, "--select", "sales.orders_*")
     _command("every file once, with its ledger", *EL, "run", *job)
     shutil.rmtree(PROJECT, ignore_errors=True)
     shutil.copytree("dbt_project", PROJECT, ignore=shutil.ignore_patterns("target", "logs"))
     _command("the models in which they meet", *EL, "codegen", *job, "--project-dir", str(PROJECT))
     build = ("dbt", "--quiet", "build", "--project-dir", str(PROJECT), "--profiles-dir", ".", "--target", "local")
-    _command("casts, and their tests", *build, "--select", "source:shop_sales.orders_archive+")
+    _command("casts, and their tests", *build, "--select", *(f"source:shop_sales.{name}+" for name in DUMPS))
     _command("the same files again: nothing is loaded twice", *EL, "run", *job)
 
 
@@ -101,7 +104,7 @@ def _look() -> None:
         _step("old orders and live ones together (sales.orders_with_archive)")
         _print(
             warehouse,
-            "SELECT year(ordered_at) AS year, count(*) AS orders, count(_el_file) AS of_files "
+            "SELECT strftime(ordered_at, '%Y') AS year, count(*) AS orders, count(_el_file) AS of_files "
             "FROM sales.orders_with_archive GROUP BY 1 ORDER BY 1",
         )
         _step("the tables in the target schema")
