@@ -30,7 +30,6 @@ class Column:
     type: SourceType
     nullable: bool = True
     column_id: int = 0  # the database's own lasting id, which survives a rename
-    identity: bool = False
     computed: str | None = None  # the expression, where it was read; `is_computed` is known without it
     default: str | None = None
     collation: str | None = None

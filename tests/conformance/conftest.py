@@ -20,6 +20,7 @@ from el.connectors.sql.select import Statement
 from el.connectors.sql.target import SqlTarget
 from el.connectors.type_rules import map_type
 from tests.conformance.facts import ALL, Facts
+from tests.conformance.line import Line, line_to
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -139,6 +140,18 @@ def place(facts: Facts, outputs: Callable[[Facts], dict[str, Any]]) -> Iterator[
         place = Place(facts, output, connector, schema)
         yield place
         place.close()
+
+
+@pytest.fixture
+def over_a_line(place: Place) -> Iterator[tuple[SqlTarget, Line]]:
+    """A connector of its own, and the line to its server, which can be cut."""
+    if not place.facts.line:
+        pytest.skip("no line lies between")
+    with line_to(str(place.output["host"]), int(place.output["port"])) as line:
+        connector = open_connector({**place.output, "host": "127.0.0.1", "port": line.port})
+        assert isinstance(connector, SqlTarget)
+        with connector:
+            yield connector, line
 
 
 def numbered(*ids: int, note: str = "note") -> pa.Table:

@@ -7,8 +7,10 @@ import pytest
 
 from el.connectors.catalog import SourceType, TableName
 from el.connectors.request import Condition, Op, ReadRequest, Value
-from el.errors import ReadError
+from el.connectors.sql.target import SqlTarget
+from el.errors import ElError, ReadError
 from tests.conformance.conftest import Place, numbered
+from tests.conformance.line import Line
 
 
 def test_the_schema_is_there_before_the_first_row(place: Place) -> None:
@@ -103,3 +105,18 @@ def test_a_table_that_is_not_there_is_a_read_error(place: Place) -> None:
     with pytest.raises(ReadError, match=r"^database error: .*nowhere") as failed:
         place.connector.read_buffer(ReadRequest(table=TableName(place.schema, "nowhere"))).to_arrow()
     assert (failed.value.exit_code, failed.value.retryable) == (1, False)
+
+
+@pytest.mark.parametrize("size", [4_000, 70_000])
+def test_a_read_whose_line_is_cut_is_an_error_that_may_be_tried_again(
+    place: Place, over_a_line: tuple[SqlTarget, Line], size: int
+) -> None:
+    table = place.plain()
+    many = pa.table({"id": pa.array(range(5000), pa.int64()), "note": pa.array(["some twenty characters"] * 5000)})
+    place.write(table, many)
+    connector, line = over_a_line
+    line.cut_after(size)
+    with pytest.raises(ElError) as caught:
+        connector.read_buffer(ReadRequest(table=table)).to_arrow()
+    assert caught.value.retryable, "whoever reads may try again"
+    assert not line.is_to_be_cut, "the line was cut while rows came"

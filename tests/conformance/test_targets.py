@@ -6,18 +6,17 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from el.connectors.catalog import TableName
-from el.connectors.registry import open_connector
 from el.connectors.sql.target import SqlTarget
 from el.errors import WriteError
 from tests.conformance.conftest import Place, numbered
-from tests.conformance.line import line_to
+from tests.conformance.line import Line
 from tests.conformance.test_writing import ids
 
 ROOT = Path(__file__).parents[2]
@@ -108,34 +107,22 @@ def test_a_transaction_that_fails_leaves_none_open(place: Place, monkeypatch: py
     assert ids(place, table) == [2]
 
 
-@pytest.fixture
-def over_a_line(place: Place) -> Iterator[tuple[SqlTarget, Callable[[], None]]]:
-    """A connector whose line can be cut, and what cuts it."""
-    if not place.facts.line:
-        pytest.skip("no line lies between")
-    with line_to(str(place.output["host"]), int(place.output["port"])) as line:
-        connector = open_connector({**place.output, "host": "127.0.0.1", "port": line.port})
-        assert isinstance(connector, SqlTarget)
-        with connector:
-            yield connector, line.cut
-
-
 @pytest.mark.parametrize("at", ["the staging", "the commit"])
 def test_a_line_that_is_cut_leaves_all_or_nothing(
     place: Place,
     table: TableName,
-    over_a_line: tuple[SqlTarget, Callable[[], None]],
+    over_a_line: tuple[SqlTarget, Line],
     at: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    connector, cut = over_a_line
+    connector, line = over_a_line
     owner, method = (connector.writer(), "fill") if at == "the staging" else (type(connector), "_commit")
     original, left = getattr(owner, method), [True]
 
     def struck(self: Any, *arguments: Any) -> Any:
         if left:
             left.pop()
-            cut()
+            line.cut()
         return original(self, *arguments)
 
     monkeypatch.setattr(owner, method, struck)

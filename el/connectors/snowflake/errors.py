@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from urllib3.exceptions import HTTPError
+
 from el.connectors.snowflake.config import SnowflakeConfig
 from el.errors import (
     AuthenticationFailed,
@@ -79,7 +81,8 @@ def statement_error(error: Exception, *, writing: bool) -> ElError:
         return NotPermitted(f"Snowflake: {text}; set `warehouse` in the profile to one that the role may use")
     if "out of bounds timestamp" in low:
         text = "a time outside 1677 to 2262 does not fit a column of nine digits; cast it to six: TIMESTAMP_NTZ(6)"
-    retryable = number in _RETRYABLE
+    # An answer that broke off is the HTTP library's own error, which the driver hands on as it is.
+    retryable = number in _RETRYABLE or (not writing and isinstance(error, OSError | HTTPError))
     if number == 630:
         text += " (`metadata_timeout` or `statement_timeout` in the profile, or the account's or warehouse's own)"
     kind = WriteError if writing else ReadError

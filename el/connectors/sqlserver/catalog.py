@@ -151,8 +151,8 @@ class _Reader:
 
     def _column(self, row: tuple[Any, ...]) -> Column:
         """A row of sys.columns, whose last one told that it is a column of its own."""
-        object_id, column_id, name, type_id, base_id, length, precision, scale, nullable, identity, collation = row[:11]
-        is_computed, hidden, generated, encryption, _ = row[11:]
+        object_id, column_id, name, type_id, base_id, length, precision, scale, nullable, collation = row[:10]
+        is_computed, hidden, generated, encryption, _ = row[10:]
         schema, relation, *_ = self.places[object_id]
         # A type that this login may not see has no row: its columns are there all the same.
         base = self.types[base_id][0] if base_id in self.types else None
@@ -164,7 +164,6 @@ class _Reader:
             type=SourceType("varbinary", length=-1) if encryption is not None else declared,
             nullable=bool(nullable),
             column_id=column_id,
-            identity=bool(identity),
             computed=self.computed.get((schema, relation, name)),
             default=self.defaults.get((schema, relation, name)),
             collation=collation,

@@ -21,7 +21,7 @@ SELECT object_id, schema_id, name, {more} FROM sys.views WHERE is_ms_shipped = 0
 
 COLUMNS = """
 SELECT object_id, column_id, name, user_type_id, system_type_id, max_length, precision, scale, is_nullable,
-       is_identity, collation_name, {more}
+       collation_name, {more}
 FROM sys.columns{within}
 """
 
