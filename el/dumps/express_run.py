@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from el.config.job import Job
@@ -26,6 +26,7 @@ from el.loading.lock import StillOurs
 from el.loading.warehouse import Warehouse
 from el.reporting.progress import Reporter
 from el.reporting.summary import TableReport
+from el.types.present import utc_now
 
 
 def take_express(
@@ -80,7 +81,7 @@ class _Taking:
         """What is left of the entry, and the report of what was loaded. Until it commits, all can go by the client."""
         express = self.warehouse.express()
         assert express is not None
-        started, load_id = _now(), load_ids_for(self.warehouse, [self.dump.raw_schema])[self.dump.raw_schema]
+        started, load_id = utc_now(), load_ids_for(self.warehouse, [self.dump.raw_schema])[self.dump.raw_schema]
         with self.warehouse.connector:
             try:
                 ready = self._ready(express, Target(self.dump.raw_schema, self.dump.raw_table, load_id, started))
@@ -132,7 +133,7 @@ class _Taking:
         if not ready.files:
             return dump, None
         packer = DumpPacker(self.job, ready.target.load_id)
-        found = LandedDump(ready.results(), (), started, _now())
+        found = LandedDump(ready.results(), (), started, utc_now())
         report, packed = packer.pack(self.dump, found)
         if packed is not None:
             assert ready.load is not None
@@ -244,8 +245,3 @@ def _groups(files: Sequence[FileResult], names: Mapping[str, str]) -> tuple[Stag
         columns = tuple(zip(header, schema.names[: len(header)], strict=True))
         groups.append(StagedGroup(columns, tuple(schema.names[len(header) :]), staged))
     return tuple(groups)
-
-
-def _now() -> datetime:
-    """UTC without a zone, as raw holds it."""
-    return datetime.now(UTC).replace(tzinfo=None)

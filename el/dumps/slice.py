@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from threading import Event
 
@@ -34,6 +34,7 @@ from el.extraction.slice import STEP, Cancelled, Progress
 from el.loading.file_ledger import FILE
 from el.planning.naming import Mode
 from el.types.limits import Limits, refuse_misfits
+from el.types.present import utc_now
 
 # So much of a file is held in memory; files that are smaller share landing files.
 SMALL = 8 * 1024 * 1024
@@ -89,7 +90,7 @@ class DumpSlice:
         """Read and write it all. Raises `Cancelled` when told to stop; what is wrong with one file is in its result."""
         tell = progress or (lambda table, rows, size: None)
         tell(self.table, 0, 0)
-        started = _now()
+        started = utc_now()
         shared = _Shared(self)
         results = []
         try:
@@ -103,12 +104,7 @@ class DumpSlice:
         except BaseException:
             shared.discard()
             raise
-        return DumpResult(tuple(results), found, started, _now())
-
-
-def _now() -> datetime:
-    """UTC without a zone, as raw holds it."""
-    return datetime.now(UTC).replace(tzinfo=None)
+        return DumpResult(tuple(results), found, started, utc_now())
 
 
 class _Shared:
@@ -266,7 +262,7 @@ class _File:
         held: list[pa.RecordBatch] = []
         size = 0
         own: LandingFiles | None = None
-        extracted_at = _now()
+        extracted_at = utc_now()
         # One batch is written while the next one is read: never more than the two in memory.
         writer = ThreadPoolExecutor(1, thread_name_prefix="el-write")
         writing: Future[None] | None = None

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from threading import Event
 
@@ -34,6 +34,7 @@ from el.planning.columns import PartColumns
 from el.planning.keys import KeyRule
 from el.planning.strategies.position import sortable
 from el.types.limits import Limits, maybe_replaced, refuse_misfits, refuse_surrogates
+from el.types.present import utc_now
 from el.types.times import time_text
 
 # Raised by `sys.audit` at each step of a run, with the step's name: whoever traces a run, or stops one at a given
@@ -43,11 +44,6 @@ STEP = "el.step"
 
 Progress = Callable[[str, int, int], None]
 """(table, rows, bytes) of a batch that was just written."""
-
-
-def _now() -> datetime:
-    """UTC without a zone, as raw holds it."""
-    return datetime.now(UTC).replace(tzinfo=None)
 
 
 class Cancelled(ElError):
@@ -217,7 +213,7 @@ class _Reading:
         self.work = work
         self.control = control
         self.request = request
-        self.started, self.began = _now(), time.monotonic()
+        self.started, self.began = utc_now(), time.monotonic()
         self.landing = LandingFiles(
             work.directory / work.stem,
             raw_columns(work.schema, work.equal),
@@ -247,7 +243,7 @@ class _Reading:
         finally:
             self.writer.shutdown(wait=True)
         hashed = self.landing.hashed
-        return SliceResult(files, self.rows, self.bytes, self.started, _now(), attempt, reached, hashed)
+        return SliceResult(files, self.rows, self.bytes, self.started, utc_now(), attempt, reached, hashed)
 
     def _copy(self, shared: Source | None) -> str | None:
         """From the source into the files; `Buffer.reached`."""

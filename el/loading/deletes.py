@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -27,6 +26,7 @@ from el.loading.current_state import CurrentState
 from el.loading.warehouse import Warehouse
 from el.planning.keys import KEY_COLUMN, KEY_FIELD
 from el.planning.plan import TablePlan
+from el.types.present import utc_now
 
 BATCH_ROWS = 65_536
 MEMORY = "256MB"
@@ -130,7 +130,7 @@ def quoted(name: str) -> str:
 
 def _deleted(table: TablePlan, gone: Path, key: pa.Schema, load_id: str) -> Iterator[pa.RecordBatch]:
     schema = raw_columns(table.landed_schema(), table.equal)
-    found_at = datetime.now(UTC).replace(tzinfo=None)
+    found_at = utc_now()
     with pq.ParquetFile(gone) as file:
         for batch in file.iter_batches(BATCH_ROWS):
             keys = _as(batch, key, str(table.name))

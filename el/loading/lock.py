@@ -14,11 +14,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
 from el.errors import RunLocked
+from el.types.present import utc_now
 
 StillOurs = Callable[[str], None]
 """Called with a raw schema; raises `RunLocked` if its lock is no longer ours."""
@@ -49,7 +49,7 @@ class Holder:
 
 def this_process(run_id: str) -> Holder:
     """This process as a holder."""
-    now = datetime.now(UTC).replace(tzinfo=None).isoformat(" ", timespec="seconds")
+    now = utc_now().isoformat(" ", timespec="seconds")
     return Holder(run_id, this_host(), os.getpid(), process_mark(os.getpid()), now)
 
 

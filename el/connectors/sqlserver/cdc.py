@@ -10,7 +10,6 @@ the newer one begins. Changes that the server no longer has are an error that sa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from el.connectors.abilities import ChangeFeed, Followed
 from el.connectors.catalog import Column, SourceType
@@ -30,6 +29,7 @@ from el.connectors.sqlserver.capture_select import CapturedChanges
 from el.connectors.sqlserver.facts import CAPTURE
 from el.connectors.sqlserver.session import SqlServerSession
 from el.errors import NotPermitted, PlanError, PositionLost
+from el.types.present import utc_now
 
 # `datetime`, in which the server notes the time of commits, counts in steps of 3.33 ms.
 _ROUNDING = 10
@@ -195,7 +195,7 @@ class Cdc(ChangeFeed):
         """
         if since.snapshot_ended is None:
             return None, True
-        age = datetime.now(UTC).replace(tzinfo=None) - since.snapshot_ended
+        age = utc_now() - since.snapshot_ended
         return captured_at(self.source, int(age.total_seconds() * 1000) - _ROUNDING)
 
     def _changed(self, first: str, last: str) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from el.connectors.request import Isolation, ReadRequest
 from el.errors import PlanError
@@ -15,6 +15,7 @@ from el.planning.columns import ColumnPlan
 from el.planning.ledger import LedgerEntry
 from el.planning.strategies.base import Strategy, TableContext
 from el.planning.strategies.window import Kind, Window
+from el.types.present import utc_now
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,4 +88,4 @@ def keys_not_before(context: TableContext, strategy: Strategy, last: LedgerEntry
     if wanted is None or strategy.shows_deletes or last is None or last.keys_read_at is None:
         return None
     due = last.keys_read_at + wanted.every
-    return due if datetime.now(UTC).replace(tzinfo=None) < due else None
+    return due if utc_now() < due else None
