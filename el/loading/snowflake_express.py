@@ -130,9 +130,9 @@ class SnowflakeExpress(Express):
     def _make_table(self, target: Target, number: int, group: StagedGroup) -> str:
         """With the types of raw, under the names that the files have."""
         place = self._place(target, number)
-        columns = [f"{self._raw.column(raw)} AS {_quoted(name)}" for name, raw in group.columns]
+        columns = [f"{self._raw.column(raw)} AS {self._quoted(name)}" for name, raw in group.columns]
         types = ("VARCHAR", "NUMBER(19,0)", "VARCHAR", "TIMESTAMP_NTZ")
-        columns += [f"NULL::{type_} AS {_quoted(name)}" for name, type_ in zip(_METADATA, types, strict=True)]
+        columns += [f"NULL::{type_} AS {self._quoted(name)}" for name, type_ in zip(_METADATA, types, strict=True)]
         raw = self._raw.qualified(target.raw_schema, target.raw_table)
         self._run(f"CREATE OR REPLACE TEMPORARY TABLE {place} AS SELECT {', '.join(columns)} FROM {raw} WHERE FALSE")
         return place
@@ -141,7 +141,7 @@ class SnowflakeExpress(Express):
         return self._raw.qualified(target.raw_schema, f"_el_express_{number}")
 
     def _copy(self, place: str, stage: str, files: Sequence[str]) -> str:
-        metadata = ", ".join(f"{_quoted(name)} = {what}" for name, what in _METADATA.items())
+        metadata = ", ".join(f"{self._quoted(name)} = {what}" for name, what in _METADATA.items())
         return (
             f"COPY INTO {place} FROM @{stage}/ FILES = ({', '.join(files)}) "
             "FILE_FORMAT = (TYPE = PARQUET BINARY_AS_TEXT = FALSE USE_LOGICAL_TYPE = TRUE "
@@ -171,7 +171,7 @@ class SnowflakeExpress(Express):
 
     def insert(self, target: Target, number: int, group: StagedGroup, copied: Mapping[str, Copied]) -> int:
         load, moment = (self._raw.literal(text) for text in (target.load_id, target.extracted_at.isoformat(" ")))
-        values = {raw: f"t.{_quoted(name)}" for name, raw in group.columns}
+        values = {raw: f"t.{self._quoted(name)}" for name, raw in group.columns}
         values |= {raw: f"f.c{place}" for place, raw in enumerate(group.captures)}
         values |= {FILE: "f.file_id", ROW: f"t.{_ROW} - f.skipped", "_dlt_load_id": load, "_el_op": "'S'"}
         values |= {"_el_position": "f.as_of::VARCHAR", "_el_extracted_at": f"{moment}::TIMESTAMP_NTZ"}
@@ -199,14 +199,12 @@ class SnowflakeExpress(Express):
         for number in range(groups):
             self._run(f"DROP TABLE IF EXISTS {self._place(target, number)}")
 
+    def _quoted(self, name: str) -> str:
+        """As it is: files tell their columns by case, too."""
+        return self._raw.connector.dialect.quote(name)
+
     def _run(self, sql: str) -> int:
         return self._raw.connector.execute(Statement(sql))
-
-
-def _quoted(name: str) -> str:
-    """As it is: files tell their columns by case, too."""
-    doubled = name.replace('"', '""')
-    return f'"{doubled}"'
 
 
 def _below(told: str, names: Mapping[str, Copied]) -> str | None:

@@ -7,7 +7,7 @@ A SQL connector gives its `Dialect`, and over its driver `_stream` (Arrow batche
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import ClassVar, Self
 
@@ -21,7 +21,7 @@ from el.connectors.request import Isolation, ReadRequest, Split, Value
 from el.connectors.sql.dialect import Dialect
 from el.connectors.sql.select import Statement, build_back, build_extent, build_extreme, build_select
 from el.connectors.sql.split import can_divide, divide
-from el.errors import ElError, PlanError, ReadError
+from el.errors import ElError, PlanError
 
 Stream = tuple[pa.Schema, Iterator[pa.RecordBatch], Callable[[], None]]
 
@@ -197,10 +197,3 @@ def _bounded(batches: Iterator[pa.RecordBatch], batch_rows: int, batch_bytes: in
         rows = max(1, min(batch_rows, -(-batch.num_rows // pieces)))
         for start in range(0, batch.num_rows, rows):
             yield batch.slice(start, rows)
-
-
-def require_columns(found: Sequence[str], wanted: Sequence[str], where: str) -> None:
-    """Raise `ReadError` naming the first of `wanted` that is not among `found`."""
-    missing = [name for name in wanted if name not in found]
-    if missing:
-        raise ReadError(f"{where} has no column {missing[0]!r}; it has: {', '.join(found)}")

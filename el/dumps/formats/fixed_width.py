@@ -65,7 +65,7 @@ class _Lines:
     """A block's rows, without those that are blank: where each begins and ends, and whether its width is right."""
 
     def __init__(self, block: Block, format_: FixedWidthFormat) -> None:
-        self._format, self._block = format_, block
+        self._format = format_
         self._buffer = padded(block.data)
         self._bounds = np.concatenate([[0], np.cumsum([width for _, width in format_.columns])])
         row = format_.row.encode()
