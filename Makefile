@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := --quiet --numprocesses 2 --dist loadfile --no-loadscope-reorder
+# A test that cannot even be interrupted (`timeout` in pyproject.toml) ends its process, which is started anew.
+PYTEST += -o faulthandler_timeout=300 -o faulthandler_exit_on_timeout=true
 STAMP := $(VENV)/.installed
 
 export DO_NOT_TRACK := 1
