@@ -19,6 +19,7 @@ from pathlib import Path
 from el.config.dumps import DumpSettings
 from el.config.files_profile import FILES
 from el.config.job import Job
+from el.config.sign_in import sign_in_notes
 from el.connectors.catalog import Catalog, TableName
 from el.connectors.registry import open_source
 from el.dumps.express import routed
@@ -90,6 +91,7 @@ def plan_job(job: Job, warehouse: Future[Warehouse], before: Before | None = Non
             plan = replace(plan, refused=(*plan.refused, *gone))
             plan = without_masks(opened, without_clashes(opened, without_files(plan, held.files)))
             beside = [*(left_aside_notes(left) if not job.select else []), *catalog_notes(catalog)]
+            beside += [*sign_in_notes(job.outputs())]
             notes = (consistency(job, plan), *beside, *pressure_notes(job, source, plan))
             live = {item.table.name: item.settings.key or ("?",) for item in every}
             live |= {table.name: table.key for table in plan.tables}
@@ -108,7 +110,8 @@ def _plan_files(job: Job, warehouse: Future[Warehouse], before: Before | None) -
         before(opened, places, everywhere.names)
     held = _in_raw(opened, {schema for schema, _ in places.values()})
     dumps = _plan_dumps(job, opened, entries, everywhere, held, {})
-    return JobPlan(job.config.source, Catalog("", "", ()), (), dumps=dumps)
+    notes = tuple(sign_in_notes(job.outputs()))
+    return JobPlan(job.config.source, Catalog("", "", ()), (), notes, dumps=dumps)
 
 
 def _plan_dumps(

@@ -48,5 +48,8 @@ def show(plan: JobPlan, *, why: bool = False) -> int:
     with as_far_as_read():
         if plan.tables or plan.refused or not plan.dumps:
             print_plan(plan, why=why)
+        else:
+            for note in plan.notes:
+                print(note)
         print_dumps(plan.dumps, why=why)
     return PlanError.exit_code if plan.stopped else 0

@@ -40,6 +40,10 @@ class Job:
     workers: int | None = None
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
 
+    def outputs(self) -> tuple[Output, ...]:
+        """All that it connects to."""
+        return (self.source, self.destination, *self.files.values())
+
     @property
     def work(self) -> Path:
         """What is under way from this source to this destination: no other pair may ever load it.

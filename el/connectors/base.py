@@ -97,6 +97,10 @@ class ConnectionConfig(BaseModel):
     # Settings that say which database it is, beside host, server, port, dsn, account, database and path.
     names_database: ClassVar[tuple[str, ...]] = ()
 
+    def sign_in_note(self) -> str | None:
+        """What to know of the way that this signs in, such as that the vendor ends it; None: nothing."""
+        return None
+
 
 @runtime_checkable
 class ArrowStream(Protocol):

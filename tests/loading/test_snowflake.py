@@ -154,6 +154,17 @@ def test_a_load_signs_in_each_way_that_a_plan_does(
     assert {login["AUTHENTICATOR"] for login in standin.logins[before:]} == {authenticator}
 
 
+def test_the_plan_warns_of_a_password_alone_and_names_what_goes_on_working(
+    shop: Workspace, standin: SnowflakeStandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    login_as(shop, standin, password=standin.password)
+    assert main(["plan"]) == 0
+    (said,) = [line for line in capsys.readouterr().out.splitlines() if "a password alone" in line]
+    assert said.startswith("warehouse.local: ")
+    assert "private_key_path" in said
+    assert "workload_identity_provider" in said
+
+
 def test_each_session_of_a_run_says_what_an_account_may_have_set_otherwise(
     shop: Workspace, standin: SnowflakeStandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -68,6 +68,17 @@ class SnowflakeConfig(ConnectionConfig):
             )
         return self
 
+    def sign_in_note(self) -> str | None:
+        """A password with no second factor ("Planning for the deprecation of single-factor password sign-ins")."""
+        others = (self.private_key, self.private_key_path, self.token, self.workload_identity_provider)
+        if self.password is None or any(others) or (self.authenticator or "snowflake").lower() != "snowflake":
+            return None
+        return (
+            "it signs in to Snowflake with a password alone, which Snowflake ends for all but reader and trial "
+            "accounts: take a key pair (`private_key_path`) or a workload identity (`authenticator: "
+            "WORKLOAD_IDENTITY` and `workload_identity_provider`)"
+        )
+
     def arguments(self) -> dict[str, Any]:
         """All arguments of the driver's `connect` but `paramstyle`; they hold secrets.
 
