@@ -48,7 +48,7 @@ from el.planning.make_plan import make_plan
 from el.planning.places import PlaceNames, Places, find_places, landing_places, tables_of
 from el.planning.plan import Plan
 from el.planning.plan_table import Known
-from el.planning.run_notes import catalog_notes, consistency, pressure_notes
+from el.planning.run_notes import catalog_notes, consistency, mask_notes, pressure_notes
 from el.planning.selection import left_aside, left_aside_notes
 from el.reporting.progress import Reporter
 from el.reporting.summary import RunReport, TableReport
@@ -91,7 +91,7 @@ def plan_job(job: Job, warehouse: Future[Warehouse], before: Before | None = Non
             plan = replace(plan, refused=(*plan.refused, *gone))
             plan = without_masks(opened, without_clashes(opened, without_files(plan, held.files)))
             beside = [*(left_aside_notes(left) if not job.select else []), *catalog_notes(catalog)]
-            beside += [*sign_in_notes(job.outputs())]
+            beside += [*mask_notes(plan), *sign_in_notes(job.outputs())]
             notes = (consistency(job, plan), *beside, *pressure_notes(job, source, plan))
             live = {item.table.name: item.settings.key or ("?",) for item in every}
             live |= {table.name: table.key for table in plan.tables}

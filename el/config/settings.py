@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from el.config.defaults import DbtSettings, Defaults, LimitSettings, RawSettings
 from el.config.dumps import FORMATS, DumpSettings
+from el.config.mask_key import MaskKey
 from el.config.source_limits import SourceLimits
 from el.config.strict import Strict
 from el.config.tables import ColumnSettings, TableSettings
@@ -21,13 +22,21 @@ from el.config.yaml_file import YamlFile, read_yaml
 from el.errors import ConfigError
 
 
+def _mask_key(value: Any) -> Any:
+    return MaskKey(value) if isinstance(value, str) else value
+
+
 class Config(Strict):
     """el.yml. `source` and `destination` name profiles of profiles.yml, `target` the output of both."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
 
     version: Literal[1]
     source: str
     destination: str
     target: str | None = None
+    # Where the key of `mask: hmac` is: the key itself stands in no file of el's.
+    mask_key: Annotated[MaskKey, BeforeValidator(_mask_key)] | None = None
     raw: RawSettings = RawSettings()
     defaults: Defaults = Defaults()
     limits: LimitSettings = LimitSettings()

@@ -56,8 +56,8 @@ class ColumnSettings(Strict):
     """One column: left out, masked, cast by an expression of the source's SQL, renamed, trimmed, or lossy."""
 
     exclude: bool = False
-    # null makes every value NULL; none takes away a mask that an earlier entry gave.
-    mask: Literal["sha256", "null", "none"] | None = None
+    # hmac needs `mask_key`; null makes every value NULL; none takes away a mask that an earlier entry gave.
+    mask: Literal["hmac", "sha256", "null", "none"] | None = None
     cast: str | None = None
     rename: str | None = None
     lossy: bool = False
@@ -67,7 +67,7 @@ class ColumnSettings(Strict):
     @classmethod
     def _named(cls, value: Any) -> Any:
         if value is None:
-            raise ValueError("name a mask: sha256, null, or none to take one away")
+            raise ValueError("name a mask: hmac, sha256, null, or none to take one away")
         return value
 
 

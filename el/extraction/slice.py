@@ -20,6 +20,7 @@ from threading import Event
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from el.config.mask_key import MaskKey
 from el.config.pace import Pace
 from el.config.profiles import Output
 from el.connectors.base import Source
@@ -27,6 +28,7 @@ from el.connectors.registry import open_source
 from el.connectors.request import OP_READ, ColumnRead, ReadRequest
 from el.errors import ElError, LoadError, RowRefused
 from el.extraction.fingerprint import RowHash
+from el.extraction.keyed_mask import KeyedMask
 from el.extraction.landing import LANDING, LandedFile, LandingFiles, raw_columns
 from el.extraction.retry import retrying
 from el.extraction.watch import Watch
@@ -87,6 +89,7 @@ class Slice:
     # once U+FFFD was seen in it.
     exact_bytes: tuple[tuple[str, ColumnRead], ...] = ()
     times: tuple[tuple[str, PartColumns], ...] = ()  # times that are put together from parts
+    masks: tuple[tuple[str, MaskKey], ...] = ()  # digests that land masked with a key
     pace: Pace = field(default_factory=Pace)  # how fast, and when not
     hashed: bool = False  # whether the rows are hashed too, to tell them from others
     watch: Watch = field(default_factory=Watch)  # what stops the read while it is at work
@@ -220,6 +223,7 @@ class _Reading:
             work.file_bytes,
             work.schema.names if work.hashed else (),
         )
+        self.masks = [(name, KeyedMask(key.secret())) for name, key in work.masks]
         # One batch is written while the driver fetches the next: never more than the two in memory.
         self.writer = ThreadPoolExecutor(1, thread_name_prefix="el-write")
         self.rows = self.bytes = 0
@@ -242,6 +246,8 @@ class _Reading:
             raise
         finally:
             self.writer.shutdown(wait=True)
+            for _, mask in self.masks:
+                mask.close()
         hashed = self.landing.hashed
         return SliceResult(files, self.rows, self.bytes, self.started, utc_now(), attempt, reached, hashed)
 
@@ -271,6 +277,9 @@ class _Reading:
         return buffer.reached.text if buffer.reached else None
 
     def _write(self, batch: pa.RecordBatch) -> None:
+        for name, mask in self.masks:
+            place = batch.schema.get_field_index(name)
+            batch = batch.set_column(place, name, mask.of(batch.column(place)))
         self.landing.write(self.work.land(batch, self.started))
 
     def _keep_pace(self) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from el.config.job import Job
+from el.config.mask_key import MaskKey
 from el.config.pace import Pace
 from el.extraction.slice import Slice
 from el.extraction.watch import Watch
@@ -57,6 +58,7 @@ class Slicer:
                 limits=self.destination.limits,
                 exact_bytes=exact_bytes,
                 times=_times(table),
+                masks=_masks(table),
                 pace=self.pace,
                 hashed=_compared(table),
                 watch=_watch(self.job),
@@ -83,6 +85,7 @@ class Slicer:
             retries=self.job.config.defaults.retries,
             key=table.key,
             times=tuple((name, parts) for name, parts in _times(table) if name in table.key),
+            masks=tuple((name, key) for name, key in _masks(table) if name in table.key),
             pace=self.pace,
             watch=_watch(self.job),
             equal=table.equal,
@@ -124,3 +127,7 @@ def _watch(job: Job) -> Watch:
 
 def _times(table: TablePlan) -> tuple[tuple[str, PartColumns], ...]:
     return tuple((column.name, parts) for column in table.columns if (parts := column.parts()) is not None)
+
+
+def _masks(table: TablePlan) -> tuple[tuple[str, MaskKey], ...]:
+    return tuple((column.name, column.mask_key) for column in table.columns if column.mask_key is not None)

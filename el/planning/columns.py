@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
+from el.config.mask_key import MaskKey
 from el.config.settings import Config
 from el.config.tables import ColumnSettings, TableSettings
 from el.connectors.base import Source
@@ -54,6 +55,7 @@ class ColumnPlan:
     source: Column
     name: str
     mapping: TypeMapping
+    mask_key: MaskKey | None = None  # of a mask that is finished here, over the SHA-256 that the source gives
 
     @property
     def masked(self) -> bool:
@@ -110,7 +112,7 @@ def plan_columns(config: Config, source: Source, table: Table, settings: TableSe
             mapping = _map_type(config, source, column, chosen, settings)
         except PlanError as error:
             raise PlanError(f"{table.name}.{column.name}: {error}") from None
-        plans.append(ColumnPlan(column, names[column.name], mapping))
+        plans.append(ColumnPlan(column, names[column.name], mapping, _mask_key(config, chosen)))
     return tuple(plans)
 
 
@@ -132,15 +134,24 @@ def _map_type(
     if chosen.mask is not None:
         if not isinstance(source, SqlConnector):
             raise PlanError(f"mask {chosen.mask}: {source.scheme} has no SQL to mask in: exclude the column")
-        if chosen.mask not in source.dialect.masks:
+        if chosen.mask == "hmac" and config.mask_key is None:
+            raise PlanError("mask hmac needs a key: say in el.yml where it is, such as `mask_key: env:EL_MASK_KEY`")
+        # The key never goes to the source: its own part is the digest.
+        asked = "sha256" if chosen.mask == "hmac" else chosen.mask
+        if asked not in source.dialect.masks:
             raise PlanError(f"mask {chosen.mask} is not possible with {source.scheme}")
         text = map_type(source.scheme, SourceType("varchar", length=64))
-        expression, digits = source.dialect.masked(chosen.mask, column.type)
+        expression, digits = source.dialect.masked(asked, column.type)
         loses = f"{_MASKED}{chosen.mask}{' of all digits' if digits else ''}"
-        return replace(text, read_as=expression, loses=loses)
+        # What is read beside a text, to tell whether the driver changed it, would be the clear value.
+        return replace(text, read_as=expression, loses=loses, exact_bytes=None)
     lossy = chosen.lossy or (settings.types or config.defaults.types) == "lossy"
     trim = chosen.trim or (config.defaults.trim if settings.trim is None else settings.trim)
     return map_type(source.scheme, column.type, lossy=lossy, trim=trim)
+
+
+def _mask_key(config: Config, chosen: ColumnSettings) -> MaskKey | None:
+    return config.mask_key if chosen.mask == "hmac" else None
 
 
 def key_of(table: Table, settings: TableSettings, columns: Sequence[ColumnPlan]) -> tuple[str, ...]:

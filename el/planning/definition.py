@@ -15,6 +15,7 @@ from el.config.tables import TableSettings
 from el.connectors.base import Source
 from el.connectors.catalog import Catalog, Table, TableName
 from el.connectors.request import ReadRequest
+from el.errors import ConfigError, PlanError
 from el.planning.columns import ColumnPlan
 from el.planning.held import HeldTable
 from el.planning.keys import KeyRule
@@ -83,13 +84,23 @@ def definition(
         if chosen is not None and chosen.cast is not None:
             kept[column.name] = f"cast {chosen.cast}"
         elif chosen is not None and chosen.mask is not None:
-            kept[column.name] = str(column.mapping.loses).replace("masked: ", "mask ")
+            kept[column.name] = str(column.mapping.loses).replace("masked: ", "mask ") + _which_key(table, column)
         elif column.mapping.loses:
             kept[column.name] = _SHORTER
     made = {"query": query, "filters": filters, "key": list(key), "own_key": settings.key is not None, "columns": kept}
     if equal is not None:
         made["equal"] = equal.description()
     return json.dumps(made, ensure_ascii=False, sort_keys=True)
+
+
+def _which_key(table: Table, column: ColumnPlan) -> str:
+    """With another key each value has another mask."""
+    if column.mask_key is None:
+        return ""
+    try:
+        return f", key {column.mask_key.fingerprint()}"
+    except ConfigError as error:
+        raise PlanError(f"{table.name}.{column.source.name}: {error}") from None
 
 
 def keys_changed(before: str | None, now: str) -> bool:

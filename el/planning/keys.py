@@ -113,7 +113,7 @@ def refuse_changed_keys(
     for column in (by_name[name] for name in key):
         name, mapping = column.source.name, column.mapping
         if column.masked and "{column}" not in (mapping.read_as or "{column}"):
-            raise PlanError(f"{name} is part of the key, and its mask gives every row one value: use `mask: sha256`")
+            raise PlanError(f"{name} is part of the key, and its mask gives every row one value: use `mask: hmac`")
         rule = source.text_rule(column.source) if column.masked else None
         if rule is not None and rule != TextRule() and "keys_by_bytes" not in accepted:
             raise PlanError(

@@ -63,6 +63,23 @@ def catalog_notes(catalog: Catalog) -> list[str]:
     return [f"of the catalog: {'; '.join(catalog.notes)}"] if catalog.notes else []
 
 
+def mask_notes(plan: Plan) -> list[str]:
+    """That a hash without a key hides no value that can be guessed: e-mail addresses, numbers, names."""
+    bare = [
+        f"{table.name}.{column.source.name}"
+        for table in plan.tables
+        for column in table.columns
+        if column.mask_key is None and (column.mapping.loses or "").startswith("masked: sha256")
+    ]
+    if not bare:
+        return []
+    shown = ", ".join(bare[:5]) + (f" and {len(bare) - 5} more" if len(bare) > 5 else "")
+    return [
+        f"mask sha256 has no key, so who guesses a value (an e-mail address, a number) finds its row: {shown}; "
+        "`mask: hmac` with a `mask_key` prevents it"
+    ]
+
+
 def pressure_notes(job: Job, source: Source, plan: Plan) -> list[str]:
     """What is worth knowing before long reads under SNAPSHOT. Raises `SourceBusy` beyond the limit, for any read."""
     limit = job.config.source_limits.version_store_mb

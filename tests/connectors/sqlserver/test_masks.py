@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+from pathlib import Path
+
 import duckdb
 import pytest
 
@@ -43,6 +47,34 @@ def test_values_that_differ_in_their_last_digit_have_two_pseudonyms(
     assert len(one) == len(two) == 64
     assert one != two == three
     assert none is None
+
+
+def test_a_keyed_mask_is_made_of_the_servers_digest_and_the_key_never_goes_there(
+    shop: TsqlShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = "never at the server, long enough"
+    monkeypatch.setenv("EL_MASK_KEY", key)
+    shop.create(
+        "  - {name: dbo.t, strategy: change_tracking, columns: {v: {mask: hmac}}}",
+        "CREATE TABLE dbo.t (id INT NOT NULL PRIMARY KEY, v NVARCHAR(20) NULL)",
+        "INSERT INTO dbo.t VALUES (1, N'é'), (2, NULL)",
+        "ALTER DATABASE CURRENT SET CHANGE_TRACKING = ON",
+        "ALTER TABLE dbo.t ENABLE CHANGE_TRACKING",
+    )
+    settings = Path("el.yml").read_text()
+    Path("el.yml").write_text(settings.replace("tables:", "mask_key: env:EL_MASK_KEY\ntables:"))
+    shop.el()
+    shop.sql("INSERT INTO dbo.t VALUES (3, N'ann@example.com')")
+    assert shop.el()["dbo.t"]["kind"] == "delta"
+
+    def masked(value: str) -> str:
+        return hmac.digest(key.encode(), hashlib.sha256(value.encode("utf-16-le")).digest(), "sha256").hex()
+
+    assert shop.raw("SELECT id, v FROM shop_dbo.t ORDER BY id") == [
+        (1, masked("é")),
+        (2, None),
+        (3, masked("ann@example.com")),
+    ]
 
 
 def test_a_type_without_an_exact_text_is_not_masked_by_its_values(shop: TsqlShop) -> None:
