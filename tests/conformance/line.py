@@ -20,11 +20,11 @@ class Line:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:
-        for end in self._open:
+        # Whoever passes bytes closes what it has: a number that is free again is the next connection's.
+        cut, self._open = self._open, []
+        for end in cut:
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
-            end.close()
-        self._open.clear()
 
     def cut_after(self, size: int) -> None:
         """Cut it once the server has sent so many bytes more."""
@@ -36,39 +36,43 @@ class Line:
         return self._left is not None
 
     def close(self) -> None:
+        with suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
         self.cut()
 
     def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
+        while True:
+            try:
                 client, _ = self._listening.accept()
-                server = socket.create_connection(self._server)
-                self._open += [client, server]
-                for passing, here, there in ((self._pass, client, server), (self._pass_counted, server, client)):
-                    threading.Thread(target=passing, args=(here, there), daemon=True).start()
-
-    def _pass_counted(self, server: socket.socket, client: socket.socket) -> None:
-        with suppress(OSError):
-            while data := server.recv(65_536):
-                left = self._left
-                if left is not None and len(data) >= left:
-                    client.sendall(data[:left])
-                    self._left = None
-                    self.cut()
+            except OSError:
+                if self._listening.fileno() < 0:
                     return
-                self._left = None if left is None else left - len(data)
-                client.sendall(data)
-        self._end(server, client)
+                continue
+            threading.Thread(target=self._connect, args=(client,), daemon=True).start()
 
-    def _pass(self, here: socket.socket, there: socket.socket) -> None:
+    def _connect(self, client: socket.socket) -> None:
+        """Pass both ways until either end is gone. A server that does not answer is the client's to hear of."""
+        with client, suppress(OSError), socket.create_connection(self._server) as server:
+            self._open += [client, server]
+            back = threading.Thread(target=self._pass, args=(server, client, True), daemon=True)
+            back.start()
+            self._pass(client, server, False)
+            back.join()
+
+    def _pass(self, here: socket.socket, there: socket.socket, counted: bool) -> None:
         with suppress(OSError):
             while data := here.recv(65_536):
-                there.sendall(data)
-        self._end(here, there)
-
-    @staticmethod
-    def _end(here: socket.socket, there: socket.socket) -> None:
+                left = self._left
+                if counted and left is not None and len(data) >= left:
+                    there.sendall(data[:left])
+                    self._left = None
+                    self.cut()
+                elif counted and left is not None:
+                    self._left = left - len(data)
+                    there.sendall(data)
+                else:
+                    there.sendall(data)
         for end in (here, there):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
