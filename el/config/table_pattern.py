@@ -77,6 +77,21 @@ class TablePattern:
             or self._of_any_schema(every)
         )
 
+    def whole_schemas(self, known: Iterable[str]) -> list[str]:
+        """The schemas of which it means every table: one by its name, or those of `known` that a glob takes."""
+        found: list[str] = []
+        for schema, name in self.splits:
+            if name.quoted or name.text != "*":
+                continue
+            there = [each for each in known if schema.takes(each)]
+            plain = schema.quoted or not set(schema.text) & set("*?[")
+            found += there or ([schema.text] if plain else [])
+        return found
+
+    def may_mean_in(self, schema: str) -> bool:
+        """Whether it can mean a table of this schema."""
+        return any(part.takes(schema) for part, _ in self.splits)
+
     def _of_any_schema(self, every: list[TableName]) -> list[TableName]:
         bare = self.bare
         if bare is None:

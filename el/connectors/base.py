@@ -116,6 +116,10 @@ class Connector(ABC):
     scheme: ClassVar[str]
     config_type: ClassVar[type[ConnectionConfig]]
 
+    def packages(self) -> tuple[str, ...]:
+        """What its driver is called on the package index."""
+        return ()
+
     def __init__(self, config: Any) -> None:
         """`config`: an instance of `config_type`. No I/O happens here."""
         self.config = config

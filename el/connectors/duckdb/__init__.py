@@ -17,11 +17,14 @@ import pyarrow as pa
 
 from el.connectors.base import Identity
 from el.connectors.catalog import Catalog, SourceType
+from el.connectors.check import Check
 from el.connectors.duckdb.catalog import read_catalog, source_type
 from el.connectors.duckdb.config import DuckDbConfig
 from el.connectors.duckdb.dialect import DUCKDB
+from el.connectors.duckdb.rights import file_checks, script
 from el.connectors.duckdb.types import RULES
 from el.connectors.request import ReadRequest
+from el.connectors.rights import RightsSource, SourceNeeds, WarehouseNeeds
 from el.connectors.sql.connector import Stream
 from el.connectors.sql.dialect import Dialect
 from el.connectors.sql.select import Statement
@@ -40,7 +43,7 @@ _HELD = re.compile(r"Conflicting lock is held in (?P<name>.+?)\s*\(PID (?P<pid>\
 _CLOSING = "Unique file handle conflict"
 
 
-class DuckDb(SqlTarget):
+class DuckDb(SqlTarget, RightsSource):
     """A DuckDB file (or memory), over DuckDB's own Arrow interface."""
 
     scheme = "duckdb"
@@ -96,6 +99,18 @@ class DuckDb(SqlTarget):
     def ping(self) -> Identity:
         row = self.fetch(Statement("SELECT current_database(), version()"))[0]
         return Identity("DuckDB", str(row[1]), str(row[0]), "embedded", ("owner",))
+
+    def packages(self) -> tuple[str, ...]:
+        return ("duckdb",)
+
+    def rights(self, needs: SourceNeeds | WarehouseNeeds) -> str:
+        return script(self.config, needs)
+
+    def checks(self, needs: SourceNeeds | WarehouseNeeds) -> Iterator[Check]:
+        return file_checks(self.config, needs)
+
+    def utc_now(self) -> None:
+        return None
 
     def describe(self, schemas: Sequence[str] | None = None, *, brief: bool = False) -> Catalog:
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
@@ -16,11 +17,15 @@ import pyarrow as pa
 
 from el.connectors.base import Identity
 from el.connectors.catalog import Catalog
+from el.connectors.check import Check
 from el.connectors.request import ReadRequest
+from el.connectors.rights import RightsSource, SourceNeeds, WarehouseNeeds, as_comment
 from el.connectors.snowflake.catalog import read_catalog
+from el.connectors.snowflake.checks import SnowflakeChecks
 from el.connectors.snowflake.config import SnowflakeConfig
 from el.connectors.snowflake.driver import open_session, result_field, statement_settings
 from el.connectors.snowflake.errors import SESSION_GONE, number_of, statement_error
+from el.connectors.snowflake.rights import script
 from el.connectors.sql.connector import Stream
 from el.connectors.sql.dialect import Dialect
 from el.connectors.sql.select import Statement
@@ -41,7 +46,7 @@ SNOWFLAKE = Dialect(
 )
 
 
-class Snowflake(SqlTarget):
+class Snowflake(SqlTarget, RightsSource):
     """A database of a Snowflake account, through Snowflake's own connector."""
 
     scheme = "snowflake"
@@ -96,6 +101,22 @@ class Snowflake(SqlTarget):
         )[0]
         roles = (str(row[4]),) if row[4] is not None else ()
         return Identity(str(row[0]), str(row[1]), str(row[2]), str(row[3]), roles)
+
+    def packages(self) -> tuple[str, ...]:
+        return ("snowflake-connector-python",)
+
+    def rights(self, needs: SourceNeeds | WarehouseNeeds) -> str:
+        if isinstance(needs, SourceNeeds):
+            return as_comment("Snowflake: el takes no tables out of it, and needs no right for that.") + "\n"
+        return script(self.config, needs)
+
+    def checks(self, needs: SourceNeeds | WarehouseNeeds) -> Iterator[Check]:
+        assert isinstance(needs, WarehouseNeeds)
+        return SnowflakeChecks(self.show, self.config, next(iter(self.ping().roles), None), needs).all()
+
+    def utc_now(self) -> datetime | None:
+        found = self.fetch(Statement("SELECT TO_VARCHAR(SYSDATE(), 'YYYY-MM-DD HH24:MI:SS.FF3')"))[0][0]
+        return datetime.fromisoformat(str(found))
 
     def describe(self, schemas: Sequence[str] | None = None, *, brief: bool = False) -> Catalog:
         return read_catalog(self.fetch, self.show, schemas, brief=brief)

@@ -24,7 +24,9 @@ from el.connectors.base import (
 )
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import Catalog, Column, Consistency, SourceType
+from el.connectors.check import Check
 from el.connectors.request import ColumnRead, Isolation, ReadRequest, Value
+from el.connectors.rights import RightsSource, SourceNeeds, WarehouseNeeds
 from el.connectors.sql.connector import canonical
 from el.connectors.sql.own_query import derived_query, places_of
 from el.connectors.sql.select import Statement
@@ -33,8 +35,10 @@ from el.connectors.sqlserver import changes as changes
 from el.connectors.sqlserver.catalog import read_catalog, reads_elsewhere
 from el.connectors.sqlserver.cdc import Cdc
 from el.connectors.sqlserver.change_tracking import ChangeTracking
+from el.connectors.sqlserver.checks import SqlServerChecks, captures_of, server_time
 from el.connectors.sqlserver.collation import text_rule
 from el.connectors.sqlserver.pressure import STATE_RIGHT, read_pressure, seconds_waited_for
+from el.connectors.sqlserver.rights import script
 from el.connectors.sqlserver.server import rows_if_supported
 from el.connectors.sqlserver.session import SqlServerSession
 from el.connectors.sqlserver.source_type import source_type
@@ -46,7 +50,9 @@ if TYPE_CHECKING:
     from el.connectors.sqlserver.write import SqlServerWrite
 
 
-class SqlServer(SqlServerSession, SqlTarget, VersionSource, ChangeSource, OneMomentSource, PressureSource):
+class SqlServer(
+    SqlServerSession, SqlTarget, VersionSource, ChangeSource, OneMomentSource, PressureSource, RightsSource
+):
     """A SQL Server database, through mssql-python or pyodbc as the profile says."""
 
     scheme = "sqlserver"
@@ -63,10 +69,26 @@ class SqlServer(SqlServerSession, SqlTarget, VersionSource, ChangeSource, OneMom
     def ping(self) -> Identity:
         row = self.fetch(Statement("SELECT @@SERVERNAME, @@VERSION, DB_NAME(), SUSER_SNAME()"))[0]
         held = []
+        if self.fetch(Statement("SELECT IS_SRVROLEMEMBER('sysadmin')"))[0][0] == 1:
+            held.append("sysadmin")
         for role in ("db_owner", "db_datareader", "db_datawriter", "db_ddladmin"):
             if self.fetch(Statement("SELECT IS_MEMBER(?)", (role,)))[0][0] == 1:
                 held.append(role)
         return Identity(str(row[0]), " ".join(str(row[1]).split()), str(row[2]), str(row[3]), tuple(held))
+
+    def packages(self) -> tuple[str, ...]:
+        return (self.config.reader,)
+
+    def rights(self, needs: SourceNeeds | WarehouseNeeds) -> str:
+        assert isinstance(needs, SourceNeeds)
+        return script(self.config, needs, captures_of(self.fetch) if self.is_open else ())
+
+    def checks(self, needs: SourceNeeds | WarehouseNeeds) -> Iterator[Check]:
+        assert isinstance(needs, SourceNeeds)
+        return SqlServerChecks(self.fetch, self.server, needs).all()
+
+    def utc_now(self) -> datetime | None:
+        return server_time(self.fetch)
 
     def describe(self, schemas: Sequence[str] | None = None, *, brief: bool = False) -> Catalog:
         return read_catalog(self.fetch, schemas, brief=brief, server=self.server)

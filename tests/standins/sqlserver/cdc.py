@@ -181,11 +181,27 @@ def cleanup(session: Session, args: Arguments) -> None:
 
 
 def gate(session: Session) -> str:
-    """Which instances of cat.captures the session may read: those without a role, or with one that it is in."""
+    """Which instances of cat.captures the session may read: without a role, or with one that it is in."""
     if rights.sysadmin(session):
         return "true"
     roles = ", ".join(quote(role) for role in session.database.roles if rights.member(session, role)) or "''"
-    return f"(role_name IS NULL OR lower(role_name) IN ({roles}))"
+    return f"(role_name IS NULL OR lower(role_name) IN ({roles})) AND object_id IN ({_readable(session)})"
+
+
+def _readable(session: Session) -> str:
+    """The instances of which the session may select every captured column ("sys.fn_cdc_get_min_lsn")."""
+    database = session.database
+    found = ["-1"]
+    for instance, source, captured in session.run_sql(
+        f"SELECT object_id, source_object_id, CAST(captured AS INTEGER[]) FROM {database.quoted}.cat.captures"
+    ):
+        table = lookup.by_object_id(session, source)
+        columns = [column.name for column in table.columns if column.column_id in captured] if table is not None else []
+        if table is not None and all(
+            rights.has(session, database, "SELECT", table.schema, table.name, c) for c in columns
+        ):
+            found.append(str(instance))
+    return ", ".join(found)
 
 
 # --- cdc.fn_cdc_get_all_changes_<instance>

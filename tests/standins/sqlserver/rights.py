@@ -59,7 +59,17 @@ def user(session: Session, database: Database) -> str | None:
 
 
 def _principals(session: Session, database: Database) -> set[str]:
-    found = {user(session, database) or "guest", "public"}
+    return with_roles(database, {user(session, database) or "guest", "public"})
+
+
+def is_principal(session: Session, name: str) -> bool:
+    """Whether the database has a user or role of this name."""
+    database = session.database
+    return name.lower() in {*database.users, *database.roles, *ROLES, "dbo", "guest", "public"}
+
+
+def with_roles(database: Database, found: set[str]) -> set[str]:
+    """These principals, and all roles that they are members of, through other roles too."""
     while True:
         more = {role for role, members in database.roles.items() if members & found} - found
         if not more:

@@ -283,6 +283,8 @@ def _continues(
         return queries > 0 or before in ("WITH", "GRANT") or first in ("GRANT", "DENY", "REVOKE")
     if text == "ALTER" and before == "OR":
         return True
+    if text == "DROP" and at + 1 < len(tokens) and tokens[at + 1].text == "MEMBER":
+        return True
     if text == "DROP" or text == "ALTER":
         return (first == "ALTER" and before not in ("",)) or first in ("GRANT",)
     if text == "IF":

@@ -132,19 +132,47 @@ def host_name(session: Session) -> Bound:
     return Bound(quote(session.host), SYSNAME, session.host)
 
 
-@of_session(
-    "SESSIONPROPERTY",
-    "DATABASE_PRINCIPAL_ID",
-    "USER_ID",
-    "SUSER_ID",
-)
+@of_session("SESSIONPROPERTY")
 def _one(session: Session, *_: Bound) -> Bound:
     return Bound("1", INT, 1)
 
 
-@of_session("IS_MEMBER", "IS_ROLEMEMBER")
+@of_session("DATABASE_PRINCIPAL_ID", "USER_ID")
+def database_principal_id(session: Session, name: Bound | None = None) -> Bound:
+    """NULL where the database has no such user or role ("DATABASE_PRINCIPAL_ID")."""
+    return _id(name is None or rights.is_principal(session, str(_value(session, name))))
+
+
+@of_session("SUSER_ID")
+def suser_id(session: Session, name: Bound | None = None) -> Bound:
+    """NULL where the server has no such login ("SUSER_ID")."""
+    logins = {login.lower() for login in session.server.users}
+    return _id(name is None or str(_value(session, name)).lower() in logins)
+
+
+def _id(there: bool) -> Bound:
+    return Bound("1" if there else "CAST(NULL AS INTEGER)", INT, 1 if there else None)
+
+
+@of_session("IS_MEMBER")
 def is_member(session: Session, role: Bound) -> Bound:
-    value = int(rights.member(session, str(_value(session, role))))
+    """NULL where there is no such role ("IS_MEMBER")."""
+    name = str(_value(session, role))
+    if not rights.is_principal(session, name):
+        return _id(False)
+    value = int(rights.member(session, name))
+    return Bound(str(value), INT, value)
+
+
+@of_session("IS_ROLEMEMBER")
+def is_rolemember(session: Session, role: Bound, principal: Bound | None = None) -> Bound:
+    """Of the session's user, or of another principal ("IS_ROLEMEMBER")."""
+    if principal is None:
+        return is_member(session, role)
+    name, who = str(_value(session, role)), str(_value(session, principal))
+    if not rights.is_principal(session, name) or not rights.is_principal(session, who):
+        return _id(False)
+    value = int(name.lower() in rights.with_roles(session.database, {who.lower()}))
     return Bound(str(value), INT, value)
 
 

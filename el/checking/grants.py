@@ -1,0 +1,67 @@
+"""`python -m el grants`: the statements that give a role what it needs, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from el.checking.needs import Taken, source_needs, tables_taken, warehouse_needs
+from el.config.files_profile import FILES
+from el.config.job import Job
+from el.connectors.base import Source
+from el.connectors.registry import open_connector, open_source
+from el.connectors.rights import STAGING, RightsSource, SourceNeeds, WarehouseNeeds, as_comment
+from el.errors import ElError
+
+SOURCE, WAREHOUSE = "source", "warehouse"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Whose rights. writes: schemas that `write_buffer` writes into; user: who gets them, else the profile's own."""
+
+    access: str
+    ends: tuple[str, ...] = (SOURCE, WAREHOUSE)
+    writes: tuple[str, ...] = ()
+    user: str | None = None
+
+
+def grants(job: Job, wanted: Wanted) -> Iterator[str]:
+    """The script for each of these ends. The source is asked where it can be; nothing is changed anywhere."""
+    with ExitStack() as stack:
+        source, why = _source(job, wanted.access, stack)
+        taken = tables_taken(job, source, why)
+        if SOURCE in wanted.ends:
+            yield _of_the_source(job, wanted, taken, source)
+        if WAREHOUSE in wanted.ends:
+            # It is not connected: the script is made of what el.yml says alone.
+            needs = replace(warehouse_needs(job, wanted.access, taken), writes=wanted.writes, user=wanted.user)
+            yield _printed(open_connector(job.destination.settings, str(job.destination)), needs)
+
+
+def _source(job: Job, access: str, stack: ExitStack) -> tuple[Source | None, str]:
+    """The source, open, or why it is not."""
+    if not job.config.tables or job.source.type == FILES:
+        return None, ""
+    source = open_source(job.source.settings, str(job.source))
+    if access == STAGING:
+        return None, ""
+    try:
+        return stack.enter_context(source), ""
+    except ElError as error:
+        return None, str(error)
+
+
+def _of_the_source(job: Job, wanted: Wanted, taken: Taken, source: Source | None) -> str:
+    if job.source.type == FILES:
+        return as_comment(f"{job.source}: files; its login needs to list and to read them, and no more.") + "\n"
+    asked = source or open_source(job.source.settings, str(job.source))
+    needs = replace(source_needs(job, wanted.access, taken, source), writes=wanted.writes, user=wanted.user)
+    return _printed(asked, needs)
+
+
+def _printed(connector: object, needs: SourceNeeds | WarehouseNeeds) -> str:
+    if not isinstance(connector, RightsSource):
+        return as_comment(f"{type(connector).__name__}: its connector knows no rights.") + "\n"
+    return connector.rights(needs)

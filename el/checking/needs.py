@@ -1,0 +1,181 @@
+"""What a role needs of both ends, told by el.yml and, where it can be asked, the source's catalog.
+
+Guarantee: nothing is named that no read needs: a schema as a whole only where el.yml takes all of it; of a table with
+columns that are left out, the others. What cannot be told without the source is said in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp, parse_one
+from sqlglot.errors import SqlglotError
+
+from el.codegen.design import STAGING
+from el.config.job import Job
+from el.config.tables import StrategyName, TableSettings
+from el.connectors.base import Source
+from el.connectors.catalog import Table, TableName
+from el.connectors.rights import STAGING as STAGING_ROLE
+from el.connectors.rights import SourceNeeds, TableNeed, WarehouseNeeds
+from el.connectors.sql.connector import SqlConnector
+from el.errors import ElError
+from el.loading.open import open_warehouse
+from el.planning.dump_tables import dump_name, dump_tables
+from el.planning.places import find_places, tables_of
+from el.planning.selection import Chosen
+from el.planning.target_names import target_schema
+
+_GLOB = set("*?[")
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The tables of el.yml, and what could not be told of them."""
+
+    chosen: tuple[Chosen, ...]
+    unknown: tuple[str, ...] = ()
+
+
+def tables_taken(job: Job, source: Source | None, why: str = "") -> Taken:
+    """By the source's catalog where it is open, and else by el.yml alone. why: the source could not be asked."""
+    if not job.config.tables:
+        return Taken(())
+    if source is not None:
+        try:
+            return Taken(tuple(tables_of(job.config, source)[1]))
+        except ElError as error:
+            why = str(error)
+    unknown = [
+        f"By el.yml alone, for the source could not be asked: {why}.",
+        "Give it again with a login that sees it.",
+    ]
+    found = []
+    for entry in job.config.tables:
+        if entry.exclude or entry.is_query:
+            continue
+        names = (
+            [name] if (name := entry.pattern.plain) else [TableName(s, "*") for s in entry.pattern.whole_schemas(())]
+        )
+        if not names:
+            unknown.append(f"{entry.name!r}: which tables it takes is known with a connection alone.")
+        found += [Chosen(Table(name, ()), entry) for name in names]
+    queries = [entry.name for entry in job.config.tables if entry.is_query]
+    unknown += [f"query {name}: SELECT on the tables that it reads, by hand." for name in queries]
+    return Taken(tuple({item.table.name: item for item in found}.values()), tuple(unknown))
+
+
+# --- the source
+
+
+def source_needs(job: Job, access: str, taken: Taken, source: Source | None) -> SourceNeeds:
+    """What a role needs of the source."""
+    unknown = list(taken.unknown)
+    tables: list[TableNeed] = []
+    for item in taken.chosen:
+        if item.table.kind == "query":
+            tables += _of_query(item, source, unknown)
+        elif _GLOB & set(item.table.name.name) and not item.table.columns:
+            if item.error is not None:
+                unknown.append(str(item.error))
+        elif not item.table.columns and _leaves_out(item.settings):
+            unknown.append(f"{item.table.name}: without its columns SELECT on all but those left out cannot be told.")
+        else:
+            tables.append(_of_table(job, item))
+    spellings = {item.table.name.schema for item in taken.chosen}
+    return SourceNeeds(
+        access,
+        tuple(dict.fromkeys(tables)),
+        _whole_schemas(job, tables, spellings, taken),
+        limits=job.config.source_limits.version_store_mb is not None,
+        unknown=tuple(unknown),
+    )
+
+
+def _leaves_out(settings: TableSettings) -> bool:
+    return any(chosen.exclude or chosen.mask == "null" for chosen in settings.columns.values())
+
+
+def _of_table(job: Job, item: Chosen) -> TableNeed:
+    table, settings = item.table, item.settings
+    read = {settings.cursor, settings.partition_by, *(settings.key or ()), *(each.column for each in settings.filters)}
+    used = {found.name for name in read if name is not None and (found := table.column(name)) is not None}
+    left_out = []
+    for name, chosen in settings.columns.items():
+        column = table.column(name)
+        # A mask of NULL reads nothing of its column.
+        if column is not None and (chosen.exclude or chosen.mask == "null") and column.name not in used:
+            left_out.append(column.name)
+    rest = tuple(column.name for column in table.columns if column.name not in left_out)
+    return TableNeed(
+        table.name,
+        columns=rest if left_out else (),
+        left_out=tuple(left_out),
+        follow=str(settings.strategy or job.config.defaults.strategy),
+        feeds=tuple(kept.feed for kept in table.feeds),
+        seen=bool(table.columns),
+        has_key=table.primary_key is not None,
+        masked=any(column.masked for column in table.columns if column.name in rest),
+    )
+
+
+def _of_query(item: Chosen, source: Source | None, unknown: list[str]) -> list[TableNeed]:
+    """The tables that a query of the user's own reads, as far as its text says so."""
+    query = item.settings.query
+    if query is None or not isinstance(source, SqlConnector):
+        unknown.append(f"query {item.table.name}: SELECT on the tables that it reads, by hand.")
+        return []
+    try:
+        parsed = parse_one(query, read=source.dialect.name)
+    except SqlglotError:
+        unknown.append(f"query {item.table.name}: SELECT on the tables that it reads, by hand.")
+        return []
+    own = {each.alias_or_name.lower() for each in parsed.find_all(exp.CTE)}
+    names = {
+        TableName(table.db, table.name)
+        for table in parsed.find_all(exp.Table)
+        if table.db and not table.catalog and table.name.lower() not in own
+    }
+    return [TableNeed(name, follow=str(StrategyName.FULL)) for name in sorted(names)]
+
+
+def _whole_schemas(job: Job, tables: Sequence[TableNeed], known: set[str], taken: Taken) -> tuple[str, ...]:
+    """The schemas that a glob takes as a whole, and of which nothing is left out."""
+    entries = [entry for entry in job.config.tables if not entry.is_query]
+    found = {s for entry in entries if not entry.exclude for s in entry.pattern.whole_schemas(known)}
+    spelt = {schema.lower(): schema for schema in known}
+    whole = []
+    for schema in sorted(found):
+        excluded = any(e.pattern.may_mean_in(schema) for e in entries if e.exclude or _leaves_out(e))
+        if not excluded and not any(t.left_out for t in tables if t.name.schema.lower() == schema.lower()):
+            whole.append(spelt.get(schema.lower(), schema))
+    return tuple(dict.fromkeys(whole))
+
+
+# --- the warehouse
+
+
+def warehouse_needs(job: Job, access: str, taken: Taken) -> WarehouseNeeds:
+    """What a role needs of the warehouse: raw schemas, and those of the dbt project where el.yml makes one of raw."""
+    config = job.config
+    fold = open_warehouse(job.destination, config.raw.naming).fold
+    every = [*taken.chosen, *dump_tables(config)]
+    raw = {fold(schema) for schema, _ in find_places(config, every).names.values()}
+    models = config.dbt.loads_taken != "none"
+    targets = {target_schema(config, item.table.name, item.settings.model) for item in taken.chosen}
+    targets |= {target_schema(config, dump_name(entry), entry.model) for entry in config.dumps}
+    stages = {
+        str(job.files[entry.source].settings["stage"])
+        for entry in config.dumps
+        if entry.source and entry.express != "off" and job.files[entry.source].settings.get("stage")
+    }
+    return WarehouseNeeds(
+        access,
+        raw=tuple(sorted(raw)),
+        staging=(STAGING,) if models else (),
+        targets=tuple(sorted(targets)) if models else (),
+        stages=tuple(sorted(stages)),
+        # What staging is needs no word of the source.
+        unknown=taken.unknown if access != STAGING_ROLE else (),
+    )

@@ -1,0 +1,42 @@
+"""`check`: look at what a run depends on, before it does."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import TYPE_CHECKING
+
+from el.cli.arguments import job_of
+from el.cli.grants import ROLES
+from el.cli.output import as_far_as_read
+
+if TYPE_CHECKING:
+    from el.cli.arguments import Commands
+
+
+def add(commands: Commands, job: argparse.ArgumentParser) -> None:
+    """The command and its arguments."""
+    command = commands.add_parser(
+        "check",
+        parents=[job],
+        help="connect both ends, and say what is there and what is missing",
+        epilog="exit codes: 0 no error; 3 an error; 2 configuration",
+    )
+    command.add_argument("--role", choices=ROLES, help="the role whose rights are looked at")
+    command.add_argument("--json", action="store_true", help="what was found as one JSON object, nothing else")
+    command.set_defaults(command=_check)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from el.checking.check import EXIT_CODE, Finding, check, failed
+
+    job = job_of(arguments)
+    found: list[Finding] = []
+    with as_far_as_read():
+        for each in check(job, arguments.role or ROLES[0]):
+            found.append(each)
+            if not arguments.json:
+                print(each)
+        if arguments.json:
+            print(json.dumps({"ok": not failed(found), "checks": [each.as_dict() for each in found]}, indent=2))
+    return EXIT_CODE if failed(found) else 0
