@@ -3,9 +3,9 @@
     python benchmarks/dumps.py --mb 1000 --files 4
 
 Makes files of TPC-H's kind (16 columns), then takes them in several ways, each in a process of its own: DuckDB's bare
-read_csv into parquet and into a table, el's slices into landing parquet alone, a whole run of el into DuckDB, and
-dlt's own filesystem source into DuckDB, of which a part of the files is enough. Prints MB/s, peak memory, and ratios.
-Absolute figures are this machine's; the ratios are the point.
+read_csv into parquet and into a table, el's slices into landing parquet alone, el's check of files that Snowflake is to
+read by itself, a whole run of el into DuckDB, and dlt's own filesystem source into DuckDB, of which a part of the files
+is enough. Prints MB/s, peak memory, CPU, and ratios. Absolute figures are this machine's; the ratios are the point.
 """
 
 from __future__ import annotations
@@ -80,6 +80,21 @@ with ThreadPoolExecutor(int(sys.argv[3])) as pool:
         assert all(file.status == "loaded" for file in result.files), result.files
 """
 
+CHECK = """
+import sys
+from pathlib import Path
+from el.config.dumps import CsvSettings, DumpSettings
+from el.dumps.express_text import check, form_of
+from el.dumps.plan import FileTask
+from el.dumps.slice import DumpSlice
+from el.dumps.stores.local import LocalStore
+settings = DumpSettings(name="b.t", files="x", format=CsvSettings(type="csv"))
+tasks = tuple(FileTask(f, f.uri) for f in LocalStore().list("file://" + sys.argv[1] + "/part"))
+work = DumpSlice(None, "b.t", "c", settings, tasks, "snake_case", "1", Path(sys.argv[2]), 0, 0)
+for file in check(work, form_of(settings), int(sys.argv[3]), lambda *told: None):
+    assert file.status == "loaded", file
+"""
+
 EL = """
 import os, sys
 from pathlib import Path
@@ -118,7 +133,8 @@ begun = time.monotonic()
 script = sys.argv[1]
 sys.argv = sys.argv[1:]
 runpy.run_path(script, run_name="__main__")
-print("\\nRESULT", time.monotonic() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+used = resource.getrusage(resource.RUSAGE_SELF)
+print("\\nRESULT", time.monotonic() - begun, used.ru_maxrss / 1024, used.ru_utime + used.ru_stime)
 """
 
 
@@ -131,8 +147,8 @@ def timed(script: str, folder: Path, *arguments: str) -> dict[str, Any]:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stdout + done.stderr)
-    seconds, peak = done.stdout.rpartition("RESULT")[2].split()
-    return {"seconds": float(seconds), "peak_mb": float(peak)}
+    seconds, peak, cpu = done.stdout.rpartition("RESULT")[2].split()
+    return {"seconds": float(seconds), "peak_mb": float(peak), "cpu_seconds": float(cpu)}
 
 
 def main() -> None:
@@ -152,6 +168,7 @@ def main() -> None:
         ways = {
             "duckdb -> parquet": (DUCKDB, (str(files), temporary, "parquet"), size),
             "el slices -> parquet": (SLICES, (str(files), f"{temporary}/slices", workers), size),
+            "el check, express": (CHECK, (str(files), f"{temporary}/check", workers), size),
             "duckdb -> table": (DUCKDB, (str(files), temporary, "table"), size),
             "el run -> table": (EL, (str(files), f"{temporary}/el", workers), size),
         }
@@ -163,10 +180,13 @@ def main() -> None:
             found[name] = timed(script, folder, *arguments)
             found[name]["mb_per_second"] = amount / 1e6 / found[name]["seconds"]
             shown = f"{found[name]['mb_per_second']:8.1f} MB/s  peak {found[name]['peak_mb']:6.0f} MB"
+            shown += f"  {found[name]['cpu_seconds']:6.1f} s of CPU"
             print(f"{name:26} {shown}", flush=True)
         rate = {name: each["mb_per_second"] for name, each in found.items()}
         ratios = {
             "parquet: el / duckdb": rate["el slices -> parquet"] / rate["duckdb -> parquet"],
+            "CPU: el check / el parquet": found["el check, express"]["cpu_seconds"]
+            / found["el slices -> parquet"]["cpu_seconds"],
             "table: el / duckdb": rate["el run -> table"] / rate["duckdb -> table"],
         }
         if "dlt filesystem -> table" in rate:

@@ -1,12 +1,13 @@
 """Which entries go the express way, where the warehouse reads the files by itself and no byte of them passes here.
 
 Guarantee: it is taken where raw gets the same rows by it as by way of the client. That is decided twice: in the plan
-by the settings, and in the run by the footer of each file, for which no more of the file is read.
+by the settings, and in the run by the footer of each file, for which no more of it is read. Of a text el reads all:
+`express_text.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -18,12 +19,14 @@ from el.config.dumps import ParquetSettings
 from el.config.job import Job
 from el.dumps.columns import landing_type, names_of_captures, raw_names
 from el.dumps.compression import suffix_of
+from el.dumps.express_text import GZIP, check, form_of
 from el.dumps.open import open_store
 from el.dumps.places import dump_output, folder_of
 from el.dumps.plan import DumpPlan, FileTask
-from el.dumps.slice import FileResult
+from el.dumps.slice import DumpSlice, FileResult
 from el.dumps.types import common_schema, spelt_as
 from el.errors import ElError, FileChanged, FileRefused, PlanError
+from el.extraction.slice import Progress
 from el.loading.express import Express, Staged
 from el.loading.warehouse import Warehouse
 
@@ -52,11 +55,13 @@ def _why_client(job: Job, warehouse: Warehouse, dump: DumpPlan, stage: str | Non
         return "this warehouse does not read files by itself"
     if stage is None:
         return "the profile names no `stage`"
-    if not isinstance(dump.settings.format, ParquetSettings):
-        return "only parquet comes into raw by COPY as the client reads it"
-    if warehouse.limits != warehouse.own_limits:
+    form = form_of(dump.settings)
+    if form is None and not isinstance(dump.settings.format, ParquetSettings):
+        return "only parquet, csv, ndjson and plain bcp text come into raw by COPY as the client reads them"
+    if form is None and warehouse.limits != warehouse.own_limits:
         return "el.yml's `limits` are held against each value"
-    why = express.unfit(stage) or next((why for task in dump.tasks if (why := _unfit(job, dump, task))), None)
+    why = None if form is None else express.unfit_text(form)
+    why = why or express.unfit(stage) or next((why for task in dump.tasks if (why := _unfit(job, dump, task))), None)
     return why or (_unseen(job, warehouse, express, dump, stage) if dump.tasks else None)
 
 
@@ -72,9 +77,10 @@ def _unseen(job: Job, warehouse: Warehouse, express: Express, dump: DumpPlan, st
 
 
 def _unfit(job: Job, dump: DumpPlan, task: FileTask) -> str | None:
-    if task.file.member is not None or suffix_of(task.file.uri) is not None:
+    text = form_of(dump.settings) is not None
+    if task.file.member is not None or suffix_of(task.file.uri) not in (None, *([GZIP] if text else [])):
         return f"{task.file} has to be unpacked"
-    if task.last is not None and dump.settings.changed != "replace":
+    if not text and task.last is not None and dump.settings.changed != "replace":
         return f"{task.file} was loaded before, and only its bytes tell whether it is another file"
     if name_in_stage(job, dump, task) is None:
         return f"{task.file} is not below the `url` of the profile, over which the stage is"
@@ -110,6 +116,22 @@ def look(job: Job, dump: DumpPlan, express: Express, *, calendar: bool) -> Looke
 
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="el-footer") as pool:
         found = list(pool.map(footer, dump.tasks))
+    return _sorted(job, dump, found)
+
+
+def read_through(job: Job, dump: DumpPlan, work: DumpSlice, tell: Progress) -> Looked:
+    """Read all texts, and compare their columns as those of footers are."""
+    form = form_of(dump.settings)
+    assert form is not None
+    found: list[FileResult | str] = []
+    for file in check(work, form, job.workers or job.config.defaults.workers, tell):
+        # What is wrong with a file, and that it is known already, the client notes.
+        failed = file.status == "failed"
+        found.append(str(file.error).removeprefix(f"{file.task.file}: ") if failed else file)
+    return _sorted(job, dump, found)
+
+
+def _sorted(job: Job, dump: DumpPlan, found: Sequence[FileResult | str]) -> Looked:
     unfit = {task.file_id: said for task, said in zip(dump.tasks, found, strict=True) if isinstance(said, str)}
     files = [result for result in found if isinstance(result, FileResult)]
     unfit |= _misfits(job, dump, [file for file in files if file.schema is not None])
@@ -210,3 +232,6 @@ def _is_checksum(text: str) -> bool:
 def refused(task: FileTask, why: str) -> FileResult:
     """A file that had to go this way and cannot."""
     return FileResult(task, "failed", error=FileRefused(f"{task.file}: express: require, but {why}"))
+
+
+MISREAD = "the warehouse reads it otherwise than el does, so nothing of it was taken: say `express: 'off'`"

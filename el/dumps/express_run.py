@@ -11,11 +11,14 @@ from pathlib import Path
 
 from el.config.job import Job
 from el.connectors.catalog import TableName
-from el.dumps.express import REQUIRE, differs, look, name_in_stage, refused
+from el.dumps.compression import suffix_of
+from el.dumps.express import MISREAD, REQUIRE, Looked, differs, look, name_in_stage, read_through, refused
+from el.dumps.express_text import GZIP, form_of
 from el.dumps.extract import LandedDump
 from el.dumps.pack import DumpPacker
+from el.dumps.places import dump_output
 from el.dumps.plan import DumpPlan
-from el.dumps.slice import FileResult
+from el.dumps.slice import DumpSlice, FileResult
 from el.errors import ElError, FileChanged, LoadError
 from el.extraction.slice import STEP
 from el.loading.express import Copied, Express, Staged, StagedFile, StagedGroup, Target
@@ -82,12 +85,37 @@ class _Taking:
         express = self.warehouse.express()
         assert express is not None
         started, load_id = utc_now(), load_ids_for(self.warehouse, [self.dump.raw_schema])[self.dump.raw_schema]
+        try:
+            # Before a connection is opened: to read texts takes as long as they are.
+            looked = self._looked(express, load_id)
+        except ElError as error:
+            return self._by_client(str(error))
         with self.warehouse.connector:
             try:
-                ready = self._ready(express, Target(self.dump.raw_schema, self.dump.raw_table, load_id, started))
+                target = Target(self.dump.raw_schema, self.dump.raw_table, load_id, started)
+                ready = self._ready(express, target, looked)
             except ElError as error:
                 return self._by_client(str(error))
             return self._finish(ready, started)
+
+    def _looked(self, express: Express, load_id: str) -> Looked:
+        job, dump = self.job, self.dump
+        if form_of(dump.settings) is None:
+            return look(job, dump, express, calendar=self.warehouse.limits.calendar)
+        work = DumpSlice(
+            dump_output(job, dump.settings),
+            str(dump.name),
+            "checked",
+            dump.settings,
+            dump.tasks,
+            job.config.raw.naming,
+            load_id,
+            self.spool / dump.raw_schema,
+            0,
+            job.config.defaults.retries,
+            self.warehouse.limits,
+        )
+        return read_through(job, dump, work, self.reporter.progress)
 
     def _by_client(self, why: str) -> tuple[DumpPlan, TableReport | None]:
         dump = self.dump
@@ -97,37 +125,29 @@ class _Taking:
             return replace(dump, tasks=()), failed
         return replace(dump, notes=(*dump.notes, f"by the client: {why}")), None
 
-    def _ready(self, express: Express, target: Target) -> _Ready:
+    def _ready(self, express: Express, target: Target, looked: Looked) -> _Ready:
         """All up to the transaction."""
         dump, stage = self.dump, self.dump.stage
         assert stage is not None
-        looked = look(self.job, dump, express, calendar=self.warehouse.limits.calendar)
         names = {task.file_id: str(name_in_stage(self.job, dump, task)) for task in dump.tasks}
         shown = express.listed(stage, sorted(names.values()))
         sys.audit(STEP, "stage listed")
-        unfit, files, note = dict(looked.unfit), [], None
+        unfit, files = dict(looked.unfit), []
         for file in looked.files:
             why = differs(file, shown.get(names[file.task.file_id])) if file.status == "loaded" else None
             if why is None:
                 files.append(file)
             else:
                 unfit[file.task.file_id] = why
-        if dump.settings.express == REQUIRE:
-            files += [refused(task, unfit[task.file_id]) for task in dump.tasks if task.file_id in unfit]
-            unfit = {}
-        elif unfit:
-            first = next(task for task in dump.tasks if task.file_id in unfit)
-            more = f", and {len(unfit) - 1:,} more files" if len(unfit) > 1 else ""
-            note = f"by the client: {first.file}: {unfit[first.file_id]}{more}"
-        ready = _Ready(self, express, target, unfit, tuple(files), _groups(files, names), names, note)
-        if not ready.groups:
-            return ready
-        ready.copy(stage, shown)
+        ready = _Ready(self, express, target, unfit, files, _groups(dump, files, names), names)
+        if ready.groups:
+            ready.copy(stage, shown)
+        ready.divide()
         return ready
 
     def _finish(self, ready: _Ready, started: datetime) -> tuple[DumpPlan, TableReport | None]:
         """The transaction, of whose end nobody may be sure: nothing of it goes by the client in this run."""
-        dump = replace(self.dump, tasks=tuple(t for t in self.dump.tasks if t.file_id in ready.unfit))
+        dump = replace(self.dump, tasks=tuple(t for t in self.dump.tasks if t.file_id in ready.left))
         if ready.note is not None:
             dump = replace(dump, notes=(*dump.notes, ready.note))
         if not ready.files:
@@ -158,16 +178,17 @@ class _Taking:
 
 @dataclass(slots=True)
 class _Ready:
-    """Files that lie in tables of the session. unfit: those that are left to the client, by their ids, and why."""
+    """Files that lie in tables of the session. unfit: why a file does not go this way, by its id."""
 
     taking: _Taking
     express: Express
     target: Target
-    unfit: Mapping[str, str]
-    files: tuple[FileResult, ...]
+    unfit: dict[str, str]
+    files: list[FileResult]
     groups: tuple[StagedGroup, ...]
     names: Mapping[str, str]  # below the stage, by file id
-    note: str | None  # what a user wants to know of `unfit`
+    left: set[str] = field(default_factory=set)  # to the client, by file id
+    note: str | None = None  # what a user wants to know of those
     load: ExpressLoad | None = None
     made: Made | None = None
     copied: dict[str, Copied] = field(default_factory=dict)  # by name
@@ -176,7 +197,7 @@ class _Ready:
     def copy(self, stage: str, shown: Mapping[str, Staged]) -> None:
         """Raises `LoadError` where the warehouse read other rows of a version than its footer says."""
         taking, target = self.taking, self.target
-        now = LandedDump(self.files, (), target.extracted_at, target.extracted_at)
+        now = LandedDump(tuple(self.files), (), target.extracted_at, target.extracted_at)
         _, packed = DumpPacker(taking.job, target.load_id).pack(taking.dump, now)
         assert packed is not None
         work = SchemaLoad(
@@ -199,8 +220,25 @@ class _Ready:
                 continue
             if _other(self.copied[name], shown[name]):
                 self.changed.add(name)
+            elif file.content is not None:
+                if (self.copied[name].rows, self.copied[name].content) != (file.rows, file.content):
+                    self.unfit[file.task.file_id] = MISREAD
             elif self.copied[name].rows != file.rows:
                 raise LoadError(f"{file.task.file}: {self.copied[name].rows:,} of its {file.rows:,} rows were read")
+
+    def divide(self) -> None:
+        """What is not taken this way goes by the client, or has failed where it had to go this way."""
+        dump = self.taking.dump
+        known = {file.task.file_id for file in self.files if file.status == "unchanged"}
+        unfit = [task for task in dump.tasks if task.file_id in self.unfit]
+        self.files = [file for file in self.files if file.task.file_id not in {*known, *self.unfit}]
+        self.left = {*known, *self.unfit}
+        if unfit and dump.settings.express == REQUIRE:
+            self.files += [refused(task, self.unfit[task.file_id]) for task in unfit]
+            self.left = known
+        elif unfit:
+            more = f", and {len(unfit) - 1:,} more files" if len(unfit) > 1 else ""
+            self.note = f"by the client: {unfit[0].file}: {self.unfit[unfit[0].file_id]}{more}"
 
     def results(self) -> tuple[FileResult, ...]:
         """The files as they were read: those that were changed meanwhile wait."""
@@ -212,7 +250,8 @@ class _Ready:
         )
 
     def taken(self) -> dict[str, Copied]:
-        return {name: read for name, read in self.copied.items() if name not in self.changed}
+        loaded = {self.names[file.task.file_id] for file in self.files if file.status == "loaded"}
+        return {name: read for name, read in self.copied.items() if name in loaded - self.changed}
 
 
 def _other(read: Copied, shown: Staged) -> bool:
@@ -223,12 +262,12 @@ def _other(read: Copied, shown: Staged) -> bool:
     return not read.one or read.modified != shown.modified or (same_form and read.checksum != shown.checksum)
 
 
-def _groups(files: Sequence[FileResult], names: Mapping[str, str]) -> tuple[StagedGroup, ...]:
-    """Files that have the same columns, under the same names."""
+def _groups(dump: DumpPlan, files: Sequence[FileResult], names: Mapping[str, str]) -> tuple[StagedGroup, ...]:
+    """Files that have the same columns, under the same names, and are packed in the same way."""
     found: dict[tuple[object, ...], list[FileResult]] = {}
     for file in files:
         if file.status == "loaded" and file.schema is not None:
-            found.setdefault((file.header, file.schema), []).append(file)
+            found.setdefault((file.header, file.schema, suffix_of(file.task.file.uri)), []).append(file)
     groups = []
     for some in found.values():
         schema, header = some[0].schema, some[0].header
@@ -242,6 +281,11 @@ def _groups(files: Sequence[FileResult], names: Mapping[str, str]) -> tuple[Stag
             )
             for file in some
         )
+        form = form_of(dump.settings)
+        if form is not None:
+            form = replace(form, packed=suffix_of(some[0].task.file.uri) == GZIP)
+            # A text has its columns by their places: a header may have a name twice.
+            header = tuple(f"c{number}" for number in range(1, len(header) + 1))
         columns = tuple(zip(header, schema.names[: len(header)], strict=True))
-        groups.append(StagedGroup(columns, tuple(schema.names[len(header) :]), staged))
+        groups.append(StagedGroup(columns, tuple(schema.names[len(header) :]), staged, form))
     return tuple(groups)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from el.dumps.express_text import form_of
 from el.dumps.plan import DumpPlan, FileTask
 from el.reporting.text import in_bytes
 
@@ -25,7 +26,8 @@ def print_dumps(dumps: Sequence[DumpPlan], *, why: bool = False) -> None:
             f"{dump.unchanged:,} unchanged{size}"
         )
         if dump.stage is not None:
-            print(f"  way       express: the warehouse reads them by itself, out of the stage {dump.stage}")
+            first = ", after el has read each one to compare" if form_of(dump.settings) is not None else ""
+            print(f"  way       express: the warehouse reads them by itself, out of the stage {dump.stage}{first}")
         elif dump.why_client is not None:
             print(f"  way       by the client: {dump.why_client}")
         _print_files("new", [str(task.file) for task in new], why)

@@ -56,7 +56,8 @@ class FileResult:
     rejects: tuple[Reject, ...] = ()
     notes: tuple[str, ...] = ()
     error: ElError | None = None
-    route: str = "client"  # express: its bytes never came here
+    route: str = "client"  # express: the warehouse read it by itself
+    content: int | None = None  # of a text that the warehouse reads: the sum that what it reads has to have
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +92,14 @@ class DumpSlice:
         tell = progress or (lambda table, rows, size: None)
         tell(self.table, 0, 0)
         started = utc_now()
-        shared = _Shared(self)
+        shared = SharedLanding(self)
         results = []
         try:
             for number, task in enumerate(self.tasks):
                 if cancelled is not None and cancelled.is_set():
                     raise Cancelled(f"{self.table}: interrupted")
                 sys.audit(STEP, "file begun")
-                results.append(_File(self, task, shared, number, tell, cancelled).take())
+                results.append(OneFile(self, task, shared, number, tell, cancelled).take())
                 sys.audit(STEP, "file read")
             found = shared.close()
         except BaseException:
@@ -107,7 +108,7 @@ class DumpSlice:
         return DumpResult(tuple(results), found, started, utc_now())
 
 
-class _Shared:
+class SharedLanding:
     """The landing files of a slice: those that small files share, by their columns, and those of one large file."""
 
     def __init__(self, work: DumpSlice) -> None:
@@ -142,14 +143,14 @@ class _Shared:
                 file.path.unlink(missing_ok=True)
 
 
-class _File:
+class OneFile:
     """One file on its way."""
 
     def __init__(
         self,
         work: DumpSlice,
         task: FileTask,
-        shared: _Shared,
+        shared: SharedLanding,
         number: int,
         tell: Callable[[str, int, int], None],
         cancelled: Event | None,
@@ -203,8 +204,7 @@ class _File:
                 f"{task.file}: is another file than the one of this name that was loaded ({task.last.rows:,} rows); "
                 "say `changed: replace` if it counts instead of that one, or `changed: append` if it counts beside it"
             )
-        path = unpacked(fetched.path, task.file)
-        reading = format_of(work.settings).read(path, work.settings.rejects)
+        reading = format_of(work.settings).read(self._unpacked(fetched.path), work.settings.rejects)
         columns, notes = raw_names(reading.schema.names, work.naming)
         captures = names_of_captures([name for name, _ in task.captures], columns, work.naming)
         types = [landing_type(name, type_) for name, type_ in zip(columns, reading.schema.types, strict=True)]
@@ -230,6 +230,9 @@ class _File:
             tuple(reading.rejects),
             tuple(notes),
         )
+
+    def _unpacked(self, path: Path) -> Path:
+        return unpacked(path, self.task.file)
 
     def _fetched(self, store: Store) -> Fetched:
         try:

@@ -28,6 +28,7 @@ class Copied:
     """What the warehouse read of a file.
 
     told: its name in the warehouse's words; first: the number that it gave the first row; one: it read one version.
+    content: the sum of what it read of a text (`content_sum.py`). A header is no row.
     """
 
     told: str
@@ -36,6 +37,24 @@ class Copied:
     checksum: str
     modified: datetime | None  # None where there was no row to tell it
     one: bool
+    content: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TextForm:
+    """How the records of a text are written. All else is as it stands: no escapes, no blank lines, nothing trimmed.
+
+    quote: around a field, and doubled within; nulls: the words that are NULL where they stand without quotes, `""` for
+    an empty field.
+    """
+
+    delimiter: str | None  # None: a record is one field
+    record_end: str
+    quote: str | None
+    encoding: str  # as Python calls it
+    nulls: tuple[str, ...]
+    header: bool
+    packed: bool = False  # by gzip
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +74,7 @@ class StagedGroup:
     columns: tuple[tuple[str, str], ...]
     captures: tuple[str, ...]
     files: tuple[StagedFile, ...]
+    form: TextForm | None = None  # None: parquet
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +109,10 @@ class Express(ABC):
     @abstractmethod
     def unfit_columns(self, schema: pa.Schema, compressions: Collection[str]) -> str | None:
         """Why parquet with these columns would not come into raw as the client reads it."""
+
+    @abstractmethod
+    def unfit_text(self, form: TextForm) -> str | None:
+        """Why texts that are written so would not come into raw as the client reads them."""
 
     @abstractmethod
     def listed(self, stage: str, names: Sequence[str]) -> dict[str, Staged]:

@@ -6,13 +6,15 @@ not know, and the transaction is of plain DML alone. A temporary table ends with
 "Working with Temporary and Transient Tables"): a run that is killed leaves nothing.
 
 Of Parquet, "COPY INTO <table>" says: a column of the file without one of the table is left out, and no conversion of a
-type is checked; the caller compares footers with raw before. Every option that could lose a value is said.
+type is checked; the caller compares footers with raw before. Every option that could lose a value is said. Of a text,
+the sum of all that was read is told beside, for the caller to compare.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from os.path import commonprefix
@@ -23,7 +25,8 @@ import pyarrow as pa
 from el.connectors.sql.connector import SqlConnector
 from el.connectors.sql.select import Statement
 from el.errors import DatabaseError, LoadError, NotPermitted
-from el.loading.express import Copied, Express, Staged, StagedGroup, Target, portions
+from el.loading import snowflake_text
+from el.loading.express import Copied, Express, Staged, StagedGroup, Target, TextForm, portions
 from el.loading.file_ledger import FILE, ROW
 
 # Snowflake documentation, "COPY INTO <table>", FILES.
@@ -44,6 +47,7 @@ _METADATA = {
     "_el_express_key": "METADATA$FILE_CONTENT_KEY",
     "_el_express_modified": "METADATA$FILE_LAST_MODIFIED",
 }
+_COPY_OPTIONS = "FORCE = TRUE ON_ERROR = ABORT_STATEMENT PURGE = FALSE RETURN_FAILED_ONLY = FALSE ENFORCE_LENGTH = TRUE"
 _NAME, _ROW, _KEY, _MODIFIED = (f'"{name}"' for name in _METADATA)
 
 
@@ -87,6 +91,9 @@ class SnowflakeExpress(Express):
             return f"it is not certain that COPY reads {other[0]}"
         return None
 
+    def unfit_text(self, form: TextForm) -> str | None:
+        return snowflake_text.unfit(form)
+
     def listed(self, stage: str, names: Sequence[str]) -> dict[str, Staged]:
         """The stage shows files by their whole urls, which begin with its own: the one with which most are found."""
         # LIST takes the beginning of a name, not of a folder.
@@ -116,7 +123,7 @@ class SnowflakeExpress(Express):
         names = [file.name for file in group.files]
         parsed = 0
         for some in portions([self._raw.literal(name) for name in names], MOST_FILES):
-            answer = self._raw.connector.fetch(Statement(self._copy(place, stage, some)))
+            answer = self._raw.connector.fetch(Statement(self._copy(place, stage, group, some)))
             # file, status, rows_parsed, rows_loaded, ..., errors_seen; one text where there was no file.
             counted = [row for row in answer if len(row) > 5]
             if len(counted) != len(some) or any(row[2] != row[3] for row in counted):
@@ -125,14 +132,16 @@ class SnowflakeExpress(Express):
         found = self._read(place, names)
         if (held := sum(file.rows for file in found.values())) != parsed:
             raise LoadError(f"COPY told of {parsed:,} rows, and {held:,} came")
-        return found
+        return found if group.form is None else self._compared(place, group, group.form, found)
 
     def _make_table(self, target: Target, number: int, group: StagedGroup) -> str:
         """With the types of raw, under the names that the files have."""
         place = self._place(target, number)
         columns = [f"{self._raw.column(raw)} AS {self._quoted(name)}" for name, raw in group.columns]
-        types = ("VARCHAR", "NUMBER(19,0)", "VARCHAR", "TIMESTAMP_NTZ")
-        columns += [f"NULL::{type_} AS {self._quoted(name)}" for name, type_ in zip(_METADATA, types, strict=True)]
+        own = dict(zip(_METADATA, ("VARCHAR", "NUMBER(19,0)", "VARCHAR", "TIMESTAMP_NTZ"), strict=True))
+        if group.form is not None:
+            own = {snowflake_text.MORE: "VARCHAR", **own}
+        columns += [f"NULL::{type_} AS {self._quoted(name)}" for name, type_ in own.items()]
         raw = self._raw.qualified(target.raw_schema, target.raw_table)
         self._run(f"CREATE OR REPLACE TEMPORARY TABLE {place} AS SELECT {', '.join(columns)} FROM {raw} WHERE FALSE")
         return place
@@ -140,14 +149,24 @@ class SnowflakeExpress(Express):
     def _place(self, target: Target, number: int) -> str:
         return self._raw.qualified(target.raw_schema, f"_el_express_{number}")
 
-    def _copy(self, place: str, stage: str, files: Sequence[str]) -> str:
+    def _copy(self, place: str, stage: str, group: StagedGroup, files: Sequence[str]) -> str:
+        some = f"FILES = ({', '.join(files)})"
+        if group.form is not None:
+            columns = [*(name for name, _ in group.columns), snowflake_text.MORE, *_METADATA]
+            numbers = range(1, len(group.columns) + 1)
+            chosen = [snowflake_text.field(group.form, number, self._raw.literal) for number in numbers]
+            chosen += [f"t.${len(group.columns) + 1}", *_METADATA.values()]
+            return (
+                f"COPY INTO {place} ({', '.join(map(self._quoted, columns))}) "
+                f"FROM (SELECT {', '.join(chosen)} FROM @{stage}/ t) {some} "
+                f"FILE_FORMAT = {snowflake_text.file_format(group.form)} {_COPY_OPTIONS}"
+            )
         metadata = ", ".join(f"{self._quoted(name)} = {what}" for name, what in _METADATA.items())
         return (
-            f"COPY INTO {place} FROM @{stage}/ FILES = ({', '.join(files)}) "
+            f"COPY INTO {place} FROM @{stage}/ {some} "
             "FILE_FORMAT = (TYPE = PARQUET BINARY_AS_TEXT = FALSE USE_LOGICAL_TYPE = TRUE "
             "USE_VECTORIZED_SCANNER = TRUE TRIM_SPACE = FALSE NULL_IF = () REPLACE_INVALID_CHARACTERS = FALSE) "
-            f"MATCH_BY_COLUMN_NAME = CASE_SENSITIVE INCLUDE_METADATA = ({metadata}) "
-            "FORCE = TRUE ON_ERROR = ABORT_STATEMENT PURGE = FALSE RETURN_FAILED_ONLY = FALSE ENFORCE_LENGTH = TRUE"
+            f"MATCH_BY_COLUMN_NAME = CASE_SENSITIVE INCLUDE_METADATA = ({metadata}) {_COPY_OPTIONS}"
         )
 
     def _read(self, place: str, names: Sequence[str]) -> dict[str, Copied]:
@@ -169,6 +188,28 @@ class SnowflakeExpress(Express):
             found[name] = Copied(str(told), total, least, str(key or ""), _utc(modified), one)
         return found
 
+    def _compared(
+        self, place: str, group: StagedGroup, form: TextForm, found: Mapping[str, Copied]
+    ) -> dict[str, Copied]:
+        """What was read, with the sum of its content, and without the header of each file."""
+        columns = [f"t.{self._quoted(name)}" for name in (*(name for name, _ in group.columns), snowflake_text.MORE)]
+        number = f"t.{_ROW} - f.least" if form.header else f"t.{_ROW} - f.least + 1"
+        rows = self._raw.connector.fetch(
+            Statement(
+                f"SELECT t.{_NAME}, SUM({snowflake_text.content_of(number, columns)}) FROM {place} AS t "
+                f"JOIN (SELECT {_NAME} AS name, MIN({_ROW}) AS least FROM {place} GROUP BY {_NAME}) AS f "
+                f"ON t.{_NAME} = f.name GROUP BY t.{_NAME}"
+            )
+        )
+        sums = {str(told): int(str(content)) for told, content in rows}
+        header = 1 if form.header else 0
+        return {
+            name: replace(read, rows=read.rows - header, first=read.first + header, content=sums.get(read.told, 0))
+            if read.rows
+            else replace(read, content=0)
+            for name, read in found.items()
+        }
+
     def insert(self, target: Target, number: int, group: StagedGroup, copied: Mapping[str, Copied]) -> int:
         load, moment = (self._raw.literal(text) for text in (target.load_id, target.extracted_at.isoformat(" ")))
         values = {raw: f"t.{self._quoted(name)}" for name, raw in group.columns}
@@ -187,7 +228,8 @@ class SnowflakeExpress(Express):
         return sum(
             self._run(
                 f"{into} SELECT {', '.join(values.values())} FROM {self._place(target, number)} AS t "
-                f"JOIN (VALUES {', '.join(some)}) AS f({names}) ON t.{_NAME} = f.file_name"
+                f"JOIN (VALUES {', '.join(some)}) AS f({names}) ON t.{_NAME} = f.file_name "
+                f"AND t.{_ROW} > f.skipped"
             )
             for some in portions(told, MOST_FILES)
         )

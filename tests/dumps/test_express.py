@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import sys
-import uuid
-from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,99 +11,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import yaml
 
-from el.connectors.registry import open_connector
-from el.connectors.sql.connector import SqlConnector
-from el.connectors.sql.select import Statement
 from el.dumps.express import differs
 from el.dumps.file_version import FileVersion
 from el.dumps.plan import FileTask
 from el.dumps.slice import FileResult
-from el.extraction.slice import STEP
 from el.loading.express import Staged, portions
 from el.loading.snowflake_express import SnowflakeExpress
-from tests.dumps.workspace import Dumps
-from tests.standins.snowflake import SnowflakeStandIn
-
-FILES = 'files: "{}"'
-EL_YML = """\
-version: 1
-source: old
-destination: warehouse
-defaults: {{workers: 2, retries: 0}}
-dumps:
-  - {{name: sales.orders, files: "{files}", format: parquet, {more}}}
-"""
-# What the way leaves alone: names and times of loads, and what only the client knows of a file.
-COMPARED = (
-    ("orders", "* EXCLUDE (_dlt_load_id, _el_extracted_at)"),
-    ("_el_columns", "* EXCLUDE (_dlt_load_id)"),
-    (
-        "_el_files",
-        "* EXCLUDE (_dlt_load_id, sha256, route, seen_at, run_id)",
-    ),
-    ("_el_ledger", "table_name, source_table, kind, strategy, row_count, deleted_count, partitions, source"),
-    ("_dlt_loads", "schema_name, status, schema_version_hash"),
-)
-
-
-@pytest.fixture(scope="module")
-def standin() -> Iterator[SnowflakeStandIn]:
-    with SnowflakeStandIn() as running:
-        yield running
-
-
-class Shop:
-    """A database of its own, with a stage over the folder of files."""
-
-    def __init__(self, dumps: Dumps, standin: SnowflakeStandIn) -> None:
-        self.dumps, self.standin = dumps, standin
-        self.files = dumps.path / "files"
-        self.database = f"D_{uuid.uuid4().hex[:8].upper()}"
-        self.output = {**standin.dbt_output(), "database": self.database}
-        self.other = standin.dbt_output()
-        self.ask(f"CREATE DATABASE {self.database}", self.other)
-        self.ask(f"CREATE STAGE {self.database}.PUBLIC.DUMPS URL = '{self.files.as_uri()}/'")
-        self.entry()
-
-    def entry(self, more: str = "express: require", files: str = "*.parquet", *, stage: bool = True) -> None:
-        (self.dumps.path / "el.yml").write_text(EL_YML.format(files=files, more=more))
-        url = {"type": "files", "url": str(self.files)}
-        told = {**url, "stage": f"{self.database}.PUBLIC.DUMPS"} if stage else url
-        profiles = {"old": told, "warehouse": self.output}
-        text = yaml.safe_dump({name: {"target": "it", "outputs": {"it": found}} for name, found in profiles.items()})
-        (self.dumps.path / "profiles.yml").write_text(text)
-
-    def file(self, name: str, table: pa.Table, *, age: float = 60, **options: Any) -> Path:
-        path = self.files / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table, path, **options)
-        moment = 1_700_000_000 - age
-        os.utime(path, (moment, moment))
-        return path
-
-    def ask(self, sql: str, output: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
-        connector = open_connector(output or self.output)
-        assert isinstance(connector, SqlConnector)
-        with connector:
-            return [tuple(row) for row in connector.fetch(Statement(sql))]
-
-    def rows(self, columns: str = "*", table: str = "orders") -> list[tuple[Any, ...]]:
-        loads = "SELECT load_id FROM old_sales._dlt_loads WHERE status = 0"
-        return sorted(self.ask(f"SELECT {columns} FROM old_sales.{table} WHERE _dlt_load_id IN ({loads})"), key=repr)
-
-    def run(self) -> int:
-        return self.dumps.run()
-
-    def took(self, word: str) -> bool:
-        """Whether the server was told this since the database was made."""
-        return any(word in query.sql for query in self.standin.queries if not query.error)
-
-
-@pytest.fixture
-def shop(dumps: Dumps, standin: SnowflakeStandIn) -> Shop:
-    return Shop(dumps, standin)
+from tests.dumps.stage import Shop, at
 
 
 def values(first: int, count: int) -> dict[str, Any]:
@@ -135,20 +47,10 @@ def test_raw_and_ledgers_are_the_same_as_by_the_client(shop: Shop) -> None:
     shop.file("2025/us_1.parquet", pa.table(reordered).drop_columns(["rate"]))
     shop.file("2025/us_2.parquet", pa.table(values(1, 0)))
     files = "{year}/{region}_*.parquet"
-    found = []
-    for more in ("express: require", "express: 'off'"):
-        shop.entry(more, files)
-        assert shop.run() == 0, shop.dumps.out
-        found.append([shop.rows(columns, table) if table != "_dlt_loads" else [] for table, columns in COMPARED])
-        loads = shop.ask(f"SELECT {COMPARED[-1][1]} FROM old_sales._dlt_loads")
-        found[-1][-1] = loads
-        routes = {row[0] for row in shop.rows("route", "_el_files")}
-        assert routes == {"express" if "require" in more else "client"}
-        shop.ask("DROP SCHEMA old_sales CASCADE")
-    express, client = found
-    assert len(express[0]) == 12
-    for (table, _), one, other in zip(COMPARED, express, client, strict=True):
-        assert one == other, table
+    express, client = shop.both_ways(files)
+    assert len(express["orders"]) == 12
+    for table in express:
+        assert express[table] == client[table], table
 
 
 def test_no_byte_of_a_file_but_its_footer_passes_the_client(shop: Shop) -> None:
@@ -166,13 +68,12 @@ def test_plan_says_which_way_and_why(shop: Shop) -> None:
     shop.entry("express: auto")
     assert shop.dumps.run(command="plan") == 0, shop.dumps.out
     assert "way       express: the warehouse reads them by itself, out of the stage" in shop.dumps.out
-    shop.file("a.csv", pa.table({"id": [1]}))
-    shop.entry("express: auto", "*.csv")
-    (shop.dumps.path / "el.yml").write_text(
-        (shop.dumps.path / "el.yml").read_text().replace("format: parquet", "format: csv")
-    )
+    shop.file("a.json", "[]")
+    shop.entry("express: auto", "*.json", format_="json")
     assert shop.dumps.run(command="plan") == 0, shop.dumps.out
-    assert "way       by the client: only parquet comes into raw by COPY" in shop.dumps.out
+    assert (
+        "way       by the client: only parquet, csv, ndjson and plain bcp text come into raw by COPY" in shop.dumps.out
+    )
 
 
 def test_a_stage_that_is_not_there_or_not_el_s_to_use_is_told_in_the_plan(shop: Shop) -> None:
@@ -297,17 +198,6 @@ def test_more_than_a_thousand_files_are_one_load(shop: Shop) -> None:
     assert shop.ask("SELECT COUNT(*), COUNT(DISTINCT _el_file), MAX(id) FROM old_sales.orders") == [(1003, 1003, 7)]
     assert shop.ask("SELECT COUNT(*), SUM(row_count) FROM old_sales._el_files") == [(1003, 1003)]
     assert shop.ask("SELECT COUNT(*) FROM old_sales._dlt_loads WHERE status = 0") == [(1,)]
-
-
-def at(step: str, do: Callable[[], object]) -> None:
-    """Do this once when the run comes to a step."""
-    waiting = [do]
-
-    def hook(event: str, arguments: tuple[object, ...]) -> None:
-        if waiting and event == STEP and arguments[0] == step:
-            waiting.pop()()
-
-    sys.addaudithook(hook)
 
 
 def test_a_file_that_is_overwritten_between_list_and_copy_waits_and_the_others_load(shop: Shop) -> None:

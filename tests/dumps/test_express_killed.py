@@ -23,9 +23,11 @@ destination: warehouse
 defaults: {workers: 2, retries: 0}
 dumps:
   - {name: dbo.orders, files: "*.parquet", format: parquet, changed: replace, express: require}
+  - {name: dbo.notes, files: "*.csv", format: csv, changed: replace, express: require}
 """
-OF_THE_SUITE = ("express files copied", "rows of the express way inserted", "express load noted")
+OF_THE_SUITE = ("text checked", "express files copied", "rows of the express way inserted", "express load noted")
 COMPARED = {name: columns for name, columns in TABLES.items() if name != "_el_rejects"}
+COMPARED["notes"] = COMPARED["orders"]
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +51,18 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 
 
 def _write(path: Path, rows: int, age: int) -> None:
+    """As parquet, and beside it as a text."""
     pq.write_table(pa.table({"id": list(range(rows)), "v": [f"row {n}" for n in range(rows)]}), path)
-    os.utime(path, (1_700_000_000 - age, 1_700_000_000 - age))
+    text = path.with_suffix(".csv")
+    text.write_text("id,v\n" + "".join(f'{n},"row {n}"\n' for n in range(rows)))
+    for each in (path, text):
+        os.utime(each, (1_700_000_000 - age, 1_700_000_000 - age))
 
 
 @pytest.mark.parametrize("name", OF_THE_SUITE)
 def test_an_express_load_killed_at_a_step_is_made_whole_by_the_next_run(scene: Scene, name: str) -> None:
     raw, steps = scene.undisturbed
-    assert len(raw["orders"]) == 40 + 3 + 5
+    assert len(raw["orders"]) == len(raw["notes"]) == 40 + 3 + 5
     step: Step = next(step for step in steps if name in step)
     visit(scene, step)
 

@@ -98,3 +98,81 @@ def test_a_copy_in_a_transaction_is_undone_with_it(session: Any, tmp_path: Path)
     run(session, COPY.format(files="'a.parquet'", match="CASE_SENSITIVE"))
     run(session, "ROLLBACK")
     assert run(session, "SELECT count(*) FROM t") == [(0,)]
+
+
+TEXT = (
+    "COPY INTO t (id, a, r) FROM (SELECT {chosen}, METADATA$FILE_ROW_NUMBER FROM @s/ x) FILES = ('a.csv') "
+    "FILE_FORMAT = (TYPE = CSV {options}) {more}"
+)
+EXACT = """FIELD_OPTIONALLY_ENCLOSED_BY = '"' ESCAPE_UNENCLOSED_FIELD = NONE NULL_IF = ()"""
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "rows"),
+    [
+        ('1,"a ""b"", c"\r\n2, x ', EXACT, [("1", 'a "b", c'), ("2", " x ")]),
+        ('1,""\n2,\n3\n4,a,b\n', EXACT, [("1", ""), ("2", None), ("3", None), ("4", "a")]),
+        ("1,\n", f"{EXACT} EMPTY_FIELD_AS_NULL = FALSE", [("1", "")]),
+        ('1,"NULL"\n2,NULL\n', EXACT.replace("()", "('NULL')"), [("1", None), ("2", None)]),
+        ("id,a\n1|x\n", f"{EXACT} SKIP_HEADER = 1 FIELD_DELIMITER = '0x7c'", [("1", "x")]),
+        (
+            "1+|x\ny&|2+|&|",
+            f"{EXACT} FIELD_DELIMITER = '+|' RECORD_DELIMITER = '\\x26\\x7c'",
+            [("1", "x\ny"), ("2", None)],
+        ),
+        ("1, x \n", f"{EXACT} TRIM_SPACE = TRUE", [("1", "x")]),
+        ("1\n\n2\n", f"{EXACT} SKIP_BLANK_LINES = TRUE", [("1", None), ("2", None)]),
+    ],
+)
+def test_copy_reads_text_as_is_documented(
+    session: Any, tmp_path: Path, data: str, options: str, rows: list[tuple[str, str | None]]
+) -> None:
+    run(session, f"CREATE STAGE s URL = '{tmp_path.as_uri()}/'")
+    run(session, "CREATE TABLE t (id VARCHAR, a VARCHAR, r NUMBER)")
+    (tmp_path / "a.csv").write_bytes(data.encode())
+    run(session, TEXT.format(chosen="x.$1, x.$2", options=options, more="FORCE = TRUE"))
+    assert [row[:2] for row in run(session, "SELECT id, a, r FROM t ORDER BY r")] == rows
+
+
+@pytest.mark.parametrize(
+    ("data", "chosen", "options", "more", "why"),
+    [
+        ("1,a\n\n", "$1, $2", EXACT, "", "End of record reached"),
+        ('1,"a"b\n', "$1, $2", EXACT, "", "instead of field delimiter"),
+        ('1,"a', "$1, $2", EXACT, "", "expected an enclosing character"),
+        ("1,a", "$1, $2", "FIELD_DELIMITER = 'aa' RECORD_DELIMITER = 'aabb'", "", "part of the other one"),
+        ("1,a", "$1, $2", f"FIELD_DELIMITER = '{'|' * 21}'", "", "20 characters at most"),
+        ("1,a", "$1, $2", "FIELD_OPTIONALLY_ENCLOSED_BY = '~'", "", "invalid value"),
+        ("1,a", "$1, $2", "UNKNOWN = 1", "", "invalid parameter"),
+        ('1,5" pipe', "$1, $2", EXACT, "", "not documented"),
+        ("1,a\\,b", "$1, $2", "", "", "not documented"),
+        ("1,a\rb\n", "$1, $2", EXACT, "", "not documented"),
+        ("1,a", "HASH($1), $2", EXACT, "", "not supported within a COPY"),
+        ("1,a", "$1, $2", EXACT, "MATCH_BY_COLUMN_NAME = CASE_SENSITIVE", "match_by_column_name is not supported"),
+        ("1,a", "$1, $2", EXACT, "VALIDATION_MODE = RETURN_ERRORS", "does not support COPY that transforms"),
+        ("1,\udcff", "$1, $2", EXACT, "", "Invalid UTF8"),
+    ],
+)
+def test_text_that_copy_does_not_read_or_of_which_nothing_says_how_ends_it(
+    session: Any, tmp_path: Path, data: str, chosen: str, options: str, more: str, why: str
+) -> None:
+    run(session, f"CREATE STAGE s URL = '{tmp_path.as_uri()}/'")
+    run(session, "CREATE TABLE t (id VARCHAR, a VARCHAR, r NUMBER)")
+    (tmp_path / "a.csv").write_bytes(data.encode(errors="surrogateescape"))
+    with pytest.raises(ProgrammingError, match=why):
+        run(session, TEXT.format(chosen=chosen, options=options, more=f"FORCE = TRUE {more}"))
+    assert run(session, "SELECT count(*) FROM t") == [(0,)]
+
+
+def test_a_file_that_the_table_has_is_passed_over_unless_force_is_said(session: Any, tmp_path: Path) -> None:
+    run(session, f"CREATE STAGE s URL = '{tmp_path.as_uri()}/'")
+    run(session, "CREATE TABLE t (id VARCHAR, a VARCHAR, r NUMBER)")
+    (tmp_path / "a.csv").write_text("1,a\n")
+    copy = TEXT.format(chosen="$1, $2", options=EXACT, more="{}")
+    run(session, copy.format(""))
+    assert run(session, copy.format("FORCE = FALSE")) == [("Copy executed with 0 files processed.",)]
+    run(session, copy.format("FORCE = TRUE"))
+    (tmp_path / "a.csv").write_text("2,a\n")
+    run(session, copy.format(""))
+    assert run(session, "SELECT id FROM t ORDER BY id") == [("1",), ("1",), ("2",)]
+    assert run(session, "SELECT MD5_NUMBER_LOWER64('Snowflake')") == [(9203306159527282910,)]

@@ -31,6 +31,8 @@ class Reading:
     batches: Iterator[pa.RecordBatch]  # of `schema` and ROW, in the order of the file, each of bounded size
     records: int = 0  # records in the file, counted by another way than the rows were; blank lines are none
     blank_lines: int = 0
+    header: tuple[str | None, ...] | None = None  # the fields of the header, as those of any record
+    odd: str | None = None  # why other readers may take the file otherwise than this one did
     rejects: list[Reject] = field(default_factory=list)
 
 

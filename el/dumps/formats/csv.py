@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from el.dumps.formats.base import ROW, Format, Reading, Reject
-from el.dumps.formats.csv_chunks import Chunk, Chunks
+from el.dumps.formats.csv_chunks import Chunk, Chunks, is_plain
 from el.dumps.formats.csv_dialect import Dialect
 from el.dumps.formats.csv_strict import StrictReader
 from el.errors import RecordRefused
@@ -36,14 +36,13 @@ class CsvFormat(Format):
 
     def read(self, path: Path, rejects: int = 0) -> Reading:
         chunks = Chunks(path, self.dialect)
-        names = self.columns
-        if self.header:
-            names = self._header(chunks)
-        reading = Reading(pa.schema([pa.field(name, pa.string()) for name in names]), iter(()))
+        reading = Reading(pa.schema([]), iter(()))
+        names = self._header(chunks, reading) if self.header else self.columns
+        reading.schema = pa.schema([pa.field(name, pa.string()) for name in names])
         reading.batches = _Rows(self.dialect, chunks, reading, rejects).batches()
         return reading
 
-    def _header(self, chunks: Chunks) -> tuple[str, ...]:
+    def _header(self, chunks: Chunks, reading: Reading) -> tuple[str, ...]:
         found = chunks.first_record()
         if found is None:
             chunks.close()
@@ -54,7 +53,14 @@ class CsvFormat(Format):
         if reason := record.reason or _no_header(names, reader.outside_quotes(found), self.dialect):
             chunks.close()
             raise RecordRefused(f"header, byte 0: {reason}")
+        reading.header = record.fields
+        if not is_plain(found, self.dialect):
+            reading.odd = _odd(0)
         return names
+
+
+def _odd(at: int) -> str:
+    return f"near byte {at:,} quotes, line ends or bytes stand as another reader may take them otherwise"
 
 
 def _no_header(names: tuple[str, ...], plain: str, dialect: Dialect) -> str | None:
@@ -90,8 +96,11 @@ class _Rows:
                 first = self.reading.records + 1
                 parsed = self._parsed(chunk, chunk.records - blank) if chunk.regular else None
                 if parsed is None:
+                    self.reading.odd = self.reading.odd or _odd(chunk.start)
                     yield from self._strictly(chunk, first)
                     continue
+                if chunk.blank_lines:
+                    self.reading.odd = self.reading.odd or f"behind byte {chunk.start:,} it has a blank line"
                 self.reading.records += chunk.records - blank
                 self.reading.blank_lines += blank
                 yield from self._numbered(parsed, first)

@@ -163,8 +163,7 @@ class Chunks:
         """What is left behind the last line end."""
         data, start = self._held, self._start
         self._take(len(data))
-        special = [text.encode() for text in (self._dialect.quote, self._dialect.escape, "\r", "\n") if text]
-        return Chunk(data, start, 1, 0, regular=not any(byte in data for byte in special), final=True)
+        return Chunk(data, start, 1, 0, regular=is_plain(data, self._dialect), final=True)
 
     def _cut(self) -> _Cut | None:
         """The records that are held whole; None: not one."""
@@ -205,6 +204,21 @@ class _Cut:
     records: int
     blank_lines: int
     regular: bool
+
+
+def is_plain(data: bytes, dialect: Dialect) -> bool:
+    """Whether in whole records each quote stands where a field begins or ends, and all line ends are of one kind."""
+    if dialect.escape is not None and dialect.escape.encode() in data:
+        return False
+    found = _bytes(data)
+    quotes = np.flatnonzero(found == ord(dialect.quote)) if dialect.quote else np.zeros(0, np.intp)
+    if len(quotes) and (len(quotes) % 2 or not _quotes_are_plain(found, quotes, dialect)):
+        return False
+    feeds, returns = (_outside(np.flatnonzero(found == byte), quotes) for byte in (_LF, _CR))
+    if dialect.newline == "\r":
+        return not len(feeds)
+    both = int(np.count_nonzero(found[np.minimum(returns + 1, len(found) - 1)] == _LF))
+    return _line_ends_are_plain(dialect, len(feeds), len(returns), both)
 
 
 def _bytes(data: bytes) -> npt.NDArray[np.uint8]:

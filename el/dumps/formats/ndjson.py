@@ -46,6 +46,8 @@ def _batches(chunks: Chunks, reading: Reading, most: int) -> Iterator[pa.RecordB
             numbers = np.arange(reading.records + 1, reading.records + 1 + len(lines), dtype=np.int64)
             reading.records += chunk.records - chunk.blank_lines
             reading.blank_lines += chunk.blank_lines
+            if chunk.blank_lines:
+                reading.odd = reading.odd or f"behind byte {chunk.start:,} it has a blank line"
             good = _documents(connection, lines, chunk)
             for at in np.flatnonzero(~good):
                 start, end = lines[at]

@@ -66,6 +66,7 @@ class Session(FakeSnowflakeConnection):
     """One Snowflake session: parameters, role, warehouse, temporary tables, and at most one open transaction."""
 
     same_checksums = False
+    misreads: str | None = None
 
     def __init__(
         self, *args: Any, user: str, role: str, warehouse: str, locks: TableLocks, rights: Rights, **kwargs: Any

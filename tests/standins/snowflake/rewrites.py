@@ -203,6 +203,15 @@ def hash_functions(statement: Expr, _session: Session, _duck: DuckDBPyConnection
     return statement
 
 
+def text_functions(statement: Expr, _session: Session, _duck: DuckDBPyConnection) -> Expr:
+    """MD5_NUMBER_LOWER64 with the number of its page: the digest is big endian."""
+    for node in list(statement.find_all(exp.MD5NumberLower64)):
+        half = duckdb_statement("SELECT CAST('0x' || SUBSTR(MD5(x), 17, 16) AS UBIGINT)").selects[0]
+        half.find(exp.MD5).set("this", node.this.copy())
+        node.replace(half)
+    return statement
+
+
 RULES: tuple[Rule, ...] = (
     clones_with_grants,
     rights_statements,
@@ -229,5 +238,6 @@ RULES: tuple[Rule, ...] = (
     required_columns,
     merge_for_duckdb,
     hash_functions,
+    text_functions,
     offsets_in_text,
 )

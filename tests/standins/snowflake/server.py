@@ -36,6 +36,12 @@ async def _same_checksums(_request: Request) -> Response:
     return Response()
 
 
+async def _misread(request: Request) -> Response:
+    """COPY reads delimited text otherwise from now on: one of `delimited.MISREADINGS`, or as documented."""
+    Session.misreads = (await _json_body(request))["how"]
+    return Response()
+
+
 def build_app(stages: Path, db_path: Path | None, database: str, schema: str, password: str | None) -> Starlette:
     """The ASGI application of one stand-in; `password` None accepts every password."""
     patches.install(stages)
@@ -55,6 +61,7 @@ def build_app(stages: Path, db_path: Path | None, database: str, schema: str, pa
         Route("/standin/end-sessions", server.end_sessions, methods=["POST"]),
         Route("/standin/fail", server.add_failure, methods=["POST"]),
         Route("/standin/same-checksums", _same_checksums, methods=["POST"]),
+        Route("/standin/misread", _misread, methods=["POST"]),
         Route("/standin/slow", server.add_slowness, methods=["POST"]),
         Route("/standin/refuse-login", server.refuse_login, methods=["POST"]),
     ]

@@ -200,6 +200,10 @@ class SnowflakeStandIn:
         """From now on a file that is put again is the same to COPY, which then skips it unless FORCE is said."""
         self._tell("same-checksums", {})
 
+    def misread(self, how: str | None) -> None:
+        """COPY reads text otherwise than documented from now on: `delimited.MISREADINGS`; None ends it."""
+        self._tell("misread", {"how": how})
+
     def refuse_login(self, number: int, message: str) -> None:
         """The next login is refused with this error of Snowflake's."""
         self._tell("refuse-login", {"number": number, "message": message})
