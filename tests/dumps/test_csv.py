@@ -36,6 +36,8 @@ KEPT = {
     "a number sign begins no comment": ("id,a\n#1,x\n2,y\n", [("#1", "x", 1), ("2", "y", 2)]),
     "a line feed may follow a line with both": ("id,a\r\n1,x\n2,y\r\n", [("1", "x", 1), ("2", "y", 2)]),
     "the last line may lack its end": ("id,a\n1,x", [("1", "x", 1)]),
+    "nor does an empty field at the end become a text": ('id,a\n"",', [("", None, 1)]),
+    "quotes in a last line without its end": ('id,a\n"x\ny","a ""b"""', [("x\ny", 'a "b"', 1)]),
     "a blank line is no row of several columns": ("id,a\n\n1,x\n\r\n2,y\n\n", [("1", "x", 1), ("2", "y", 2)]),
     "a blank line is a row of one column": ("a\n1\n\n2\n", [("1", 1), (None, 2), ("2", 3)]),
     "a line end within quotes": ('id,a\n1,"x\r\ny\nz"\n2,b\n', [("1", "x\r\ny\nz", 1), ("2", "b", 2)]),

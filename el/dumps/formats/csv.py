@@ -122,8 +122,10 @@ class _Rows:
 
     def _parse(self, chunk: Chunk, block: int) -> pa.Table:
         dialect = self.dialect
+        # Of an empty field behind the last delimiter of a file the parser says that it had quotes, if another one had.
+        data = chunk.data if chunk.data.endswith((b"\n", b"\r")) else chunk.data + b"\n"
         return pa_csv.read_csv(
-            pa.BufferReader(chunk.data),
+            pa.BufferReader(data),
             read_options=pa_csv.ReadOptions(column_names=self.places, block_size=block),
             parse_options=pa_csv.ParseOptions(
                 delimiter=dialect.delimiter,
