@@ -9,7 +9,8 @@
     │   ├── ServerUnreachable  3   nobody answers there (retryable)
     │   ├── CertificateUntrusted 3 the server's certificate is not trusted
     │   ├── DatabaseMissing    3   the server answers, the database is not there or not ours
-    │   └── NotPermitted       3   connected, but the rights do not suffice
+    │   ├── NotPermitted       3   connected, but the rights do not suffice
+    │   └── SecretUnavailable  3   the secret that a setting refers to is refused or not there
     ├── RunLocked              3   another run is at work on the same destination
     ├── DatabaseError          1
     │   ├── ReadError          1   "database error: ..."
@@ -86,6 +87,10 @@ class DatabaseMissing(ConnectError):
 
 class NotPermitted(ConnectError):
     """The connection works, but its rights do not suffice."""
+
+
+class SecretUnavailable(ConnectError):
+    """A secret that a setting refers to cannot be had; the message names the reference, and no value."""
 
 
 class RunLocked(ElError):

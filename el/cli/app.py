@@ -19,6 +19,7 @@ from el.cli import changed, check, codegen, grants, local, plan, purge, run, sta
 from el.cli.arguments import EXIT_CODES, of_a_job, of_every_command
 from el.cli.output import as_far_as_read
 from el.errors import ElError
+from el.secrets.hidden import hidden
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,12 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except ElError as error:
         if parsed.traceback:
-            traceback.print_exc()
-        print(f"{'interrupted' if error.exit_code == 130 else 'error'}: {error}", file=sys.stderr)
+            _show_traceback()
+        print(f"{'interrupted' if error.exit_code == 130 else 'error'}: {hidden(str(error))}", file=sys.stderr)
         return error.exit_code
     except Exception as error:
         if parsed.traceback:
-            traceback.print_exc()
+            _show_traceback()
         # The text of an exception that nobody foresaw may hold anything, a password too.
         own = [frame for frame in traceback.extract_tb(error.__traceback__) if "el" in Path(frame.filename).parts]
         place = f" in {Path(own[-1].filename).name}, line {own[-1].lineno}" if own else ""
@@ -49,6 +50,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 1
     return code
+
+
+def _show_traceback() -> None:
+    """Drivers and libraries may say a secret in an exception of theirs: none that el has looked up is shown."""
+    print(hidden(traceback.format_exc()), end="", file=sys.stderr)
 
 
 def leave(code: int) -> NoReturn:

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from el.secrets.fields import secret_fields
+
 SCHEMES = ("file", "s3", "az", "gs", "sftp")
 FILES = "files"
 
@@ -83,3 +85,4 @@ class FilesConfig(BaseModel):
 # The names of the settings: of those that are no flags, and of the flags.
 FLAGS = frozenset(name for name, field in FilesConfig.model_fields.items() if field.annotation is bool)
 TEXTS = frozenset(FilesConfig.model_fields) - FLAGS
+SECRETS = secret_fields(FilesConfig)

@@ -12,6 +12,7 @@ import os
 import re
 
 from el.errors import ConfigError
+from el.secrets.references import is_reference, resolve
 
 _REFERENCE = re.compile(r"[a-z][a-z0-9-]*:\S(.*\S)?")
 _LEAST = 32
@@ -61,9 +62,8 @@ class MaskKey:
 
 def _resolve(reference: str) -> str:
     scheme, _, name = reference.partition(":")
-    if scheme != "env":
-        raise ConfigError(f"mask_key: {reference}: {scheme} is no place that el knows; env:NAME is one")
-    value = os.environ.get(name)
-    if not value:
+    if scheme == "env" and not os.environ.get(name):
         raise ConfigError(f"mask_key: environment variable {name} is not set")
-    return value
+    if scheme != "env" and not is_reference(reference):
+        raise ConfigError(f"mask_key: {reference}: is no reference that el knows; env:NAME is one")
+    return resolve(reference)

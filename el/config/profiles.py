@@ -1,7 +1,7 @@
 """Connections out of dbt's profiles.yml, so that el and dbt are told where things are in one place.
 
-Guarantees: `env_var()` is rendered as dbt renders it; a missing variable, profile or target is a `ConfigError` that
-names the file; no value of the file ever stands in a message.
+Guarantees: a missing variable, profile or target is a `ConfigError` that names the file; no value of the file ever
+stands in a message; of a secret an `Output` holds the reference alone.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import yaml
-from jinja2.nativetypes import NativeEnvironment
 from ruamel.yaml import YAML
 
 from el.config.files_profile import FILES, FLAGS, TEXTS
-from el.config.text_file import read_text
+from el.config.profile_secrets import Place, by_reference
+from el.config.profiles_file import read_profiles, render
 from el.connectors.registry import settings_of
 from el.errors import ConfigError
+from el.secrets.references import Secret
 
 _TEXT, _YES_NO = "tag:yaml.org,2002:str", "tag:yaml.org,2002:bool"
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One output of one profile: `settings` as written, rendered; never shown in a repr, for it holds secrets."""
+    """One output of one profile. `settings`: rendered, but secrets, which are references: a `Secret` each."""
 
     profile: str
     target: str
@@ -36,6 +36,11 @@ class Output:
     def type(self) -> str:
         """The adapter's name, which also names the connector: "sqlserver", "snowflake", "duckdb"."""
         return str(self.settings.get("type", ""))
+
+    def setting(self, name: str) -> Any:
+        """A setting that is no secret; where it is a reference, its value, looked up now."""
+        value = self.settings.get(name)
+        return value.get_secret_value() if isinstance(value, Secret) else value
 
     def __str__(self) -> str:
         return f"{self.profile}.{self.target}"
@@ -57,7 +62,7 @@ def find_profiles(directory: Path | None = None) -> Path:
 
 def load_output(path: Path, profile: str, target: str | None) -> Output:
     """The output `target` of `profile`; without a target, the one that the profile names as its own."""
-    content, root = _read(path)
+    content, root = read_profiles(path)
     if not isinstance(content, dict) or profile not in content:
         known = ", ".join(sorted(str(k) for k in content if k != "config")) if isinstance(content, dict) else "none"
         raise ConfigError(f"{path}: there is no profile {profile!r}; there are: {known}")
@@ -66,50 +71,23 @@ def load_output(path: Path, profile: str, target: str | None) -> Output:
     if not isinstance(outputs, dict) or not outputs:
         raise ConfigError(f"{path}: profile {profile!r} has no outputs")
     where = f"{path}: profile {profile!r}"
-    chosen = target or str(_render(entry.get("target", "default"), where))
+    chosen = target or str(render(entry.get("target", "default"), where))
     if chosen not in outputs:
         known = ", ".join(sorted(str(name) for name in outputs))
         raise ConfigError(f"{where} has no output {chosen!r}; it has: {known}")
-    settings = _render(outputs[chosen], f"{where} output {chosen!r}")
+    written, where = outputs[chosen], f"{where} output {chosen!r}"
+    settings = render(written, where)
     if not isinstance(settings, dict) or not settings.get("type"):
-        raise ConfigError(f"{where} output {chosen!r} has no `type`")
+        raise ConfigError(f"{where} has no `type`")
     _refuse_two_readings(path, root, (profile, "outputs", chosen), settings)
-    return Output(profile, chosen, settings)
+    return Output(profile, chosen, by_reference(Place(path.absolute(), profile, chosen), written, settings))
 
 
 def has_output(path: Path, profile: str, target: str) -> bool:
     """Whether `profile` has an output of this name."""
-    content, _ = _read(path)
+    content, _ = read_profiles(path)
     entry = content.get(profile) if isinstance(content, dict) else None
     return isinstance(entry, dict) and target in (entry.get("outputs") or {})
-
-
-def _read(path: Path) -> tuple[Any, yaml.Node | None]:
-    """The file as dbt reads it, by YAML 1.1, and its nodes. A key that stands twice is refused: dbt takes the last."""
-    text = read_text(path)
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        _refuse_doubled(path, root)
-        return yaml.safe_load(text), root
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"{path}{line}: not valid YAML") from None
-
-
-def _refuse_doubled(path: Path, node: yaml.Node | None) -> None:
-    if isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            _refuse_doubled(path, item)
-    if not isinstance(node, yaml.MappingNode):
-        return
-    lines: dict[str, int] = {}
-    for key, value in node.value:
-        name, line = str(key.value), key.start_mark.line + 1
-        if name in lines:
-            raise ConfigError(f"{path} line {line}: {name}: this key stands twice, first in line {lines[name]}")
-        lines[name] = line
-        _refuse_doubled(path, value)
 
 
 def _refuse_two_readings(path: Path, root: yaml.Node | None, place: tuple[str, ...], settings: dict[str, Any]) -> None:
@@ -144,37 +122,3 @@ def _read_two_ways(node: yaml.Node) -> int | None:
     if older != newer or (counted and str(older) != node.value):
         return int(node.start_mark.line) + 1
     return None
-
-
-def _env_var(name: str, default: str | None = None) -> str:
-    value = os.environ.get(name, default)
-    if value is None:
-        raise ConfigError(f"environment variable {name} is not set")
-    return value
-
-
-def _environment(native: bool) -> jinja2.Environment:
-    environment = NativeEnvironment() if native else jinja2.Environment(autoescape=False)
-    environment.globals["env_var"] = _env_var
-    # dbt's own filters; "as_native" types are asked for by name, a password "0123" stays a text.
-    environment.filters["as_number"] = lambda value: float(value) if "." in str(value) else int(value)
-    environment.filters["as_bool"] = lambda value: str(value).strip().lower() in ("true", "1", "yes", "on")
-    environment.filters["as_native"] = yaml.safe_load
-    environment.filters["as_text"] = str
-    return environment
-
-
-def _render(value: Any, where: str) -> Any:
-    if isinstance(value, dict):
-        return {key: _render(item, where) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_render(item, where) for item in value]
-    if not isinstance(value, str) or "{{" not in value:
-        return value
-    native = any(name in value for name in ("as_number", "as_bool", "as_native"))
-    try:
-        return _environment(native).from_string(value).render()
-    except ConfigError as error:
-        raise ConfigError(f"{where}: {error}") from None
-    except (jinja2.TemplateError, ValueError):
-        raise ConfigError(f"{where}: a template in it cannot be rendered; only env_var() is known") from None

@@ -34,6 +34,7 @@ from el.connectors.buffer import Buffer
 from el.connectors.catalog import Catalog, Column, SourceType, TableName
 from el.connectors.request import Op, ReadRequest
 from el.errors import ElError
+from el.secrets.fields import secret_fields
 from el.types.key_text import TextRule
 from el.types.rule import TypeFacts, TypeRule, facts_of, parse_type
 
@@ -96,6 +97,11 @@ class ConnectionConfig(BaseModel):
 
     # Settings that say which database it is, beside host, server, port, dsn, account, database and path.
     names_database: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def is_secret(cls, setting: str, text: str) -> bool:
+        """Whether this text of a setting is a secret, so that a slice, a plan or a log holds a reference to it."""
+        return setting in secret_fields(cls)
 
     def sign_in_note(self) -> str | None:
         """What to know of the way that this signs in, such as that the vendor ends it; None: nothing."""

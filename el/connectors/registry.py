@@ -13,11 +13,11 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, get_args
 
-from pydantic import AliasChoices, ValidationError
-from pydantic.fields import FieldInfo
+from pydantic import ValidationError
 
 from el.connectors.base import ConnectionConfig, Connector, Source
 from el.errors import ConfigError
+from el.secrets.fields import looked_up, names_of
 
 GROUP = "el.connectors"
 
@@ -42,11 +42,12 @@ def connector_class(scheme: str) -> type[Connector]:
 def open_connector(output: Mapping[str, Any], where: str = "profile") -> Connector:
     """A connector, not yet connected, for a profile's output (a mapping with `type`).
 
+    References of settings that the config does not hold as `SecretStr` are looked up here, the others on connecting.
     Raises `ConfigError` with the setting's name; values are left out of the message, for they may be secrets.
     """
     found = connector_class(str(output.get("type", "")))
     try:
-        config = found.config_type.model_validate(dict(output))
+        config = found.config_type.model_validate(looked_up(output, found.config_type))
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         setting = ".".join(str(part) for part in first["loc"]) or "settings"
@@ -71,18 +72,19 @@ def settings_of(scheme: str) -> tuple[frozenset[str], frozenset[str]]:
         return frozenset(), frozenset()
     # One that also has a word for more than yes, such as "strict", is a flag all the same.
     told = {name for name, field in fields.items() if bool in (field.annotation, *get_args(field.annotation))}
-    flags = frozenset(n for name, field in fields.items() if name in told for n in _names(name, field))
-    return frozenset(n for name, field in fields.items() for n in _names(name, field)) - flags, flags
+    flags = frozenset(n for name, field in fields.items() if name in told for n in names_of(name, field))
+    return frozenset(n for name, field in fields.items() for n in names_of(name, field)) - flags, flags
 
 
-def _names(name: str, field: FieldInfo) -> set[str]:
-    choices = field.validation_alias.choices if isinstance(field.validation_alias, AliasChoices) else [name]
-    return {field.alias or name, *(choice for choice in choices if isinstance(choice, str))}
+def is_secret(scheme: str, setting: str, text: str) -> bool:
+    """Whether this text of a setting is a secret; one that the connector does not know is dbt's, and may be one."""
+    known = frozenset().union(*settings_of(scheme))
+    return setting not in known or connector_class(scheme).config_type.is_secret(setting, text)
 
 
 def _refuse_misspelt(output: Mapping[str, Any], config_type: type[ConnectionConfig], where: str) -> None:
     """Settings that el does not know are dbt's, but one that is nearly one of el's own is a slip of the pen."""
-    known = set().union(*(_names(name, field) for name, field in config_type.model_fields.items()))
+    known = set().union(*(names_of(name, field) for name, field in config_type.model_fields.items()))
     for name in output:
         close = get_close_matches(str(name), sorted(known), n=1, cutoff=0.75)
         if close and name not in known:

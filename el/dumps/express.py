@@ -37,7 +37,7 @@ _WORKERS = 8
 def routed(job: Job, warehouse: Warehouse, dump: DumpPlan) -> DumpPlan:
     """The plan of an entry with its way. What has to go the express way and cannot is stopped."""
     output = dump_output(job, dump.settings)
-    stage = None if output is None else output.settings.get("stage")
+    stage = None if output is None else output.setting("stage")
     chosen = dump.settings.express
     if dump.error is not None or chosen == OFF or (stage is None and chosen != REQUIRE):
         return dump

@@ -17,7 +17,7 @@ def dump_output(job: Job, settings: DumpSettings) -> Output | None:
 
 def folder_of(job: Job, output: Output | None) -> str:
     """The uri of the folder in which a pattern without a scheme begins."""
-    url = None if output is None else output.settings.get("url")
+    url = None if output is None else output.setting("url")
     if url is not None and "://" in str(url):
         return str(url)
     return f"file://{(job.config.path.parent / str(url or '')).resolve()}"

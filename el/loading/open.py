@@ -37,7 +37,7 @@ def open_warehouse(
     if output.type not in WAREHOUSES:
         known = ", ".join(sorted(WAREHOUSES))
         raise ConfigError(f"{output}: type {output.type!r} cannot be a destination; there are: {known}")
-    if output.type == "duckdb" and output.settings.get("path") in (None, "", ":memory:"):
+    if output.type == "duckdb" and output.setting("path") in (None, "", ":memory:"):
         raise ConfigError(f"{output}: a DuckDB file that holds raw needs `path: FILE`")
     module, _, name = WAREHOUSES[output.type].partition(":")
     connector = open_connector(output.settings, str(output))

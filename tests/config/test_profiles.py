@@ -10,6 +10,7 @@ import yaml
 from el.config.profiles import find_profiles, load_output
 from el.connectors.registry import open_connector
 from el.errors import ConfigError
+from el.secrets.references import Secret
 
 PROFILES = """\
 shop:
@@ -38,7 +39,7 @@ def test_the_profiles_own_target_is_taken_unless_another_is_asked_for(profiles: 
 def test_env_vars_are_rendered_and_typed_where_a_filter_asks(profiles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_PASSWORD", "0123")
     settings = load_output(profiles, "shop", "prod").settings
-    assert (settings["password"], settings["port"], settings["encrypt"]) == ("0123", 1433, True)
+    assert (settings["password"].get_secret_value(), settings["port"], settings["encrypt"]) == ("0123", 1433, True)
 
 
 def test_a_missing_variable_is_named(profiles: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +118,8 @@ def test_a_value_that_dbt_reads_as_el_does_is_read_as_dbt_reads_it(
 ) -> None:
     path = tmp_path / "profiles.yml"
     path.write_text(SERVER + f"      {line}\n")
-    assert load_output(path, "shop", None).settings[name] == value
+    found = load_output(path, "shop", None).settings[name]
+    assert (found.get_secret_value() if isinstance(found, Secret) else found) == value
     assert yaml.safe_load(path.read_text())["shop"]["outputs"]["it"][name] == value
 
 
@@ -133,4 +135,4 @@ def test_a_key_that_stands_twice_is_refused_with_both_lines_and_no_value(tmp_pat
 def test_a_byte_order_mark_is_read(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "profiles.yml"
     path.write_text(SERVER + "      password: größer\n", encoding=encoding)
-    assert load_output(path, "shop", None).settings["password"] == "größer"
+    assert load_output(path, "shop", None).settings["password"].get_secret_value() == "größer"

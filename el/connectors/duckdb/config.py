@@ -19,6 +19,10 @@ class DuckDbConfig(ConnectionConfig):
     read_only: bool = False
     settings: dict[str, Any] = Field(default_factory=dict, repr=False)
 
+    @classmethod
+    def is_secret(cls, setting: str, text: str) -> bool:
+        return "?" in text if setting == "path" else super().is_secret(setting, text)
+
     @property
     def place(self) -> str:
         """The file for people."""

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from el.config.files_profile import SCHEMES, FilesConfig
 from el.dumps.stores.base import Store
 from el.errors import ConfigError
+from el.secrets.fields import looked_up
 
 # Stores whose login is of one server: it is given to no other one.
 _WITH_LOGIN = ("sftp",)
@@ -54,7 +55,7 @@ def _store(scheme: str, root: str, config: FilesConfig, process: int) -> Store:
 def files_config(settings: Mapping[str, Any], where: str = "profile") -> FilesConfig:
     """The settings, checked. Raises `ConfigError`."""
     try:
-        return FilesConfig.model_validate(dict(settings))
+        return FilesConfig.model_validate(looked_up(settings, FilesConfig))
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         setting = ".".join(str(part) for part in first["loc"]) or "settings"

@@ -1,0 +1,1 @@
+"""Secrets by reference: what stands for a secret, and one module for each place that keeps secrets."""

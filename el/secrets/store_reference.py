@@ -1,0 +1,11 @@
+"""Secrets out of the encrypted store, secrets.yml."""
+
+from __future__ import annotations
+
+from el.secrets.form import Name, library
+
+
+def read(name: Name) -> str:
+    """The value at a path of the store, such as shop.prod.password."""
+    found: str = library("el.secrets.store", name, "secrets").read_secret(name.path)
+    return found
