@@ -139,11 +139,17 @@ class _Taking:
                 files.append(file)
             else:
                 unfit[file.task.file_id] = why
+                self.untell(file)
         ready = _Ready(self, express, target, unfit, files, _groups(dump, files, names), names)
         if ready.groups:
             ready.copy(stage, shown)
         ready.divide()
         return ready
+
+    def untell(self, file: FileResult) -> None:
+        """Take back what was told of a text that was read and is not taken."""
+        if file.content is not None:
+            self.reporter.progress(str(self.dump.name), -file.rows, -file.bytes)
 
     def _finish(self, ready: _Ready, started: datetime) -> tuple[DumpPlan, TableReport | None]:
         """The transaction, of whose end nobody may be sure: nothing of it goes by the client in this run."""
@@ -231,6 +237,9 @@ class _Ready:
         dump = self.taking.dump
         known = {file.task.file_id for file in self.files if file.status == "unchanged"}
         unfit = [task for task in dump.tasks if task.file_id in self.unfit]
+        for file in self.files:
+            if file.task.file_id in self.unfit:
+                self.taking.untell(file)
         self.files = [file for file in self.files if file.task.file_id not in {*known, *self.unfit}]
         self.left = {*known, *self.unfit}
         if unfit and dump.settings.express == REQUIRE:

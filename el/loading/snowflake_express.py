@@ -193,12 +193,12 @@ class SnowflakeExpress(Express):
     ) -> dict[str, Copied]:
         """What was read, with the sum of its content, and without the header of each file."""
         columns = [f"t.{self._quoted(name)}" for name in (*(name for name, _ in group.columns), snowflake_text.MORE)]
-        number = f"t.{_ROW} - f.least" if form.header else f"t.{_ROW} - f.least + 1"
+        number = f"t.{_ROW} - f.first_row" if form.header else f"t.{_ROW} - f.first_row + 1"
         rows = self._raw.connector.fetch(
             Statement(
                 f"SELECT t.{_NAME}, SUM({snowflake_text.content_of(number, columns)}) FROM {place} AS t "
-                f"JOIN (SELECT {_NAME} AS name, MIN({_ROW}) AS least FROM {place} GROUP BY {_NAME}) AS f "
-                f"ON t.{_NAME} = f.name GROUP BY t.{_NAME}"
+                f"JOIN (SELECT {_NAME} AS file_name, MIN({_ROW}) AS first_row FROM {place} GROUP BY {_NAME}) AS f "
+                f"ON t.{_NAME} = f.file_name GROUP BY t.{_NAME}"
             )
         )
         sums = {str(told): int(str(content)) for told, content in rows}

@@ -30,6 +30,7 @@ _ENCODINGS = {
     "koi8-r": "KOI8R",
 }
 _LONGEST_DELIMITER = 20
+_ESCAPES = {"\t": "\\t", "\n": "\\n", "\r": "\\r"}
 MORE = "_el_express_more"
 
 
@@ -41,7 +42,7 @@ def unfit(form: TextForm) -> str | None:
         return f"COPY takes no {form.quote} for a quote"
     ends = [end for end in (form.delimiter, form.record_end) if end is not None]
     for end in ends:
-        if not end.isascii() or set(end) & {"\0", SEPARATOR, NOTHING} or len(end) > _LONGEST_DELIMITER:
+        if not end.isascii() or set(end) & {"\0", "\\", SEPARATOR, NOTHING} or len(end) > _LONGEST_DELIMITER:
             return f"COPY may take {end!r}, by which fields or records end, otherwise"
     if len(ends) == 2 and (ends[0] in ends[1] or ends[1] in ends[0]):
         return f"COPY takes no {ends[0]!r} and {ends[1]!r} together, of which one is part of the other"
@@ -67,12 +68,17 @@ def file_format(form: TextForm) -> str:
 
 
 def _option(text: str | None) -> str:
-    """One character as its hex value; several as a text, in which each is an escape."""
+    """As the pages write it: a line end by its escape, for `\\n` is logical and takes `\\r\\n` for one too."""
     if text is None:
         return "NONE"
-    if len(text) == 1:
+    if text == "'" or (len(text) == 1 and text not in _ESCAPES and not text.isprintable()):
         return f"'0x{ord(text):02x}'"
-    return "'" + "".join(f"\\x{ord(character):02x}" for character in text) + "'"
+    return "'" + "".join(map(_written, text)) + "'"
+
+
+def _written(character: str) -> str:
+    plain = character.isprintable() and character != "'"
+    return character if plain else _ESCAPES.get(character, f"\\x{ord(character):02x}")
 
 
 def field(form: TextForm, number: int, literal: Callable[[str], str]) -> str:

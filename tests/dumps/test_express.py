@@ -188,6 +188,8 @@ def test_under_freeze_a_file_with_other_columns_fails(shop: Shop) -> None:
     assert shop.rows("id") == [(1,)]
 
 
+# In the suite texts are, which are read one by one as well.
+@pytest.mark.soak
 def test_more_than_a_thousand_files_are_one_load(shop: Shop) -> None:
     first = shop.file("0000.parquet", pa.table({"id": [7]}))
     for number in range(1, 1003):
