@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -10,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from el.config.profiles import find_profiles, load_output
+from el.connectors.catalog import TableName
+from el.connectors.rights import ENGINEER, SourceNeeds, TableNeed
 from el.connectors.sqlserver import SqlServer
 from el.connectors.sqlserver.config import SqlServerConfig
+from el.connectors.sqlserver.rights import script
 from tests.standins.sqlserver.process import StandInProcess
 
 DATABASES = Path(__file__).parent / "databases"
-RIGHTS = Path(__file__).parents[1] / "docs" / "sqlserver_rights.sql"
 DIGITS = "(SELECT 0 AS d " + " ".join(f"UNION ALL SELECT {d}" for d in range(1, 10)) + ")"
 
 
@@ -82,21 +85,33 @@ def run_script(output: dict[str, Any], path: Path) -> None:
 
 
 def least_privileged(output: dict[str, Any], schemas: Sequence[str], *, but: str = "") -> dict[str, Any]:
-    """The output of a login of its own in this database, with the rights of docs/sqlserver_rights.sql on these schemas.
+    """The output of a login of its own in this database, with what `grants` gives an engineer who takes these schemas.
 
-    but: a statement of the script that is left out.
+    but: what stands in a statement that is left out; the role may have it from an earlier call, and loses it.
     """
     name, password = f"el_{uuid.uuid4().hex[:12]}", f"Aa1-{uuid.uuid4().hex}"
-    script = RIGHTS.read_text(encoding="utf-8").replace("el_reader", name).replace("<a long password>", password)
+    tables = tuple(TableNeed(TableName(schema, "*"), seen=False) for schema in schemas)
+    needs = SourceNeeds(ENGINEER, tables, tuple(schemas), user=name)
     with connected(output) as server:
-        for batch in script.split("\nGO\n"):
-            sql = "\n".join(line for line in batch.splitlines() if line and not line.startswith("--"))
-            if sql and not (but and but in sql):
-                for schema in schemas if "SCHEMA::sales" in sql else schemas[:1]:
-                    server.driver.execute(statement(sql.replace("SCHEMA::sales", f"SCHEMA::{schema}")))
+        for sql in batches(script(server.config, needs), password):
+            left_out = bool(but) and but in sql
+            server.driver.execute(statement(taken_back(sql) if left_out else sql))
         if language := os.environ.get("EL_TEST_SQLSERVER_LANGUAGE"):
             server.driver.execute(statement(f"ALTER LOGIN {name} WITH DEFAULT_LANGUAGE = [{language}]"))
     return {**output, "user": name, "password": password}
+
+
+def taken_back(grant: str) -> str:
+    """The statement that takes back what this one gave."""
+    if grant.startswith("ALTER ROLE"):
+        return grant.replace(" ADD MEMBER ", " DROP MEMBER ")
+    return grant.replace("GRANT ", "REVOKE ", 1).replace(" TO ", " FROM ", 1)
+
+
+def batches(script: str, password: str) -> list[str]:
+    """What stands between two GO of a script of `grants`, without comments."""
+    parts = [re.sub(r"(?m)^--.*$", "", part).strip() for part in re.split(r"(?m)^GO$", script)]
+    return [part.replace("$(el_password)", password) for part in parts if part]
 
 
 def statement(sql: str) -> Any:

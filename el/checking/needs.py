@@ -116,7 +116,6 @@ def _of_table(job: Job, item: Chosen) -> TableNeed:
         feeds=tuple(kept.feed for kept in table.feeds),
         seen=bool(table.columns),
         has_key=table.primary_key is not None,
-        masked=any(column.masked for column in table.columns if column.name in rest),
     )
 
 

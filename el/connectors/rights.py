@@ -28,7 +28,6 @@ class TableNeed:
     feeds: tuple[str, ...] = ()  # the change feeds that the source keeps of it
     seen: bool = True  # the catalog shows it to whoever asked
     has_key: bool = True  # a primary key
-    masked: bool = False  # some of its columns come masked
 
 
 @dataclass(frozen=True, slots=True)

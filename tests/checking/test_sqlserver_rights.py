@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-import sqlglot
 
 from el.cli.app import main
-from tests.checking.scripts import PASSWORD, apply, batches, taken_back
+from tests.checking.scripts import PASSWORD, apply
+from tests.engines import batches as batches_of
+from tests.engines import taken_back
 from tests.tsql_shop import TsqlShop
 
 TABLES = (
@@ -41,6 +42,10 @@ def granted(shop: TsqlShop, capsys: pytest.CaptureFixture[str], role: str = "eng
     capsys.readouterr()
     assert main(["grants", "--role", role, "--for", "source", "--user", "el_reader", *more]) == 0
     return capsys.readouterr().out
+
+
+def batches(script: str) -> list[str]:
+    return batches_of(script, PASSWORD)
 
 
 def reader(shop: TsqlShop) -> TsqlShop:
@@ -168,10 +173,32 @@ def test_without_the_source_the_script_is_made_of_el_yml_alone_and_says_so(
     assert batches(script) == asked
 
 
-def test_the_statements_are_t_sql(standin_shop: TsqlShop, capsys: pytest.CaptureFixture[str]) -> None:
-    """By sqlglot, and what it only takes for a command by the grammar on Microsoft's pages."""
-    shop = standin_shop.create(SOME, *TABLES)
-    script = granted(shop, capsys, "owner", "--write", "scores")
-    for batch in batches(script):
-        (parsed,) = [each for each in sqlglot.parse(batch, read="tsql") if each is not None]
-        assert parsed is not None
+def test_masked_columns_are_somebodys_decision_and_stand_in_the_script_as_a_comment(
+    standin_shop: TsqlShop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop = standin_shop.create(
+        "  - {name: sales.customers}",
+        "CREATE SCHEMA sales",
+        "CREATE TABLE sales.customers (id INT NOT NULL PRIMARY KEY, m VARCHAR(9) MASKED WITH (FUNCTION = 'default()'))",
+        "INSERT INTO sales.customers VALUES (1, 'x')",
+    )
+    script = granted(shop, capsys)
+    unmask = "GRANT UNMASK ON [sales].[customers] TO [el_engineer];"
+    assert f"-- {unmask}" in script
+    apply(shop.output, script)
+    mine = reader(shop)
+    assert "GRANT UNMASK" in mine.el(code=1)["sales.customers"]["error"]
+    shop.sql(unmask)
+    assert mine.el()["sales.customers"]["rows"] == 1
+
+
+def test_a_login_that_may_read_each_table_but_not_the_schema_reads_on(
+    standin_shop: TsqlShop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop = standin_shop.create(WHOLE, *TABLES)
+    apply(shop.output, granted(shop, capsys))
+    shop.sql("REVOKE SELECT ON SCHEMA::sales FROM el_engineer")
+    shop.sql("GRANT SELECT ON sales.orders TO el_engineer", "GRANT SELECT ON sales.customers TO el_engineer")
+    reader(shop)
+    found = checked(capsys)
+    assert any("held on each of its tables, not on those that come later" in each["text"] for each in found)

@@ -7,10 +7,11 @@ documentation, "SHOW GRANTS"). Names are compared as they are stored.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from el.connectors.check import Check, fine, warn, wrong
-from el.connectors.rights import OWNER, STAGING, WarehouseNeeds
+from el.connectors.rights import ENGINEER, OWNER, STAGING, WarehouseNeeds
 from el.connectors.snowflake.config import SnowflakeConfig
 from el.connectors.snowflake.rights import ROLES, Place, Right, grants, parts, quoted, rights_of, stored
 from el.errors import DatabaseError, ElError
@@ -116,9 +117,8 @@ class SnowflakeChecks:
     def _grants(self, right: Right) -> list[str]:
         """To el's own role where this session has it, else to the role that it has."""
         through = right.through if f"{self.database}.{right.through}" in self.held.roles else None
-        role = ROLES["engineer"] if ROLES["engineer"] in self.held.roles else self.role
-        given = Right(right.privileges, right.kind, right.place, through, right.future)
-        return grants(given, role if self.needs.access != STAGING else self.role, self.database)
+        engineer = ROLES[ENGINEER] in self.held.roles and not right.of_owner and self.needs.access != STAGING
+        return grants(replace(right, through=through), ROLES[ENGINEER] if engineer else self.role, self.database)
 
     def _of_what_comes(self, right: Right) -> Iterator[Check]:
         """Of all objects of a kind in a schema: those that are there, and those that come."""

@@ -36,6 +36,7 @@ class Right:
     through: str | None = None  # the database role that holds it; None: the functional role itself
     future: str | None = None
     needed_for: str = "every run"
+    of_owner: bool = False  # given to the owner's role itself; what an engineer needs too is given to the engineer's
 
 
 def quoted(place: Place) -> str:
@@ -72,7 +73,11 @@ def rights_of(config: SnowflakeConfig, needs: WarehouseNeeds) -> list[Right]:
     ]
     for role, place, kinds, needed_for in makes:
         made = tuple(f"CREATE {kind}" for kind in kinds)
-        found.append(Right(("USAGE", *made), "SCHEMA", place, role, needed_for=needed_for))
+        if needs.access == OWNER:
+            # Who owns a schema may do all in it, and alone says who else may.
+            found.append(Right(("OWNERSHIP",), "SCHEMA", place, needed_for=needed_for, of_owner=True))
+        else:
+            found.append(Right(("USAGE", *made), "SCHEMA", place, role, needed_for=needed_for))
         found += [Right(("OWNERSHIP",), "SCHEMA", place, None, f"{kind}S", needed_for) for kind in kinds]
     for schema in needs.writes:
         own = ("USAGE", "CREATE TABLE", "CREATE STAGE")
@@ -80,6 +85,8 @@ def rights_of(config: SnowflakeConfig, needs: WarehouseNeeds) -> list[Right]:
         target = (database, stored(schema))
         found.append(Right(own, "SCHEMA", target, "WRITE_W", needed_for="write_buffer"))
         found.append(Right(rows, "SCHEMA", target, "WRITE_W", "TABLES", "write_buffer"))
+    if needs.access == OWNER:
+        found.append(Right(("USAGE",), "DATABASE", (database,), of_owner=True))
     for stage in needs.stages:
         full, why = _full(parts(stage), config), "dumps that Snowflake reads by itself"
         for depth, kind in enumerate(("DATABASE", "SCHEMA", "STAGE"), start=1):
@@ -96,10 +103,10 @@ def grants(right: Right, role: str, database: str) -> list[str]:
     """The statements that give it to a functional role, or to its database role."""
     to = f"ROLE {role}" if right.through is None else f"DATABASE ROLE {quoted((database, right.through))}"
     privileges = ", ".join(right.privileges)
-    if right.future is None:
-        return [f"GRANT {privileges} ON {right.kind} {quoted(right.place)} TO {to}"]
-    # What is there, and what will be: a future grant says nothing of the former.
     copy = " COPY CURRENT GRANTS" if right.privileges == ("OWNERSHIP",) else ""
+    if right.future is None:
+        return [f"GRANT {privileges} ON {right.kind} {quoted(right.place)} TO {to}{copy}"]
+    # What is there, and what will be: a future grant says nothing of the former.
     within = f"{right.future} IN SCHEMA {quoted(right.place)} TO {to}"
     return [f"GRANT {privileges} ON ALL {within}{copy}", f"GRANT {privileges} ON FUTURE {within}"]
 
@@ -120,10 +127,10 @@ def script(config: SnowflakeConfig, needs: WarehouseNeeds) -> str:
         *(f"CREATE ROLE IF NOT EXISTS {each}" for each in dict.fromkeys((holder, role))),
         *(f"CREATE DATABASE ROLE IF NOT EXISTS {quoted((database, each))}" for each in roles),
         *(f"GRANT DATABASE ROLE {quoted((database, each))} TO ROLE {holder}" for each in roles),
-        *dict.fromkeys(sql for right in rights for sql in grants(right, holder, database)),
+        *dict.fromkeys(sql for right in rights for sql in grants(right, role if right.of_owner else holder, database)),
     ]
     if needs.access == OWNER:
-        statements += _of_the_owner(needs, role, holder, database)
+        statements.append(f"GRANT ROLE {holder} TO ROLE {role}")
     # The profile's user is of the profile's role: who loads is nobody who reads staging alone.
     own = config.role is None or stored(config.role) == role
     user = stored(needs.user or (config.user if own else None) or role)
@@ -160,14 +167,6 @@ def _places(config: SnowflakeConfig, needs: WarehouseNeeds, database: str) -> It
         yield f"CREATE {kind}SCHEMA IF NOT EXISTS {place} WITH MANAGED ACCESS"
         # One that was there before.
         yield f"ALTER SCHEMA {place} ENABLE MANAGED ACCESS"
-
-
-def _of_the_owner(needs: WarehouseNeeds, role: str, engineer: str, database: str) -> Iterator[str]:
-    """All that the engineer has, the schemas themselves, and who may use them; more are the owner's to make."""
-    yield f"GRANT ROLE {engineer} TO ROLE {role}"
-    yield f"GRANT USAGE, CREATE SCHEMA ON DATABASE {quoted((database,))} TO ROLE {role}"
-    for schema in (*needs.raw, *map(stored, needs.staging), *map(stored, needs.targets)):
-        yield f"GRANT OWNERSHIP ON SCHEMA {quoted((database, schema))} TO ROLE {role} COPY CURRENT GRANTS"
 
 
 def _user(config: SnowflakeConfig, user: str, role: str) -> Iterator[str]:

@@ -35,10 +35,10 @@ from el.connectors.sqlserver import changes as changes
 from el.connectors.sqlserver.catalog import read_catalog, reads_elsewhere
 from el.connectors.sqlserver.cdc import Cdc
 from el.connectors.sqlserver.change_tracking import ChangeTracking
-from el.connectors.sqlserver.checks import SqlServerChecks, captures_of, server_time
+from el.connectors.sqlserver.checks import SqlServerChecks, seen_of, server_time
 from el.connectors.sqlserver.collation import text_rule
 from el.connectors.sqlserver.pressure import STATE_RIGHT, read_pressure, seconds_waited_for
-from el.connectors.sqlserver.rights import script
+from el.connectors.sqlserver.rights import Seen, script
 from el.connectors.sqlserver.server import rows_if_supported
 from el.connectors.sqlserver.session import SqlServerSession
 from el.connectors.sqlserver.source_type import source_type
@@ -81,7 +81,7 @@ class SqlServer(
 
     def rights(self, needs: SourceNeeds | WarehouseNeeds) -> str:
         assert isinstance(needs, SourceNeeds)
-        return script(self.config, needs, captures_of(self.fetch) if self.is_open else ())
+        return script(self.config, needs, seen_of(self.fetch, needs) if self.is_open else Seen())
 
     def checks(self, needs: SourceNeeds | WarehouseNeeds) -> Iterator[Check]:
         assert isinstance(needs, SourceNeeds)

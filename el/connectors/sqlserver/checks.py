@@ -19,6 +19,7 @@ from el.connectors.sqlserver.rights import (
     TRACKING_ON,
     Capture,
     Right,
+    Seen,
     enable_capture,
     enable_tracking,
     is_captured,
@@ -35,6 +36,9 @@ from el.connectors.sqlserver.server import Fetch, ServerFacts, rows_if_supported
 _CAPTURES = """
 SELECT OBJECT_SCHEMA_NAME(source_object_id), OBJECT_NAME(source_object_id), capture_instance, role_name
 FROM cdc.change_tables ORDER BY capture_instance
+"""
+_MASKED = """
+SELECT DISTINCT OBJECT_SCHEMA_NAME(object_id), OBJECT_NAME(object_id) FROM sys.columns WHERE is_masked = 1
 """
 # So many questions stand in one statement.
 _AT_ONCE = 40
@@ -54,6 +58,13 @@ def captures_of(fetch: Fetch) -> tuple[Capture, ...]:
         return ()
     rows = rows_if_supported(fetch, Statement(_CAPTURES)) or []
     return tuple(Capture(TableName(str(s), str(n)), str(i), None if g is None else str(g)) for s, n, i, g in rows)
+
+
+def seen_of(fetch: Fetch, needs: SourceNeeds) -> Seen:
+    """What a script needs to know beside what el.yml says."""
+    rows = rows_if_supported(fetch, Statement(_MASKED)) or []
+    masked = {TableName(str(schema), str(name)) for schema, name in rows}
+    return Seen(captures_of(fetch), tuple(sorted(masked & {table.name for table in needs.tables})))
 
 
 def server_time(fetch: Fetch) -> datetime:

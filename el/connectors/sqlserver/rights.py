@@ -8,7 +8,7 @@ stands in it as a comment. Sources: Microsoft Learn, "GRANT (Transact-SQL)", "Ma
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from el.connectors.catalog import TableName
@@ -34,6 +34,14 @@ class Capture:
     table: TableName
     instance: str
     gate: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the database says of itself, as far as whoever asks may see it; nothing where nobody could ask."""
+
+    captures: tuple[Capture, ...] = ()
+    masked: tuple[TableName, ...] = ()  # tables with columns under dynamic data masking
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +205,12 @@ def server_state(needs: SourceNeeds) -> Right:
 # --- the script
 
 
-def script(config: SqlServerConfig, needs: SourceNeeds, captures: tuple[Capture, ...] = ()) -> str:
+def script(config: SqlServerConfig, needs: SourceNeeds, seen: Seen = Seen()) -> str:
     """The statements, in batches that end with GO: for sqlcmd, SQL Server Management Studio, Visual Studio Code."""
     role = ROLES.get(needs.access)
     if role is None:
         return as_comment(f"SQL Server: the role {needs.access} has no right here, and needs no login.") + "\n"
+    captures = seen.captures
     place, user = config.database, needs.user or config.user or "el_reader"
     batches = [
         as_comment(
@@ -223,7 +232,7 @@ def script(config: SqlServerConfig, needs: SourceNeeds, captures: tuple[Capture,
         said = f"{grant};" if not right.optional else as_comment(f"Optional, for {right.needed_for}:", f"{grant};")
         batches.append(said)
     unknown = not captures and any(is_captured(table) for table in needs.tables)
-    batches += _choices(needs, quote(role), captures_unknown=unknown)
+    batches += _choices(needs, quote(role), masked=seen.masked, captures_unknown=unknown)
     return "\nGO\n".join(batches) + "\nGO\n"
 
 
@@ -294,14 +303,13 @@ def enable_capture(name: TableName) -> str:
     )
 
 
-def _choices(needs: SourceNeeds, role: str, *, captures_unknown: bool) -> Iterator[str]:
+def _choices(needs: SourceNeeds, role: str, *, masked: Sequence[TableName], captures_unknown: bool) -> Iterator[str]:
     """What somebody has to decide."""
     if captures_unknown:
         yield as_comment(
             "cdc: and membership in the role that gates each capture instance (@role_name), unless it has none:",
             f"ALTER ROLE [the gating role] ADD MEMBER {role};",
         )
-    masked = [table.name for table in needs.tables if table.masked]
     if masked:
         grants = [
             f"GRANT UNMASK ON {quote_table(name)} TO {role}; -- before 2022: GRANT UNMASK TO {role}" for name in masked

@@ -1,4 +1,4 @@
-"""el on SQL Server with a login that has what docs/sqlserver_rights.sql grants, and no more."""
+"""el on SQL Server with a login that has what `grants` gives an engineer, and no more."""
 
 from __future__ import annotations
 

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import replace
-from pathlib import Path
-
 import pytest
 
 from el.cli.app import main
@@ -63,29 +59,6 @@ def test_the_plan_names_the_rights_that_sizes_and_limits_need(standin_shop: Tsql
     assert "USE master; GRANT VIEW SERVER STATE TO [el_reader]" in said
     standin_shop.sql("GRANT VIEW DATABASE STATE TO el_reader", "GRANT VIEW SERVER STATE TO el_reader")
     assert "right " not in planned(shop, code=0)
-
-
-def test_the_rights_of_the_script_suffice_for_every_strategy(standin_shop: TsqlShop) -> None:
-    script = (Path(__file__).parents[3] / "docs" / "sqlserver_rights.sql").read_text()
-    # What only some need stands behind a comment's dashes.
-    lines = [re.sub(r"^-- (?=GRANT |ALTER )", "", line) for line in script.splitlines()]
-    statements = [line for line in lines if line.startswith(("CREATE USER", "GRANT", "ALTER"))]
-    shop = standin_shop.create(ONE, "CREATE SCHEMA sales", "CREATE ROLE cdc_gate", "EXEC sys.sp_cdc_enable_db")
-    shop.sql("CREATE LOGIN el_reader WITH PASSWORD = 'Geheim_2026'", *statements)
-    mine = replace(shop, output={**shop.output, "user": "el_reader", "password": "Geheim_2026"})
-    shop.sql(
-        "ALTER DATABASE CURRENT SET CHANGE_TRACKING = ON",
-        "CREATE TABLE sales.t (id INT NOT NULL PRIMARY KEY, v INT MASKED WITH (FUNCTION = 'default()'))",
-        "ALTER TABLE sales.t ENABLE CHANGE_TRACKING",
-        "CREATE TABLE sales.c (id INT NOT NULL PRIMARY KEY)",
-        "EXEC sys.sp_cdc_enable_table @source_schema = 'sales', @source_name = 'c', @role_name = 'cdc_gate'",
-        "INSERT INTO sales.t VALUES (1, 7)",
-        "INSERT INTO sales.c VALUES (1)",
-    )
-    mine.create("  - {name: sales.t}\n  - {name: sales.c, strategy: cdc}")
-    found = mine.el()
-    assert [found[name]["strategy"] for name in ("sales.t", "sales.c")] == ["change_tracking", "cdc"]
-    assert mine.raw("SELECT v FROM shop_sales.t") == [(7,)]
 
 
 # -- what a login no longer sees ---------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from .keys import declared_keys, name_of, show_keys, table_of
 from .offsets import offsets_in_text
 from .policies import policies
 from .rights import rights_statements
+from .show_rights import show_rights
 from .stages import (
     copy_options,
     drop_stage,
@@ -214,6 +215,7 @@ def text_functions(statement: Expr, _session: Session, _duck: DuckDBPyConnection
 
 RULES: tuple[Rule, ...] = (
     clones_with_grants,
+    show_rights,
     rights_statements,
     allowed,
     policies,

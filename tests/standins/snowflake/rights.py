@@ -1,11 +1,13 @@
-"""Roles, grants and owners of one account: CREATE ROLE and USER, GRANT, REVOKE, SHOW GRANTS.
+"""Roles, grants and owners of one account: CREATE ROLE and USER, GRANT, REVOKE, schemas of managed access.
 
-Snowflake documentation, "Overview of Access Control", "Access control privileges" and "GRANT <privileges> ... TO ROLE":
-what a role makes it owns; a future grant is given when an object is made, and one on the schema sets those on
-the database aside. A role that no CREATE ROLE made is not checked: it may do all that ACCOUNTADMIN may.
+Snowflake documentation, "Overview of Access Control", "Access control privileges", "GRANT <privileges> ... TO ROLE",
+"GRANT OWNERSHIP", "CREATE DATABASE ROLE" and "CREATE SCHEMA": what a role makes it owns, or whoever a future grant
+names; a future grant is given when an object is made, and one on the schema sets those on the database aside; a
+database role may use its database; in a schema of managed access the schema's owner alone grants. A role that no CREATE
+ROLE made is not checked: it may do all that ACCOUNTADMIN may.
 
-LIMITS: kept as long as the process; no grant option, no managed access, no secondary roles; tables and views share
-one kind once they are there, as they share their names.
+LIMITS: kept as long as the process; no grant option, no secondary roles; tables and views share one kind once they are
+there, as they share their names.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
+import sqlglot
 from duckdb import DuckDBPyConnection
 from fakesnow.transforms import SUCCESS_NOP
 from sqlglot import Expr, exp
@@ -27,17 +30,24 @@ if TYPE_CHECKING:
 
 Name = tuple[str, ...]
 _PATH = r'((?:"[^"]+"|[\w$]+)(?:\.(?:"[^"]+"|[\w$]+)){0,2})'
-_ROLE_TO = re.compile(rf"(GRANT|REVOKE)\s+ROLE\s+{_PATH}\s+(?:TO|FROM)\s+(ROLE|USER)\s+{_PATH}\s*$", re.I | re.S)
+_ROLE_TO = re.compile(
+    rf"(GRANT|REVOKE)\s+((?:DATABASE\s+)?ROLE)\s+{_PATH}\s+(?:TO|FROM)\s+((?:DATABASE\s+)?ROLE|USER)\s+{_PATH}\s*$",
+    re.I | re.S,
+)
 _KIND = r"(DATABASE|SCHEMAS?|TABLES?|VIEWS?|STAGES?|WAREHOUSE)"
 _PRIVILEGES = re.compile(
     rf"(GRANT|REVOKE)\s+(.+?)\s+ON\s+(?:(ALL|FUTURE)\s+)?(?:{_KIND}\s+)?(?:IN\s+(SCHEMA|DATABASE)\s+)?"
-    rf"{_PATH}\s+(?:TO|FROM)\s+(?:(?:DATABASE\s+)?ROLE\s+)?{_PATH}(?:\s+(?:COPY|REVOKE)\s+CURRENT\s+GRANTS)?\s*$",
+    rf"{_PATH}\s+(?:TO|FROM)\s+((?:DATABASE\s+)?ROLE\s+)?{_PATH}(?:\s+(?:COPY|REVOKE)\s+CURRENT\s+GRANTS)?\s*$",
     re.I | re.S,
 )
 _MADE = re.compile(
-    rf"CREATE\s+(?:OR\s+REPLACE\s+)?(?:DATABASE\s+)?(ROLE|USER)\s+(?:IF\s+NOT\s+EXISTS\s+)?{_PATH}", re.I
+    rf"CREATE\s+(?:OR\s+REPLACE\s+)?((?:DATABASE\s+)?ROLE|USER)\s+(?:IF\s+NOT\s+EXISTS\s+)?{_PATH}", re.I
 )
 _GONE = re.compile(rf"DROP\s+(ROLE|USER)\s+(?:IF\s+EXISTS\s+)?{_PATH}", re.I)
+_MANAGED = re.compile(
+    rf"(CREATE\s+(?:TRANSIENT\s+)?SCHEMA\s+(?:IF\s+NOT\s+EXISTS\s+)?{_PATH})\s+WITH\s+MANAGED\s+ACCESS\s*$", re.I | re.S
+)
+_MANAGE = re.compile(rf"ALTER\s+SCHEMA\s+{_PATH}\s+(ENABLE|DISABLE)\s+MANAGED\s+ACCESS\s*$", re.I | re.S)
 _SHOW_GRANTS = re.compile(rf"SHOW\s+GRANTS\s+ON\s+(?:(?:TABLE|VIEW)\s+)?{_PATH}\s*$", re.I)
 
 
@@ -59,6 +69,7 @@ class Rights:
         self.grants: set[Grant] = set()
         self.future: set[Grant] = set()
         self.owners: dict[tuple[str, Name], str] = {}
+        self.managed: set[Name] = set()  # schemas
         self.policies: dict[Name, set[tuple[str, str]]] = {}  # of a table: kind, column
 
     def checks(self, role: str) -> bool:
@@ -108,7 +119,9 @@ class Rights:
         wanted = [g for g in self.future if g.kind == kind and g.name == name[: len(g.name)]]
         deepest = max((len(g.name) for g in wanted), default=0)
         for grant in wanted:
-            if len(grant.name) == deepest:
+            if len(grant.name) == deepest and grant.privilege == "OWNERSHIP":
+                self.owners[stored, name] = grant.role
+            elif len(grant.name) == deepest:
                 self.grants.add(grant._replace(kind=stored, name=name))
 
     def dropped(self, kind: str, name: Name) -> None:
@@ -120,6 +133,7 @@ class Rights:
 
         self.grants = {g for g in self.grants if not goes(g.kind, g.name)}
         self.owners = {key: role for key, role in self.owners.items() if not goes(*key)}
+        self.managed = {schema for schema in self.managed if not goes("SCHEMA", schema)}
         self.policies = {name: held for name, held in self.policies.items() if not goes("TABLE", name)}
 
     def renamed(self, old: Name, new: Name) -> None:
@@ -138,12 +152,16 @@ def rights_statements(statement: Expr, session: Session, duck: DuckDBPyConnectio
         return statement
     rights, sql = session.rights, statement.sql("snowflake", comments=False).strip()
     if found := _MADE.match(sql):
-        (rights.roles if found[1].upper() == "ROLE" else rights.users).setdefault(_parts(found[2])[0], set())
+        _make(found[1], _parts(found[2]), rights)
+    elif found := _MANAGED.match(sql):
+        return _managed(found[1], _full(_parts(found[2]), session, 2), session, duck)
+    elif found := _MANAGE.match(sql):
+        _manage(_full(_parts(found[1]), session, 2), found[2].upper() == "ENABLE", session)
     elif found := _GONE.match(sql):
         rights.forget(_parts(found[2])[0], found[1].upper())
     elif found := _ROLE_TO.match(sql):
-        role, to = _parts(found[2])[0], _parts(found[4])[0]
-        holders = rights.roles if found[3].upper() == "ROLE" else rights.users
+        role, to = _named(found[2], found[3]), _named(found[4], found[5])
+        holders = rights.users if found[4].upper() == "USER" else rights.roles
         held = holders.get(to, set())  # a role of the system's own may do everything already
         held.add(role) if found[1].upper() == "GRANT" else held.discard(role)
     elif found := _PRIVILEGES.match(sql):
@@ -155,22 +173,51 @@ def rights_statements(statement: Expr, session: Session, duck: DuckDBPyConnectio
     return SUCCESS_NOP.copy()
 
 
+def _make(what: str, name: Name, rights: Rights) -> None:
+    if what.upper() == "USER":
+        rights.users.setdefault(name[0], set())
+        return
+    role = ".".join(name)
+    rights.roles.setdefault(role, set())
+    if what.upper() != "ROLE":
+        rights.grants.add(Grant(role, "USAGE", "DATABASE", name[:1]))
+
+
+def _managed(sql: str, schema: Name, session: Session, duck: DuckDBPyConnection) -> Expr:
+    """CREATE SCHEMA ... WITH MANAGED ACCESS: without these words it goes on."""
+    if schema not in existing("SCHEMA", duck):
+        session.when_done.append(lambda: session.rights.managed.add(schema))
+    return sqlglot.parse_one(sql, read="snowflake")
+
+
+def _manage(schema: Name, on: bool, session: Session) -> None:
+    if not session.rights.has(session.role, "OWNERSHIP", "SCHEMA", schema):
+        raise insufficient("SCHEMA", schema)
+    (session.rights.managed.add if on else session.rights.managed.discard)(schema)
+
+
+def _named(what: str, path: str) -> str:
+    """A role as it is kept: a database role by the database's name and its own."""
+    return ".".join(_parts(path)) if what.upper().startswith("DATABASE") else _parts(path)[0]
+
+
 def _grant(found: re.Match[str], session: Session, duck: DuckDBPyConnection) -> None:
-    action, privileges, extent, kind, within, path, role = found.groups()
+    action, privileges, extent, kind, within, path, of, role = found.groups()
     kind = (kind or "TABLE").upper()
     kind = kind.removesuffix("S") if extent else kind
     scope = (within or kind).upper()
     parts = _parts(path)
     name = _full(parts, session, {"SCHEMA": 2, "TABLE": 3, "VIEW": 3, "STAGE": 3}.get(scope, 1))
-    rights, to = session.rights, _parts(role)[0]
+    rights, to = session.rights, _named(of or "ROLE", role)
     is_future, stored = (extent or "").upper() == "FUTURE", "TABLE" if kind == "VIEW" else kind
-    if rights.checks(session.role) and (is_future or not rights.has(session.role, "OWNERSHIP", stored, name)):
+    decides = (stored, name) if is_future or name[:2] not in rights.managed else ("SCHEMA", name[:2])
+    if rights.checks(session.role) and (is_future or not rights.has(session.role, "OWNERSHIP", *decides)):
         raise insufficient(kind, name)
     objects: Iterable[Name] = [name]
     if extent and not is_future:
         objects = [other for other in existing(stored, duck) if other[: len(name)] == name]
     for privilege in (" ".join(p.upper().split()).removesuffix(" PRIVILEGES") for p in privileges.split(",")):
-        if privilege == "OWNERSHIP":
+        if privilege == "OWNERSHIP" and not is_future:
             rights.owners |= {(stored, other): to for other in objects}
             continue
         target = rights.future if is_future else rights.grants

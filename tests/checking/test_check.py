@@ -1,0 +1,121 @@
+"""`check`: one line each, of both ends, with what is to be done; a bad end hides nothing of the other."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import yaml
+
+from el.checking.clock import clock
+from el.cli.app import main
+from el.connectors.check import Level
+from el.connectors.duckdb import DuckDb
+
+SECRET = "a-secret-that-nobody-may-see"
+TABLES = "tables:\n  - {name: sales.orders}\n"
+
+
+@pytest.fixture
+def workspace(folder: Path) -> Path:
+    with duckdb.connect(str(folder / "shop.duckdb")) as connection:
+        connection.execute("CREATE SCHEMA sales; CREATE TABLE sales.orders AS SELECT 1 AS id")
+    write(folder, TABLES)
+    return folder
+
+
+def write(folder: Path, tables: str, **outputs: dict[str, Any]) -> None:
+    (folder / "el.yml").write_text(f"version: 1\nsource: shop\ndestination: warehouse\n{tables}")
+    local = {
+        "shop": {"type": "duckdb", "path": str(folder / "shop.duckdb"), "read_only": True},
+        "warehouse": {"type": "duckdb", "path": str(folder / "warehouse.duckdb")},
+    }
+    profiles = {name: {"target": "it", "outputs": {"it": outputs.get(name, found)}} for name, found in local.items()}
+    (folder / "profiles.yml").write_text(yaml.safe_dump(profiles))
+
+
+def found(capsys: pytest.CaptureFixture[str], *, code: int, role: str = "engineer") -> list[dict[str, str]]:
+    capsys.readouterr()
+    assert main(["check", "--json", "--role", role]) == code
+    said = capsys.readouterr()
+    answer = json.loads(said.out)
+    assert answer["ok"] is (code == 0)
+    assert SECRET not in said.out + said.err
+    checks: list[dict[str, str]] = answer["checks"]
+    return checks
+
+
+def of(checks: list[dict[str, str]], end: str, subject: str) -> dict[str, str]:
+    (one,) = [each for each in checks if each["end"].startswith(end) and each["subject"] == subject]
+    return one
+
+
+def test_two_ends_that_are_well_are_told_a_line_each(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert all(line.startswith("ok      ") for line in lines)
+    assert any("source shop.it: connection: embedded (owner) in database shop of DuckDB" in line for line in lines)
+    assert any("source shop.it: tables: 1 are seen" in line for line in lines)
+    assert any("warehouse warehouse.it: rights: " in line for line in lines)
+    assert any("driver: duckdb " in line for line in lines)
+
+
+def test_a_bad_source_hides_nothing_of_the_warehouse(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    gone = {"type": "duckdb", "path": f"{workspace}/nowhere.duckdb?token={SECRET}", "read_only": True}
+    write(workspace, TABLES, shop=gone)
+    checks = found(capsys, code=3)
+    assert of(checks, "source", "connection")["level"] == Level.ERROR
+    assert of(checks, "warehouse", "connection")["level"] == Level.OK
+
+
+def test_a_bad_warehouse_hides_nothing_of_the_source(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    snowflake = {"type": "snowflake", "account": "a", "user": "u", "database": "d", "warehouse": "w", "role": "r"}
+    # Nobody listens there.
+    where = {"host": "127.0.0.1", "port": 9, "protocol": "http", "login_timeout": 1, "network_timeout": 1}
+    write(workspace, TABLES, warehouse={**snowflake, **where, "password": SECRET})
+    checks = found(capsys, code=3)
+    assert of(checks, "source", "tables")["level"] == Level.OK
+    assert of(checks, "warehouse", "connection")["level"] == Level.ERROR
+
+
+def test_a_table_that_is_not_seen_is_an_error_by_its_name(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(workspace, "tables:\n  - {name: sales.orders}\n  - {name: sales.ordrs}\n")
+    assert "no table matches 'sales.ordrs'" in of(found(capsys, code=3), "source", "tables")["text"]
+
+
+def test_the_role_staging_is_not_connected_to_the_source(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(workspace, TABLES, shop={"type": "duckdb", "path": f"{workspace}/nowhere.duckdb", "read_only": True})
+    checks = found(capsys, code=0, role="staging")
+    assert "does not connect" in of(checks, "source", "connection")["text"]
+
+
+def test_a_file_that_anyone_may_change_is_told(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (workspace / "shop.duckdb").chmod(0o666)
+    said = of(found(capsys, code=0), "source", "rights")
+    assert (said["level"], said["remedy"]) == (Level.WARNING, f"chmod o-w {workspace / 'shop.duckdb'}")
+
+
+def test_grants_says_that_a_file_has_no_rights(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for role in ("owner", "engineer", "staging"):
+        assert main(["grants", "--role", role]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert lines
+        assert all(line.startswith("--") or not line for line in lines), "a script of comments alone"
+
+
+@pytest.mark.parametrize(
+    ("ahead", "level", "says"),
+    [(0, Level.OK, "as this"), (20, Level.OK, "20 s ahead"), (-400, Level.WARNING, "behind")],
+)
+def test_a_clock_that_is_off_by_more_than_a_minute_is_told(ahead: int, level: Level, says: str) -> None:
+    class Off(DuckDb):
+        def utc_now(self) -> datetime | None:  # type: ignore[override]
+            return datetime.now(UTC).replace(tzinfo=None) + timedelta(seconds=ahead)
+
+    said = clock(Off(DuckDb.config_type()))
+    assert said is not None
+    assert (said.level, says in said.text) == (level, True)
