@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from el.config.mask_key import MaskKey
 from el.config.profile_secrets import Variable, variables_of
 from el.config.profiles import Output, load_output
 from el.connectors.registry import open_connector
@@ -214,3 +215,11 @@ def test_what_was_looked_up_is_taken_out_of_a_text_however_it_is_quoted(monkeypa
     assert Secret("env:EL_T_SECRET").get_secret_value() == SECRET
     told = f"a {SECRET} b Zw3i%2FGeh%26eim%237%25 c Zw3i/Geh&amp;eim#7% d WnczaS9HZWgmZWltIzcl e"
     assert hidden(told) == "a *** b *** c *** d *** e"
+
+
+def test_the_key_of_masks_is_kept_where_secrets_are(kept: dict[str, str]) -> None:
+    key = MaskKey("gcp-sm:project/mask")
+    kept["gcp-sm:project/mask"] = "k" * 32
+    assert key.secret() == b"k" * 32
+    with pytest.raises(ConfigError, match="is no reference that el knows"):
+        MaskKey("gcp-sm:mask").secret()
