@@ -20,6 +20,7 @@ from el.config.job import Job
 from el.dumps.columns import landing_type, names_of_captures, raw_names
 from el.dumps.compression import suffix_of
 from el.dumps.express_text import GZIP, check, form_of
+from el.dumps.file_version import FileVersion
 from el.dumps.open import open_store
 from el.dumps.places import dump_output, folder_of
 from el.dumps.plan import DumpPlan, FileTask
@@ -119,16 +120,16 @@ def look(job: Job, dump: DumpPlan, express: Express, *, calendar: bool) -> Looke
     return _sorted(job, dump, found)
 
 
-def read_through(job: Job, dump: DumpPlan, work: DumpSlice, tell: Progress) -> Looked:
-    """Read all texts, and compare their columns as those of footers are."""
+def read_through(job: Job, dump: DumpPlan, work: DumpSlice, unfit: Mapping[str, str], tell: Progress) -> Looked:
+    """Read the texts of `work`, and compare their columns as those of footers are. unfit: of the other files, why."""
     form = form_of(dump.settings)
     assert form is not None
-    found: list[FileResult | str] = []
+    found: dict[str, FileResult | str] = {}
     for file in check(work, form, job.workers or job.config.defaults.workers, tell):
         # What is wrong with a file, and that it is known already, the client notes.
         failed = file.status == "failed"
-        found.append(str(file.error).removeprefix(f"{file.task.file}: ") if failed else file)
-    return _sorted(job, dump, found)
+        found[file.task.file_id] = str(file.error).removeprefix(f"{file.task.file}: ") if failed else file
+    return _sorted(job, dump, [{**unfit, **found}[task.file_id] for task in dump.tasks])
 
 
 def _sorted(job: Job, dump: DumpPlan, found: Sequence[FileResult | str]) -> Looked:
@@ -207,9 +208,8 @@ def _misfits(job: Job, dump: DumpPlan, files: list[FileResult]) -> dict[str, str
     return found
 
 
-def differs(file: FileResult, staged: Staged | None) -> str | None:
+def differs(listed: FileVersion, staged: Staged | None) -> str | None:
     """Why what the stage shows is not the version that was listed."""
-    listed = file.task.file
     if staged is None:
         return "the stage does not show it"
     if staged.size != listed.size or int(staged.modified.timestamp()) != int(listed.modified.timestamp()):

@@ -11,17 +11,17 @@ from pathlib import Path
 
 from el.config.job import Job
 from el.connectors.catalog import TableName
-from el.dumps.compression import suffix_of
 from el.dumps.express import MISREAD, REQUIRE, Looked, differs, look, name_in_stage, read_through, refused
-from el.dumps.express_text import GZIP, form_of
+from el.dumps.express_groups import staged_groups
+from el.dumps.express_text import form_of
 from el.dumps.extract import LandedDump
 from el.dumps.pack import DumpPacker
 from el.dumps.places import dump_output
-from el.dumps.plan import DumpPlan
+from el.dumps.plan import DumpPlan, FileTask
 from el.dumps.slice import DumpSlice, FileResult
 from el.errors import ElError, FileChanged, LoadError
 from el.extraction.slice import STEP
-from el.loading.express import Copied, Express, Staged, StagedFile, StagedGroup, Target
+from el.loading.express import Copied, Express, Staged, StagedGroup, Target
 from el.loading.express_load import ExpressLoad, Made
 from el.loading.file_ledger import known_files
 from el.loading.load import SchemaLoad, load_ids_for
@@ -102,12 +102,16 @@ class _Taking:
         job, dump = self.job, self.dump
         if form_of(dump.settings) is None:
             return look(job, dump, express, calendar=self.warehouse.limits.calendar)
+        with self.warehouse.connector:
+            # What cannot go this way need not be read for it.
+            shown = self._shown(express)
+        unfit = {task.file_id: why for task in dump.tasks if (why := differs(task.file, shown.get(self._name(task))))}
         work = DumpSlice(
             dump_output(job, dump.settings),
             str(dump.name),
             "checked",
             dump.settings,
-            dump.tasks,
+            tuple(task for task in dump.tasks if task.file_id not in unfit),
             job.config.raw.naming,
             load_id,
             self.spool / dump.raw_schema,
@@ -115,7 +119,15 @@ class _Taking:
             job.config.defaults.retries,
             self.warehouse.limits,
         )
-        return read_through(job, dump, work, self.reporter.progress)
+        return read_through(job, dump, work, unfit, self.reporter.progress)
+
+    def _name(self, task: FileTask) -> str:
+        """Below the stage."""
+        return str(name_in_stage(self.job, self.dump, task))
+
+    def _shown(self, express: Express) -> dict[str, Staged]:
+        assert self.dump.stage is not None
+        return express.listed(self.dump.stage, sorted(map(self._name, self.dump.tasks)))
 
     def _by_client(self, why: str) -> tuple[DumpPlan, TableReport | None]:
         dump = self.dump
@@ -129,18 +141,18 @@ class _Taking:
         """All up to the transaction."""
         dump, stage = self.dump, self.dump.stage
         assert stage is not None
-        names = {task.file_id: str(name_in_stage(self.job, dump, task)) for task in dump.tasks}
-        shown = express.listed(stage, sorted(names.values()))
+        names = {task.file_id: self._name(task) for task in dump.tasks}
+        shown = self._shown(express)
         sys.audit(STEP, "stage listed")
         unfit, files = dict(looked.unfit), []
         for file in looked.files:
-            why = differs(file, shown.get(names[file.task.file_id])) if file.status == "loaded" else None
+            why = differs(file.task.file, shown.get(names[file.task.file_id])) if file.status == "loaded" else None
             if why is None:
                 files.append(file)
             else:
                 unfit[file.task.file_id] = why
                 self.untell(file)
-        ready = _Ready(self, express, target, unfit, files, _groups(dump, files, names), names)
+        ready = _Ready(self, express, target, unfit, files, staged_groups(dump, files, names), names)
         if ready.groups:
             ready.copy(stage, shown)
         ready.divide()
@@ -269,32 +281,3 @@ def _other(read: Copied, shown: Staged) -> bool:
         return False
     same_form = len(read.checksum) == len(shown.checksum)
     return not read.one or read.modified != shown.modified or (same_form and read.checksum != shown.checksum)
-
-
-def _groups(dump: DumpPlan, files: Sequence[FileResult], names: Mapping[str, str]) -> tuple[StagedGroup, ...]:
-    """Files that have the same columns, under the same names, and are packed in the same way."""
-    found: dict[tuple[object, ...], list[FileResult]] = {}
-    for file in files:
-        if file.status == "loaded" and file.schema is not None:
-            found.setdefault((file.header, file.schema, suffix_of(file.task.file.uri)), []).append(file)
-    groups = []
-    for some in found.values():
-        schema, header = some[0].schema, some[0].header
-        assert schema is not None
-        staged = tuple(
-            StagedFile(
-                names[file.task.file_id],
-                file.task.file_id,
-                file.task.as_of,
-                tuple(value for _, value in file.task.captures),
-            )
-            for file in some
-        )
-        form = form_of(dump.settings)
-        if form is not None:
-            form = replace(form, packed=suffix_of(some[0].task.file.uri) == GZIP)
-            # A text has its columns by their places: a header may have a name twice.
-            header = tuple(f"c{number}" for number in range(1, len(header) + 1))
-        columns = tuple(zip(header, schema.names[: len(header)], strict=True))
-        groups.append(StagedGroup(columns, tuple(schema.names[len(header) :]), staged, form))
-    return tuple(groups)

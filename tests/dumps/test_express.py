@@ -14,8 +14,6 @@ import pytest
 
 from el.dumps.express import differs
 from el.dumps.file_version import FileVersion
-from el.dumps.plan import FileTask
-from el.dumps.slice import FileResult
 from el.loading.express import Staged, portions
 from el.loading.snowflake_express import SnowflakeExpress
 from tests.dumps.stage import Shop, at
@@ -267,7 +265,7 @@ def test_an_etag_that_is_a_checksum_has_to_be_the_stage_s() -> None:
     moment = dt.datetime(2023, 12, 1, 10, tzinfo=dt.UTC)
     for etag, same in (("a" * 32, True), ("b" * 32, False), ("b" * 32 + "-2", True)):
         file = FileVersion("s3://acme/a.parquet", f'"{etag}"', 1, moment.replace(microsecond=5))
-        said = differs(FileResult(FileTask(file, "id")), Staged(1, "a" * 32, moment))
+        said = differs(file, Staged(1, "a" * 32, moment))
         assert (said is None) is same
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -208,6 +209,22 @@ def test_a_text_of_the_same_size_and_time_is_told_by_its_content(shop: Shop) -> 
     assert shop.run() == 1
     assert "reads it otherwise than el does" in shop.dumps.out
     assert shop.ask("SELECT COUNT(*) FROM old_sales.orders") == [(0,)]
+
+
+def test_a_text_that_the_stage_shows_otherwise_is_not_read_for_it(shop: Shop, tmp_path: Path) -> None:
+    shop.entry("express: auto", "*.csv", format_="csv")
+    shop.file("a.csv", "id,v\n1,a\n")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "a.csv").write_text("id,v\n9,other\n")
+    shop.ask(f"CREATE OR REPLACE STAGE {shop.database}.PUBLIC.DUMPS URL = '{other.as_uri()}/'")
+    checked = []
+    at("text checked", lambda: checked.append("read"))
+    assert shop.run() == 0, shop.dumps.out
+    assert "by the client" in shop.dumps.out
+    assert "the stage shows another version of it" in shop.dumps.out
+    assert not checked
+    assert shop.rows("id, v") == [("1", "a")]
 
 
 def test_a_text_that_was_only_touched_is_noted_and_one_with_other_bytes_goes_as_changed_says(shop: Shop) -> None:
