@@ -23,11 +23,11 @@ _KEY = rsa.generate_private_key(65537, 2048).private_bytes(
 )
 
 
-def script(role: str) -> list[str]:
+def script(role: str, *more: str) -> list[str]:
     """The statements that `grants` prints for the warehouse of the workspace in which the test runs."""
     printed = io.StringIO()
     with redirect_stdout(printed):
-        assert main(["grants", "--role", role, "--for", "warehouse"]) == 0
+        assert main(["grants", "--role", role, "--for", "warehouse", *more]) == 0
     return [bare for sql in split_statements(printed.getvalue()) if (bare := _bare(sql))]
 
 

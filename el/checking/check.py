@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from el.checking.clock import clock
 from el.checking.connection import connected, refused
+from el.checking.files import places
 from el.checking.needs import Taken, source_needs, tables_taken, warehouse_needs
 from el.checking.sign_in import way_in
 from el.checking.versions import of_driver, of_el
@@ -63,6 +64,8 @@ def check(job: Job, access: str) -> Iterator[Finding]:
         if source is not None:
             yield from (Finding(of_source, each) for each in _end(source, source_needs(job, access, taken, source)))
             yield from (Finding(of_source, each) for each in _tables(taken))
+        # An engineer's and an owner's: who reads staging alone takes no files.
+        yield from (Finding("files", each) for each in (places(job) if access != STAGING else ()))
         of_warehouse = f"warehouse {job.destination}"
         yield from (Finding(of_warehouse, each) for each in _warehouse(job, access, taken, stack))
 

@@ -44,11 +44,11 @@ def _source(job: Job, access: str, stack: ExitStack) -> tuple[Source | None, str
     """The source, open, or why it is not."""
     if not job.config.tables or job.source.type == FILES:
         return None, ""
-    source = open_source(job.source.settings, str(job.source))
     if access == STAGING:
+        # Not even its password is looked up.
         return None, ""
     try:
-        return stack.enter_context(source), ""
+        return stack.enter_context(open_source(job.source.settings, str(job.source))), ""
     except ElError as error:
         return None, str(error)
 
@@ -56,6 +56,10 @@ def _source(job: Job, access: str, stack: ExitStack) -> tuple[Source | None, str
 def _of_the_source(job: Job, wanted: Wanted, taken: Taken, source: Source | None) -> str:
     if job.source.type == FILES:
         return as_comment(f"{job.source}: files; its login needs to list and to read them, and no more.") + "\n"
+    if wanted.access == STAGING:
+        return (
+            as_comment(f"{job.source}: the role staging has no right at the source, and needs no login there.") + "\n"
+        )
     asked = source or open_source(job.source.settings, str(job.source))
     needs = replace(source_needs(job, wanted.access, taken, source), writes=wanted.writes, user=wanted.user)
     return _printed(asked, needs)

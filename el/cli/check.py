@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from typing import TYPE_CHECKING
 
 from el.cli.arguments import job_of
@@ -31,9 +32,10 @@ def _check(arguments: argparse.Namespace) -> int:
     from el.checking.check import EXIT_CODE, Finding, check, failed
 
     job = job_of(arguments)
+    role = arguments.role or os.environ.get("EL_ROLE") or ROLES[0]
     found: list[Finding] = []
     with as_far_as_read():
-        for each in check(job, arguments.role or ROLES[0]):
+        for each in check(job, role):
             found.append(each)
             if not arguments.json:
                 print(each)

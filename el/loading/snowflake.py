@@ -18,6 +18,7 @@ from dlt.destinations.impl.snowflake.factory import SnowflakeTypeMapper
 
 from el.connectors.snowflake import Snowflake
 from el.connectors.snowflake.errors import NOT_THERE
+from el.connectors.snowflake.rights import STAGE as STAGE
 from el.connectors.sql.select import Statement
 from el.errors import DatabaseError, NotPermitted
 from el.loading.express import Express
@@ -31,7 +32,6 @@ from el.planning.columns import TableComment
 from el.planning.drift import Widened
 from el.types.limits import Limits
 
-STAGE = "_el_stage"
 # What SHOW gives at most (Snowflake documentation, "SHOW OBJECTS").
 SHOWN = 10_000
 # Tables whose rows one statement counts.

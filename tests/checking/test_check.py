@@ -99,6 +99,18 @@ def test_a_file_that_anyone_may_change_is_told(workspace: Path, capsys: pytest.C
     assert (said["level"], said["remedy"]) == (Level.WARNING, f"chmod o-w {workspace / 'shop.duckdb'}")
 
 
+def test_the_places_of_dumps_are_listed(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (workspace / "files").mkdir()
+    (workspace / "files" / "a.csv").write_text("id\n1\n")
+    entry = "{{name: old.{0}, files: 'files/{0}*.csv', format: {{type: csv}}}}"
+    write(workspace, f"{TABLES}dumps:\n" + "".join(f"  - {entry.format(name)}\n" for name in ("a", "b")))
+    listed = {each["text"]: each["level"] for each in found(capsys, code=0) if each["end"] == "files"}
+    assert listed == {
+        "old.a: files/a*.csv can be listed": Level.OK,
+        "old.b: no file is there that files/b*.csv means": Level.WARNING,
+    }
+
+
 def test_grants_says_that_a_file_has_no_rights(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for role in ("owner", "engineer", "staging"):
         assert main(["grants", "--role", role]) == 0

@@ -28,7 +28,7 @@ _UNLESS = rf"IF DATABASE_PRINCIPAL_ID\({_T}\) IS NULL"
 TSQL = {
     "USE": rf"USE {_B}",
     "CREATE LOGIN": rf"IF SUSER_ID\({_T}\) IS NULL CREATE LOGIN {_B} (WITH PASSWORD = {_T}|FROM WINDOWS)",
-    "CREATE USER": rf"{_UNLESS} CREATE USER {_B} (FOR LOGIN {_B}|FROM EXTERNAL PROVIDER)",
+    "CREATE USER": rf"{_UNLESS} CREATE USER {_B} (FOR LOGIN {_B}|FROM EXTERNAL PROVIDER|WITH PASSWORD = {_T})",
     "CREATE ROLE": rf"{_UNLESS} CREATE ROLE {_B}",
     "ALTER ROLE": rf"(IF IS_ROLEMEMBER\({_T}, {_T}\) = 0 )?ALTER ROLE {_B} ADD MEMBER {_B}",
     "GRANT Schema Permissions": rf"GRANT [A-Z ]+ ON SCHEMA::{_B} TO {_B}",
@@ -108,3 +108,26 @@ def test_between_them_the_roles_use_each_page() -> None:
     for statements, grammar in ((of_sqlserver, TSQL), (of_snowflake, SNOWFLAKE)):
         every = [sql for role in ROLES for sql in statements(role)]
         assert not [page for page, form in grammar.items() if not any(re.fullmatch(form, sql) for sql in every)]
+
+
+def test_in_azure_a_user_is_the_databases_own_and_there_is_no_state_of_a_server() -> None:
+    config = SqlServerConfig.model_validate({"host": "db01", "database": "shop", "user": "el", "password": "x"})
+    script = sqlserver_script(config, SourceNeeds("engineer", schemas=("sales",)), Seen(azure=True))
+    said = batches(script, "x")
+    assert "IF DATABASE_PRINCIPAL_ID(N'el') IS NULL CREATE USER [el] WITH PASSWORD = N'x';" in said
+    assert not [sql for sql in said if sql.startswith("USE ") or "LOGIN" in sql]
+    assert "SERVER STATE" not in script
+
+
+@pytest.mark.parametrize(
+    ("way", "made"),
+    [
+        ({"windows_login": True, "user": "CORP\\el"}, "CREATE LOGIN [CORP\\el] FROM WINDOWS"),
+        ({"authentication": "ActiveDirectoryMsi", "user": "el"}, "CREATE USER [el] FROM EXTERNAL PROVIDER"),
+    ],
+)
+def test_a_login_is_made_as_the_profile_signs_in(way: dict[str, object], made: str) -> None:
+    config = SqlServerConfig.model_validate({"host": "db01", "database": "shop", **way})
+    script = sqlserver_script(config, SourceNeeds("engineer", schemas=("sales",)))
+    assert made in script
+    assert "PASSWORD" not in script

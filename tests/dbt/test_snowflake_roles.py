@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import yaml
 from dbt.cli.main import dbtRunner
 
 from el.cli.app import main
+from el.connectors.base import Target
 from el.connectors.catalog import TableName
 from el.connectors.registry import open_connector
 from el.connectors.request import ReadRequest
@@ -145,6 +147,8 @@ def test_check_names_each_right_that_is_taken_back(chain: Chain, capsys: pytest.
             for grant in grants:
                 if " ON ALL " in grant:
                     continue  # Of what was there before: see the next test.
+                if role == "owner" and grant in chain.scripts["engineer"]:
+                    continue
                 if " ON DATABASE " in grant:
                     continue  # An engineer's database roles bring it too.
                 run([snowflake_roles.taken_back(grant)])
@@ -165,6 +169,27 @@ def test_tables_that_belong_to_another_role_are_told_with_the_statement_that_han
     assert hand_over in error
     snowflake_roles.apply(chain.standin, [hand_over, snowflake_roles.taken_back(select)])
     assert not chain.errors("engineer", capsys)
+
+
+def test_who_writes_predictions_back_needs_what_grants_adds_for_that_schema(chain: Chain) -> None:
+    chain.act_as("engineer")
+    added = [sql for sql in snowflake_roles.script("engineer", "--write", "SCORES") if '"WRITE_W"' in sql]
+    rows = next(sql for sql in added if " ON FUTURE TABLES " in sql)
+    snowflake_roles.apply(chain.standin, ["CREATE SCHEMA ANALYTICS.SCORES", *added])
+    snowflake_roles.apply(chain.standin, ["CREATE TABLE ANALYTICS.SCORES.P (ID NUMBER(19,0))"])
+
+    def write(run_id: str) -> int:
+        with open_connector(snowflake_roles.output(chain.standin, "engineer")) as warehouse:
+            assert isinstance(warehouse, Target)
+            return warehouse.write_buffer(TableName("SCORES", "P"), pa.table({"ID": [1]}), run_id=run_id).rows
+
+    assert write("first") == 1
+    now = rows.replace("FUTURE", "ALL")
+    snowflake_roles.apply(chain.standin, [snowflake_roles.taken_back(now)])
+    with pytest.raises(ElError):
+        write("second")
+    snowflake_roles.apply(chain.standin, [now])
+    assert write("third") == 1
 
 
 def _grants() -> list[Any]:

@@ -13,7 +13,7 @@ from typing import Any
 from el.connectors.check import Check, fine, warn, wrong
 from el.connectors.rights import ENGINEER, OWNER, STAGING, WarehouseNeeds
 from el.connectors.snowflake.config import SnowflakeConfig
-from el.connectors.snowflake.rights import ROLES, Place, Right, grants, parts, quoted, rights_of, stored
+from el.connectors.snowflake.rights import ROLES, STAGE, Place, Right, grants, parts, quoted, rights_of, stored
 from el.errors import DatabaseError, ElError
 
 Show = Callable[[str], list[dict[str, Any]]]
@@ -77,6 +77,7 @@ class SnowflakeChecks:
         else:
             yield from self._rights()
         yield from self._warehouse()
+        yield from self._stages() if self.needs.access != STAGING else ()
 
     def _rights(self) -> Iterator[Check]:
         try:
@@ -176,6 +177,25 @@ class SnowflakeChecks:
                 if any(where[:2] == place for _, _, where in self.held.privileges):
                     more = f"{role} has rights in {'.'.join(place)}, which the role staging has no business in"
                     yield warn("rights", more, f"REVOKE ALL ON SCHEMA {quoted(place)} FROM ROLE {role}")
+
+    def _stages(self) -> Iterator[Check]:
+        """The stage of each raw schema, through which files are loaded, and those out of which Snowflake reads."""
+        for schema in self.needs.raw:
+            place = (self.database, schema)
+            try:
+                there = any(
+                    str(row["name"]).lower() == STAGE for row in self.show(f"SHOW STAGES IN SCHEMA {quoted(place)}")
+                )
+            except DatabaseError:
+                there = False
+            found = "is there" if there else "is made by the first load"
+            yield fine("stage", f"{'.'.join(place)}.{STAGE} {found}")
+        for name in self.needs.stages:
+            try:
+                self.show(f"DESCRIBE STAGE {name}")
+                yield fine("stage", f"{name} is there, and may be used")
+            except DatabaseError as error:
+                yield wrong("stage", f"{name}: {error}", f"GRANT USAGE ON STAGE {name} TO ROLE {self.role}")
 
     def _warehouse(self) -> Iterator[Check]:
         name = self.config.warehouse

@@ -17,6 +17,8 @@ from el.connectors.rights import ENGINEER, OWNER, STAGING, WarehouseNeeds, as_co
 from el.connectors.snowflake.config import SnowflakeConfig
 
 ROLES = {OWNER: "EL_OWNER", ENGINEER: "EL_ENGINEER", STAGING: "EL_STAGING"}
+# Through which files are loaded; made in each raw schema.
+STAGE = "_el_stage"
 # A warehouse bills each start with a minute, and while it runs: it ends a minute after its last statement, and ends
 # statements that run for hours.
 _WAREHOUSE = (

@@ -35,7 +35,7 @@ from el.connectors.sqlserver import changes as changes
 from el.connectors.sqlserver.catalog import read_catalog, reads_elsewhere
 from el.connectors.sqlserver.cdc import Cdc
 from el.connectors.sqlserver.change_tracking import ChangeTracking
-from el.connectors.sqlserver.checks import SqlServerChecks, seen_of, server_time
+from el.connectors.sqlserver.checks import SqlServerChecks, line_of, seen_of, server_time
 from el.connectors.sqlserver.collation import text_rule
 from el.connectors.sqlserver.pressure import STATE_RIGHT, read_pressure, seconds_waited_for
 from el.connectors.sqlserver.rights import Seen, script
@@ -81,11 +81,12 @@ class SqlServer(
 
     def rights(self, needs: SourceNeeds | WarehouseNeeds) -> str:
         assert isinstance(needs, SourceNeeds)
-        return script(self.config, needs, seen_of(self.fetch, needs) if self.is_open else Seen())
+        return script(self.config, needs, seen_of(self.fetch, self.server, needs) if self.is_open else Seen())
 
     def checks(self, needs: SourceNeeds | WarehouseNeeds) -> Iterator[Check]:
         assert isinstance(needs, SourceNeeds)
-        return SqlServerChecks(self.fetch, self.server, needs).all()
+        yield from line_of(self.config)
+        yield from SqlServerChecks(self.fetch, self.server, needs).all()
 
     def utc_now(self) -> datetime | None:
         return server_time(self.fetch)

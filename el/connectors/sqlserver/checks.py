@@ -12,6 +12,7 @@ from el.connectors.catalog import TableName
 from el.connectors.check import Check, fine, warn, wrong
 from el.connectors.rights import SourceNeeds
 from el.connectors.sql.select import Statement
+from el.connectors.sqlserver.config import SqlServerConfig
 from el.connectors.sqlserver.facts import TRACKING
 from el.connectors.sqlserver.rights import (
     ROLES,
@@ -31,7 +32,7 @@ from el.connectors.sqlserver.rights import (
     server_state,
     text,
 )
-from el.connectors.sqlserver.server import Fetch, ServerFacts, rows_if_supported
+from el.connectors.sqlserver.server import AZURE_SQL_DATABASE, Fetch, ServerFacts, rows_if_supported
 
 _CAPTURES = """
 SELECT OBJECT_SCHEMA_NAME(source_object_id), OBJECT_NAME(source_object_id), capture_instance, role_name
@@ -60,11 +61,23 @@ def captures_of(fetch: Fetch) -> tuple[Capture, ...]:
     return tuple(Capture(TableName(str(s), str(n)), str(i), None if g is None else str(g)) for s, n, i, g in rows)
 
 
-def seen_of(fetch: Fetch, needs: SourceNeeds) -> Seen:
+def line_of(config: SqlServerConfig) -> Iterator[Check]:
+    """Whether the line is encrypted, and the server's certificate was checked when it was opened."""
+    if config.encrypt is False:
+        yield warn("certificate", "the line is not encrypted (`encrypt: false`)", "`encrypt: true`")
+    elif config.trust_cert and config.encrypt != "strict":
+        said = "the line is encrypted, and nobody checks whose certificate it is (`trust_cert: true`)"
+        yield warn("certificate", said, "install the CA of the server's certificate, and take the setting away")
+    else:
+        yield fine("certificate", "the line is encrypted, and the certificate is trusted")
+
+
+def seen_of(fetch: Fetch, server: ServerFacts, needs: SourceNeeds) -> Seen:
     """What a script needs to know beside what el.yml says."""
     rows = rows_if_supported(fetch, Statement(_MASKED)) or []
     masked = {TableName(str(schema), str(name)) for schema, name in rows}
-    return Seen(captures_of(fetch), tuple(sorted(masked & {table.name for table in needs.tables})))
+    azure = server.engine_edition == AZURE_SQL_DATABASE
+    return Seen(captures_of(fetch), tuple(sorted(masked & {table.name for table in needs.tables})), azure)
 
 
 def server_time(fetch: Fetch) -> datetime:
@@ -117,7 +130,7 @@ class SqlServerChecks:
 
     def _rights(self) -> Iterator[Check]:
         rights = rights_of(self.needs, captures_of(self.fetch))
-        if self.server.engine_edition != 5:
+        if self.server.engine_edition != AZURE_SQL_DATABASE:
             rights.append(server_state(self.needs))
         for right, held in zip(rights, self._asked([right.held for right in rights]), strict=True):
             grant = right.grant.replace("{to}", self.to).replace("{login}", self.login)

@@ -42,6 +42,7 @@ class Seen:
 
     captures: tuple[Capture, ...] = ()
     masked: tuple[TableName, ...] = ()  # tables with columns under dynamic data masking
+    azure: bool = False  # Azure SQL Database: users are the database's own, and it has no server's state
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,13 +219,13 @@ def script(config: SqlServerConfig, needs: SourceNeeds, seen: Seen = Seen()) -> 
             "again whenever el.yml takes other tables. Run twice it changes nothing.",
             *needs.unknown,
         ),
-        *([f"USE {quote(place)};"] if place else []),
-        *_principals(config, user, role),
+        *([f"USE {quote(place)};"] if place and not seen.azure else []),
+        *_principals(config, user, role, contained=seen.azure),
     ]
     if needs.access == OWNER:
         batches += _switches(needs)
         captures = (*captures, *_captures_to_be(needs, captures))
-    rights = [*rights_of(needs, captures), server_state(needs)]
+    rights = [*rights_of(needs, captures), *([server_state(needs)] if not seen.azure else [])]
     for right in rights:
         grant = right.grant.replace("{to}", quote(role)).replace("{login}", quote(user))
         if "{login}" in right.grant:
@@ -236,17 +237,19 @@ def script(config: SqlServerConfig, needs: SourceNeeds, seen: Seen = Seen()) -> 
     return "\nGO\n".join(batches) + "\nGO\n"
 
 
-def _principals(config: SqlServerConfig, user: str, role: str) -> Iterator[str]:
+def _principals(config: SqlServerConfig, user: str, role: str, *, contained: bool) -> Iterator[str]:
     """The login, its user in the database, the role, and that the one is a member of the other."""
-    external = config.authentication is not None and config.authentication.lower().startswith("activedirectory")
-    if external:
-        yield (f"IF DATABASE_PRINCIPAL_ID({text(user)}) IS NULL CREATE USER {quote(user)} FROM EXTERNAL PROVIDER;")
+    unless = f"IF DATABASE_PRINCIPAL_ID({text(user)}) IS NULL"
+    hint = as_comment("sqlcmd takes $(el_password) from the environment, or from -v.")
+    secret = f"WITH PASSWORD = {text('$(el_password)')}"
+    if (config.authentication or "").lower().startswith("activedirectory"):
+        yield f"{unless} CREATE USER {quote(user)} FROM EXTERNAL PROVIDER;"
+    elif contained:
+        yield f"{hint}\n{unless} CREATE USER {quote(user)} {secret};"
     else:
-        password = "FROM WINDOWS" if config.windows_login else f"WITH PASSWORD = {text('$(el_password)')}"
-        said = [] if config.windows_login else ["sqlcmd takes $(el_password) from the environment, or from -v."]
-        made = f"IF SUSER_ID({text(user)}) IS NULL CREATE LOGIN {quote(user)} {password};"
-        yield "\n".join([*map(as_comment, said), made])
-        yield f"IF DATABASE_PRINCIPAL_ID({text(user)}) IS NULL CREATE USER {quote(user)} FOR LOGIN {quote(user)};"
+        made = f"IF SUSER_ID({text(user)}) IS NULL CREATE LOGIN {quote(user)}"
+        yield f"{made} FROM WINDOWS;" if config.windows_login else f"{hint}\n{made} {secret};"
+        yield f"{unless} CREATE USER {quote(user)} FOR LOGIN {quote(user)};"
     yield f"IF DATABASE_PRINCIPAL_ID({text(role)}) IS NULL CREATE ROLE {quote(role)};"
     yield (f"IF IS_ROLEMEMBER({text(role)}, {text(user)}) = 0 ALTER ROLE {quote(role)} ADD MEMBER {quote(user)};")
 

@@ -20,7 +20,7 @@ Fetch = Callable[[Statement], list[tuple[Any, ...]]]
 _ENGINES = {6: "Azure Synapse (dedicated SQL pool)", 11: "a Fabric warehouse, or Azure Synapse's serverless SQL pool"}
 # Azure SQL Database, Managed Instance and Fabric's SQL database say version 12 whatever they can.
 _EVERGREEN = (5, 8, 12)
-_AZURE_SQL_DATABASE = 5
+AZURE_SQL_DATABASE = 5
 
 
 def rows_if_supported(fetch: Fetch, statement: Statement) -> list[tuple[Any, ...]] | None:
@@ -136,7 +136,7 @@ def login_facts(fetch: Fetch, server: ServerFacts) -> Login:
         )
     if state == 0:
         missing.append(MissingRight("the tables' sizes", f"GRANT VIEW DATABASE STATE TO {user}"))
-    if server_state == 0 and server.engine_edition != _AZURE_SQL_DATABASE:
+    if server_state == 0 and server.engine_edition != AZURE_SQL_DATABASE:
         missing.append(
             MissingRight(
                 "source_limits.version_store_mb, and which sessions wait",
@@ -195,7 +195,7 @@ def recovery(fetch: Fetch) -> tuple[str | None, str | None]:
 
 def _azure_identity(fetch: Fetch, server: ServerFacts) -> str | None:
     """Azure SQL Database tells no family: its server and the moment of its creation, which no other has."""
-    if server.engine_edition != _AZURE_SQL_DATABASE:
+    if server.engine_edition != AZURE_SQL_DATABASE:
         return None
     rows = rows_if_supported(
         fetch,

@@ -258,7 +258,8 @@ def _changes(statement: Expr, session: Session, duck: DuckDBPyConnection) -> lis
     kind, target = _OBJECTS.get(what, ""), _target(statement, session)
     if not kind or not target or target in session.temporary:
         return []
-    if isinstance(statement, exp.Create) and statement.find(exp.TemporaryProperty) is None:
+    # Of temporary tables the session itself knows; a temporary stage is its maker's like any other.
+    if isinstance(statement, exp.Create) and (kind == "STAGE" or statement.find(exp.TemporaryProperty) is None):
         if target in existing(kind, duck) and not statement.args.get("replace"):
             return []
         keep = statement.find(exp.CopyGrantsProperty) is not None
