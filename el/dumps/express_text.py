@@ -46,7 +46,9 @@ def form_of(settings: DumpSettings) -> TextForm | None:
         return TextForm(None, "\n", None, "utf-8", (), False)
     if isinstance(chosen, BcpSettings) and chosen.format_file is None and not chosen.breaks_inside:
         end = "\n" if chosen.row_terminator == "\r\n" else chosen.row_terminator
-        return TextForm(chosen.field_terminator, end, None, str(chosen.encoding), ("",), False)
+        # One field alone has nothing but the end of its row behind it.
+        between = chosen.field_terminator if len(chosen.columns) > 1 else None
+        return TextForm(between, end, None, str(chosen.encoding), ("",), False)
     return None
 
 

@@ -44,9 +44,14 @@ def unfit(form: TextForm) -> str | None:
     for end in ends:
         if not end.isascii() or set(end) & {"\0", "\\", SEPARATOR, NOTHING} or len(end) > _LONGEST_DELIMITER:
             return f"COPY may take {end!r}, by which fields or records end, otherwise"
-    if len(ends) == 2 and (ends[0] in ends[1] or ends[1] in ends[0]):
-        return f"COPY takes no {ends[0]!r} and {ends[1]!r} together, of which one is part of the other"
+    if len(ends) == 2 and any(_overlap(*pair) for pair in (ends, ends[::-1])):
+        return f"COPY may take {ends[0]!r} and {ends[1]!r} otherwise, of which one is part of the other or runs into it"
     return None
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether one text is part of the other one, or ends as it begins."""
+    return one in other or any(one.endswith(other[:size]) for size in range(1, len(other)))
 
 
 def _encoding(form: TextForm) -> str | None:

@@ -42,6 +42,7 @@ FORMS: dict[str, tuple[str, bytes, str]] = {
     "words": ("csv", b'id,v,w\n1,NULL,\n2,\\N,""\n', "{type: csv, null: ['NULL', '\\N']}"),
     "returns": ("csv", b'id,v\r1,"a\nb"\r2,c', "{type: csv, newline: '\\r'}"),
     "documents": ("ndjson", b'{"a": "x, \\"y\\""}\r\n[1, 2]', "ndjson"),
+    "one_field": ("bcp", b"a\tb\r\nc,d\r\n", "{type: bcp, columns: [v], encoding: utf-8}"),
     "bcp": ("bcp", b"1\ta\r\n\tb\\\r\n", "{type: bcp, columns: [id, v], encoding: utf-8}"),
     "ends": (
         "bcp",
@@ -73,6 +74,7 @@ NEVER = {
     "{type: csv, quote: '~'}": "COPY takes no ~ for a quote",
     "{type: bcp, columns: [id, v], encoding: utf-8, field_terminator: 'ä'}": "COPY may take 'ä'",
     "{type: bcp, columns: [id, v], encoding: utf-8, row_terminator: '\\t\\n'}": "one is part",
+    "{type: bcp, columns: [id, v], encoding: utf-8, field_terminator: '+|', row_terminator: '|\\n'}": "runs into it",
     "{type: bcp, columns: [id, v], encoding: utf-8, breaks_inside: true}": "only parquet, csv, ndjson and plain bcp",
 }
 
