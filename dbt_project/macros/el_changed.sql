@@ -13,6 +13,13 @@
             {#- By which the tests of its raw table are selected too. -#}
             {%- do names.append('source:' ~ source_name ~ '.' ~ table) -%}
         {%- endfor -%}
+        {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.config.meta.get('el_pii') -%}
+            {%- set shown = graph.nodes[node.depends_on.nodes[0]] -%}
+            {#- Readers of staging see the old view until the one without personal data takes its place. -#}
+            {%- if not adapter.get_relation(shown.database, shown.schema, shown.alias) -%}
+                {%- do names.append('+' ~ node.name) -%}
+            {%- endif -%}
+        {%- endfor -%}
         {%- do print(names | unique | sort | join(' ')) -%}
     {%- endif -%}
 {%- endmacro %}

@@ -11,9 +11,11 @@
     {%- for name, column in model.columns.items() -%}
         {%- do columns.append([name, column.get('data_type'), column.get('description'), column.get('constraints') | string]) -%}
     {%- endfor -%}
-    {{- return(local_md5(
-        tojson([model.checksum.checksum, parents, model.description, settings | string, columns], sort_keys=true)
-    )) -}}
+    {%- set shape = [model.checksum.checksum, parents, model.description, settings | string, columns] -%}
+    {%- if el_pii() -%}
+        {%- do shape.append(el_pii()) -%}
+    {%- endif -%}
+    {{- return(local_md5(tojson(shape, sort_keys=true))) -}}
 {%- endmacro %}
 
 

@@ -13,10 +13,13 @@ from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 
 from el.codegen.design import STAGING
+from el.codegen.pii import PII_STAGING, masked_types
 from el.config.job import Job
+from el.config.settings import Config
 from el.config.tables import StrategyName, TableSettings
 from el.connectors.base import Source
 from el.connectors.catalog import Table, TableName
+from el.connectors.registry import open_source
 from el.connectors.rights import STAGING as STAGING_ROLE
 from el.connectors.rights import SourceNeeds, TableNeed, WarehouseNeeds
 from el.connectors.sql.connector import SqlConnector
@@ -169,6 +172,7 @@ def warehouse_needs(job: Job, access: str, taken: Taken) -> WarehouseNeeds:
         for entry in config.dumps
         if entry.source and entry.express != "off" and job.files[entry.source].settings.get("stage")
     }
+    unknown = [*taken.unknown, *_types_unknown(config, taken)]
     return WarehouseNeeds(
         access,
         raw=tuple(sorted(raw)),
@@ -176,5 +180,25 @@ def warehouse_needs(job: Job, access: str, taken: Taken) -> WarehouseNeeds:
         targets=tuple(sorted(targets)) if models else (),
         stages=tuple(sorted(stages)),
         # What staging is needs no word of the source.
-        unknown=taken.unknown if access != STAGING_ROLE else (),
+        unknown=tuple(unknown) if access != STAGING_ROLE else (),
+        clear=(PII_STAGING,) if models and _personal(config) else (),
+        masked=_masked(job, taken) if models else (),
     )
+
+
+def _personal(config: Config) -> bool:
+    """Whether anything that is taken is personal data."""
+    columns = [column for settings in config.tables for column in settings.columns.values()]
+    return any(column.pii for column in columns) or any(entry.pii for entry in config.dumps)
+
+
+def _masked(job: Job, taken: Taken) -> tuple[str, ...]:
+    known = [item for item in taken.chosen if item.table.columns]
+    return masked_types(job.config, open_source(job.source.settings, str(job.source)) if known else None, known)
+
+
+def _types_unknown(config: Config, taken: Taken) -> list[str]:
+    blind = any(not item.table.columns and item.settings.protects for item in taken.chosen)
+    if config.dbt.pii != "policy" or not blind:
+        return []
+    return ["dbt: {pii: policy}: which masking policies there have to be is known with the source's catalog alone."]

@@ -30,6 +30,7 @@ from .design import Held, design, nothing_held
 from .dump_files import dump_files
 from .dumps import DumpDesign, dump_designs
 from .files import Finding, GeneratedFile, State, compare, write
+from .pii import masked_view
 from .sql_files import model_file, staging_file
 from .table_design import TableDesign
 from .yaml_files import groups_file, model_yaml, sources_file, staging_yaml
@@ -59,13 +60,16 @@ def generate(config: Config, source: Source | None, held: Held = nothing_held) -
         catalog = source.describe()
         chosen = choose_tables(config, source, catalog)
         tables = design(config, source, catalog, chosen, held)
+    policies = config.dbt.pii == "policy"
     dumps, unknown = _dumps(config, chosen, tables, held)
     others = {table.table.name: table for table in tables}
-    files = [sources_file(config, tables, dialect, dumps), *dump_files(config.source, dumps)]
+    files = [sources_file(config, tables, dialect, dumps), *dump_files(config.source, dumps, policies=policies)]
     files += [groups_file(config, schema) for schema in sorted({m.schema for t in tables for m in t.models})]
     untested: list[Untested] = []
     for table in tables:
         files += [staging_file(config.source, table), staging_yaml(config, table)]
+        masked = masked_view(table, policies=policies)
+        files += masked.files(config.source) if masked is not None else []
         for model in table.models:
             text, missing = model_yaml(table, model, others, dialect)
             files += [model_file(table, model), text]

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from el.codegen.pii import PII_STAGING
 from el.codegen.table_design import ColumnDesign, ModelDesign, TableDesign, TypeName
 from el.config.settings import Config
 from el.config.tables import ModelKind
@@ -166,7 +167,13 @@ def _designed(config: Config, part: _Part, place: tuple[str, str], names: _Names
         cluster_by=settings.cluster_by or (),
         filtered=bool(item.settings.filters),
         told_by=part.told_by,
+        ordered_by=_ordered_by(part),
     )
+
+
+def _ordered_by(part: _Part) -> str | None:
+    cursor = part.item.table.column(part.item.settings.cursor) if part.item.settings.cursor else None
+    return next((column.name for column in part.columns if column.source == cursor), None)
 
 
 def _columns(source: Source, plans: Sequence[ColumnPlan], item: Chosen) -> tuple[ColumnDesign, ...]:
@@ -188,6 +195,7 @@ def _columns(source: Source, plans: Sequence[ColumnPlan], item: Chosen) -> tuple
                 text=type_.common == "varchar",
                 exact=plan.mapping.exact,
                 masked=bool(settings and (settings.mask or settings.cast)),
+                pii=settings.pii if settings else None,
             )
         )
     return tuple(found)
@@ -207,8 +215,8 @@ def _refuse_doubles(parts: Sequence[_Part]) -> None:
 
 def _refuse_raw(raw: set[str], parts: Sequence[_Part]) -> None:
     """dbt would put what it builds in the place of what was landed."""
-    if STAGING in raw:
-        raise PlanError(f"raw tables and staging views would both be in schema {STAGING}; set `raw: {{schema: ...}}`")
+    for schema in {STAGING, PII_STAGING} & raw:
+        raise PlanError(f"raw tables and staging views would both be in schema {schema}; set `raw: {{schema: ...}}`")
     for part in parts:
         for _, schema, name in part.named:
             if schema.lower() in raw:

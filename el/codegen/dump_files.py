@@ -8,6 +8,7 @@ from typing import Any
 
 from el.codegen.dumps import DumpColumn, DumpDesign, meeting_name, met
 from el.codegen.files import GeneratedFile
+from el.codegen.pii import PII_STAGING, MaskedView, PiiColumn
 from el.codegen.sql_files import listed
 from el.codegen.table_design import LANDING, ModelDesign, TableDesign, TypeName
 from el.codegen.yaml_text import Inline, plain, to_yaml
@@ -19,9 +20,12 @@ OF_FILE = ("_el_file", "_el_row", "_el_uri")
 _VIEW = "{{ config(materialized='view') }}\n\n"
 
 
-def dump_files(source: str, dumps: Sequence[DumpDesign]) -> list[GeneratedFile]:
-    """All files of all dumps."""
+def dump_files(source: str, dumps: Sequence[DumpDesign], *, policies: bool = False) -> list[GeneratedFile]:
+    """All files of all dumps. policies: as of `masked_view`."""
     files = [made for dump in dumps for made in (_staging(source, dump), _staging_yaml(source, dump))]
+    for dump in dumps:
+        if any(column.pii for column in dump.columns):
+            files += _masked(dump, policies).files(source)
     for dump in dumps:
         if dump.into is None:
             files += [_model(dump), _model_yaml(dump, dump.model, f"{dump.name}: the files that count.")]
@@ -64,9 +68,20 @@ def _cast(column: DumpColumn) -> str:
 
 def _staging_yaml(source: str, dump: DumpDesign) -> GeneratedFile:
     text = f"{dump.name} as its files have it: those that count, one row a record, typed where its text can be."
-    body = to_yaml({"version": 2, "models": [{"name": dump.staging, "description": plain(text)}]})
+    model: dict[str, Any] = {"name": dump.staging, "description": plain(text)}
+    if any(column.pii for column in dump.columns):
+        model["config"] = Inline(schema=PII_STAGING)
+    body = to_yaml({"version": 2, "models": [model]})
     path = PurePosixPath("models", "staging", normalise(source), f"{dump.staging}.yml")
     return GeneratedFile(path, body, str(dump.name), str(dump.name))
+
+
+def _masked(dump: DumpDesign, policies: bool) -> MaskedView:
+    # What a file's own type becomes on Snowflake is not known here: no policy would fit it.
+    types = {c.name: c.type.snowflake if c.type else "varchar" if c.text else None for c in dump.columns}
+    pii = [PiiColumn(c.name, c.pii, types[c.name] if policies else None) for c in dump.columns if c.pii]
+    columns = [*(column.name for column in dump.columns), *OF_FILE, *LANDING]
+    return MaskedView(dump.staging, columns, pii, str(dump.name))
 
 
 def _model(dump: DumpDesign) -> GeneratedFile:

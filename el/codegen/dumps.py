@@ -38,6 +38,7 @@ class DumpColumn:
     name: str
     type: TypeName | None
     text: bool
+    pii: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +140,9 @@ def meeting_name(model: ModelDesign, history: str) -> str:
 def _columns(entry: DumpSettings, held: HeldTable, live: TableDesign | None) -> tuple[DumpColumn, ...]:
     names = {column.raw: column for column in live.columns} if live is not None else {}
     taken = {name for name in held.columns if name not in RESERVED}
-    unknown = sorted(set(entry.types) - set(held.columns))
-    if unknown:
-        raise PlanError(f"{entry.name}: types: {unknown[0]} is no column; raw has: {', '.join(held.columns)}")
+    for setting, given in (("types", entry.types), ("pii", entry.pii)):
+        if unknown := sorted(set(given) - set(held.columns)):
+            raise PlanError(f"{entry.name}: {setting}: {unknown[0]} is no column; raw has: {', '.join(held.columns)}")
     found = []
     for raw, column in held.columns.items():
         text = column.landed_as == "string"
@@ -152,7 +153,8 @@ def _columns(entry: DumpSettings, held: HeldTable, live: TableDesign | None) -> 
             own = type_name(entry.types[raw])
         elif raw in names:
             own = names[raw].type
-        found.append(DumpColumn(raw, name, own, text))
+        pii = entry.pii.get(raw, names[raw].pii if raw in names else None)
+        found.append(DumpColumn(raw, name, own, text, None if pii == "none" else pii))
     return tuple(found)
 
 

@@ -45,6 +45,7 @@ class ColumnDesign:
     text: bool
     exact: bool
     masked: bool  # its values are not the source's
+    pii: str | None = None  # which personal data it holds
 
     @property
     def required(self) -> bool:
@@ -102,6 +103,7 @@ class TableDesign:
     # The columns by which its keys are told apart: the key, or what raw has for it where it does not compare by bytes.
     told_by: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
+    ordered_by: str | None = None  # the column, by its name in staging, of which `_el_position` is the text
 
     def named(self, names: Sequence[str]) -> tuple[ColumnDesign, ...] | None:
         """The columns of these source names; None if one of them is not taken."""

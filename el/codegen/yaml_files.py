@@ -19,6 +19,7 @@ from .constraints import IN_RAW, DbtTest, Untested, model_tests, source_tests
 from .dump_files import source_tables
 from .dumps import DumpDesign
 from .files import GeneratedFile
+from .pii import PII_STAGING
 from .sql_files import FLAGS, HISTORY, own_key
 from .table_design import LANDING, ColumnDesign, ModelDesign, TableDesign, TypeName
 from .yaml_text import Inline, InlineList, plain, to_yaml
@@ -70,7 +71,7 @@ def staging_yaml(config: Config, table: TableDesign) -> GeneratedFile:
     model = {
         "name": table.staging,
         "description": plain(f"{table.table.name} as it was landed: every load, one row a landed row, typed."),
-        "config": Inline(group=_group(table), access="private"),
+        "config": Inline(group=_group(table), access="private", **_place(table)),
     }
     path = PurePosixPath("models", "staging", normalise(config.source), f"{table.staging}.yml")
     body = to_yaml({"version": 2, "models": [model]})
@@ -112,6 +113,11 @@ def groups_file(config: Config, schema: str) -> GeneratedFile:
     who = {"name": owner, "email": owner} if "@" in owner else {"name": owner}
     body = to_yaml({"version": 2, "groups": [{"name": schema, "owner": Inline(who)}]})
     return GeneratedFile(PurePosixPath("models", schema, f"_{schema}__groups.yml"), _headed(body), config.source)
+
+
+def _place(table: TableDesign) -> dict[str, str]:
+    """Where its staging view is, if it shows personal data."""
+    return {"schema": PII_STAGING} if any(column.pii for column in table.columns) else {}
 
 
 def _group(table: TableDesign) -> str:

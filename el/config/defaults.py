@@ -62,4 +62,6 @@ class DbtSettings(Strict):
     # How old the last load may be.
     warn_after: Duration = timedelta(days=7)
     error_after: Duration | None = None
+    # What readers of staging get of a column that el.yml calls personal: nothing; or Snowflake's, under a policy.
+    pii: Literal["exclude", "policy"] = "exclude"
     owner: str = "data team"  # of the groups, one for each target schema

@@ -19,7 +19,7 @@ from el.config.dump_formats import (
 )
 from el.config.strict import Duration, Strict
 from el.config.table_pattern import TablePattern
-from el.config.tables import ModelSettings
+from el.config.tables import ModelSettings, Pii
 
 _TYPE_NAMES = ("varchar", "integer", "double", "boolean", "date", "time", "timestamp")
 _TYPES = re.compile(rf"{'|'.join(_TYPE_NAMES)}|decimal\((\d+),(\d+)\)")
@@ -142,6 +142,8 @@ class DumpSettings(Strict):
     rename: str | None = None
     # Column in raw -> what staging makes of its text; a column of `into` has the type of that table by itself.
     types: dict[str, str] = Field(default_factory=dict)
+    # Column in raw -> which personal data it holds; columns of `into` have what that table's have.
+    pii: dict[str, Pii] = Field(default_factory=dict)
     into: str | None = None  # the table of `tables` whose older rows these are
     # archive: keys that the table no longer has stay, as they are here; versions: past states of its rows, none of
     # which is the current one.

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import re
 
 from el.errors import ConfigError
 from el.secrets.references import is_reference, resolve
 
-_REFERENCE = re.compile(r"[a-z][a-z0-9-]*:\S(.*\S)?")
+_ENVIRONMENT = re.compile(r"env:[A-Za-z_]\w*")
 _LEAST = 32
 _MADE_BY = "such as `openssl rand -base64 32` prints"
 
@@ -25,16 +24,19 @@ class MaskKey:
     __slots__ = ("_found", "reference")
 
     def __init__(self, reference: str) -> None:
-        if not _REFERENCE.fullmatch(reference):
+        if not (_ENVIRONMENT.fullmatch(reference) or is_reference(reference)):
             # What stands there may be the key itself: it is not shown.
-            raise ValueError("name where the key is, such as env:EL_MASK_KEY; the key itself never stands in this file")
+            raise ValueError(
+                "name where the key is, such as env:EL_MASK_KEY or secret:shop.mask.key; the key itself never stands "
+                "in this file"
+            )
         self.reference = reference
         self._found: bytes | None = None
 
     def secret(self) -> bytes:
-        """The key. Raises `ConfigError` where it is not there, or so short that it can be guessed."""
+        """The key. Raises as `resolve`, and `ConfigError` where it is so short that it can be guessed."""
         if self._found is None:
-            value = _resolve(self.reference)
+            value = resolve(self.reference)
             if len(value) < _LEAST:
                 raise ConfigError(
                     f"mask_key: {self.reference} has {len(value)} characters: a key that short can be guessed, and the "
@@ -58,12 +60,3 @@ class MaskKey:
 
     def __reduce__(self) -> tuple[type[MaskKey], tuple[str]]:
         return MaskKey, (self.reference,)
-
-
-def _resolve(reference: str) -> str:
-    scheme, _, name = reference.partition(":")
-    if scheme == "env" and not os.environ.get(name):
-        raise ConfigError(f"mask_key: environment variable {name} is not set")
-    if scheme != "env" and not is_reference(reference):
-        raise ConfigError(f"mask_key: {reference}: is no reference that el knows; env:NAME is one")
-    return resolve(reference)

@@ -1,7 +1,8 @@
 """One table's settings out of all entries of el.yml that name it.
 
 Guarantees: entries are merged setting by setting, and columns by the columns that they mean, however they are spelt. So
-a mask or an exclusion that one entry gave holds until another takes it away by name: `mask: none`, `exclude: false`.
+a mask or an exclusion that one entry gave holds until another takes it away by name: `mask: none`, `pii: none`,
+`exclude: false`.
 """
 
 from __future__ import annotations
@@ -68,4 +69,5 @@ def _column(table: Table, written: str) -> str:
 
 
 def _without_none(chosen: ColumnSettings) -> ColumnSettings:
-    return chosen.model_copy(update={"mask": None}) if chosen.mask == "none" else chosen
+    taken_away = {field: None for field in ("mask", "pii") if getattr(chosen, field) == "none"}
+    return chosen.model_copy(update=taken_away) if taken_away else chosen

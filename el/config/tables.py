@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -52,12 +53,30 @@ class StrategyName(StrEnum):
     CDC = "cdc"
 
 
+_KIND = re.compile(r"[a-z][a-z0-9_]*")
+_NO_KINDS = ("true", "false", "yes", "no", "on", "off", "null")
+
+
+def _kind(value: Any) -> Any:
+    if not isinstance(value, str) or not _KIND.fullmatch(value) or value in _NO_KINDS:
+        raise ValueError(
+            f"{value!r} is no kind of personal data: take a word of your own, such as email, name or birth_date, "
+            "or none to take one away"
+        )
+    return str(value)
+
+
+# A kind of personal data, in a word of the user's own: the value of a tag.
+Pii = Annotated[str, BeforeValidator(_kind)]
+
+
 class ColumnSettings(Strict):
-    """One column: left out, masked, cast by an expression of the source's SQL, renamed, trimmed, or lossy."""
+    """One column: left out, masked, personal, cast by an expression of the source's SQL, renamed, trimmed, or lossy."""
 
     exclude: bool = False
     # hmac needs `mask_key`; null makes every value NULL; none takes away a mask that an earlier entry gave.
     mask: Literal["hmac", "sha256", "null", "none"] | None = None
+    pii: str | None = None  # which personal data it holds; none takes it away again
     cast: str | None = None
     rename: str | None = None
     lossy: bool = False
@@ -69,6 +88,11 @@ class ColumnSettings(Strict):
         if value is None:
             raise ValueError("name a mask: hmac, sha256, null, or none to take one away")
         return value
+
+    @field_validator("pii", mode="before")
+    @classmethod
+    def _a_kind(cls, value: Any) -> Any:
+        return _kind(value)
 
 
 class FilterSettings(Strict):
@@ -192,7 +216,7 @@ class TableSettings(Strict):
     @property
     def protects(self) -> bool:
         """Whether it keeps something from being taken as it is."""
-        return self.exclude or any(chosen.exclude or chosen.mask for chosen in self.columns.values())
+        return self.exclude or any(chosen.exclude or chosen.mask or chosen.pii for chosen in self.columns.values())
 
     @property
     def pattern(self) -> TablePattern:

@@ -6,6 +6,7 @@ it is checked are made from one list, so that they cannot say two things.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from el.connectors.catalog import TableName
 from el.connectors.check import Check
 
 OWNER, ENGINEER, STAGING = "owner", "engineer", "staging"
+# The schema of the policies and the tag for personal data.
+PII_POLICIES = "el_pii"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,13 @@ class WarehouseNeeds:
     unknown: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     user: str | None = None
+    clear: tuple[str, ...] = ()  # staging schemas that show personal data: nothing for who reads staging alone
+    masked: tuple[str, ...] = ()  # types of the columns that are to stand under a policy, in the warehouse's words
+
+
+def policy_name(type_: str) -> str:
+    """What the masking policy of a type is called in `PII_POLICIES`: el_pii_number_12_2. The project names it too."""
+    return "el_pii_" + re.sub(r"\W+", "_", type_.lower()).strip("_")
 
 
 class RightsSource(ABC):

@@ -15,7 +15,7 @@ from el.config.tables import TableSettings
 from el.connectors.base import Source
 from el.connectors.catalog import Catalog, Table, TableName
 from el.connectors.request import ReadRequest
-from el.errors import ConfigError, PlanError
+from el.errors import ConfigError, PlanError, SecretUnavailable
 from el.planning.columns import ColumnPlan
 from el.planning.held import HeldTable
 from el.planning.keys import KeyRule
@@ -99,7 +99,7 @@ def _which_key(table: Table, column: ColumnPlan) -> str:
         return ""
     try:
         return f", key {column.mask_key.fingerprint()}"
-    except ConfigError as error:
+    except (ConfigError, SecretUnavailable) as error:
         raise PlanError(f"{table.name}.{column.source.name}: {error}") from None
 
 

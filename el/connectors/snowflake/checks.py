@@ -91,7 +91,7 @@ class SnowflakeChecks:
 
     def _of(self, right: Right) -> Iterator[Check]:
         kind, place = right.kind, right.place
-        missing = [p for p in right.privileges if not self.held.has(p, kind, place)]
+        missing = [p for p in right.privileges if not self.held.has(p, kind.replace(" ", "_"), place)]
         name = f"{', '.join(right.privileges)} on {kind.lower()} {'.'.join(place)}"
         if kind == "DATABASE" and any(role.startswith(f"{place[0]}.") for role in self.held.roles):
             missing = []  # A database role brings it ("CREATE DATABASE ROLE").
@@ -160,7 +160,10 @@ class SnowflakeChecks:
             )
         if needs.access == OWNER:
             return
-        places = [(self.database, schema) for schema in (*needs.raw, *map(stored, (*needs.staging, *needs.targets)))]
+        places = [
+            (self.database, schema)
+            for schema in (*needs.raw, *map(stored, (*needs.staging, *needs.clear, *needs.targets)))
+        ]
         # A role that makes its schemas itself owns them, and needs it.
         if role in ROLES.values():
             for place in places:
@@ -172,7 +175,7 @@ class SnowflakeChecks:
                         f"GRANT OWNERSHIP ON SCHEMA {quoted(place)} TO ROLE EL_OWNER COPY CURRENT GRANTS",
                     )
         if needs.access == STAGING:
-            beyond = [(self.database, schema) for schema in (*needs.raw, *map(stored, needs.targets))]
+            beyond = [(self.database, schema) for schema in (*needs.raw, *map(stored, (*needs.clear, *needs.targets)))]
             for place in beyond:
                 if any(where[:2] == place for _, _, where in self.held.privileges):
                     more = f"{role} has rights in {'.'.join(place)}, which the role staging has no business in"

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from el.connectors.rights import ENGINEER, OWNER, STAGING, WarehouseNeeds, as_comment
 from el.connectors.snowflake.config import SnowflakeConfig
+from el.connectors.snowflake.policies import applied, policy_statements
 
 ROLES = {OWNER: "EL_OWNER", ENGINEER: "EL_ENGINEER", STAGING: "EL_STAGING"}
 # Through which files are loaded; made in each raw schema.
@@ -70,7 +71,10 @@ def rights_of(config: SnowflakeConfig, needs: WarehouseNeeds) -> list[Right]:
         return found
     makes = [
         *(("RAW_W", (database, schema), ("TABLE", "STAGE"), "loads into raw") for schema in needs.raw),
-        *(("STG_W", (database, stored(s)), ("TABLE", "VIEW"), "dbt's staging views") for s in needs.staging),
+        *(
+            ("STG_W", (database, stored(s)), ("TABLE", "VIEW"), "dbt's staging views")
+            for s in (*needs.staging, *needs.clear)
+        ),
         *(("TGT_W", (database, stored(s)), ("TABLE", "VIEW"), "dbt's schema tables") for s in needs.targets),
     ]
     for role, place, kinds, needed_for in makes:
@@ -81,6 +85,8 @@ def rights_of(config: SnowflakeConfig, needs: WarehouseNeeds) -> list[Right]:
         else:
             found.append(Right(("USAGE", *made), "SCHEMA", place, role, needed_for=needed_for))
         found += [Right(("OWNERSHIP",), "SCHEMA", place, None, f"{kind}S", needed_for) for kind in kinds]
+    for privilege, kind, at in applied(database, needs.masked):
+        found.append(Right((privilege,), kind, at, needed_for="masks of personal data"))
     for schema in needs.writes:
         own = ("USAGE", "CREATE TABLE", "CREATE STAGE")
         rows = ("SELECT", "INSERT", "UPDATE", "DELETE")
@@ -163,12 +169,15 @@ def _places(config: SnowflakeConfig, needs: WarehouseNeeds, database: str) -> It
     yield f"CREATE DATABASE IF NOT EXISTS {quoted((database,))}"
     every = [("TRANSIENT ", schema) for schema in needs.raw if needs.access != STAGING]
     every += [("TRANSIENT ", stored(schema)) for schema in needs.staging]
+    every += [("TRANSIENT ", stored(schema)) for schema in needs.clear if needs.access != STAGING]
     every += [("", stored(schema)) for schema in needs.targets if needs.access != STAGING]
     for kind, schema in every:
         place = quoted((database, schema))
         yield f"CREATE {kind}SCHEMA IF NOT EXISTS {place} WITH MANAGED ACCESS"
         # One that was there before.
         yield f"ALTER SCHEMA {place} ENABLE MANAGED ACCESS"
+    if needs.access != STAGING:
+        yield from policy_statements(database, needs.masked)
 
 
 def _user(config: SnowflakeConfig, user: str, role: str) -> Iterator[str]:

@@ -78,6 +78,7 @@ class Session(FakeSnowflakeConnection):
         self.temporary: dict[Name, str] = {}
         self.afterwards: list[str] = []  # what rules want run when the statement has succeeded
         self.when_done: list[Callable[[], Any]] = []  # what the statement changes of rights, when it has succeeded
+        self.command = ""  # the statement that runs, as it was sent
         self.began = False
         self.lock = threading.Lock()
         super().__init__(*args, **kwargs)
@@ -116,6 +117,7 @@ class Statement(FakeSnowflakeCursor):
 
     def execute(self, command: str, *args: Any, **kwargs: Any) -> FakeSnowflakeCursor:
         self._conn.afterwards, self._conn.when_done, self._shown = [], [], None
+        self._conn.command = command
         try:
             super().execute(command, *args, **kwargs)
             for change in self._conn.when_done:

@@ -25,6 +25,7 @@ from .clones import clones_with_grants
 from .errors import NOTHING_TO_SHOW
 from .external import external_stages
 from .keys import declared_keys, name_of, show_keys, table_of
+from .masking import masking
 from .offsets import offsets_in_text
 from .policies import policies
 from .rights import rights_statements
@@ -219,6 +220,7 @@ RULES: tuple[Rule, ...] = (
     rights_statements,
     allowed,
     policies,
+    masking,
     unsupported_subqueries,
     accepted_without_effect,
     session_parameters,

@@ -27,6 +27,7 @@ from .stages import duckdb_statement, literal
 
 if TYPE_CHECKING:
     from .engine import Session
+    from .masking import Policy
 
 Name = tuple[str, ...]
 _PATH = r'((?:"[^"]+"|[\w$]+)(?:\.(?:"[^"]+"|[\w$]+)){0,2})'
@@ -34,7 +35,7 @@ _ROLE_TO = re.compile(
     rf"(GRANT|REVOKE)\s+((?:DATABASE\s+)?ROLE)\s+{_PATH}\s+(?:TO|FROM)\s+((?:DATABASE\s+)?ROLE|USER)\s+{_PATH}\s*$",
     re.I | re.S,
 )
-_KIND = r"(DATABASE|SCHEMAS?|TABLES?|VIEWS?|STAGES?|WAREHOUSE)"
+_KIND = r"(DATABASE|SCHEMAS?|TABLES?|VIEWS?|STAGES?|WAREHOUSE|MASKING\s+POLICY|TAG)"
 _PRIVILEGES = re.compile(
     rf"(GRANT|REVOKE)\s+(.+?)\s+ON\s+(?:(ALL|FUTURE)\s+)?(?:{_KIND}\s+)?(?:IN\s+(SCHEMA|DATABASE)\s+)?"
     rf"{_PATH}\s+(?:TO|FROM)\s+((?:DATABASE\s+)?ROLE\s+)?{_PATH}(?:\s+(?:COPY|REVOKE)\s+CURRENT\s+GRANTS)?\s*$",
@@ -71,6 +72,9 @@ class Rights:
         self.owners: dict[tuple[str, Name], str] = {}
         self.managed: set[Name] = set()  # schemas
         self.policies: dict[Name, set[tuple[str, str]]] = {}  # of a table: kind, column
+        self.tags: set[Name] = set()
+        self.masking: dict[Name, Policy] = {}
+        self.masks: dict[Name, dict[str, Name]] = {}  # of a view: column, policy
 
     def checks(self, role: str) -> bool:
         return role in self.roles
@@ -87,6 +91,10 @@ class Rights:
             self.future = {g for g in self.future if g.role != name}
             for held in (*self.roles.values(), *self.users.values()):
                 held.discard(name)
+
+    def roles_of(self, role: str) -> set[str]:
+        """The role and all that it has."""
+        return self._all(role)
 
     def _all(self, role: str) -> set[str]:
         """The role and all that were granted to it."""
@@ -203,11 +211,11 @@ def _named(what: str, path: str) -> str:
 
 def _grant(found: re.Match[str], session: Session, duck: DuckDBPyConnection) -> None:
     action, privileges, extent, kind, within, path, of, role = found.groups()
-    kind = (kind or "TABLE").upper()
+    kind = " ".join((kind or "TABLE").upper().split())
     kind = kind.removesuffix("S") if extent else kind
     scope = (within or kind).upper()
     parts = _parts(path)
-    name = _full(parts, session, {"SCHEMA": 2, "TABLE": 3, "VIEW": 3, "STAGE": 3}.get(scope, 1))
+    name = _full(parts, session, {"DATABASE": 1, "WAREHOUSE": 1, "SCHEMA": 2}.get(scope, 3))
     rights, to = session.rights, _named(of or "ROLE", role)
     is_future, stored = (extent or "").upper() == "FUTURE", "TABLE" if kind == "VIEW" else kind
     decides = (stored, name) if is_future or name[:2] not in rights.managed else ("SCHEMA", name[:2])

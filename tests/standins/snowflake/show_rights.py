@@ -51,7 +51,7 @@ def _granted(role: str, session: Session, duck: DuckDBPyConnection) -> list[Row]
         (
             "",
             privilege,
-            "VIEW" if kind == "TABLE" and name in views else kind,
+            "VIEW" if kind == "TABLE" and name in views else kind.replace(" ", "_"),
             ".".join(name),
             "ROLE",
             role,
