@@ -11,6 +11,7 @@
     │   ├── DatabaseMissing    3   the server answers, the database is not there or not ours
     │   ├── NotPermitted       3   connected, but the rights do not suffice
     │   └── SecretUnavailable  3   the secret that a setting refers to is refused or not there
+    ├── AccessDenied           3   the role may not do this; nothing was asked of a database
     ├── RunLocked              3   another run is at work on the same destination
     ├── DatabaseError          1
     │   ├── ReadError          1   "database error: ..."
@@ -91,6 +92,12 @@ class NotPermitted(ConnectError):
 
 class SecretUnavailable(ConnectError):
     """A secret that a setting refers to cannot be had; the message names the reference, and no value."""
+
+
+class AccessDenied(ElError):
+    """The role of the connection (EL_ROLE, or the profile's `access`) may not do this."""
+
+    exit_code = 3
 
 
 class RunLocked(ElError):

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from el.checking.needs import Taken, source_needs, tables_taken, warehouse_needs
+from el.config.access import Operation, access_of, require
 from el.config.files_profile import FILES
 from el.config.job import Job
 from el.connectors.base import Source
@@ -29,6 +30,8 @@ class Wanted:
 
 def grants(job: Job, wanted: Wanted) -> Iterator[str]:
     """The script for each of these ends. The source is asked where it can be; nothing is changed anywhere."""
+    for output in (job.source, job.destination):
+        require(Operation.GRANTS, access_of(output), str(output))
     with ExitStack() as stack:
         source, why = _source(job, wanted.access, stack)
         taken = tables_taken(job, source, why)

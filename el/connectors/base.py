@@ -30,8 +30,10 @@ from el.connectors.abilities import (
     VersionSource,
     Writer,
 )
+from el.connectors.access import Access, Operation, access_of, require
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import Catalog, Column, SourceType, TableName
+from el.connectors.guard import guard
 from el.connectors.request import Op, ReadRequest
 from el.errors import ElError
 from el.secrets.fields import secret_fields
@@ -98,6 +100,9 @@ class ConnectionConfig(BaseModel):
     # Settings that say which database it is, beside host, server, port, dsn, account, database and path.
     names_database: ClassVar[tuple[str, ...]] = ()
 
+    access: Access | None = None  # the role; EL_ROLE can only weaken it
+    staging_data: tuple[str, ...] = ()  # schemas, as the database spells them: all that the role staging can read
+
     @classmethod
     def is_secret(cls, setting: str, text: str) -> bool:
         """Whether this text of a setting is a secret, so that a slice, a plan or a log holds a reference to it."""
@@ -122,6 +127,10 @@ class Connector(ABC):
     scheme: ClassVar[str]
     config_type: ClassVar[type[ConnectionConfig]]
 
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        guard(cls)
+
     def packages(self) -> tuple[str, ...]:
         """What its driver is called on the package index."""
         return ()
@@ -129,6 +138,15 @@ class Connector(ABC):
     def __init__(self, config: Any) -> None:
         """`config`: an instance of `config_type`. No I/O happens here."""
         self.config = config
+
+    @property
+    def access(self) -> Access:
+        """The role that holds: what it may not do is refused in front of each method."""
+        return access_of(getattr(self.config, "access", None))
+
+    def require(self, operation: Operation) -> None:
+        """Raise `AccessDenied` unless its role may; before it is connected."""
+        require(operation, self.access, self.scheme)
 
     def __enter__(self) -> Self:
         self.connect()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from el.config.job import Job
 from el.config.profiles import Output
+from el.connectors.access import Operation
 from el.connectors.registry import open_connector
 from el.connectors.sql.connector import SqlConnector
 from el.errors import ConfigError
@@ -41,6 +42,7 @@ def open_warehouse(
         raise ConfigError(f"{output}: a DuckDB file that holds raw needs `path: FILE`")
     module, _, name = WAREHOUSES[output.type].partition(":")
     connector = open_connector(output.settings, str(output))
+    connector.require(Operation.USE_WAREHOUSE)
     assert isinstance(connector, SqlConnector)
     found: Warehouse = getattr(import_module(module), name)(connector, naming, text_mb=text_mb, binary_mb=binary_mb)
     return found

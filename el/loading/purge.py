@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from el.config.job import Job
+from el.connectors.access import Operation
 from el.connectors.sql.select import Statement
 from el.errors import ConfigError
 from el.loading.ledger import LEDGER_TABLE
@@ -52,6 +53,7 @@ def purge(job: Job, confirm: Callable[[str], bool], say: Callable[[str], None]) 
     if keep is None:
         raise ConfigError(f"{job.config.path}: purge needs `raw: {{keep: 30d}}`: how long superseded loads stay")
     warehouse = warehouse_of(job)
+    warehouse.connector.require(Operation.PURGE)
     places, every = plan_places(job)
     schemas: dict[str, list[str]] = defaultdict(list)
     for schema, table in sorted(places.values()):

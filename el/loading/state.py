@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from el.config.files_profile import FILES
 from el.config.job import Job
+from el.connectors.access import Operation
 from el.connectors.base import CursorSource
 from el.connectors.catalog import Catalog
 from el.connectors.registry import open_source
@@ -70,9 +71,10 @@ def change_state(job: Job, action: str, name: str, value: str | None, confirm: C
 
     Raises `ConfigError` for a table that was never loaded, has no bound, or whose bound has another form.
     """
+    warehouse = warehouse_of(job)
+    warehouse.connector.require(Operation.MOVE_BOUND)
     catalog, item, raw_schema, raw_table = _one_table(job, action, name)
     table = item.table.name
-    warehouse = warehouse_of(job)
     with warehouse.locked([raw_schema], this_process(job.run_id), job.config.defaults.lock_lease):
         # What a killed run left would be loaded by the next one, with its own bound, over the one that is put here.
         loader(job, warehouse, raw_schema).finish_pending(print)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, Self
 
+from el.connectors.access import Access, Operation
 from el.connectors.base import ArrowStream, Target, WriteMode, WriteResult
 from el.connectors.catalog import TableName
 from el.connectors.sql.connector import SqlConnector
@@ -42,4 +43,7 @@ class SqlTarget(SqlConnector, Target):
 
         job = WriteJob(target, mode, tuple(key), run_id, create)
         with released(data), self.write_session(job) as session:
-            return self.writer()(session, job).run(data)
+            write = self.writer()(session, job)
+            if job.mode is not WriteMode.APPEND and not self.access.within(Access.OWNER) and write.into_raw():
+                self.require(Operation.CHANGE_RAW)
+            return write.run(data)

@@ -31,6 +31,8 @@ from el.connectors.sql.write_ledger import WRITES_TABLE, WriteLedger
 from el.errors import ElError, WriteError
 from el.types.rule import NUMBERS, TypeKind, decide
 
+# The table that every raw schema has (`el.loading.ledger`).
+RAW_MARKS = ("_el_ledger", "_EL_LEDGER")
 T = TypeVar("T")
 Session = TypeVar("Session", bound=SqlConnector)
 # A transaction that another's was in the way of is tried again so long.
@@ -121,6 +123,10 @@ class SqlWrite(ABC, Generic[Session]):
             self.session.execute(Statement(f"DROP TABLE {self.staged}"))
 
     # -- the protocol
+
+    def into_raw(self) -> bool:
+        """Whether the target's schema is one of raw: it has el's ledger, as some database may have folded its name."""
+        return any(self.target_columns(TableName(self.job.target.schema, name)) for name in RAW_MARKS)
 
     @property
     def into(self) -> str:
