@@ -14,12 +14,28 @@
             {%- do names.append('source:' ~ source_name ~ '.' ~ table) -%}
         {%- endfor -%}
         {%- for node in graph.nodes.values() if node.resource_type == 'model' and node.config.meta.get('el_pii') -%}
-            {%- set shown = graph.nodes[node.depends_on.nodes[0]] -%}
-            {#- Readers of staging see the old view until the one without personal data takes its place. -#}
-            {%- if not adapter.get_relation(shown.database, shown.schema, shown.alias) -%}
-                {%- do names.append('+' ~ node.name) -%}
+            {#- Readers of staging see the former view until it is made anew; where nothing changed, that is no statement. -#}
+            {%- if names or el_shows_personal(node) -%}
+                {%- do names.append(graph.nodes[node.depends_on.nodes[0]].name) -%}
+                {%- do names.append(node.name) -%}
             {%- endif -%}
         {%- endfor -%}
         {%- do print(names | unique | sort | join(' ')) -%}
     {%- endif -%}
+{%- endmacro %}
+
+
+{% macro el_shows_personal(node) -%}
+    {%- set shown = graph.nodes[node.depends_on.nodes[0]] -%}
+    {%- set view = adapter.get_relation(node.database, node.schema, node.alias) -%}
+    {%- if not view or not adapter.get_relation(shown.database, shown.schema, shown.alias) -%}
+        {{- return(true) -}}
+    {%- endif -%}
+    {%- set pii = node.config.meta['el_pii'] -%}
+    {%- for column in adapter.get_columns_in_relation(view) if column.name | lower in pii['kinds'] -%}
+        {%- if target.type != 'snowflake' or column.name | lower not in pii['policies'] -%}
+            {{- return(true) -}}
+        {%- endif -%}
+    {%- endfor -%}
+    {{- return(false) -}}
 {%- endmacro %}
