@@ -17,6 +17,7 @@ from el.config.dump_formats import (
     XlsxSettings,
     XmlSettings,
 )
+from el.config.files_profile import refuse_login
 from el.config.strict import Duration, Strict
 from el.config.table_pattern import TablePattern
 from el.config.tables import ModelSettings, Pii
@@ -149,6 +150,12 @@ class DumpSettings(Strict):
     # which is the current one.
     history: Literal["archive", "versions"] | None = None
     model: ModelSettings = ModelSettings()
+
+    @field_validator("files")
+    @classmethod
+    def _without_login(cls, value: str) -> str:
+        refuse_login("files", value)
+        return value
 
     @field_validator("types")
     @classmethod

@@ -5,12 +5,15 @@ Without keys, the identity of the machine is taken, as the vendor's own tools fi
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from el.secrets.fields import secret_fields
 
+# Signatures that let whoever has the address in: of Azure ("sig"), Amazon and Google.
+_SIGNED = re.compile(r"[?&](sig|signature|x-amz-signature|x-goog-signature|x-amz-security-token)=", re.IGNORECASE)
 SCHEMES = ("file", "s3", "az", "gs", "sftp")
 FILES = "files"
 
@@ -62,11 +65,11 @@ class FilesConfig(BaseModel):
 
     @model_validator(mode="after")
     def _keys_are_whole(self) -> FilesConfig:
-        scheme, found, place = self.url.partition("://")
+        scheme, found, _ = self.url.partition("://")
         if found and scheme not in SCHEMES:
             raise ValueError(f"{scheme}:// is not known; there are: {', '.join(f'{name}://' for name in SCHEMES)}")
-        if found and "@" in place.partition("/")[0]:
-            raise ValueError("user and password stand in settings of their own, not in `url`")
+        for name, text in (("url", self.url), ("endpoint", self.endpoint)):
+            refuse_login(name, text or "")
         if (self.access_key_id is None) != (self.secret_access_key is None):
             raise ValueError("`access_key_id` and `secret_access_key` go together")
         service = (self.tenant_id, self.client_id, self.client_secret)
@@ -80,6 +83,13 @@ class FilesConfig(BaseModel):
         """Every secret, as text: none may stand in a message."""
         found = (getattr(self, name) for name in type(self).model_fields)
         return [value.get_secret_value() for value in found if isinstance(value, SecretStr)]
+
+
+def refuse_login(name: str, uri: str) -> None:
+    """Raise `ValueError` for an address with a login in it: addresses stand in plans, in ledgers and in logs."""
+    _, found, place = uri.partition("://")
+    if found and ("@" in place.partition("/")[0] or _SIGNED.search(uri)):
+        raise ValueError(f"user, password and signature stand in settings of a profile of their own, not in `{name}`")
 
 
 # The names of the settings: of those that are no flags, and of the flags.

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from el.secrets.form import Name, library
 
 _SECONDS = 10
@@ -19,7 +23,8 @@ def read(name: Name) -> str:
     limits = config.Config(connect_timeout=_SECONDS, read_timeout=_SECONDS, retries={"max_attempts": 3})
     try:
         client = boto3.client("secretsmanager", region_name=region, config=limits)
-        found = client.get_secret_value(SecretId=name.path, **{key: value for key, value in asked.items() if value})
+        with _unheard():
+            found = client.get_secret_value(SecretId=name.path, **{key: value for key, value in asked.items() if value})
     except errors.ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         raise name.gone(f"AWS Secrets Manager refused it ({code})", retryable=code.startswith("Throttl")) from None
@@ -31,3 +36,18 @@ def read(name: Name) -> str:
     if text is None:
         raise name.gone("it is binary, and a setting is text")
     return str(text)
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Of its answers the library logs the whole body, to whoever has logging at its finest."""
+    logger = logging.getLogger("botocore.parsers")
+
+    def nothing(record: logging.LogRecord) -> bool:
+        return False
+
+    logger.addFilter(nothing)
+    try:
+        yield
+    finally:
+        logger.removeFilter(nothing)

@@ -6,8 +6,8 @@ import base64
 from html import escape
 from urllib.parse import quote, quote_plus
 
-# Shorter values would be found in the midst of words.
-_LEAST = 4
+# Shorter values, which servers refuse as passwords, would be found in the midst of words.
+_LEAST = 8
 
 _known: set[str] = set()
 

@@ -10,6 +10,7 @@ import pytest
 
 from el.config.files_profile import FilesConfig
 from el.config.profiles import load_output
+from el.config.settings import load_config
 from el.dumps.stores.registry import files_config, open_store
 from el.errors import ConfigError
 
@@ -19,7 +20,9 @@ from el.errors import ConfigError
     [
         ({}, "url: Field required"),
         ({"url": "ftp://h/d"}, "ftp:// is not known"),
-        ({"url": "sftp://me:secret@h/d"}, "user and password stand in settings of their own"),
+        ({"url": "sftp://me:secret@h/d"}, "stand in settings of a profile of their own, not in `url`"),
+        ({"url": "az://c/d?sv=2024&sig=secret@"}, "stand in settings of a profile of their own, not in `url`"),
+        ({"url": "s3://b", "endpoint": "https://me:secret@h"}, "of their own, not in `endpoint`"),
         ({"url": "s3://b", "access_key_id": "k"}, "`access_key_id` and `secret_access_key` go together"),
         ({"url": "az://c", "client_secret": "s"}, "`tenant_id`, `client_id` and `client_secret` go together"),
         ({"url": "s3://b", "endpoint": "host:9000"}, "`endpoint` begins with https"),
@@ -48,6 +51,17 @@ def test_a_value_that_programs_read_in_two_ways_is_refused(tmp_path: Path) -> No
     path.write_text(f"dumps:\n  target: dev\n  outputs:\n    dev: {output}\n")
     with pytest.raises(ConfigError, match="access_key_id: without quotes"):
         load_output(path, "dumps", None)
+
+
+@pytest.mark.parametrize(
+    "uri", ["sftp://me:secret@h/*.csv", "az://c/a.csv?se=2&sig=secret", "s3://b/a?X-Amz-Signature=secret"]
+)
+def test_a_login_in_the_address_of_a_dump_is_refused_and_not_shown(tmp_path: Path, uri: str) -> None:
+    path = tmp_path / "el.yml"
+    path.write_text(f"version: 1\nsource: s\ndestination: w\ndumps:\n  - {{name: a.b, files: '{uri}', format: csv}}\n")
+    with pytest.raises(ConfigError, match=r"line 5: .*not in `files`") as refused:
+        load_config(path)
+    assert "secret" not in str(refused.value)
 
 
 def test_a_uri_that_no_store_has_is_refused() -> None:

@@ -46,6 +46,7 @@ def forms(secret: str) -> dict[str, bytes]:
         "json": json.dumps(secret)[1:-1].encode(),
         "repr": repr(secret)[1:-1].encode(),
         "ascii": ascii(secret)[1:-1].encode(),
+        "bytes": repr(plain)[2:-1].encode(),
         "odbc": secret.replace("}", "}}").encode(),
         "hex": plain.hex().encode(),
     }
@@ -63,7 +64,14 @@ def leaks(data: bytes, secrets: Mapping[str, str]) -> list[str]:
             data += unpack(data)
         except (OSError, EOFError, zlib.error):
             continue
-    return [f"{name}, {how}" for name, text in secrets.items() for how, form in forms(text).items() if form in data]
+    # JSON in JSON in a repr has as many backslashes more.
+    data += b"\0" + data.replace(b"\\", b"")
+    return [
+        f"{name}, {how}"
+        for name, text in secrets.items()
+        for how, form in forms(text).items()
+        if form in data or form.replace(b"\\", b"") in data
+    ]
 
 
 def leaks_of_folder(folder: Path, secrets: Mapping[str, str], but: Sequence[str] = ()) -> list[str]:

@@ -7,6 +7,7 @@ a program that answers as its page says; the operating system's keyring is one o
 from __future__ import annotations
 
 import json
+import logging
 import re
 import sys
 from collections.abc import Iterator
@@ -23,15 +24,22 @@ from moto import mock_aws
 
 from el.errors import ConfigError, SecretUnavailable
 from el.secrets.references import SCHEMES, forget, resolve
+from tests.secrets.leaks import leaks
 
 SECRET = "Zw3i/Geh&eim#7%ü"
 FIELDS = json.dumps({"password": SECRET, "user": "el"})
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_remembered() -> Iterator[None]:
+def _nothing_is_remembered_or_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Some libraries log every answer to whoever has logging at its finest."""
     forget()
-    yield
+    with caplog.at_level(logging.DEBUG):
+        for name in ("botocore", "urllib3", "azure", "google", "hvac", "keyring"):
+            caplog.set_level(logging.DEBUG, name)
+        yield
+    said = "\n".join(record.getMessage() for record in caplog.get_records("call"))
+    assert not leaks(said.encode(), {"it": SECRET})
     forget()
 
 
@@ -55,7 +63,24 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     with mock_aws():
-        yield boto3.client("secretsmanager", region_name="eu-central-1")
+        yield Quietly(boto3.client("secretsmanager", region_name="eu-central-1"))
+
+
+class Quietly:
+    """A client of the tests' own, which has secrets to say: nothing of it is logged."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+
+    def __getattr__(self, name: str) -> Any:
+        def call(**given: Any) -> Any:
+            logging.disable()
+            try:
+                return getattr(self.client, name)(**given)
+            finally:
+                logging.disable(logging.NOTSET)
+
+        return call
 
 
 def test_aws_gives_a_secret_by_name_by_arn_and_by_version(aws: Any) -> None:
