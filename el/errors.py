@@ -34,6 +34,10 @@ class facts; a single error may say otherwise (`ReadError("...", retryable=True)
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+
+# What takes out of every message what must not stand in it, whichever library put it there: `el.secrets.hidden` does.
+CLEANERS: list[Callable[[str], str]] = []
 
 
 class ElError(Exception):
@@ -43,6 +47,8 @@ class ElError(Exception):
     retryable: bool = False
 
     def __init__(self, message: str, *, retryable: bool | None = None) -> None:
+        for clean in CLEANERS:
+            message = clean(message)
         super().__init__(" ".join(message.split()))
         if retryable is not None:
             self.retryable = retryable

@@ -168,7 +168,7 @@ def warehouse_needs(job: Job, access: str, taken: Taken) -> WarehouseNeeds:
     targets = {target_schema(config, item.table.name, item.settings.model) for item in taken.chosen}
     targets |= {target_schema(config, dump_name(entry), entry.model) for entry in config.dumps}
     stages = {
-        str(job.files[entry.source].settings["stage"])
+        str(job.files[entry.source].setting("stage"))
         for entry in config.dumps
         if entry.source and entry.express != "off" and job.files[entry.source].settings.get("stage")
     }

@@ -6,6 +6,8 @@ import base64
 from html import escape
 from urllib.parse import quote, quote_plus
 
+from el.errors import CLEANERS
+
 # Shorter values, which servers refuse as passwords, would be found in the midst of words.
 _LEAST = 8
 
@@ -31,3 +33,6 @@ def hidden(text: str) -> str:
 
 def _base64(value: str) -> str:
     return base64.b64encode(value.encode("utf-8", "surrogatepass")).decode()
+
+
+CLEANERS.append(hidden)

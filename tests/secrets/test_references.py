@@ -13,7 +13,7 @@ from el.config.mask_key import MaskKey
 from el.config.profile_secrets import Variable, variables_of
 from el.config.profiles import Output, load_output
 from el.connectors.registry import open_connector
-from el.errors import ConfigError, SecretUnavailable
+from el.errors import ConfigError, ReadError, SecretUnavailable
 from el.secrets import references
 from el.secrets.hidden import hidden
 from el.secrets.references import SCHEMES, Secret, is_reference, resolve
@@ -221,5 +221,11 @@ def test_the_key_of_masks_is_kept_where_secrets_are(kept: dict[str, str]) -> Non
     key = MaskKey("gcp-sm:project/mask")
     kept["gcp-sm:project/mask"] = "k" * 32
     assert key.secret() == b"k" * 32
-    with pytest.raises(ConfigError, match="is no reference that el knows"):
-        MaskKey("gcp-sm:mask").secret()
+    with pytest.raises(ValueError, match="name where the key is"):
+        MaskKey("gcp-sm:mask")
+
+
+def test_what_a_driver_says_of_a_secret_stands_in_no_message_of_els(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EL_T_SECRET", SECRET)
+    assert Secret("env:EL_T_SECRET").get_secret_value() == SECRET
+    assert str(ReadError(f"cannot parse PWD={SECRET};")) == "database error: cannot parse PWD=***;"
