@@ -21,6 +21,7 @@ from el.config.files_profile import FILES
 from el.config.job import Job
 from el.config.sign_in import sign_in_notes
 from el.connectors.catalog import Catalog, TableName
+from el.connectors.origin import of_run
 from el.connectors.registry import open_source
 from el.dumps.express import routed
 from el.dumps.express_run import take_express, together
@@ -184,7 +185,7 @@ def run(job: Job, reporter: Reporter, executor: Executor | None = None) -> RunRe
 
     executor: runs the slices; by default threads, as many as `workers`.
     """
-    with ExitStack() as stack:
+    with of_run(job.run_id), ExitStack() as stack:
         return _Run(job, reporter, executor, stack).run()
 
 

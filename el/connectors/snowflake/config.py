@@ -6,6 +6,7 @@ token, workload identity, a browser; a password last. No secret stands in any re
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -13,10 +14,14 @@ from typing import Any
 
 from pydantic import AliasChoices, Field, SecretStr, model_validator
 
+from el.connectors.access import access_of
 from el.connectors.base import ConnectionConfig
+from el.connectors.origin import current_run
 
 # Of one wait for the server, which answers a running statement every 45 seconds.
 _SOCKET_SECONDS = 120
+# Of a QUERY_TAG's 2000 characters (Snowflake documentation, "Parameters"), what the profile's own may take.
+_OWN_TAG = 500
 
 
 class SnowflakeConfig(ConnectionConfig):
@@ -85,7 +90,7 @@ class SnowflakeConfig(ConnectionConfig):
         The driver's own `network_timeout` is not among them: it cancels whatever statement takes longer.
         """
         parameters: dict[str, Any] = {
-            "QUERY_TAG": self.query_tag or "el",
+            "QUERY_TAG": self.tag(),
             "CLIENT_TELEMETRY_ENABLED": False,
             "TIMEZONE": "UTC",
             # A statement whose client died is ended, and does not change a table under the next run.
@@ -111,6 +116,18 @@ class SnowflakeConfig(ConnectionConfig):
             **{name: value for name in optional if (value := getattr(self, name)) is not None},
             **self.sign_in(),
         }
+
+    def tag(self, said: str | None = None) -> str:
+        """A QUERY_TAG: JSON with the role, the run where there is one, the profile's own tag, and what `said`, JSON
+        too, has besides."""
+        found: dict[str, Any] = {"app": "el"}
+        if (run := current_run()) is not None:
+            found["run"] = run
+        found |= json.loads(said) if said else {}
+        found["role"] = access_of(self.access)
+        if self.query_tag:
+            found["query_tag"] = self.query_tag[:_OWN_TAG]
+        return json.dumps(found, ensure_ascii=False)
 
     def sign_in(self) -> dict[str, Any]:
         """The arguments with which the driver signs in, of the first way that is given; they hold secrets."""

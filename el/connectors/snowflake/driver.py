@@ -46,7 +46,7 @@ _METADATA = frozenset({"SHOW", "DESCRIBE", "DESC", "COMMENT", "USE", "ALTER", "D
 
 def statement_settings(config: SnowflakeConfig, sql: str, tag: str | None) -> dict[str, Any] | None:
     """What is set for one statement alone, sent with it: its QUERY_TAG, and how long it may take."""
-    found: dict[str, Any] = {} if tag is None else {"QUERY_TAG": tag}
+    found: dict[str, Any] = {} if tag is None else {"QUERY_TAG": config.tag(tag)}
     if sql.split(maxsplit=1)[0].upper() in _METADATA:
         found["STATEMENT_TIMEOUT_IN_SECONDS"] = config.metadata_timeout
     return found or None

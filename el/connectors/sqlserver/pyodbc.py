@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from el.connectors.access import access_of
+from el.connectors.origin import in_words
 from el.connectors.request import ReadRequest
 from el.connectors.sql.connector import Stream
 from el.connectors.sql.select import Statement
@@ -37,7 +39,7 @@ class Pyodbc(Driver):
             if _FREETDS.search(driver):
                 keywords = freetds_keywords(config)
             keywords = {"Driver": driver, **keywords}
-        keywords.setdefault("APP", "el")
+        keywords.setdefault("APP", in_words(access_of(config.access)))
         self.connection = pyodbc.connect(
             connection_string(keywords), autocommit=True, timeout=config.login_timeout, readonly=False
         )

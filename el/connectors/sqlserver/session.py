@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import ClassVar
 
+from el.connectors.origin import in_words
 from el.connectors.request import Isolation, ReadRequest
 from el.connectors.sql.connector import SqlConnector, Stream
 from el.connectors.sql.dialect import Dialect
@@ -20,8 +21,6 @@ from el.connectors.sqlserver.server import ServerFacts, server_facts
 from el.errors import ElError, ReadError, WriteError
 
 DRIVERS: dict[str, Callable[[SqlServerConfig], Driver]] = {"mssql-python": MssqlPython, "pyodbc": Pyodbc}
-# "el" in sys.dm_exec_sessions.context_info: mssql-python gives every program its own name.
-_MARK = "0x656C"
 # Errors are told in English, whatever the login's language; dates that a query of one's own writes as text are read as
 # before (Microsoft Learn, "SET LANGUAGE": it sets DATEFORMAT and DATEFIRST too).
 _ENGLISH = (
@@ -55,7 +54,7 @@ class SqlServerSession(SqlConnector):
         settings = f"SET LOCK_TIMEOUT {timeout}; SET DEADLOCK_PRIORITY LOW; SET XACT_ABORT ON; SET NOCOUNT ON"
         self.session = str(self.fetch(Statement(f"{settings}; SELECT @@SPID"))[0][0])
         # Engines that only speak T-SQL lack one or the other.
-        for sql in (_ENGLISH, f"SET CONTEXT_INFO {_MARK}"):
+        for sql in (_ENGLISH, f"SET CONTEXT_INFO {self._mark()}"):
             with suppress(ReadError, WriteError):
                 self.execute(Statement(sql))
         try:
@@ -63,6 +62,10 @@ class SqlServerSession(SqlConnector):
         except BaseException:
             self.close()
             raise
+
+    def _mark(self) -> str:
+        """Run and role in sys.dm_exec_sessions.context_info: mssql-python gives every program its own name."""
+        return f"0x{in_words(self.access).encode()[:128].hex().upper()}"
 
     def _sign_in(self) -> None:
         refused: ElError | None = None

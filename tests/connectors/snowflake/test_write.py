@@ -61,7 +61,9 @@ def test_statements_carry_the_run_and_the_table_as_query_tag_and_nothing_stays_s
     session.write_buffer(TARGET, rows(3), run_id="tagged")
     new = standin.queries[before:]
     copies = [query for query in new if query.sql.startswith("COPY")]
-    assert [json.loads(query.tag) for query in copies] == [{"app": "el", "run": "tagged", "table": "A.T"}]
+    assert [json.loads(query.tag) for query in copies] == [
+        {"app": "el", "run": "tagged", "table": "A.T", "role": "owner"}
+    ]
     assert [query.sql.split(" ")[1] for query in new if query.sql.startswith("DROP")] == ["STAGE", "TABLE"]
     left = session.fetch(Statement("SELECT TABLE_NAME FROM information_schema.tables WHERE table_schema = 'A'"))
     assert {str(name) for (name,) in left} == {"T", "_EL_WRITES"}
