@@ -59,7 +59,14 @@ def taken_back(grant: str) -> str:
 def output(standin: SnowflakeStandIn, role: str, **changes: Any) -> dict[str, Any]:
     """A profile output in which the role's service user signs in with a key pair."""
     found = standin.dbt_output(
-        user=ROLES[role], role=ROLES[role], warehouse=WAREHOUSE, database=DATABASE, private_key=_KEY.decode(), **changes
+        user=ROLES[role],
+        role=ROLES[role],
+        warehouse=WAREHOUSE,
+        database=DATABASE,
+        private_key=_KEY.decode(),
+        access=role,
+        staging_data=["STAGING"],
+        **changes,
     )
     return {name: value for name, value in found.items() if name != "password"}
 

@@ -15,6 +15,7 @@ from el.checking.files import places
 from el.checking.needs import Taken, source_needs, tables_taken, warehouse_needs
 from el.checking.sign_in import way_in
 from el.checking.versions import of_driver, of_el
+from el.config.access import Access
 from el.config.files_profile import FILES
 from el.config.job import Job
 from el.connectors.base import Connector, Source
@@ -44,7 +45,7 @@ class Finding:
         return {**found, "remedy": check.remedy}
 
 
-def check(job: Job, access: str) -> Iterator[Finding]:
+def check(job: Job, access: Access) -> Iterator[Finding]:
     """All that was found, as it is found."""
     yield Finding("el", of_el())
     with ExitStack() as stack:
@@ -82,7 +83,7 @@ def _open_source(job: Job, stack: ExitStack) -> tuple[Source | None, Check | Non
         return None, refused(error)
 
 
-def _warehouse(job: Job, access: str, taken: Taken, stack: ExitStack) -> Iterator[Check]:
+def _warehouse(job: Job, access: Access, taken: Taken, stack: ExitStack) -> Iterator[Check]:
     try:
         warehouse = stack.enter_context(open_connector(job.destination.settings, str(job.destination)))
         needs = warehouse_needs(job, access, taken)

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from el.checking.needs import Taken, source_needs, tables_taken, warehouse_needs
-from el.config.access import Operation, access_of, require
+from el.config.access import Access, Operation, access_of, require
 from el.config.files_profile import FILES
 from el.config.job import Job
 from el.connectors.base import Source
@@ -22,7 +22,7 @@ SOURCE, WAREHOUSE = "source", "warehouse"
 class Wanted:
     """Whose rights. writes: schemas that `write_buffer` writes into; user: who gets them, else the profile's own."""
 
-    access: str
+    access: Access
     ends: tuple[str, ...] = (SOURCE, WAREHOUSE)
     writes: tuple[str, ...] = ()
     user: str | None = None
@@ -43,7 +43,7 @@ def grants(job: Job, wanted: Wanted) -> Iterator[str]:
             yield _printed(open_connector(job.destination.settings, str(job.destination)), needs)
 
 
-def _source(job: Job, access: str, stack: ExitStack) -> tuple[Source | None, str]:
+def _source(job: Job, access: Access, stack: ExitStack) -> tuple[Source | None, str]:
     """The source, open, or why it is not."""
     if not job.config.tables or job.source.type == FILES:
         return None, ""

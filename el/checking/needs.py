@@ -14,6 +14,7 @@ from sqlglot.errors import SqlglotError
 
 from el.codegen.design import STAGING
 from el.codegen.pii import PII_STAGING, masked_types
+from el.config.access import Access
 from el.config.job import Job
 from el.config.settings import Config
 from el.config.tables import StrategyName, TableSettings
@@ -23,7 +24,7 @@ from el.connectors.registry import open_source
 from el.connectors.rights import STAGING as STAGING_ROLE
 from el.connectors.rights import SourceNeeds, TableNeed, WarehouseNeeds
 from el.connectors.sql.connector import SqlConnector
-from el.errors import ElError
+from el.errors import AccessDenied, ElError
 from el.loading.open import open_warehouse
 from el.planning.dump_tables import dump_name, dump_tables
 from el.planning.places import find_places, tables_of
@@ -72,7 +73,7 @@ def tables_taken(job: Job, source: Source | None, why: str = "") -> Taken:
 # --- the source
 
 
-def source_needs(job: Job, access: str, taken: Taken, source: Source | None) -> SourceNeeds:
+def source_needs(job: Job, access: Access, taken: Taken, source: Source | None) -> SourceNeeds:
     """What a role needs of the source."""
     unknown = list(taken.unknown)
     tables: list[TableNeed] = []
@@ -158,12 +159,11 @@ def _whole_schemas(job: Job, tables: Sequence[TableNeed], known: set[str], taken
 # --- the warehouse
 
 
-def warehouse_needs(job: Job, access: str, taken: Taken) -> WarehouseNeeds:
+def warehouse_needs(job: Job, access: Access, taken: Taken) -> WarehouseNeeds:
     """What a role needs of the warehouse: raw schemas, and those of the dbt project where el.yml makes one of raw."""
     config = job.config
-    fold = open_warehouse(job.destination, config.raw.naming).fold
     every = [*taken.chosen, *dump_tables(config)]
-    raw = {fold(schema) for schema, _ in find_places(config, every).names.values()}
+    raw = _raw_schemas(job, every)
     models = config.dbt.loads_taken != "none"
     targets = {target_schema(config, item.table.name, item.settings.model) for item in taken.chosen}
     targets |= {target_schema(config, dump_name(entry), entry.model) for entry in config.dumps}
@@ -202,3 +202,12 @@ def _types_unknown(config: Config, taken: Taken) -> list[str]:
     if config.dbt.pii != "policy" or not blind:
         return []
     return ["dbt: {pii: policy}: which masking policies there have to be is known with the source's catalog alone."]
+
+
+def _raw_schemas(job: Job, every: Sequence[Chosen]) -> set[str]:
+    """As the warehouse stores their names; none where this connection's role has no business in raw."""
+    try:
+        fold = open_warehouse(job.destination, job.config.raw.naming).fold
+    except AccessDenied:
+        return set()
+    return {fold(schema) for schema, _ in find_places(job.config, every).names.values()}

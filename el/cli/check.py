@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from typing import TYPE_CHECKING
 
 from el.cli.arguments import job_of
@@ -23,16 +22,17 @@ def add(commands: Commands, job: argparse.ArgumentParser) -> None:
         help="connect both ends, and say what is there and what is missing",
         epilog="exit codes: 0 no error; 3 an error; 2 configuration",
     )
-    command.add_argument("--role", choices=ROLES, help="the role whose rights are looked at")
+    command.add_argument("--role", choices=ROLES, help="whose rights (default: the connection's role)")
     command.add_argument("--json", action="store_true", help="what was found as one JSON object, nothing else")
     command.set_defaults(command=_check)
 
 
 def _check(arguments: argparse.Namespace) -> int:
     from el.checking.check import EXIT_CODE, Finding, check, failed
+    from el.config.access import Access, access_of
 
     job = job_of(arguments)
-    role = arguments.role or os.environ.get("EL_ROLE") or ROLES[0]
+    role = Access(arguments.role) if arguments.role else access_of(job.destination)
     found: list[Finding] = []
     with as_far_as_read():
         for each in check(job, role):

@@ -33,10 +33,11 @@ def add(commands: Commands, job: argparse.ArgumentParser) -> None:
 
 def _grants(arguments: argparse.Namespace) -> int:
     from el.checking.grants import SOURCE, WAREHOUSE, Wanted, grants
+    from el.config.access import Access
 
     job = job_of(arguments)
     ends = (arguments.ends,) if arguments.ends else (SOURCE, WAREHOUSE)
-    wanted = Wanted(arguments.role, ends, tuple(arguments.write or ()), arguments.user)
+    wanted = Wanted(Access(arguments.role), ends, tuple(arguments.write or ()), arguments.user)
     with as_far_as_read():
         for script in grants(job, wanted):
             print(script)

@@ -53,8 +53,8 @@ def _guarded(name: str, method: Any) -> Callable[..., Any]:
     return call
 
 
-def _anybody(self: Any, access: Access, name: str) -> None:
-    """It tells the role who it is."""
+def _anybody(self: Any, access: Access, name: str, *arguments: Any, **named: Any) -> None:
+    """It tells the role who it is, and what it holds."""
 
 
 def _connect(self: Any, access: Access, name: str) -> None:
@@ -89,6 +89,8 @@ def _other(self: Any, access: Access, name: str, *arguments: Any, **named: Any) 
 
 _CHECKS: dict[str, Callable[..., None]] = {
     "ping": _anybody,
+    "checks": _anybody,
+    "utc_now": _anybody,
     "connect": _connect,
     "read_buffer": _read,
     "write_buffer": _write,

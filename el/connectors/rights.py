@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from el.connectors.access import Access
 from el.connectors.catalog import TableName
-from el.connectors.check import Check
+from el.connectors.check import Check, wrong
+from el.errors import ElError
 
-OWNER, ENGINEER, STAGING = "owner", "engineer", "staging"
+OWNER, ENGINEER, STAGING = Access.OWNER, Access.ENGINEER, Access.STAGING
 # The schema of the policies and the tag for personal data.
 PII_POLICIES = "el_pii"
 
@@ -37,7 +39,7 @@ class TableNeed:
 class SourceNeeds:
     """What a role needs of the database that is read."""
 
-    access: str
+    access: Access
     tables: tuple[TableNeed, ...] = ()
     schemas: tuple[str, ...] = ()  # schemas that are taken whole, with the tables that come later
     limits: bool = False  # el.yml limits the reads by what the server is under
@@ -50,7 +52,7 @@ class SourceNeeds:
 class WarehouseNeeds:
     """What a role needs of the warehouse. Names are as the warehouse stores them."""
 
-    access: str
+    access: Access
     raw: tuple[str, ...] = ()
     staging: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
@@ -78,12 +80,23 @@ class RightsSource(ABC):
         """
 
     @abstractmethod
-    def checks(self, needs: SourceNeeds | WarehouseNeeds) -> Iterator[Check]:
+    def checks(self, needs: SourceNeeds | WarehouseNeeds) -> Sequence[Check]:
         """How this login stands to the rights of its role, and what else a run depends on. The connection is open."""
 
     @abstractmethod
     def utc_now(self) -> datetime | None:
         """The server's time, UTC and without a zone; None where it is this machine's own."""
+
+
+def collected(found: Iterable[Check]) -> tuple[Check, ...]:
+    """All that was found; an error that breaks it off is the last of them, and hides none before it."""
+    done: list[Check] = []
+    try:
+        for each in found:
+            done.append(each)
+    except ElError as error:
+        done.append(wrong("rights", f"what is behind this cannot be asked: {error}"))
+    return tuple(done)
 
 
 def as_comment(*lines: str) -> str:

@@ -15,6 +15,10 @@ from el.checking.clock import clock
 from el.cli.app import main
 from el.connectors.check import Level
 from el.connectors.duckdb import DuckDb
+from el.connectors.rights import WarehouseNeeds
+from el.connectors.snowflake.checks import SnowflakeChecks
+from el.connectors.snowflake.config import SnowflakeConfig
+from el.errors import ReadError
 
 SECRET = "a-secret-that-nobody-may-see"
 TABLES = "tables:\n  - {name: sales.orders}\n"
@@ -131,3 +135,31 @@ def test_a_clock_that_is_off_by_more_than_a_minute_is_told(ahead: int, level: Le
     said = clock(Off(DuckDb.config_type()))
     assert said is not None
     assert (said.level, says in said.text) == (level, True)
+
+
+def test_what_snowflake_does_not_tell_a_role_of_itself_is_not_said_to_be_missing() -> None:
+    def show(sql: str) -> list[dict[str, Any]]:
+        if sql.startswith("SHOW GRANTS TO ROLE"):
+            return [{"privilege": "USAGE", "granted_on": "DATABASE_ROLE", "name": "ANALYTICS.RAW_W"}]
+        raise ReadError(f"SQL access control error: Insufficient privileges: {sql}")
+
+    given = {"account": "a", "database": "analytics", "user": "u", "private_key": "x"}
+    config = SnowflakeConfig.model_validate(given)
+    found = list(SnowflakeChecks(show, config, "EL_ENGINEER", WarehouseNeeds("engineer", ("SHOP_SALES",))).all())
+    assert not [each for each in found if each.level is Level.ERROR]
+    (said,) = [each for each in found if each.subject == "rights"]
+    assert (said.level, "cannot be asked" in said.text) == (Level.WARNING, True)
+
+
+def test_a_connection_of_the_role_staging_is_checked_as_that(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    local = {"type": "duckdb", "path": str(workspace / "warehouse.duckdb"), "access": "staging"}
+    write(workspace, TABLES, warehouse={**local, "staging_data": ["staging"]})
+    capsys.readouterr()
+    assert main(["check", "--json"]) == 0, "its role is the profile's"
+    checks = json.loads(capsys.readouterr().out)["checks"]
+    assert "does not connect" in of(checks, "source", "connection")["text"]
+    assert of(checks, "warehouse", "rights")["level"] == Level.OK
+    write(workspace, TABLES, warehouse=local)
+    assert "staging_data" in of(found(capsys, code=3, role="staging"), "warehouse", "connection")["text"]

@@ -6,9 +6,13 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from el.cli.app import main
+from el.connectors.base import WriteMode
+from el.connectors.catalog import TableName
+from el.errors import ElError
 from tests.checking.scripts import PASSWORD, apply
 from tests.engines import batches as batches_of
 from tests.engines import taken_back
@@ -202,3 +206,33 @@ def test_a_login_that_may_read_each_table_but_not_the_schema_reads_on(
     reader(shop)
     found = checked(capsys)
     assert any("held on each of its tables, not on those that come later" in each["text"] for each in found)
+
+
+def test_who_writes_predictions_back_needs_what_grants_adds_for_that_schema(
+    standin_shop: TsqlShop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scores = ("CREATE SCHEMA scores", "CREATE TABLE scores.p (id INT NOT NULL PRIMARY KEY, score FLOAT)")
+    shop = standin_shop.create(WHOLE, *TABLES, *scores)
+    apply(shop.output, script := granted(shop, capsys, "engineer", "--write", "scores"))
+    mine = reader(shop)
+
+    def write(run_id: str) -> None:
+        with mine.server() as server:
+            data = pa.table({"id": [1], "score": [0.5]})
+            for mode, key in ((WriteMode.MERGE, ["id"]), (WriteMode.REPLACE, [])):
+                server.write_buffer(TableName("scores", "p"), data, mode, key=key, run_id=f"{run_id} {mode}")
+
+    write("first")
+    grants = [sql.rstrip(";") for sql in batches(script) if "[scores]" in sql or "CREATE TABLE" in sql]
+    assert len(grants) == 6
+    without = []
+    for grant in grants:
+        shop.sql(taken_back(grant))
+        try:
+            write(grant)
+            without.append(grant)
+        except ElError:
+            pass
+        shop.sql(grant)
+    write("last")
+    assert not without, "these are more than is needed"

@@ -57,7 +57,8 @@ class Chain:
         assert main(["codegen"]) == 0
 
     def _script(self, role: str) -> list[str]:
-        self.act_as(role)
+        # Grants are the owner's to make.
+        self.act_as("owner")
         return snowflake_roles.script(role)
 
     def apply(self, *, but: str = "") -> None:
@@ -97,7 +98,9 @@ class Chain:
         return main(["purge", "--yes"]) == 0
 
     def rows(self, role: str, table: TableName) -> int:
-        with open_connector(snowflake_roles.output(self.standin, role)) as reader:
+        # Without a role in the profile el itself refuses nothing: what is left is the account's own wall.
+        output = {name: value for name, value in snowflake_roles.output(self.standin, role).items() if name != "access"}
+        with open_connector(output) as reader:
             return int(reader.read_buffer(ReadRequest(table=table)).to_arrow().num_rows)
 
     def first_red(self) -> str | None:
@@ -172,7 +175,7 @@ def test_tables_that_belong_to_another_role_are_told_with_the_statement_that_han
 
 
 def test_who_writes_predictions_back_needs_what_grants_adds_for_that_schema(chain: Chain) -> None:
-    chain.act_as("engineer")
+    chain.act_as("owner")
     added = [sql for sql in snowflake_roles.script("engineer", "--write", "SCORES") if '"WRITE_W"' in sql]
     rows = next(sql for sql in added if " ON FUTURE TABLES " in sql)
     snowflake_roles.apply(chain.standin, ["CREATE SCHEMA ANALYTICS.SCORES", *added])

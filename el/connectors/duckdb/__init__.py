@@ -24,7 +24,7 @@ from el.connectors.duckdb.dialect import DUCKDB
 from el.connectors.duckdb.rights import file_checks, script
 from el.connectors.duckdb.types import RULES
 from el.connectors.request import ReadRequest
-from el.connectors.rights import RightsSource, SourceNeeds, WarehouseNeeds
+from el.connectors.rights import RightsSource, SourceNeeds, WarehouseNeeds, collected
 from el.connectors.sql.connector import Stream
 from el.connectors.sql.dialect import Dialect
 from el.connectors.sql.select import Statement
@@ -106,8 +106,8 @@ class DuckDb(SqlTarget, RightsSource):
     def rights(self, needs: SourceNeeds | WarehouseNeeds) -> str:
         return script(self.config, needs)
 
-    def checks(self, needs: SourceNeeds | WarehouseNeeds) -> Iterator[Check]:
-        return file_checks(self.config, needs)
+    def checks(self, needs: SourceNeeds | WarehouseNeeds) -> Sequence[Check]:
+        return collected(file_checks(self.config, needs))
 
     def utc_now(self) -> None:
         return None

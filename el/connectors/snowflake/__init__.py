@@ -19,7 +19,7 @@ from el.connectors.base import Identity
 from el.connectors.catalog import Catalog
 from el.connectors.check import Check
 from el.connectors.request import ReadRequest
-from el.connectors.rights import RightsSource, SourceNeeds, WarehouseNeeds, as_comment
+from el.connectors.rights import RightsSource, SourceNeeds, WarehouseNeeds, as_comment, collected
 from el.connectors.snowflake.catalog import read_catalog
 from el.connectors.snowflake.checks import SnowflakeChecks
 from el.connectors.snowflake.config import SnowflakeConfig
@@ -110,9 +110,9 @@ class Snowflake(SqlTarget, RightsSource):
             return as_comment("Snowflake: el takes no tables out of it, and needs no right for that.") + "\n"
         return script(self.config, needs)
 
-    def checks(self, needs: SourceNeeds | WarehouseNeeds) -> Iterator[Check]:
+    def checks(self, needs: SourceNeeds | WarehouseNeeds) -> Sequence[Check]:
         assert isinstance(needs, WarehouseNeeds)
-        return SnowflakeChecks(self.show, self.config, next(iter(self.ping().roles), None), needs).all()
+        return collected(SnowflakeChecks(self.show, self.config, next(iter(self.ping().roles), None), needs).all())
 
     def utc_now(self) -> datetime | None:
         found = self.fetch(Statement("SELECT TO_VARCHAR(SYSDATE(), 'YYYY-MM-DD HH24:MI:SS.FF3')"))[0][0]

@@ -24,28 +24,40 @@ _SINGULAR = {"TABLES": "TABLE", "VIEWS": "VIEW", "STAGES": "STAGE"}
 
 
 class Held:
-    """What a role holds: by itself, through roles that were granted to it, and of what is still to come."""
+    """What a role holds: by itself, through roles that were granted to it, and of what is still to come.
+
+    unknown: what could not be asked of these, in the server's words.
+    """
 
     def __init__(self, show: Show, role: str) -> None:
-        self.roles: set[str] = set()
+        self.roles: set[str] = {role}
         self.privileges: set[tuple[str, str, Place]] = set()
         self.future: set[tuple[str, str, Place]] = set()
+        self.unknown: list[str] = []
         waiting = [f"ROLE {quoted((role,))}"]
-        self.roles.add(role)
         while waiting:
             of = waiting.pop()
-            for row in show(f"SHOW GRANTS TO {of}"):
+            for row in self._shown(show, f"SHOW GRANTS TO {of}"):
                 kind, name = str(row["granted_on"]).upper(), parts(str(row["name"]))
-                if kind in ("ROLE", "DATABASE_ROLE"):
-                    inner = ".".join(name)
-                    if inner not in self.roles and str(row["privilege"]).upper() == "USAGE":
-                        self.roles.add(inner)
-                        waiting.append(f"{kind.replace('_', ' ')} {quoted(name)}")
+                inner = ".".join(name)
+                is_role = kind in ("ROLE", "DATABASE_ROLE") and str(row["privilege"]).upper() == "USAGE"
+                if is_role and inner not in self.roles:
+                    self.roles.add(inner)
+                    waiting.append(f"{kind.replace('_', ' ')} {quoted(name)}")
                 self.privileges.add((str(row["privilege"]).upper(), kind, name))
-            for row in show(f"SHOW FUTURE GRANTS TO {of}"):
+            for row in self._shown(show, f"SHOW FUTURE GRANTS TO {of}"):
                 # Its name is that of the schema or the database, and "<TABLE>" behind it.
                 place = parts(str(row["name"]).rpartition(".")[0])
                 self.future.add((str(row["privilege"]).upper(), str(row["grant_on"]).upper(), place))
+
+    def _shown(self, show: Show, sql: str) -> list[dict[str, Any]]:
+        try:
+            return show(sql)
+        except DatabaseError as error:
+            if error.retryable:
+                raise
+            self.unknown.append(f"{sql}: {error}")
+            return []
 
     def has(self, privilege: str, kind: str, place: Place) -> bool:
         """Whether it holds the privilege, or owns the object."""
@@ -80,10 +92,10 @@ class SnowflakeChecks:
         yield from self._stages() if self.needs.access != STAGING else ()
 
     def _rights(self) -> Iterator[Check]:
-        try:
-            self.held = Held(self.show, self.role)
-        except DatabaseError as error:
-            yield wrong("rights", f"what was granted to {self.role} cannot be asked: {error}")
+        self.held = Held(self.show, self.role)
+        if self.held.unknown:
+            # What is not known to be held is not said to be missing.
+            yield warn("rights", f"what {self.role} holds cannot be asked: {'; '.join(self.held.unknown[:3])}")
             return
         for right in rights_of(self.config, self.needs):
             yield from self._of_what_comes(right) if right.future is not None else self._of(right)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import TYPE_CHECKING, ClassVar
 
 from el.connectors.base import (
@@ -26,7 +27,7 @@ from el.connectors.buffer import Buffer
 from el.connectors.catalog import Catalog, Column, Consistency, SourceType
 from el.connectors.check import Check
 from el.connectors.request import ColumnRead, Isolation, ReadRequest, Value
-from el.connectors.rights import RightsSource, SourceNeeds, WarehouseNeeds
+from el.connectors.rights import RightsSource, SourceNeeds, WarehouseNeeds, collected
 from el.connectors.sql.connector import canonical
 from el.connectors.sql.own_query import derived_query, places_of
 from el.connectors.sql.select import Statement
@@ -83,10 +84,9 @@ class SqlServer(
         assert isinstance(needs, SourceNeeds)
         return script(self.config, needs, seen_of(self.fetch, self.server, needs) if self.is_open else Seen())
 
-    def checks(self, needs: SourceNeeds | WarehouseNeeds) -> Iterator[Check]:
+    def checks(self, needs: SourceNeeds | WarehouseNeeds) -> Sequence[Check]:
         assert isinstance(needs, SourceNeeds)
-        yield from line_of(self.config)
-        yield from SqlServerChecks(self.fetch, self.server, needs).all()
+        return collected(chain(line_of(self.config), SqlServerChecks(self.fetch, self.server, needs).all()))
 
     def utc_now(self) -> datetime | None:
         return server_time(self.fetch)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def insert(session: Session, parts: list[str], columns: list[str], batch: pa.RecordBatch, options: set[str]) -> int:
     """How many rows were written. Without KEEP_NULLS a NULL becomes the column's default; see "BULK INSERT"."""
-    table = dml.writable(session, parts)
+    table = dml.writable(session, parts, "INSERT")
     targets = []
     for name in columns:
         column = table.column(name)

@@ -191,6 +191,7 @@ def select_into(session: Session, query: Query, used: set[str]) -> int:
             for i, c in enumerate(known, 1)
         ]
         table = storage.new_table(session, names, columns)
+        rights.require_to_create(session, table)
         storage.create(session, table)
         listed = ", ".join(c.physical for c in columns)
         places = ", ".join(f"k{i}" for i in range(len(columns)))
@@ -322,6 +323,7 @@ def _drop_object(session: Session, names: list[str], letter: str, exists: bool) 
             11,
             5,
         )
+    rights.require_to_drop(session, table)
     if letter == "U":
         if any(child.object_id != table.object_id for child, _ in constraints.referring(session, table)):
             raise SqlError(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
-from . import lookup, storage, table_kinds
+from . import lookup, rights, storage, table_kinds
 from .binder import Binder
 from .catalog import CheckDef, ColumnDef, ForeignKeyDef, KeyDef, TableDef, new_object_id
 from .dialect import parse_expression
@@ -53,6 +53,7 @@ def create(session: Session, s: Scanner) -> None:
     names = s.names()
     body = Scanner(s.parenthesised())
     table = storage.new_table(session, names, [])
+    rights.require_to_create(session, table)
     table.external = external
     elements(session, table, body)
     table_kinds.options(session, table, s)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from . import change_tracking, constraints, lookup, server_functions, staging
+from . import change_tracking, constraints, lookup, rights, server_functions, staging
 from .binder import Binder
 from .catalog import ColumnDef, TableDef
 from .convert import Bound, convert
@@ -51,8 +51,11 @@ def target_name(s: Scanner) -> tuple[list[str], str]:
     return names, s.sql[start : s.tokens[s.at - 1].end]
 
 
-def writable(session: Session, names: list[str]) -> TableDef:
+def writable(session: Session, names: list[str], permission: str = "") -> TableDef:
+    """A table that is written. permission: what the session needs of it, where that is known by now."""
     table = lookup.table(session, names)
+    if permission:
+        rights.require(session, permission, table)
     if table.kind != "U":
         raise SqlError(40517, f"the stand-in does not support: writing through the view {table.name}")
     lookup.check_snapshot(session, table)
@@ -78,7 +81,7 @@ def insert(session: Session, s: Scanner) -> tuple[str, int] | None:
     session.start_implicit()
 
     def work() -> int:
-        table = writable(session, names)
+        table = writable(session, names, "INSERT")
         binder = Binder(session)
         columns = insert_columns(session, table, listed)
         if defaults:
@@ -194,6 +197,7 @@ def update(session: Session, s: Scanner) -> tuple[str, int] | None:
     def work() -> int:
         found = _located(session, prefix, names, text, source, where)
         table, at = found.table, found.at
+        rights.require(session, "UPDATE", table)
         sets, variables = bind_sets(session, found.binder, found.scope, table, assignments)
         parts = [f"{at}.rowid AS _rid", "'U' AS _op", *old_and_new(table, at, sets)]
         parts += [f"{convert(value, kind).sql} AS v{i}" for i, (_, kind, value) in enumerate(variables)]
@@ -222,6 +226,7 @@ def delete(session: Session, s: Scanner) -> tuple[str, int] | None:
     def work() -> int:
         found = _located(session, prefix, names, text, source, where)
         table, at = found.table, found.at
+        rights.require(session, "DELETE", table)
         news = [f"CAST(NULL AS {c.type.stored}) AS n{c.column_id}" for c in table.columns]
         olds = [f"{at}.{c.physical} AS o{c.column_id}" for c in table.columns]
         once = f" QUALIFY row_number() OVER (PARTITION BY {at}.rowid) = 1" if source else ""
@@ -332,7 +337,7 @@ def truncate(session: Session, s: Scanner) -> tuple[str, int] | None:
     session.start_implicit()
 
     def work() -> None:
-        table = writable(session, names)
+        table = writable(session, names, "ALTER")
         constraints.refuse_truncate(session, table)
         session.wrote_into(table)
         session.run_sql(f"DELETE FROM {table.sql}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from . import dml, staging
+from . import dml, rights, staging
 from .binder import Binder
 from .catalog import TableDef
 from .convert import convert
@@ -56,6 +56,8 @@ def merge(session: Session, s: Scanner) -> tuple[str, int] | None:
 
     def work() -> int:
         table = dml.writable(session, names)
+        for action in sorted({clause.action for clause in clauses}):
+            rights.require(session, {"I": "INSERT", "U": "UPDATE", "D": "DELETE"}[action], table)
         binder, scope = Binder(session), Scope()
         tree = parse(
             f"{prefix}SELECT 1 FROM {target} AS [{alias}] FULL JOIN (SELECT *, 1 AS [{HERE}] FROM {source}) AS "

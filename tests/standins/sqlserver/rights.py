@@ -27,6 +27,7 @@ ROLES = {
 }
 # A permission -> those that contain it ("Permissions", "covering permissions").
 WIDER = {
+    "CREATE TABLE": {"ALTER"},
     "VIEW DEFINITION": {"ALTER", "ALTER ANY SECURITY POLICY"},
     "VIEW DATABASE PERFORMANCE STATE": {"VIEW DATABASE STATE", "VIEW SERVER STATE"},
     "VIEW DATABASE STATE": {"VIEW SERVER STATE"},
@@ -140,6 +141,31 @@ def require(session: Session, permission: str, table: TableDef) -> None:
         14,
         5,
     )
+
+
+def require_to_create(session: Session, table: TableDef) -> None:
+    """CREATE TABLE in the database, and ALTER on the schema ("CREATE TABLE", permissions)."""
+    if table.database == "tempdb":
+        return
+    database = session.engine.database(table.database)
+    if not has(session, database, "CREATE TABLE"):
+        raise SqlError(262, f"CREATE TABLE permission denied in database '{database.name}'.", 14)
+    if not has(session, database, "ALTER", table.schema):
+        text = (
+            f'The specified schema name "{table.schema}" either does not exist or you do not have permission to use it.'
+        )
+        raise SqlError(2760, text)
+
+
+def require_to_drop(session: Session, table: TableDef) -> None:
+    """ALTER on the schema, or CONTROL on the table ("DROP TABLE", permissions)."""
+    if table.database == "tempdb":
+        return
+    database = session.engine.database(table.database)
+    if has(session, database, "ALTER", table.schema) or has(session, database, "CONTROL", table.schema, table.name):
+        return
+    text = f"Cannot drop the table '{table.name}', because it does not exist or you do not have permission."
+    raise SqlError(3701, text, 14, 20)
 
 
 def require_column(session: Session, table: TableDef, column: str) -> None:

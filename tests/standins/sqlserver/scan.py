@@ -286,7 +286,7 @@ def _continues(
     if text == "DROP" and at + 1 < len(tokens) and tokens[at + 1].text == "MEMBER":
         return True
     if text == "DROP" or text == "ALTER":
-        return (first == "ALTER" and before not in ("",)) or first in ("GRANT",)
+        return (first == "ALTER" and before not in ("",)) or first in ("GRANT", "DENY", "REVOKE")
     if text == "IF":
         return before in (
             "TABLE",
@@ -302,7 +302,7 @@ def _continues(
     if text in ("END", "ELSE"):
         return False
     if text == "CREATE":
-        return first in ("GRANT", "CREATE") and tokens[at - 1].text == "GRANT"
+        return first in ("GRANT", "DENY", "REVOKE") and tokens[at - 1].text == first
     return text == "BULK" and first == "INSERT" and before == "INSERT"
 
 
