@@ -6,7 +6,7 @@
     {%- set place = var('el_pii_schema', target.database ~ '.el_pii') -%}
     {%- set names = get_columns_in_query(sql) -%}
     {%- set hidden = [] -%}
-    create or replace view {{ relation }} (
+    create or replace {{ 'secure ' if config.get('secure') }}view {{ relation }} (
     {%- for name in names %}
         {{ adapter.quote(name) }}
         {%- set policy = policies.get(name | lower) -%}
