@@ -25,6 +25,9 @@ from el.secrets.hidden import hidden
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code. An error is one line on standard error, the traceback only with --traceback."""
     parsed = _parser().parse_args(arguments)
+    if parsed.traceback:
+        # Of dlt's own log; before it is imported.
+        os.environ.setdefault("RUNTIME__LOG_LEVEL", "ERROR")
     command: Callable[[argparse.Namespace], int] = parsed.command
     code = 0
     try:

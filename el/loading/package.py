@@ -48,9 +48,6 @@ class Loader:
         self._configure()
 
     def _configure(self) -> None:
-        # These are other people's databases: nothing is reported to anyone.
-        dlt.config["runtime.dlthub_telemetry"] = False
-        dlt.config["runtime.log_level"] = "CRITICAL"
         # Windows come from the ledger, so dlt has no state to keep or to restore.
         dlt.config["restore_from_destination"] = False
         dlt.config["load.delete_completed_jobs"] = False
