@@ -7,7 +7,7 @@ columns that are left out, the others. What cannot be told without the source is
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
@@ -79,14 +79,17 @@ def source_needs(job: Job, access: Access, taken: Taken, source: Source | None) 
     tables: list[TableNeed] = []
     for item in taken.chosen:
         if item.table.kind == "query":
-            tables += _of_query(item, source, unknown)
-        elif _GLOB & set(item.table.name.name) and not item.table.columns:
+            continue
+        if _GLOB & set(item.table.name.name) and not item.table.columns:
             if item.error is not None:
                 unknown.append(str(item.error))
         elif not item.table.columns and _leaves_out(item.settings):
             unknown.append(f"{item.table.name}: without its columns SELECT on all but those left out cannot be told.")
         else:
             tables.append(_of_table(job, item))
+    for item in taken.chosen:
+        if item.table.kind == "query":
+            tables = _with_query(tables, item, source, unknown)
     spellings = {item.table.name.schema for item in taken.chosen}
     return SourceNeeds(
         access,
@@ -123,24 +126,32 @@ def _of_table(job: Job, item: Chosen) -> TableNeed:
     )
 
 
-def _of_query(item: Chosen, source: Source | None, unknown: list[str]) -> list[TableNeed]:
-    """The tables that a query of the user's own reads, as far as its text says so."""
-    query = item.settings.query
-    if query is None or not isinstance(source, SqlConnector):
-        unknown.append(f"query {item.table.name}: SELECT on the tables that it reads, by hand.")
-        return []
+def _with_query(tables: list[TableNeed], item: Chosen, source: Source | None, unknown: list[str]) -> list[TableNeed]:
+    """`tables`, and those that a query of the user's own reads, as far as its text says so."""
     try:
-        parsed = parse_one(query, read=source.dialect.name)
+        query = item.settings.query if isinstance(source, SqlConnector) else None
+        parsed = parse_one(query, read=source.dialect.name) if query and isinstance(source, SqlConnector) else None
     except SqlglotError:
+        parsed = None
+    own = {each.alias_or_name.lower() for each in parsed.find_all(exp.CTE)} if parsed is not None else set()
+    read = [] if parsed is None else [each for each in parsed.find_all(exp.Table) if each.name.lower() not in own]
+    if parsed is None or any(not each.db or each.catalog for each in read):
         unknown.append(f"query {item.table.name}: SELECT on the tables that it reads, by hand.")
-        return []
-    own = {each.alias_or_name.lower() for each in parsed.find_all(exp.CTE)}
-    names = {
-        TableName(table.db, table.name)
-        for table in parsed.find_all(exp.Table)
-        if table.db and not table.catalog and table.name.lower() not in own
-    }
-    return [TableNeed(name, follow=str(StrategyName.FULL)) for name in sorted(names)]
+    if parsed is None:
+        return tables
+    everything = parsed.find(exp.Star) is not None
+    words = {each.name.lower() for each in parsed.find_all(exp.Identifier)}
+    found = {(need.name.schema.lower(), need.name.name.lower()): need for need in tables}
+    for each in read:
+        if not each.db or each.catalog:
+            continue
+        place = (each.db.lower(), each.name.lower())
+        known = found.get(place, TableNeed(TableName(each.db, each.name), follow=str(StrategyName.FULL)))
+        # Of columns that the table's own entry leaves out, those that the query names.
+        more = tuple(name for name in known.left_out if everything or name.lower() in words)
+        left_out = tuple(name for name in known.left_out if name not in more)
+        found[place] = replace(known, columns=(*known.columns, *more) if left_out else (), left_out=left_out)
+    return list(found.values())
 
 
 def _whole_schemas(job: Job, tables: Sequence[TableNeed], known: set[str], taken: Taken) -> tuple[str, ...]:

@@ -236,3 +236,19 @@ def test_who_writes_predictions_back_needs_what_grants_adds_for_that_schema(
         shop.sql(grant)
     write("last")
     assert not without, "these are more than is needed"
+
+
+def test_a_query_adds_the_tables_and_columns_that_it_names_and_an_administrator_is_given_nothing(
+    standin_shop: TsqlShop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    query = "  - {name: sales.big, key: id, query: 'SELECT c.id, c.email FROM sales.customers AS c'}"
+    shop = standin_shop.create(f"{SOME}\n{query}", *TABLES)
+    capsys.readouterr()
+    assert main(["grants", "--role", "engineer", "--for", "source"]) == 0
+    script = batches(capsys.readouterr().out)
+    assert "GRANT SELECT ON OBJECT::[sales].[customers] TO [el_engineer];" in script
+    assert len(script) == len(set(script))
+    assert not [sql for sql in script if f"[{shop.output['user']}]" in sql]
+    shop.tables(f"{SOME}\n{query.replace(', c.email', '')}")
+    assert main(["grants", "--role", "engineer", "--for", "source"]) == 0
+    assert "GRANT SELECT ON OBJECT::[sales].[customers] ([id], [name]) TO" in capsys.readouterr().out

@@ -77,7 +77,9 @@ def seen_of(fetch: Fetch, server: ServerFacts, needs: SourceNeeds) -> Seen:
     rows = rows_if_supported(fetch, Statement(_MASKED)) or []
     masked = {TableName(str(schema), str(name)) for schema, name in rows}
     azure = server.engine_edition == AZURE_SQL_DATABASE
-    return Seen(captures_of(fetch), tuple(sorted(masked & {table.name for table in needs.tables})), azure)
+    admin = fetch(Statement("SELECT IS_SRVROLEMEMBER('sysadmin'), IS_MEMBER('db_owner')"))[0]
+    taken = tuple(sorted(masked & {table.name for table in needs.tables}))
+    return Seen(captures_of(fetch), taken, azure, admin=1 in admin)
 
 
 def server_time(fetch: Fetch) -> datetime:

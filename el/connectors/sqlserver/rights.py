@@ -43,6 +43,7 @@ class Seen:
     captures: tuple[Capture, ...] = ()
     masked: tuple[TableName, ...] = ()  # tables with columns under dynamic data masking
     azure: bool = False  # Azure SQL Database: users are the database's own, and it has no server's state
+    admin: bool = False  # whoever asks is an administrator, who is nobody to be given rights
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +213,7 @@ def script(config: SqlServerConfig, needs: SourceNeeds, seen: Seen = Seen()) -> 
     if role is None:
         return as_comment(f"SQL Server: the role {needs.access} has no right here, and needs no login.") + "\n"
     captures = seen.captures
-    place, user = config.database, needs.user or config.user or "el_reader"
+    place, user = config.database, needs.user or (None if seen.admin else config.user) or "el_reader"
     batches = [
         as_comment(
             f"SQL Server: what the role {needs.access} of el needs here, and no more. Run it as an administrator, and",
