@@ -50,7 +50,8 @@ class DuckDbWarehouse(Warehouse):
         path = self.connector.config.path
         if path == ":memory:":
             return nullcontext(lambda _: None)
-        return file_lock(Path(f"{path}.lock"), holder)
+        # What follows a "?" in the path may be a token.
+        return file_lock(Path(f"{self.connector.config.place}.lock"), holder)
 
     @contextmanager
     def kept_open(self) -> Iterator[None]:

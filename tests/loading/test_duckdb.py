@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from el.cli.app import main
-from el.config.profiles import load_output
+from el.config.profiles import Output, load_output
 from el.extraction.slice import STEP
 from el.loading.duckdb import DuckDbWarehouse
+from el.loading.lock import this_process
 from el.loading.open import open_warehouse
 from tests.shop import Workspace
 
@@ -52,3 +54,9 @@ def test_the_file_is_opened_once_for_all_that_is_asked_while_it_is_kept_open(sho
         with duckdb.connect(str(shop.path / "warehouse.duckdb")) as as_dlt_opens_it:
             assert as_dlt_opens_it.execute("SELECT 1").fetchall() == [(1,)]
     assert look(shop) == 0
+
+
+def test_a_token_in_the_path_is_not_in_the_name_of_the_lock(tmp_path: Path) -> None:
+    output = Output("warehouse", "it", {"type": "duckdb", "path": str(tmp_path / "w.duckdb?token=Gehe1mGehe1m")})
+    with open_warehouse(output, "snake_case").locked(["raw"], this_process("run"), timedelta(minutes=1)):
+        assert [path.name for path in tmp_path.iterdir()] == ["w.duckdb.lock"]

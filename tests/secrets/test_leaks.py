@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import duckdb as reader
 import pytest
 import yaml
 
@@ -180,7 +181,7 @@ def test_no_secret_is_in_anything_of_a_run_that_fails_at_a_step(
     assert list(found.path.glob("slice-*.pickle"))
     assert (found.path / "plan.pickle").exists()
     assert not found.leaks()
-    assert not leaks("\n".join(query.sql for query in standin.queries).encode(), SECRETS)
+    assert not leaks("\n".join(str(query) for query in standin.queries).encode(), SECRETS)
 
 
 def test_no_secret_is_in_anything_that_another_command_says_or_leaves(
@@ -202,6 +203,12 @@ def test_no_secret_is_in_anything_that_another_command_says_or_leaves(
     said = (found.path / "output.log").read_text()
     assert "a defect of el" not in said, said[-3000:]
     assert not found.leaks()
+    with reader.connect(str(tmp_path / "warehouse.duckdb"), read_only=True) as connection:
+        names = connection.sql("SELECT schema_name, table_name FROM duckdb_tables() WHERE NOT internal").fetchall()
+        assert ("shop_dbo", "t") in names
+        held = [connection.sql(f'SELECT * FROM "{schema}"."{table}"').fetchall() for schema, table in names]
+        comments = connection.sql("SELECT comment FROM duckdb_tables()").fetchall()
+    assert not leaks(f"{held}{comments}".encode(), SECRETS)
 
 
 @pytest.mark.parametrize("which", ["shop", "old", "warehouse"])
