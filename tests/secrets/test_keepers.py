@@ -11,6 +11,7 @@ import logging
 import re
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -363,6 +364,12 @@ def test_a_library_that_is_missing_is_one_line_with_the_command_that_installs_it
     assert caught.value.exit_code == 2
 
 
+@pytest.mark.skipif(find_spec("el.secrets.store") is not None, reason="there is a store, which has tests of its own")
+def test_a_store_that_this_version_does_not_have_is_said() -> None:
+    with pytest.raises(ConfigError, match=r"secret:shop\.prod\.password: this version of el has no encrypted store"):
+        resolve("secret:shop.prod.password")
+
+
 def test_every_keeper_has_its_tests() -> None:
     told = Path(__file__).read_text("utf-8")
-    assert all(f'"{scheme}:' in told for scheme in SCHEMES if scheme != "secret")
+    assert all(f'"{scheme}:' in told for scheme in SCHEMES)
