@@ -13,6 +13,7 @@ import yaml
 
 from el.checking.clock import clock
 from el.cli.app import main
+from el.connectors.access import Access
 from el.connectors.check import Level
 from el.connectors.duckdb import DuckDb
 from el.connectors.rights import WarehouseNeeds
@@ -163,3 +164,30 @@ def test_a_connection_of_the_role_staging_is_checked_as_that(
     assert of(checks, "warehouse", "rights")["level"] == Level.OK
     write(workspace, TABLES, warehouse=local)
     assert "staging_data" in of(found(capsys, code=3, role="staging"), "warehouse", "connection")["text"]
+
+
+@pytest.mark.parametrize(
+    ("access", "granted", "warehouse", "says"),
+    [
+        ("engineer", ("OWNERSHIP", "SCHEMA", "ANALYTICS.SHOP_SALES"), {}, "owns schema ANALYTICS.SHOP_SALES"),
+        ("engineer", ("USAGE", "ROLE", "SYSADMIN"), {}, "SYSADMIN, which holds more than el needs"),
+        ("staging", ("SELECT", "TABLE", "ANALYTICS.SHOP_SALES.ORDERS"), {}, "rights in ANALYTICS.SHOP_SALES"),
+        ("engineer", ("USAGE", "WAREHOUSE", "W"), {"auto_suspend": None}, "never suspends"),
+        ("engineer", ("USAGE", "WAREHOUSE", "W"), {"auto_resume": "false"}, "does not resume by itself"),
+    ],
+)
+def test_more_than_is_needed_in_snowflake_is_a_warning_with_what_takes_it_away(
+    access: str, granted: tuple[str, str, str], warehouse: dict[str, Any], says: str
+) -> None:
+    def show(sql: str) -> list[dict[str, Any]]:
+        if sql.startswith("SHOW GRANTS TO ROLE") and "EL_" in sql:
+            return [dict(zip(("privilege", "granted_on", "name"), granted, strict=True))]
+        if sql.startswith("SHOW WAREHOUSES"):
+            return [{"name": "W", "size": "X-Small", "state": "STARTED", "auto_suspend": "60", **warehouse}]
+        return []
+
+    given = {"account": "a", "database": "analytics", "warehouse": "w", "user": "u", "private_key": "x"}
+    needs = WarehouseNeeds(Access(access), ("SHOP_SALES",), ("staging",), ("sales",))
+    checks = SnowflakeChecks(show, SnowflakeConfig.model_validate(given), f"EL_{access.upper()}", needs).all()
+    (said,) = [each for each in checks if each.level is Level.WARNING and says in each.text]
+    assert said.remedy
