@@ -33,6 +33,7 @@ from el.extraction.extract import extract
 from el.extraction.retry import retrying
 from el.extraction.slice import STEP
 from el.extraction.slicer import Destination
+from el.loading.audit import Audit, audited
 from el.loading.file_ledger import STRATEGY, KnownFile, known_files
 from el.loading.let_go import let_go
 from el.loading.load import PackedFiles, SchemaLoad, load_ids_for
@@ -185,8 +186,8 @@ def run(job: Job, reporter: Reporter, executor: Executor | None = None) -> RunRe
 
     executor: runs the slices; by default threads, as many as `workers`.
     """
-    with of_run(job.run_id), ExitStack() as stack:
-        return _Run(job, reporter, executor, stack).run()
+    with of_run(job.run_id), audited(job, "run") as audit, ExitStack() as stack:
+        return _Run(job, reporter, executor, stack).run(audit)
 
 
 class _Run:
@@ -206,12 +207,13 @@ class _Run:
         self.everywhere: PlaceNames = {}  # where all tables of el.yml land
         self.left_out: set[str] = set()  # raw schemas of which this run takes not all tables
 
-    def run(self) -> RunReport:
+    def run(self, audit: Audit) -> RunReport:
         with ThreadPoolExecutor(1) as background:
             opening = background.submit(warehouse_of, self.job)
             try:
                 plan = self._plan(opening)
             except Paused:
+                audit.note("paused")
                 return self._report()
         warehouse = opening.result()
         sys.audit(STEP, "planned")
@@ -234,7 +236,17 @@ class _Run:
             self._let_go(warehouse, plan)
         finally:
             shutil.rmtree(spool, ignore_errors=True)
+        self._note(audit, warehouse)
         return self._report()
+
+    def _note(self, audit: Audit, warehouse: Warehouse) -> None:
+        """Note what the run did; in the warehouse only where it has loaded something, and is awake."""
+        loaded = [report for report in self.reports if report.load_id is not None]
+        failed = [report for report in self.reports if report.status == "failed"]
+        audit.tables += [report.table for report in (*loaded, *failed)]
+        audit.note(f"failed: {len(failed)} tables" if failed else "done")
+        if loaded or self.finished:
+            audit.deliver(warehouse, min(schema for schema, _ in self.everywhere.values()))
 
     def _plan(self, opening: Future[Warehouse]) -> JobPlan:
         retries = self.job.config.defaults.retries

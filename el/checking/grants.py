@@ -14,6 +14,7 @@ from el.connectors.base import Source
 from el.connectors.registry import open_connector, open_source
 from el.connectors.rights import STAGING, RightsSource, SourceNeeds, WarehouseNeeds, as_comment
 from el.errors import ElError
+from el.loading.audit import audited
 
 SOURCE, WAREHOUSE = "source", "warehouse"
 
@@ -30,9 +31,9 @@ class Wanted:
 
 def grants(job: Job, wanted: Wanted) -> Iterator[str]:
     """The script for each of these ends. The source is asked where it can be; nothing is changed anywhere."""
-    for output in (job.source, job.destination):
-        require(Operation.GRANTS, access_of(output), str(output))
-    with ExitStack() as stack:
+    with audited(job, f"grants {wanted.access}"), ExitStack() as stack:
+        for output in (job.source, job.destination):
+            require(Operation.GRANTS, access_of(output), str(output))
         source, why = _source(job, wanted.access, stack)
         taken = tables_taken(job, source, why)
         if SOURCE in wanted.ends:

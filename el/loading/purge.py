@@ -20,6 +20,7 @@ from el.config.job import Job
 from el.connectors.access import Operation
 from el.connectors.sql.select import Statement
 from el.errors import ConfigError
+from el.loading.audit import Audit, audited
 from el.loading.ledger import LEDGER_TABLE
 from el.loading.lock import this_process
 from el.loading.notes import Notes
@@ -52,6 +53,13 @@ def purge(job: Job, confirm: Callable[[str], bool], say: Callable[[str], None]) 
     keep = job.config.raw.keep
     if keep is None:
         raise ConfigError(f"{job.config.path}: purge needs `raw: {{keep: 30d}}`: how long superseded loads stay")
+    with audited(job, "purge") as audit:
+        return _purged(job, keep, confirm, say, audit)
+
+
+def _purged(
+    job: Job, keep: timedelta, confirm: Callable[[str], bool], say: Callable[[str], None], audit: Audit
+) -> list[Removal]:
     warehouse = warehouse_of(job)
     warehouse.connector.require(Operation.PURGE)
     places, every = plan_places(job)
@@ -76,6 +84,7 @@ def purge(job: Job, confirm: Callable[[str], bool], say: Callable[[str], None]) 
             say(str(removal))
         rows = sum(removal.rows for removal in found)
         if not found or not confirm(f"{rows:,} rows leave raw"):
+            audit.note("not confirmed" if found else "done")
             return []
         with warehouse.connector:
             for removal in found:
@@ -85,6 +94,9 @@ def purge(job: Job, confirm: Callable[[str], bool], say: Callable[[str], None]) 
             for schema in schemas:
                 gone -= _noted(warehouse, schema) if gone else set()
             notes.forget(gone, say)
+            audit.tables += [f"{removal.raw_schema}.{removal.table}" for removal in found]
+            audit.note("done")
+            audit.deliver(warehouse, min(schemas))
     return found
 
 

@@ -19,6 +19,7 @@ from el.connectors.catalog import Catalog
 from el.connectors.registry import open_source
 from el.connectors.request import Condition, Op, ReadRequest, SqlText, Value
 from el.errors import ConfigError, ElError
+from el.loading.audit import Audit, audited
 from el.loading.lock import this_process
 from el.loading.open import loader, warehouse_of
 from el.planning.dump_tables import dump_tables
@@ -71,10 +72,16 @@ def change_state(job: Job, action: str, name: str, value: str | None, confirm: C
 
     Raises `ConfigError` for a table that was never loaded, has no bound, or whose bound has another form.
     """
+    with audited(job, f"state {action}") as audit:
+        return _changed(job, action, name, value, confirm, audit)
+
+
+def _changed(job: Job, action: str, name: str, value: str | None, confirm: Confirm, audit: Audit) -> str:
     warehouse = warehouse_of(job)
     warehouse.connector.require(Operation.MOVE_BOUND)
     catalog, item, raw_schema, raw_table = _one_table(job, action, name)
     table = item.table.name
+    audit.tables.append(str(table))
     with warehouse.locked([raw_schema], this_process(job.run_id), job.config.defaults.lock_lease):
         # What a killed run left would be loaded by the next one, with its own bound, over the one that is put here.
         loader(job, warehouse, raw_schema).finish_pending(print)
@@ -89,9 +96,12 @@ def change_state(job: Job, action: str, name: str, value: str | None, confirm: C
         else:
             what = f"{table}: the next run takes a new snapshot"
         if not confirm(what):
+            audit.note("not confirmed")
             return "nothing was changed"
         with warehouse.connector:
             warehouse.move_bound(raw_schema, raw_table, last.load_id, value)
+            audit.note("done")
+            audit.deliver(warehouse, raw_schema)
     return what
 
 

@@ -92,8 +92,22 @@ def test_each_role_may_do_from_python_what_the_matrix_says(
     assert [text for text in said if f"role {role} " not in text] == []
     place.connector.connect()
     assert len(place.rows(schemas["staging"])) == (1 if role == "staging" else 2)
+    if role != "staging":
+        noted = _audit(place.connector, schemas["staging"].schema, "write_buffer append", role)
+        assert {row[0] for row in noted} == {str(schemas["staging"])}
+        # The row with which the table began is the owner's.
+        assert len(noted) == (2 if role == "owner" else 1)
+        assert all(user for _, user in noted)
     kept = {"staging": [1], "engineer": [1, 7], "owner": [7]}[role]
     assert sorted(row[0] for row in place.rows(schemas["raw"])) == kept
+
+
+def _audit(connector: SqlConnector, schema: str, command: str, role: str) -> list[tuple[object, ...]]:
+    """The tables, and the database's user, of these entries in a schema's audit."""
+    name = "_EL_AUDIT" if connector.scheme == "snowflake" else "_el_audit"
+    place = connector.dialect.quote_table(TableName(schema, name))
+    said = f"command = '{command}' AND el_role = '{role}'"
+    return connector.fetch(Statement(f"SELECT table_names, database_user FROM {place} WHERE {said}"))
 
 
 def _schemas(place: Place) -> dict[str, TableName]:
@@ -191,3 +205,9 @@ def test_each_role_may_do_at_the_command_line_what_the_matrix_says(
             assert (code, said.out, len(said.err.splitlines())) == (3, "", 1), said
             assert f"role {role} " in said.err
     assert found == {name: role in allowed for name, (_, allowed) in COMMANDS.items()}
+    if role == "owner":
+        schema = (loaded / "el.yml").read_text().rpartition("name: ")[2].partition(".orders")[0]
+        with connect("warehouse", profiles_dir=loaded) as warehouse:
+            raw = f"shop_{schema}".upper() if warehouse.scheme == "snowflake" else f"shop_{schema}"
+            for command in ("run", "state set", "state reset"):
+                assert f"{schema}.orders" in {row[0] for row in _audit(warehouse, raw, command, role)}

@@ -52,6 +52,7 @@ class Snowflake(SqlTarget, RightsSource):
     scheme = "snowflake"
     config_type = SnowflakeConfig
     dialect: ClassVar[Dialect] = SNOWFLAKE
+    session_user = "CURRENT_USER()"
     config: SnowflakeConfig
 
     def __init__(self, config: SnowflakeConfig) -> None:

@@ -54,6 +54,7 @@ TYPES = ColumnTypes(
 class SnowflakeWrite(SqlWrite[Snowflake]):
     types = TYPES
     ledger_name = "_EL_WRITES"
+    audit_name = "_EL_AUDIT"
     ledger_columns = (
         "RUN_ID VARCHAR NOT NULL, TARGET VARCHAR NOT NULL, MODE VARCHAR NOT NULL, ROW_COUNT NUMBER(19,0) NOT NULL, "
         "WRITTEN_AT TIMESTAMP_NTZ NOT NULL"

@@ -30,6 +30,7 @@ class SqlConnector(Source, CursorSource, SplitSource):
     """A connector whose source understands SQL."""
 
     dialect: ClassVar[Dialect]
+    session_user: ClassVar[str] = "CURRENT_USER"  # whom the server knows, in its SQL
 
     @abstractmethod
     def _stream(self, statement: Statement, request: ReadRequest) -> Stream:

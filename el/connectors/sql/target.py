@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from el.connectors.access import Access, Operation
 from el.connectors.base import ArrowStream, Target, WriteMode, WriteResult
 from el.connectors.catalog import TableName
 from el.connectors.sql.connector import SqlConnector
+from el.errors import ElError
 
 if TYPE_CHECKING:
     from el.connectors.sql.write import SqlWrite
@@ -38,6 +39,7 @@ class SqlTarget(SqlConnector, Target):
         run_id: str,
         create: bool = False,
     ) -> WriteResult:
+        from el.connectors.sql.audit import Entry, append
         from el.connectors.sql.incoming import released
         from el.connectors.sql.write_job import WriteJob
 
@@ -46,4 +48,10 @@ class SqlTarget(SqlConnector, Target):
             write = self.writer()(session, job)
             if job.mode is not WriteMode.APPEND and not self.access.within(Access.OWNER) and write.into_raw():
                 self.require(Operation.CHANGE_RAW)
-            return write.run(data)
+            result = write.run(data)
+            if not result.already_done:
+                entry = Entry(f"write_buffer {job.mode}", str(self.access), str(target), run_id, "done")
+                # The data is committed: whatever is wrong with this row, the write is not.
+                with suppress(ElError):
+                    append(session, write.types, TableName(target.schema, write.audit_name), [entry])
+            return result

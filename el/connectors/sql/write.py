@@ -53,6 +53,7 @@ class SqlWrite(ABC, Generic[Session]):
     ledger_columns: ClassVar[str]
     ledger_row: ClassVar[str]
     ledger_name: ClassVar[str] = WRITES_TABLE
+    audit_name: ClassVar[str] = "_el_audit"
     # How a staging table is created that ends with the session.
     temporary: ClassVar[str] = "TEMPORARY "
     # Whether CREATE TABLE is undone with its transaction.

@@ -35,6 +35,7 @@ class SqlServerSession(SqlConnector):
     config_type = SqlServerConfig
     config: SqlServerConfig
     dialect: ClassVar[Dialect] = TSQL
+    session_user = "SUSER_SNAME()"
 
     def __init__(self, config: SqlServerConfig) -> None:
         super().__init__(config)

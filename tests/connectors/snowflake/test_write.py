@@ -34,6 +34,7 @@ def session(standin: SnowflakeStandIn) -> Iterator[Snowflake]:
         connector.execute(Statement("CREATE SCHEMA IF NOT EXISTS A"))
         connector.execute(Statement("CREATE OR REPLACE TABLE A.T (ID NUMBER(18,0), NAME VARCHAR)"))
         connector.execute(Statement("DROP TABLE IF EXISTS A._EL_WRITES"))
+        connector.execute(Statement("DROP TABLE IF EXISTS A._EL_AUDIT"))
         yield connector
 
 
@@ -66,7 +67,7 @@ def test_statements_carry_the_run_and_the_table_as_query_tag_and_nothing_stays_s
     ]
     assert [query.sql.split(" ")[1] for query in new if query.sql.startswith("DROP")] == ["STAGE", "TABLE"]
     left = session.fetch(Statement("SELECT TABLE_NAME FROM information_schema.tables WHERE table_schema = 'A'"))
-    assert {str(name) for (name,) in left} == {"T", "_EL_WRITES"}
+    assert {str(name) for (name,) in left} == {"T", "_EL_WRITES", "_EL_AUDIT"}
 
 
 @pytest.mark.parametrize("step", ["COPY", 'INSERT INTO "A"."T"', 'INSERT INTO "A"."_EL_WRITES"', "PUT"])

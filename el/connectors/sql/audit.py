@@ -1,0 +1,78 @@
+"""The table `_el_audit`: who did what, a row each. el adds rows, and never changes or removes one.
+
+No row has a secret or a value of the data: names of tables, and the kind of an error, is all that it tells of them.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, field, fields
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+from el.connectors.catalog import TableName
+from el.connectors.sql.column_types import ColumnTypes
+from el.connectors.sql.connector import SqlConnector
+from el.connectors.sql.select import Statement
+from el.errors import ElError
+
+AUDIT_TABLE = "_el_audit"
+
+
+def os_user() -> str:
+    """Who runs this process, as the system has it: not what the environment says, where that can be told apart."""
+    try:
+        import pwd
+
+        return pwd.getpwuid(os.getuid()).pw_name
+    except (ImportError, KeyError):
+        pass
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that was done. The database's user is added by the database."""
+
+    command: str
+    el_role: str
+    table_names: str
+    run_id: str
+    result: str
+    entry_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    noted_at: str = field(default_factory=lambda: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f"))
+    os_user: str = field(default_factory=os_user)
+
+
+def append(session: SqlConnector, types: ColumnTypes, table: TableName, entries: Sequence[Entry]) -> None:
+    """Add these, but those that are there; make the table where it is missing. Raises an `ElError`."""
+    if not entries:
+        return
+    text, moment = types.of(pa.string()), types.of(pa.timestamp("us"))
+    columns = {each.name: moment if each.name == "noted_at" else text for each in fields(Entry)}
+    place = session.dialect.quote_table(table)
+    insert = _insert(place, columns, session.session_user, entries)
+    try:
+        session.execute(insert)
+    except ElError:
+        made = ", ".join(f"{name} {type_}" for name, type_ in columns.items())
+        session.execute(Statement(f"CREATE TABLE {place} ({made}, database_user {text})"))
+        session.execute(insert)
+
+
+def _insert(place: str, columns: Mapping[str, str | None], user: str, entries: Sequence[Entry]) -> Statement:
+    casts = ", ".join(f"CAST(? AS {type_}) AS {name}" for name, type_ in columns.items())
+    rows = " UNION ALL ".join([f"SELECT {casts}"] * len(entries))
+    sql = (
+        f"INSERT INTO {place} ({', '.join(columns)}, database_user) "
+        f"SELECT {', '.join(f'q.{name}' for name in columns)}, {user} FROM ({rows}) AS q "
+        f"WHERE q.entry_id NOT IN (SELECT entry_id FROM {place})"
+    )
+    return Statement(sql, tuple(value for entry in entries for value in astuple(entry)))

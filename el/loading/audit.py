@@ -1,0 +1,112 @@
+"""Who did what with raw: noted in a file of the working folder at once, and in `_el_audit` when a warehouse is awake.
+
+Guarantees: a run with nothing new asks no statement for it; what waits in the file goes with the next command that
+changes something, once; nothing that goes wrong here fails a command. What waits is lost with the working folder.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from el.config.access import access_of
+from el.config.job import Job
+from el.connectors.catalog import TableName
+from el.connectors.sql.audit import AUDIT_TABLE, Entry, append
+from el.connectors.sql.target import SqlTarget
+from el.errors import AccessDenied, ElError
+from el.loading.warehouse import Warehouse
+
+JOURNAL = "audit.jsonl"
+# Rows of one INSERT.
+_AT_ONCE = 100
+
+
+@dataclass
+class Audit:
+    """What is noted of one command."""
+
+    job: Job
+    command: str
+    tables: list[str] = field(default_factory=list)
+    _entry: Entry | None = None
+
+    def note(self, result: str) -> None:
+        """Into the file, once."""
+        if self._entry is None:
+            role = str(access_of(self.job.destination))
+            names = ", ".join(sorted(set(self.tables)))
+            self._entry = Entry(self.command, role, names, self.job.run_id, result)
+            note(self.job.home, self._entry, self._pair)
+
+    def deliver(self, warehouse: Warehouse, raw_schema: str) -> None:
+        """What was noted and not delivered, into the table. For a command that has woken the warehouse anyway."""
+        mark = self.job.work / "audit.sent"
+        with suppress(ElError, OSError):
+            found, end = _waiting(self.job.home / JOURNAL, mark, self._pair)
+            if self._entry is not None and self._entry.entry_id not in {each.entry_id for each in found}:
+                found.append(self._entry)
+            table = TableName(warehouse.fold(raw_schema), warehouse.fold(AUDIT_TABLE))
+            with warehouse.connector as connector:
+                assert isinstance(connector, SqlTarget)
+                for start in range(0, len(found), _AT_ONCE):
+                    append(connector, connector.writer().types, table, found[start : start + _AT_ONCE])
+            mark.parent.mkdir(parents=True, exist_ok=True)
+            mark.write_text(str(end))
+
+    @property
+    def _pair(self) -> str:
+        return self.job.work.name
+
+
+@contextmanager
+def audited(job: Job, command: str, *tables: str) -> Iterator[Audit]:
+    """Note how what is inside ends. Of an error its kind alone: its text may name a value."""
+    audit = Audit(job, command, list(tables))
+    try:
+        yield audit
+    except AccessDenied:
+        audit.note("refused")
+        raise
+    except ElError as error:
+        audit.note(f"failed: {type(error).__name__}")
+        raise
+    except BaseException as error:
+        audit.note("interrupted" if isinstance(error, KeyboardInterrupt) else f"failed: {type(error).__name__}")
+        raise
+    else:
+        audit.note("done")
+
+
+def note(home: Path, entry: Entry, pair: str = "") -> None:
+    """Add a line to the file. pair: of which source and destination; "": of all, as of a secret."""
+    line = json.dumps({"pair": pair, **asdict(entry)})
+    with suppress(OSError):
+        home.mkdir(parents=True, exist_ok=True)
+        with (home / JOURNAL).open("a", encoding="utf-8") as file:
+            # A line that a kill cut off must not spoil this one.
+            file.write(f"\n{line}\n")
+
+
+def _waiting(journal: Path, mark: Path, pair: str) -> tuple[list[Entry], int]:
+    """What stands behind the mark, and where it ends. A mark that is lost costs nothing: no entry is added twice."""
+    try:
+        start = int(mark.read_text())
+    except (OSError, ValueError):
+        start = 0
+    if not journal.exists():
+        return [], 0
+    with journal.open("rb") as file:
+        file.seek(start if start <= journal.stat().st_size else 0)
+        lines = file.read().split(b"\n")
+        end = file.tell()
+    found = []
+    for line in lines:
+        with suppress(ValueError, TypeError):
+            read = json.loads(line)
+            if read.pop("pair", None) in ("", pair):
+                found.append(Entry(**read))
+    return found, end
