@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from el.cli.arguments import EXIT_CODES, job_of, positive
+from el.cli.memory import take_little_memory
 from el.cli.output import as_far_as_read
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def add(commands: Commands, job: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    take_little_memory()
     from el.cli.plan import show
     from el.pipeline import run, show_plan
     from el.reporting.progress import reporter
