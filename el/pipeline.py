@@ -42,7 +42,7 @@ from el.loading.open import loader, warehouse_of
 from el.loading.raw_checks import without_clashes, without_files, without_masks
 from el.loading.warehouse import Warehouse
 from el.planning.definition import database_of
-from el.planning.dump_tables import dump_name, dump_tables, selected_dumps
+from el.planning.dump_tables import dump_name, dump_tables, names_dumps_alone, selected_dumps
 from el.planning.gone import gone_tables, left_views
 from el.planning.held import HeldTable
 from el.planning.ledger import LedgerEntry
@@ -61,14 +61,17 @@ __all__ = ["Job", "plan_job", "run", "show_plan"]
 # What goes wrong with one raw schema and leaves the others to be loaded.
 _OF_ONE_SCHEMA = (LoadError, DatabaseError)
 
-Before = Callable[[Warehouse, PlaceNames, PlaceNames], None]
-"""Called with the places of a job and those of all tables of el.yml, before the ledger, or any table, is read."""
+Before = Callable[[Warehouse, PlaceNames, PlaceNames | None], None]
+"""Called with the places of a job and those of all tables of el.yml, before the ledger, or any table, is read.
+
+Of all tables: None where the database was not asked which there are.
+"""
 
 
 def plan_job(job: Job, warehouse: Future[Warehouse], before: Before | None = None, *, tried: int | None = 1) -> JobPlan:
     """The plan of a job. tried: as for `make_plan`."""
-    if not job.config.tables:
-        # No database is asked for.
+    if names_dumps_alone(job.config, job.select):
+        # No database is asked for, and it may be away.
         return _plan_files(job, warehouse, before)
     if job.source.type == FILES:
         raise ConfigError(f"{job.source} is a place with files, which has no `tables`: name a database as `source`")
@@ -102,16 +105,16 @@ def plan_job(job: Job, warehouse: Future[Warehouse], before: Before | None = Non
 
 
 def _plan_files(job: Job, warehouse: Future[Warehouse], before: Before | None) -> JobPlan:
-    """The plan of a job without tables."""
+    """The plan of a job that takes no tables, though el.yml may have some."""
     _, entries = selected_dumps(job, [])
     everywhere = find_places(job.config, dump_tables(job.config))
     places = landing_places(everywhere, dump_tables(job.config, entries))
     opened = warehouse.result()
     _refuse_taken(opened, places)
     if before is not None:
-        before(opened, places, everywhere.names)
+        before(opened, places, None if job.config.tables else everywhere.names)
     held = _in_raw(opened, {schema for schema, _ in places.values()})
-    dumps = _plan_dumps(job, opened, entries, everywhere, held, {})
+    dumps = _plan_dumps(job, opened, entries, everywhere, held, None if job.config.tables else {})
     notes = tuple(sign_in_notes(job.outputs()))
     return JobPlan(job.config.source, Catalog("", "", ()), (), notes, dumps=dumps)
 
@@ -122,7 +125,7 @@ def _plan_dumps(
     entries: Sequence[DumpSettings],
     places: Places,
     held: _Held,
-    live: Mapping[TableName, Sequence[str]],
+    live: Mapping[TableName, Sequence[str]] | None,
 ) -> tuple[DumpPlan, ...]:
     found = []
     for entry in entries:
@@ -256,13 +259,15 @@ class _Run:
                 plan = plan_job(self.job, opening, self._finish, tried=number if number > retries else None)
         return plan
 
-    def _finish(self, warehouse: Warehouse, places: PlaceNames, everywhere: PlaceNames) -> None:
+    def _finish(self, warehouse: Warehouse, places: PlaceNames, everywhere: PlaceNames | None) -> None:
         """Take the locks, and load what an earlier run left; before each try to plan. Raises `Paused`."""
         schemas = sorted({schema for schema, _ in places.values()})
-        known = {table for _, table in everywhere.values()}
-        self.everywhere = everywhere
+        # Of a table that nobody looked up it is not known that el.yml no longer has it.
+        known = None if everywhere is None else {table for _, table in everywhere.values()}
+        self.everywhere = everywhere or {}
         self.raw_schemas.update({str(name): schema for name, (schema, _) in places.items()})
-        self.left_out.update(schema for name, (schema, _) in everywhere.items() if name not in places)
+        beside = {schema for name, (schema, _) in self.everywhere.items() if name not in places}
+        self.left_out.update(schemas if everywhere is None else beside)
         if not self.locks:
             lock = warehouse.locked(schemas, this_process(self.job.run_id), self.job.config.defaults.lock_lease)
             self.locks.append(self.stack.enter_context(lock))

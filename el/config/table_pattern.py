@@ -92,6 +92,11 @@ class TablePattern:
         """Whether it can mean a table of this schema."""
         return any(part.takes(schema) for part, _ in self.splits)
 
+    def may_mean_some_of(self, schema: str) -> bool:
+        """Whether a table of this schema could be meant, whatever its name."""
+        # With a dot it means a schema first, and a name with a dot only where that means nothing.
+        return not self.splits or any(part.takes(schema) for part, _ in self.splits)
+
     def _of_any_schema(self, every: list[TableName]) -> list[TableName]:
         bare = self.bare
         if bare is None:

@@ -92,20 +92,20 @@ def plan_dump(
     place: tuple[str, str],
     known: Sequence[KnownFile],
     held: HeldTable | None,
-    live: Mapping[TableName, Sequence[str]],
+    live: Mapping[TableName, Sequence[str]] | None,
 ) -> DumpPlan:
-    """live: the key of each table of `tables`, which `into` may name."""
+    """live: the key of each table of `tables`, which `into` may name; None where the database was not asked."""
     name = TablePattern.parse(settings.name).plain
     assert name is not None
     plan = DumpPlan(name, *place, settings, known=tuple(known), held=held)
     try:
-        _refuse_into(settings, live)
+        _refuse_into(job, settings, live)
         return _Files(job, replace(plan, notes=tuple(_notes(job, plan)))).plan()
     except ElError as error:
         return replace(plan, error=error)
 
 
-def _refuse_into(settings: DumpSettings, live: Mapping[TableName, Sequence[str]]) -> None:
+def _refuse_into(job: Job, settings: DumpSettings, live: Mapping[TableName, Sequence[str]] | None) -> None:
     if settings.into is None:
         return
     if settings.history is None:
@@ -114,9 +114,15 @@ def _refuse_into(settings: DumpSettings, live: Mapping[TableName, Sequence[str]]
             "the table no longer has shall stay as they are here; `history: versions` where these are past states alone"
         )
     table = TablePattern.parse(settings.into).plain
-    if table is None or table not in live:
+    if table is None:
+        listed = False
+    elif live is None:
+        listed = any(entry.pattern.of([table]) for entry in job.config.tables)
+    else:
+        listed = table in live
+    if not listed:
         raise PlanError(f"into: {settings.into} is no table of `tables`; add it, or leave `into` out")
-    if not live[table]:
+    if live is not None and table is not None and not live[table]:
         raise PlanError(
             f"into: {settings.into} has no key by which rows could meet: set `key` in its entry of `tables`"
         )

@@ -22,7 +22,7 @@ from el.errors import ConfigError, ElError
 from el.loading.audit import Audit, audited
 from el.loading.lock import this_process
 from el.loading.open import loader, warehouse_of
-from el.planning.dump_tables import dump_tables
+from el.planning.dump_tables import dump_tables, names_dumps_alone
 from el.planning.isolation import isolation_of
 from el.planning.ledger import LedgerEntry
 from el.planning.places import raw_names, tables_of
@@ -108,7 +108,7 @@ def _changed(job: Job, action: str, name: str, value: str | None, confirm: Confi
 def _one_table(job: Job, action: str, name: str) -> tuple[Catalog, Chosen, str, str]:
     """The table with its raw schema and raw table; found without a plan, which a bound that is wrong would prevent."""
     catalog, every = Catalog("", "", ()), dump_tables(job.config)
-    if job.config.tables:
+    if not names_dumps_alone(job.config, (name,)):
         with open_source(job.source.settings, str(job.source)) as source:
             catalog, tables = tables_of(job.config, source)
         every = [*tables, *every]

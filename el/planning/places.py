@@ -15,7 +15,7 @@ from el.connectors.base import Source
 from el.connectors.catalog import Catalog, TableName
 from el.connectors.registry import open_source
 from el.errors import PlanError
-from el.planning.dump_tables import dump_tables
+from el.planning.dump_tables import dump_tables, names_dumps_alone
 from el.planning.naming import file_refusal, find_names
 from el.planning.selection import Chosen, choose_tables, keep_selected, schemas_of
 
@@ -47,7 +47,7 @@ def tables_of(config: Config, source: Source) -> tuple[Catalog, list[Chosen]]:
 def plan_places(job: Job) -> tuple[PlaceNames, list[Chosen]]:
     """Where the tables and dumps of a job lie in raw; and all of those of el.yml."""
     every: list[Chosen] = []
-    if job.config.tables:
+    if not names_dumps_alone(job.config, job.select):
         with open_source(job.source.settings, str(job.source)) as source:
             _, every = tables_of(job.config, source)
     every += dump_tables(job.config)

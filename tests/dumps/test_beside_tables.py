@@ -102,3 +102,37 @@ def test_one_name_for_two_is_refused(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert len(shop.complete("lines")) == 9000
     tables = shop.warehouse("SELECT table_name FROM information_schema.tables WHERE table_schema = 'shop_sales'")
     assert (name.partition(".")[2],) not in tables
+
+
+@pytest.mark.parametrize(
+    ("tables", "select", "asked"),
+    [
+        ("sales.*", "sales.old", False),
+        ("sales.*", "old", True),  # may be a table of another spelling
+        ("sales.*", "sales.o*", True),
+        ("sales.orders", "o*", True),
+        ("sales.orders", "ol*", False),
+        ("hr.*", "sales.*", False),
+    ],
+)
+def test_a_database_that_is_away_matters_to_none_who_selects_files_alone(
+    tmp_path: Path, tables: str, select: str, asked: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor does it to `plan`, `state` and `purge`."""
+    from el.cli.app import main
+
+    shop = Workspace(tmp_path).create()
+    (tmp_path / "a.csv").write_text("id\n1\n")
+    (tmp_path / "shop.duckdb").rename(tmp_path / "away.duckdb")
+    head = EL_YML.partition("tables:")[0] + "raw: {keep: 30d}\ndbt: {loads_taken: none}\n"
+    dumps = "dumps:\n  - {name: sales.old, files: a.csv, format: csv}\n"
+    (tmp_path / "el.yml").write_text(f'{head}tables:\n  - {{name: "{tables}"}}\n{dumps}')
+    with inside(tmp_path):
+        codes = [main([command, "--select", select]) for command in ("plan", "run", "state", "purge")]
+    found = capsys.readouterr()
+    assert codes == ([3] * 4 if asked else [0] * 4), found.out + found.err
+    if not asked:
+        assert shop.complete("old", "id") == [("1",)]
+        # The tables of this raw schema are not as new as this run.
+        said = shop.warehouse("SELECT comment FROM duckdb_tables() WHERE table_name = '_el_ledger'")
+        assert "whole run" not in str(said[0][0])
