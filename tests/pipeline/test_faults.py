@@ -4,7 +4,6 @@ that is lost after the commit, a full disk. Counts are exact afterwards, and wha
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import resource
 import signal
@@ -20,6 +19,7 @@ from el.config.profiles import Output
 from el.connectors.sql.select import Statement
 from el.loading.open import open_warehouse
 from tests.engines import own_database
+from tests.forked import context
 from tests.shop import Workspace
 from tests.standins.snowflake import SnowflakeStandIn
 from tests.standins.sqlserver.process import StandInProcess
@@ -146,7 +146,7 @@ def test_a_warehouse_whose_answer_is_lost_holds_every_row_once(
 def test_a_full_disk_is_one_line_and_the_next_run_goes_on(tmp_path: Path) -> None:
     shop = Workspace(tmp_path).create()
     shop.source("INSERT INTO sales.lines SELECT i, 9, random() FROM range(10000, 400000) AS t (i)")
-    process = multiprocessing.get_context("forkserver").Process(target=with_a_small_disk, args=(str(tmp_path),))
+    process = context().Process(target=with_a_small_disk, args=(str(tmp_path),))
     process.start()
     process.join(timeout=120)
     said = (tmp_path / "output.log").read_text()
