@@ -256,7 +256,6 @@ def test_a_temporary_table_hides_a_permanent_one_in_its_own_session_only(
         ("CREATE STREAM s ON TABLE t", 2, "0A000"),
         ("CREATE TASK t AS SELECT 1", 2, "0A000"),
         ("GET @s file:///tmp", 2, "0A000"),
-        ("SHOW GRANTS TO ROLE loader", 2, "0A000"),
     ],
 )
 def test_a_statement_that_cannot_run_fails_at_once_with_its_text(
