@@ -244,12 +244,10 @@ class _Run:
 
     def _note(self, audit: Audit, warehouse: Warehouse) -> None:
         """Note what the run did; in the warehouse only where it has loaded something, and is awake."""
-        loaded = [report for report in self.reports if report.load_id is not None]
-        failed = [report for report in self.reports if report.status == "failed"]
-        audit.tables += [report.table for report in (*loaded, *failed)]
-        audit.note(f"failed: {len(failed)} tables" if failed else "done")
-        if loaded or self.finished:
-            audit.deliver(warehouse, min(schema for schema, _ in self.everywhere.values()))
+        if audit.note_run(self.reports) or self.finished:
+            # Of files alone, the places of the tables are not known.
+            known = {schema for schema, _ in self.everywhere.values()} or set(self.raw_schemas.values())
+            audit.deliver(warehouse, min(known))
 
     def _plan(self, opening: Future[Warehouse]) -> JobPlan:
         retries = self.job.config.defaults.retries

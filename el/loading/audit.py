@@ -7,7 +7,7 @@ changes something, once; nothing that goes wrong here fails a command. What wait
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from el.connectors.sql.audit import AUDIT_TABLE, Entry, append
 from el.connectors.sql.target import SqlTarget
 from el.errors import AccessDenied, ElError
 from el.loading.warehouse import Warehouse
+from el.reporting.summary import TableReport
 
 JOURNAL = "audit.jsonl"
 # Rows of one INSERT.
@@ -41,6 +42,14 @@ class Audit:
             names = ", ".join(sorted(set(self.tables)))
             self._entry = Entry(self.command, role, names, self.job.run_id, result)
             note(self.job.home, self._entry, self._pair)
+
+    def note_run(self, reports: Sequence[TableReport]) -> bool:
+        """Into the file, what a run did; whether it has loaded anything."""
+        loaded = [report for report in reports if report.load_id is not None]
+        failed = [report for report in reports if report.status == "failed"]
+        self.tables += [report.table for report in (*loaded, *failed)]
+        self.note(f"failed: {len(failed)} tables" if failed else "done")
+        return bool(loaded)
 
     def deliver(self, warehouse: Warehouse, raw_schema: str) -> None:
         """What was noted and not delivered, into the table. For a command that has woken the warehouse anyway."""

@@ -37,9 +37,7 @@ def run(shop: Workspace, capsys: pytest.CaptureFixture[str], settings: str, code
 
 def test_a_mask_that_gives_a_key_one_value_stops_the_table(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     table = run(shop, capsys, "key: [code], columns: {code: {mask: 'null'}}", code=1)
-    assert table["error"] == (
-        "k.t: code is part of the key, and its mask gives every row one value: use `mask: hmac`"
-    )
+    assert table["error"] == ("k.t: code is part of the key, and its mask gives every row one value: use `mask: hmac`")
     assert run(shop, capsys, "key: [code], columns: {code: {mask: sha256}}")["status"] == "loaded"
 
 
