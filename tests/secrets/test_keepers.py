@@ -11,7 +11,6 @@ import logging
 import re
 import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -364,9 +363,11 @@ def test_a_library_that_is_missing_is_one_line_with_the_command_that_installs_it
     assert caught.value.exit_code == 2
 
 
-@pytest.mark.skipif(find_spec("el.secrets.store") is not None, reason="there is a store, which has tests of its own")
-def test_a_store_that_this_version_does_not_have_is_said() -> None:
-    with pytest.raises(ConfigError, match=r"secret:shop\.prod\.password: this version of el has no encrypted store"):
+def test_a_store_that_is_not_there_is_said_with_the_places_that_were_looked_at(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("EL_SECRETS", str(tmp_path / "secrets.yml"))
+    with pytest.raises(ConfigError, match=r"there is no secrets\.yml: looked for .*secrets\.yml"):
         resolve("secret:shop.prod.password")
 
 
