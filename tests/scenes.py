@@ -180,7 +180,9 @@ class Place:
             found["loads that are hidden"] = [load for load in loads if load[0] not in complete]
             if self.output["type"] == "snowflake":
                 found["left in the stage"] = fetch("LIST @{}", "_el_stage")
-        left = [path for path in (self.path / ".el").rglob("*") if path.is_file()]
+        # Who did what is kept there.
+        kept = {"audit.jsonl", "audit.sent"}
+        left = [path for path in (self.path / ".el").rglob("*") if path.is_file() and path.name not in kept]
         found["left in the working folder"] = [(str(path.relative_to(self.path)),) for path in left]
         return found
 
