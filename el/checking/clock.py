@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from el.connectors.check import Check, fine, warn
 from el.connectors.rights import RightsSource
+from el.types.present import utc_now
 
 # Five minutes is the lag of a cursor by default; a minute is seen before that is in danger.
 TOO_FAR = timedelta(minutes=1)
@@ -13,9 +14,9 @@ TOO_FAR = timedelta(minutes=1)
 
 def clock(server: RightsSource) -> Check | None:
     """None where it is this machine's own. What the question itself took is no difference."""
-    asked = datetime.now(UTC).replace(tzinfo=None)
+    asked = utc_now()
     there = server.utc_now()
-    answered = datetime.now(UTC).replace(tzinfo=None)
+    answered = utc_now()
     if there is None:
         return None
     if asked <= there <= answered:

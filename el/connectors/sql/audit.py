@@ -10,7 +10,6 @@ import os
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, field, fields
-from datetime import UTC, datetime
 
 import pyarrow as pa
 
@@ -19,6 +18,7 @@ from el.connectors.sql.column_types import ColumnTypes
 from el.connectors.sql.connector import SqlConnector
 from el.connectors.sql.select import Statement
 from el.errors import ElError
+from el.types.present import utc_now
 
 AUDIT_TABLE = "_el_audit"
 
@@ -47,7 +47,7 @@ class Entry:
     run_id: str
     result: str
     entry_id: str = field(default_factory=lambda: uuid.uuid4().hex)
-    noted_at: str = field(default_factory=lambda: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f"))
+    noted_at: str = field(default_factory=lambda: utc_now().strftime("%Y-%m-%dT%H:%M:%S.%f"))
     os_user: str = field(default_factory=os_user)
 
 

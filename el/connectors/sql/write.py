@@ -20,6 +20,7 @@ import pyarrow as pa
 from el.connectors.base import ArrowStream, WriteMode, WriteResult
 from el.connectors.catalog import TableName
 from el.connectors.request import ColumnRead, ReadRequest
+from el.connectors.sql.audit import AUDIT_TABLE
 from el.connectors.sql.column_types import ColumnTypes
 from el.connectors.sql.common_form import TextIs
 from el.connectors.sql.compare import Compared, refuse_changes
@@ -53,7 +54,7 @@ class SqlWrite(ABC, Generic[Session]):
     ledger_columns: ClassVar[str]
     ledger_row: ClassVar[str]
     ledger_name: ClassVar[str] = WRITES_TABLE
-    audit_name: ClassVar[str] = "_el_audit"
+    audit_name: ClassVar[str] = AUDIT_TABLE
     # How a staging table is created that ends with the session.
     temporary: ClassVar[str] = "TEMPORARY "
     # Whether CREATE TABLE is undone with its transaction.
