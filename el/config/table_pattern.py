@@ -95,7 +95,7 @@ class TablePattern:
     def may_mean_some_of(self, schema: str) -> bool:
         """Whether a table of this schema could be meant, whatever its name."""
         # With a dot it means a schema first, and a name with a dot only where that means nothing.
-        return not self.splits or any(part.takes(schema) for part, _ in self.splits)
+        return not self.splits or self.may_mean_in(schema)
 
     def _of_any_schema(self, every: list[TableName]) -> list[TableName]:
         bare = self.bare
