@@ -19,7 +19,7 @@ from el.config.profile_secrets import Place, by_reference
 from el.config.profiles_file import read_profiles, render
 from el.connectors.registry import settings_of
 from el.errors import ConfigError
-from el.secrets.references import Secret
+from el.secrets.fields import value_of
 
 _TEXT, _YES_NO = "tag:yaml.org,2002:str", "tag:yaml.org,2002:bool"
 
@@ -39,8 +39,7 @@ class Output:
 
     def setting(self, name: str) -> Any:
         """A setting that is no secret; where it is a reference, its value, looked up now."""
-        value = self.settings.get(name)
-        return value.get_secret_value() if isinstance(value, Secret) else value
+        return value_of(self.settings.get(name))
 
     def __str__(self) -> str:
         return f"{self.profile}.{self.target}"

@@ -18,8 +18,7 @@ from pydantic import ValidationError
 from el.connectors.access import Operation, access_of, require
 from el.connectors.base import ConnectionConfig, Connector, Source
 from el.errors import ConfigError
-from el.secrets.fields import looked_up, names_of
-from el.secrets.references import Secret
+from el.secrets.fields import looked_up, names_of, value_of
 
 GROUP = "el.connectors"
 
@@ -60,10 +59,8 @@ def open_connector(output: Mapping[str, Any], where: str = "profile") -> Connect
 
 def open_source(output: Mapping[str, Any], where: str = "profile") -> Source:
     """The same of a database that is to be read. Raises `ConfigError` where its connector only writes."""
-    asked = output.get("access")
-    # Before a reference is looked up: who may not read it need not be able to.
-    own = asked.get_secret_value() if isinstance(asked, Secret) else asked
-    require(Operation.READ_SOURCE, access_of(own), where)
+    # Before any other reference is looked up: who may not read it need not be able to.
+    require(Operation.READ_SOURCE, access_of(value_of(output.get("access"))), where)
     found = open_connector(output, where)
     if not isinstance(found, Source):
         raise ConfigError(f"{where}: {found.scheme} cannot be a source: its connector does not read")

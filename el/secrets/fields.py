@@ -33,12 +33,13 @@ def secret_fields(model: type[BaseModel]) -> frozenset[str]:
 def looked_up(settings: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
     """The settings as the model takes them: references of its own fields that are no `SecretStr` become values."""
     mine = {n for name, field in model.model_fields.items() for n in names_of(name, field)} - sealed_fields(model)
-    return {name: _value(value) if name in mine else value for name, value in settings.items()}
+    return {name: value_of(value) if name in mine else value for name, value in settings.items()}
 
 
-def _value(found: Any) -> Any:
+def value_of(found: Any) -> Any:
+    """A setting as it is written; of a reference, or of those in it, the values, looked up now."""
     if isinstance(found, Secret):
         return found.get_secret_value()
     if isinstance(found, dict):
-        return {key: _value(item) for key, item in found.items()}
-    return [_value(item) for item in found] if isinstance(found, list) else found
+        return {key: value_of(item) for key, item in found.items()}
+    return [value_of(item) for item in found] if isinstance(found, list) else found
