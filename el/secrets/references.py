@@ -22,17 +22,17 @@ from el.secrets import environment
 from el.secrets.form import Name, name_of
 from el.secrets.hidden import known
 
-# Beside `env:NAME`, which is what `{{ env_var('NAME') }}` becomes: scheme -> (module, function, how it looks, its form
-# behind the colon). The function takes a `Name`, gives the text that is kept there, and raises `SecretUnavailable`, or
+# Beside `env:NAME`, which is what `{{ env_var('NAME') }}` becomes: scheme -> (module, how it looks, its form behind the
+# colon). Its `read` takes a `Name`, gives the text that is kept there, and raises `SecretUnavailable`, or
 # `ConfigError` where something is not installed.
 SCHEMES = {
-    "secret": ("el.secrets.store_reference", "read", "secret:shop.prod.password", r"[^\s:?#]+(\.[^\s:?#]+)+"),
-    "aws-sm": ("el.secrets.aws", "read", "aws-sm:NAME#field", r"[\w/+=.@!:-]+(\?[^#\s]+)?(#.+)?"),
-    "azure-kv": ("el.secrets.azure", "read", "azure-kv:VAULT/NAME", r"[\w.-]+/[0-9A-Za-z-]+(\?[^#\s]+)?(#.+)?"),
-    "gcp-sm": ("el.secrets.google", "read", "gcp-sm:PROJECT/NAME", r"[\w:.-]+(/[\w-]+)+(\?[^#\s]+)?(#.+)?"),
-    "vault": ("el.secrets.vault", "read", "vault:MOUNT/PATH#field", r"[^\s?#]+/[^\s?#]+(\?[^#\s]+)?#.+"),
-    "op": ("el.secrets.onepassword", "read", "op://VAULT/ITEM/FIELD", r"//[^/]+/[^/]+/.+"),
-    "keyring": ("el.secrets.os_keyring", "read", "keyring:SERVICE/USER", r"[^?#]+/[^/?#]+(#.+)?"),
+    "secret": ("el.secrets.store_reference", "secret:shop.prod.password", r"[^\s:?#]+(\.[^\s:?#]+)+"),
+    "aws-sm": ("el.secrets.aws", "aws-sm:NAME#field", r"[\w/+=.@!:-]+(\?[^#\s]+)?(#.+)?"),
+    "azure-kv": ("el.secrets.azure", "azure-kv:VAULT/NAME", r"[\w.-]+/[0-9A-Za-z-]+(\?[^#\s]+)?(#.+)?"),
+    "gcp-sm": ("el.secrets.google", "gcp-sm:PROJECT/NAME", r"[\w:.-]+(/[\w-]+)+(\?[^#\s]+)?(#.+)?"),
+    "vault": ("el.secrets.vault", "vault:MOUNT/PATH#field", r"[^\s?#]+/[^\s?#]+(\?[^#\s]+)?#.+"),
+    "op": ("el.secrets.onepassword", "op://VAULT/ITEM/FIELD", r"//[^/]+/[^/]+/.+"),
+    "keyring": ("el.secrets.os_keyring", "keyring:SERVICE/USER", r"[^?#]+/[^/?#]+(#.+)?"),
 }
 _SECONDS = 60.0
 _remembered: dict[str, tuple[float, str]] = {}
@@ -66,13 +66,13 @@ class Secret(SecretStr):
 def is_reference(text: str) -> bool:
     """Whether a text is a whole reference."""
     scheme, found, rest = text.partition(":")
-    return bool(found) and scheme in SCHEMES and re.fullmatch(SCHEMES[scheme][3], rest) is not None
+    return bool(found) and scheme in SCHEMES and re.fullmatch(SCHEMES[scheme][2], rest) is not None
 
 
 def begins_as_reference(text: str) -> str | None:
     """How references look that begin as this text does; None: none do."""
     scheme, found, _ = text.partition(":")
-    return SCHEMES[scheme][2] if found and scheme in SCHEMES else None
+    return SCHEMES[scheme][1] if found and scheme in SCHEMES else None
 
 
 def resolve(reference: str) -> str:
@@ -90,8 +90,7 @@ def resolve(reference: str) -> str:
 
 
 def _ask(scheme: str, name: Name) -> str:
-    module, function, *_ = SCHEMES[scheme]
-    read: Callable[[Name], str] = getattr(import_module(module), function)
+    read: Callable[[Name], str] = import_module(SCHEMES[scheme][0]).read
     found = read(name)
     return found if name.field is None else _field(name, found)
 
@@ -112,4 +111,4 @@ def _field(name: Name, text: str) -> str:
 
 
 def _forms() -> str:
-    return ", ".join(form for _, _, form, _ in SCHEMES.values())
+    return ", ".join(form for _, form, _ in SCHEMES.values())

@@ -195,7 +195,7 @@ def test_these_are_none(text: str) -> None:
 def test_a_field_of_a_secret_in_json_is_taken_and_a_wrong_one_is_named_without_a_value(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(SCHEMES, "keyring", ("tests.secrets.test_references", "two", "", r"[^?#]+/[^/?#]+(#.+)?"))
+    monkeypatch.setitem(SCHEMES, "keyring", ("tests.secrets.test_references", "", r"[^?#]+/[^/?#]+(#.+)?"))
     monkeypatch.setattr(references, "_remembered", {})
     assert resolve("keyring:a/json#password") == SECRET
     assert resolve("keyring:a/json#port") == "1433"
@@ -205,7 +205,7 @@ def test_a_field_of_a_secret_in_json_is_taken_and_a_wrong_one_is_named_without_a
         assert SECRET not in str(caught.value)
 
 
-def two(name: Any) -> str:
+def read(name: Any) -> str:
     """A keeper of two secrets."""
     return f'{{"password": "{SECRET}", "port": 1433}}' if name.path == "a/json" else SECRET
 
