@@ -23,6 +23,10 @@ _SYSTEM = frozenset({"ACCOUNTADMIN", "ORGADMIN", "GLOBALORGADMIN", "SECURITYADMI
 _SINGULAR = {"TABLES": "TABLE", "VIEWS": "VIEW", "STAGES": "STAGE"}
 
 
+def _literal(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
 class Held:
     """What a role holds: by itself, through roles that were granted to it, and of what is still to come.
 
@@ -120,9 +124,8 @@ class SnowflakeChecks:
         """Whether the schema is not there, and the role can make it."""
         if self.needs.access == STAGING or not self.held.has("CREATE SCHEMA", "DATABASE", schema[:1]):
             return False
-        like = "'" + schema[1].replace("\\", "\\\\").replace("'", "''") + "'"
         try:
-            rows = self.show(f"SHOW SCHEMAS LIKE {like} IN DATABASE {quoted(schema[:1])}")
+            rows = self.show(f"SHOW SCHEMAS LIKE {_literal(schema[1])} IN DATABASE {quoted(schema[:1])}")
         except ElError:
             return False
         return not any(row["name"] == schema[1] for row in rows)
@@ -217,9 +220,8 @@ class SnowflakeChecks:
         if name is None:
             yield warn("warehouse", "the profile names none: the user's own default is used", "set `warehouse`")
             return
-        literal = "'" + stored(name).replace("'", "''") + "'"
         try:
-            rows = self.show(f"SHOW WAREHOUSES LIKE {literal}")
+            rows = self.show(f"SHOW WAREHOUSES LIKE {_literal(stored(name))}")
         except DatabaseError as error:
             yield wrong("warehouse", f"{name}: {error}")
             return

@@ -135,8 +135,7 @@ class SqlServerChecks:
         if self.server.engine_edition != AZURE_SQL_DATABASE:
             rights.append(server_state(self.needs))
         for right, held in zip(rights, self._asked([right.held for right in rights]), strict=True):
-            grant = right.grant.replace("{to}", self.to).replace("{login}", self.login)
-            grant = f"USE {quote('master')}; {grant}" if "{login}" in right.grant else grant
+            grant = right.given(self.to, self.login)
             if held:
                 yield fine("rights", f"{right.name}: held")
             elif right.optional:

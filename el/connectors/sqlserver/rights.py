@@ -58,6 +58,11 @@ class Right:
     # Where it is on a schema: the tables of it that are taken. A login that has the right on each of them reads on.
     tables: tuple[TableName, ...] = ()
 
+    def given(self, to: str, login: str) -> str:
+        """The statement that grants it; of what a login has, and no user, where it is known. Both in brackets."""
+        grant = self.grant.replace("{to}", to).replace("{login}", login)
+        return f"USE {quote('master')}; {grant}" if "{login}" in self.grant else grant
+
 
 def text(value: str) -> str:
     """A value as a literal of T-SQL."""
@@ -228,9 +233,7 @@ def script(config: SqlServerConfig, needs: SourceNeeds, seen: Seen = Seen()) -> 
         captures = (*captures, *_captures_to_be(needs, captures))
     rights = [*rights_of(needs, captures), *([server_state(needs)] if not seen.azure else [])]
     for right in rights:
-        grant = right.grant.replace("{to}", quote(role)).replace("{login}", quote(user))
-        if "{login}" in right.grant:
-            grant = f"USE {quote('master')}; {grant}"
+        grant = right.given(quote(role), quote(user))
         said = f"{grant};" if not right.optional else as_comment(f"Optional, for {right.needed_for}:", f"{grant};")
         batches.append(said)
     unknown = not captures and any(is_captured(table) for table in needs.tables)
