@@ -21,7 +21,7 @@ from el.config.job import Job
 from el.connectors.base import Connector, Source
 from el.connectors.check import Check, Level, fine, wrong
 from el.connectors.registry import open_connector, open_source
-from el.connectors.rights import STAGING, RightsSource, SourceNeeds, WarehouseNeeds
+from el.connectors.rights import RightsSource, SourceNeeds, WarehouseNeeds
 from el.errors import ConfigError, ElError
 
 EXIT_CODE = 3
@@ -54,7 +54,7 @@ def check(job: Job, access: Access) -> Iterator[Finding]:
         why = ""
         if not job.config.tables or job.source.type == FILES:
             yield Finding(of_source, fine("connection", "no tables are taken out of it"))
-        elif access == STAGING:
+        elif access == Access.STAGING:
             why = "the role staging does not connect to it"
             yield Finding(of_source, fine("connection", why))
         else:
@@ -66,7 +66,7 @@ def check(job: Job, access: Access) -> Iterator[Finding]:
             yield from (Finding(of_source, each) for each in _end(source, source_needs(job, access, taken, source)))
             yield from (Finding(of_source, each) for each in _tables(taken))
         # An engineer's and an owner's: who reads staging alone takes no files.
-        yield from (Finding("files", each) for each in (places(job) if access != STAGING else ()))
+        yield from (Finding("files", each) for each in (places(job) if access != Access.STAGING else ()))
         of_warehouse = f"warehouse {job.destination}"
         yield from (Finding(of_warehouse, each) for each in _warehouse(job, access, taken, stack))
 

@@ -12,7 +12,7 @@ from el.config.files_profile import FILES
 from el.config.job import Job
 from el.connectors.base import Source
 from el.connectors.registry import open_connector, open_source
-from el.connectors.rights import STAGING, RightsSource, SourceNeeds, WarehouseNeeds, as_comment
+from el.connectors.rights import RightsSource, SourceNeeds, WarehouseNeeds, as_comment
 from el.errors import ElError
 from el.loading.audit import audited
 
@@ -48,7 +48,7 @@ def _source(job: Job, access: Access, stack: ExitStack) -> tuple[Source | None, 
     """The source, open, or why it is not."""
     if not job.config.tables or job.source.type == FILES:
         return None, ""
-    if access == STAGING:
+    if access == Access.STAGING:
         # Not even its password is looked up.
         return None, ""
     try:
@@ -60,7 +60,7 @@ def _source(job: Job, access: Access, stack: ExitStack) -> tuple[Source | None, 
 def _of_the_source(job: Job, wanted: Wanted, taken: Taken, source: Source | None) -> str:
     if job.source.type == FILES:
         return as_comment(f"{job.source}: files; its login needs to list and to read them, and no more.") + "\n"
-    if wanted.access == STAGING:
+    if wanted.access == Access.STAGING:
         return (
             as_comment(f"{job.source}: the role staging has no right at the source, and needs no login there.") + "\n"
         )

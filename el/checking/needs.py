@@ -21,7 +21,6 @@ from el.config.tables import StrategyName, TableSettings
 from el.connectors.base import Source
 from el.connectors.catalog import Table, TableName
 from el.connectors.registry import open_source
-from el.connectors.rights import STAGING as STAGING_ROLE
 from el.connectors.rights import SourceNeeds, TableNeed, WarehouseNeeds
 from el.connectors.sql.connector import SqlConnector
 from el.errors import AccessDenied, ElError
@@ -191,7 +190,7 @@ def warehouse_needs(job: Job, access: Access, taken: Taken) -> WarehouseNeeds:
         targets=tuple(sorted(targets)) if models else (),
         stages=tuple(sorted(stages)),
         # What staging is needs no word of the source.
-        unknown=tuple(unknown) if access != STAGING_ROLE else (),
+        unknown=tuple(unknown) if access != Access.STAGING else (),
         clear=(PII_STAGING,) if models and _personal(config) else (),
         masked=_masked(job, taken) if models else (),
     )

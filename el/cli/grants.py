@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from el.cli.arguments import job_of
 from el.cli.output import as_far_as_read
+from el.connectors.access import Access
 
 if TYPE_CHECKING:
     from el.cli.arguments import Commands
 
-ROLES = ("owner", "engineer", "staging")
+ROLES = tuple(map(str, Access))
 
 
 def add(commands: Commands, job: argparse.ArgumentParser) -> None:
@@ -33,7 +34,6 @@ def add(commands: Commands, job: argparse.ArgumentParser) -> None:
 
 def _grants(arguments: argparse.Namespace) -> int:
     from el.checking.grants import SOURCE, WAREHOUSE, Wanted, grants
-    from el.config.access import Access
 
     job = job_of(arguments)
     ends = (arguments.ends,) if arguments.ends else (SOURCE, WAREHOUSE)
