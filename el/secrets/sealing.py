@@ -3,6 +3,8 @@
 Guarantee: a ciphertext is read at the path alone under which it was sealed, and under its own key; and the seal over a
 connection's whole section says whether any part of it was changed, left out, or taken from an older version.
 An older version of the whole section, seal and all, reads well: only the repository's history shows it.
+Nor does the seal say who wrote a section: whoever may write the file can make a whole new one, wrapped for the owner
+and for themselves, and any recipient can seal one again.
 """
 
 from __future__ import annotations
