@@ -99,7 +99,8 @@ def scene(
             needs = SourceNeeds(ENGINEER, (table,), ("dbo",), user=login)
             for sql in batches(script(server.config, needs), SECRETS["the source's password"]):
                 server.driver.execute(statement(sql))
-        bucket.put("a.csv", b"id,note\n1,x\n")
+        # Servers of one process share what they hold: other tests' files stand beside this folder.
+        bucket.put(f"{login}/a.csv", b"id,note\n1,x\n")
         # A keeper that tells the warehouse's token.
         keeper = tmp_path_factory.mktemp("keeper") / "op"
         token = SECRETS["the warehouse's token"].encode()
@@ -117,7 +118,7 @@ def scene(
             "password": "{{ env_var('EL_T_PASSWORD') }}",
             "client_secret": SECRETS["dbt's own"],
         }
-        old = {"type": "files", "url": bucket.root, **bucket.settings}
+        old = {"type": "files", "url": f"{bucket.root}/{login}", **bucket.settings}
         old["secret_access_key"] = SECRETS["the key of the dumps"]
 
         def make(warehouse: dict[str, Any]) -> Scene:
