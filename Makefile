@@ -17,6 +17,8 @@ LIBRARIES := libltdl.so.7 libodbc.so.2
 # A driver of ODBC is no library that the loader knows.
 DRIVER := libtdsodbc.so
 DEBIAN := libltdl7 unixodbc tdsodbc
+# A server of MySQL's family, which tests start by themselves.
+MARIADB := mariadb-server
 # A server for files in Azure's object storage, a package of npm.
 AZURITE := azurite@3.35.0
 
@@ -53,6 +55,13 @@ system:
 		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(DEBIAN); } >/dev/null 2>&1 \
 			|| echo "could not install $(DEBIAN): tests through SQL Server's drivers are skipped"; \
 	else echo "missing:$$missing; tests through SQL Server's drivers are skipped (apt-get install $(DEBIAN))"; fi
+	@if PATH="$$PATH:/usr/sbin:/usr/local/sbin" command -v mariadbd >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing $(MARIADB) ..."; \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+			apt-get install -y -qq --no-install-recommends $(MARIADB); } >/dev/null 2>&1 \
+			|| echo "could not install $(MARIADB): tests of MySQL are skipped"; \
+	else echo "missing: mariadbd; tests of MySQL are skipped (apt-get install $(MARIADB))"; fi
 	@if test -x $(VENV)/azurite/node_modules/.bin/azurite-blob || command -v azurite-blob >/dev/null; then :; \
 	elif command -v npm >/dev/null; then \
 		echo "installing $(AZURITE) ..."; \

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.engines import own_database, real_snowflake, real_sqlserver, sqlserver_engine
+from tests.servers import mariadb
 from tests.standins.sqlserver.process import StandInProcess
 from tests.tsql_shop import TsqlShop
 
@@ -28,6 +29,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line("no real SQL Server (EL_TEST_SQLSERVER): its tests ran on the stand-in")
     if real_snowflake() is None:
         terminalreporter.write_line("no real Snowflake (EL_TEST_SNOWFLAKE): its tests ran on the stand-in")
+    if (absent := mariadb.missing()) is not None:
+        terminalreporter.write_line(f"no MariaDB, the tests of MySQL were skipped: {absent}")
 
 
 def pytest_configure(config: pytest.Config) -> None:
