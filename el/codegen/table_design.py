@@ -65,7 +65,7 @@ class ColumnDesign:
     @property
     def ignores_blanks(self) -> bool:
         """Whether blanks at the end do not count where the source compares its text."""
-        return self.text and self.compared is not None
+        return self.text and self.compared is not None and self.compared.pads
 
     @property
     def ignores_accents(self) -> bool:

@@ -66,8 +66,12 @@ class KeyRule:
         """The rule as text: where it changes, what raw holds was made by another one."""
         parts = [asdict(part) for part in self.parts]
         for part in parts:
+            text = part["text"] or {}
             # No other key comes of it: `unsure` says the same in words.
-            (part["text"] or {}).pop("accents_unsure", None)
+            text.pop("accents_unsure", None)
+            # What every rule had before there was a choice.
+            if text.get("pads"):
+                del text["pads"]
         return json.dumps(parts, sort_keys=True)
 
     def notes(self) -> list[str]:

@@ -28,7 +28,7 @@ _ACCENTED = range(0xC0, 0x180)
 
 @dataclass(frozen=True, slots=True)
 class TextRule:
-    """What plays no part where text is compared. Blanks at its end never do."""
+    """What plays no part where text is compared."""
 
     case: Case | None = None  # of which letters; None: case counts
     accents: bool = False  # of the Latin letters up to U+017F
@@ -37,16 +37,17 @@ class TextRule:
     sharp_s: bool = False  # ß is as ss
     unsure: str | None = None  # what else the source ignores, in words
     accents_unsure: bool = False  # the source may ignore accents too
+    pads: bool = True  # blanks at the end play no part
 
     def words(self) -> str:
         """What plays no part, for people."""
         parts = {"case": self.case, "accents": self.accents, "width": self.width, "kana": self.kana, "ß": self.sharp_s}
-        return ", ".join([*(name for name, ignored in parts.items() if ignored), "blanks at the end"])
+        return ", ".join([*(name for name, ignored in parts.items() if ignored), *["blanks at the end"] * self.pads])
 
 
 def fold(rule: TextRule, text: pa.Array) -> pa.Array:
     """The canonical text of each value; NULL stays NULL."""
-    trimmed = pc.utf8_rtrim(text, characters=" ")
+    trimmed = pc.utf8_rtrim(text, characters=" ") if rule.pads else text
     ascii_ = pc.fill_null(pc.string_is_ascii(trimmed), True)
     if rule.case == "turkish":
         # There a capital I has its small letter outside ASCII.
