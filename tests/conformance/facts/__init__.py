@@ -2,6 +2,7 @@
 
 from tests.conformance.facts.contract import Facts, Held, Output
 from tests.conformance.facts.duckdb import DUCKDB
+from tests.conformance.facts.mysql import MYSQL
 from tests.conformance.facts.snowflake import SNOWFLAKE
 from tests.conformance.facts.sqlserver import SQLSERVER, other_engine
 from tests.conformance.facts.values import (
@@ -20,7 +21,7 @@ from tests.conformance.facts.values import (
     TIMES,
 )
 
-ALL = (DUCKDB, SNOWFLAKE, *SQLSERVER)
+ALL = (DUCKDB, MYSQL, SNOWFLAKE, *SQLSERVER)
 __all__ = [
     "ALL",
     "BYTES",
@@ -31,6 +32,7 @@ __all__ = [
     "INSTANTS",
     "INT64",
     "MOMENTS",
+    "MYSQL",
     "NINES",
     "NOT_NUMBERS",
     "SHORT",

@@ -1,0 +1,178 @@
+"""MySQL and MariaDB, through PyMySQL's connection and a reader of their packets of el's own.
+
+Guarantees: a value arrives as the server writes it, and a type says where that is less; a read is one statement, and so
+of one moment where the table is InnoDB's; a stream that is closed halfway is ended at the server, not drained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, ClassVar
+
+from el.connectors.base import Identity, OneMomentSource, Writer
+from el.connectors.buffer import Buffer
+from el.connectors.catalog import Catalog, Column, SourceType
+from el.connectors.mysql.catalog import read_catalog
+from el.connectors.mysql.collation import text_rule
+from el.connectors.mysql.config import MySqlConfig
+from el.connectors.mysql.dialect import LOCAL_TIME, MYSQL
+from el.connectors.mysql.driver import Driver
+from el.connectors.mysql.errors import connect_error, statement_error
+from el.connectors.mysql.types import RULES
+from el.connectors.origin import in_words
+from el.connectors.request import ColumnRead, ReadRequest
+from el.connectors.sql.connector import Stream
+from el.connectors.sql.dialect import Dialect
+from el.connectors.sql.select import Statement
+from el.connectors.sql.target import SqlTarget
+from el.errors import ElError, ReadError
+from el.types.key_text import TextRule
+from el.types.rule import decide
+
+if TYPE_CHECKING:
+    from el.connectors.mysql.write import MySqlWrite
+
+_IN_UTC = frozenset({"UTC", "ETC/UTC", "+00:00", "ZULU", "UCT"})
+
+
+class MySql(SqlTarget, OneMomentSource):
+    """A server of MySQL 8 or MariaDB 10.6, or later."""
+
+    scheme = "mysql"
+    config_type = MySqlConfig
+    config: MySqlConfig
+    rules = RULES
+    dialect: ClassVar[Dialect] = MYSQL
+    writer_right = "PROCESS"
+
+    def __init__(self, config: MySqlConfig) -> None:
+        super().__init__(config)
+        self._driver: Driver | None = None
+
+    def packages(self) -> tuple[str, ...]:
+        return ("pymysql",)
+
+    def connect(self) -> None:
+        refused: ElError | None = None
+        try:
+            self._driver = Driver(self.config, in_words(self.access))
+        except Exception as error:
+            refused = connect_error(error, self.config)
+        if refused is not None:
+            # Raised out here, the driver's error and its frames, which hold the password, do not hang on it.
+            raise refused
+
+    def close(self) -> None:
+        driver, self._driver = self._driver, None
+        if driver is not None:
+            with suppress(Exception):
+                driver.close()
+
+    @property
+    def driver(self) -> Driver:
+        """The open driver; `ReadError` when there is none."""
+        if self._driver is None:
+            raise ReadError("the connection to MySQL is closed; use the connector inside `with`")
+        return self._driver
+
+    @property
+    def is_open(self) -> bool:
+        return self._driver is not None and self._driver.is_open
+
+    def ping(self) -> Identity:
+        row = self.fetch(Statement("SELECT @@hostname, VERSION(), COALESCE(DATABASE(), ''), CURRENT_USER()"))[0]
+        server, version, database, user = (str(each) for each in row)
+        return Identity(server, version, database, user)
+
+    def describe(self, schemas: Sequence[str] | None = None, *, brief: bool = False) -> Catalog:
+        return read_catalog(self.fetch, schemas, brief=brief, is_mariadb=self.driver.is_mariadb)
+
+    def text_rule(self, column: Column) -> TextRule | None:
+        return text_rule(column)
+
+    def read_buffer(self, request: ReadRequest) -> Buffer:
+        return super().read_buffer(self._in_all_digits(request))
+
+    def _in_all_digits(self, request: ReadRequest) -> ReadRequest:
+        """All columns, where nobody chose some, each as its rule reads it: FLOAT's own text has six digits."""
+        if request.columns:
+            return request
+        table = request.table and f"SELECT * FROM {self.dialect.quote_table(request.table)}"
+        columns, changed = [], False
+        for name, type_ in self.query_columns(table or str(request.query)):
+            rule = decide(self.rules, type_)
+            way = rule.exact if rule is not None else None
+            read_as = way.read_as if way is not None else None
+            arrow = way.arrow if way is not None and read_as and not callable(way.arrow) else None
+            columns.append(ColumnRead(name, name, read_as, arrow))
+            changed = changed or read_as is not None
+        return replace(request, columns=tuple(columns)) if changed else request
+
+    def query_columns(self, query: str) -> tuple[tuple[str, SourceType], ...]:
+        try:
+            return self.driver.describe(query)
+        except Exception as error:
+            raise self.translate(error) from None
+
+    def _stream(self, statement: Statement, request: ReadRequest) -> Stream:
+        return self.driver.stream(statement, request)
+
+    def fetch(self, statement: Statement) -> list[tuple[object, ...]]:
+        try:
+            return self.driver.fetch(statement)
+        except Exception as error:
+            raise self.translate(error) from None
+
+    def execute(self, statement: Statement) -> int:
+        try:
+            return self.driver.execute(statement)
+        except Exception as error:
+            raise self.translate(error, writing=True) from None
+
+    def _begin(self) -> None:
+        self.execute(Statement("START TRANSACTION"))
+
+    def _commit(self) -> None:
+        self.execute(Statement("COMMIT"))
+
+    def _rollback(self) -> None:
+        self.execute(Statement("ROLLBACK"))
+
+    @contextmanager
+    def at_one_moment(self) -> Iterator[None]:
+        self.execute(Statement("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"))
+        try:
+            yield
+        finally:
+            with suppress(ElError):
+                self._rollback()
+
+    def local_clock(self) -> bool:
+        zone, system = self.fetch(Statement("SELECT @@GLOBAL.time_zone, @@system_time_zone"))[0]
+        return str(system if str(zone).upper() == "SYSTEM" else zone).upper() not in _IN_UTC
+
+    def oldest_writer(self) -> Writer | None:
+        # InnoDB tells times by the clock of the machine, whatever the server's zone.
+        found, at = self.fetch(
+            Statement(
+                "SELECT TIMESTAMPDIFF(SECOND, MIN(trx_started), CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', 'SYSTEM')), "
+                f"CAST(LEAST(UTC_TIMESTAMP(), {LOCAL_TIME}) AS CHAR) "
+                "FROM information_schema.innodb_trx WHERE trx_rows_modified > 0"
+            )
+        )[0]
+        if found is None:
+            return None
+        age = timedelta(seconds=max(0, int(str(found))))
+        since = datetime.fromisoformat(str(at)) - age - timedelta(seconds=1)
+        return Writer(age, since.isoformat(timespec="seconds"))
+
+    def writer(self) -> type[MySqlWrite]:
+        from el.connectors.mysql.write import MySqlWrite
+
+        return MySqlWrite
+
+    def translate(self, error: Exception, *, writing: bool = False) -> ElError:
+        return statement_error(error, writing=writing)
