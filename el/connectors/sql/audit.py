@@ -55,10 +55,11 @@ def append(session: SqlConnector, types: ColumnTypes, table: TableName, entries:
     """Add these, but those that are there; make the table where it is missing. Raises an `ElError`."""
     if not entries:
         return
-    text, moment = types.of(pa.string()), types.of(pa.timestamp("us"))
+    text, moment = str(types.of(pa.string())), str(types.of(pa.timestamp("us")))
     columns = {each.name: moment if each.name == "noted_at" else text for each in fields(Entry)}
     place = session.dialect.quote_table(table)
-    insert = _insert(place, columns, session.session_user, entries)
+    casts = {name: types.cast(type_) for name, type_ in columns.items()}
+    insert = _insert(place, casts, session.session_user, entries)
     try:
         session.execute(insert)
     except ElError:
@@ -67,9 +68,9 @@ def append(session: SqlConnector, types: ColumnTypes, table: TableName, entries:
         session.execute(insert)
 
 
-def _insert(place: str, columns: Mapping[str, str | None], user: str, entries: Sequence[Entry]) -> Statement:
-    casts = ", ".join(f"CAST(? AS {type_}) AS {name}" for name, type_ in columns.items())
-    rows = " UNION ALL ".join([f"SELECT {casts}"] * len(entries))
+def _insert(place: str, columns: Mapping[str, str], user: str, entries: Sequence[Entry]) -> Statement:
+    values = ", ".join(f"{cast} AS {name}" for name, cast in columns.items())
+    rows = " UNION ALL ".join([f"SELECT {values}"] * len(entries))
     sql = (
         f"INSERT INTO {place} ({', '.join(columns)}, database_user) "
         f"SELECT {', '.join(f'q.{name}' for name in columns)}, {user} FROM ({rows}) AS q "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 from pyarrow import types as of
@@ -26,6 +26,12 @@ class ColumnTypes:
     digits: int
     precision: int = 38
     scale: int = 38
+    # Type -> how a parameter becomes one of it, where CAST does not take its name.
+    casts: Mapping[str, str] = field(default_factory=dict)
+
+    def cast(self, type_: str) -> str:
+        """The SQL in which `?` stands for a value of a type of these."""
+        return self.casts.get(type_, f"CAST(? AS {type_})")
 
     def of(self, type_: pa.DataType) -> str | None:
         """The type, in SQL, for an Arrow type; None where there is none."""

@@ -127,3 +127,11 @@ def test_what_another_constraint_refuses_leaves_the_table_as_it_was(shop: MySqlS
     assert shop.fetch("SELECT id, u, g FROM {schema}.t ORDER BY id") == [(1, 1, 2), (2, 2, 3)]
     with pytest.raises(WriteError, match="has no column 'g' to write to"):
         write(shop, pa.table({"id": pa.array([9], pa.int32()), "g": pa.array([9], pa.int32())}))
+
+
+@pytest.mark.parametrize("collation", ["utf8mb4_unicode_ci", "latin1_swedish_ci", "utf8mb3_czech_ci"])
+def test_writes_are_noted_in_the_audit_whatever_the_databases_collation_is(shop: MySqlShop, collation: str) -> None:
+    shop.sql(f"ALTER SCHEMA {{schema}} COLLATE {collation}", "CREATE TABLE {schema}.t (id INT)")
+    for run in ("one", "two"):
+        write(shop, pa.table({"id": pa.array([1], pa.int32())}), run_id=run)
+    assert shop.fetch("SELECT run_id FROM {schema}._el_audit ORDER BY 1") == [("one",), ("two",)]
