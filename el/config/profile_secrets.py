@@ -16,7 +16,7 @@ from el.config.profiles_file import read_profiles, render, variable
 from el.connectors.registry import is_secret, settings_of
 from el.errors import ConfigError, SecretUnavailable
 from el.secrets.hidden import known
-from el.secrets.references import Secret, begins_as_reference, is_reference
+from el.secrets.references import Secret, begins_as_reference, beside, is_reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ def _held(place: Place, written: Any, value: Any, setting: tuple[str, str]) -> A
     # What a variable holds is a value, to el as to dbt; what stands in the file may be a reference.
     stands = value == (named[1] if named else written)
     if stands and isinstance(value, str) and is_reference(value):
-        return Secret(value)
+        return Secret(beside(value, place.path.parent))
     if not _is_secret(*setting, str(value)):
         return value
     if stands and isinstance(value, str) and (form := begins_as_reference(value)):

@@ -47,6 +47,7 @@ class Operation(Enum):
     PURGE = ("purge", Access.OWNER)
     MOVE_BOUND = ("reset or set the state", Access.OWNER)
     GRANTS = ("make grants", Access.OWNER)
+    SECRETS_SET = ("set secrets", Access.ENGINEER)
     SECRETS_GRANT = ("say who can read secrets", Access.OWNER)
 
 

@@ -11,12 +11,24 @@ from el.errors import ConfigError
 _PREFIX = "AGE-SECRET-KEY-"
 
 
+def own_file() -> Path:
+    """Where a person's identity is, unless EL_IDENTITY says otherwise."""
+    return Path.home() / ".config" / "el" / "identity"
+
+
+def find_identity(store: Path) -> str | None:
+    """The identity; None where nobody gave one. Raises `ConfigError` for one that must not be used."""
+    if not os.environ.get("EL_IDENTITY", "").strip() and not own_file().exists():
+        return None
+    return read_identity(store)
+
+
 def read_identity(store: Path) -> str:
     """The identity. Raises `ConfigError` where there is none, others may read it, or it is beside the store."""
     given = os.environ.get("EL_IDENTITY", "").strip()
     if given.startswith(_PREFIX):
         return given
-    path = Path(given) if given else Path.home() / ".config" / "el" / "identity"
+    path = Path(given) if given else own_file()
     try:
         with path.open() as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)

@@ -14,6 +14,8 @@ import re
 import time
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
+from urllib.parse import quote
 
 from pydantic import SecretStr
 
@@ -26,7 +28,11 @@ from el.secrets.hidden import known
 # colon). Its `read` takes a `Name`, gives the text that is kept there, and raises `SecretUnavailable`, or
 # `ConfigError` where something is not installed.
 SCHEMES = {
-    "secret": ("el.secrets.store_reference", "secret:shop.prod.password", r"[^\s:?#]+(\.[^\s:?#]+)+"),
+    "secret": (
+        "el.secrets.store_reference",
+        "secret:shop.prod.password",
+        r"[^\s:?#.]+(\.[^\s:?#.]+){2,}(\?beside=.+)?",
+    ),
     "aws-sm": ("el.secrets.aws", "aws-sm:NAME#field", r"[\w/+=.@!:-]+(\?[^#\s]+)?(#.+)?"),
     "azure-kv": ("el.secrets.azure", "azure-kv:VAULT/NAME", r"[\w.-]+/[0-9A-Za-z-]+(\?[^#\s]+)?(#.+)?"),
     "gcp-sm": ("el.secrets.google", "gcp-sm:PROJECT/NAME", r"[\w:.-]+(/[\w-]+)+(\?[^#\s]+)?(#.+)?"),
@@ -67,6 +73,14 @@ def is_reference(text: str) -> bool:
     """Whether a text is a whole reference."""
     scheme, found, rest = text.partition(":")
     return bool(found) and scheme in SCHEMES and re.fullmatch(SCHEMES[scheme][2], rest) is not None
+
+
+def beside(reference: str, folder: Path) -> str:
+    """The reference, with the folder of the file in which it stands where the encrypted store is there too."""
+    scheme, _, rest = reference.partition(":")
+    if scheme != "secret" or "?" in rest or not (folder / "secrets.yml").is_file():
+        return reference
+    return f"{reference}?beside={quote(str(folder))}"
 
 
 def begins_as_reference(text: str) -> str | None:

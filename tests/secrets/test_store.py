@@ -24,7 +24,7 @@ OTHER = pyrage.x25519.Identity.generate()
 
 def section(key: bytes, password: str, user: str = "el") -> dict[str, Any]:
     made: dict[str, Any] = {
-        "recipients": {"owner": {str(OWN.to_public()): wrap(key, str(OWN.to_public()))}},
+        "recipients": {"owner": {str(OWN.to_public()): wrap(key, str(OWN.to_public()), "shop.prod")}},
         "values": {
             "password": {"set": "2026-11-28", "sealed": seal_value(key, "shop.prod.password", password)},
             "user": {"set": "2026-11-28", "sealed": seal_value(key, "shop.prod.user", user)},
@@ -95,7 +95,7 @@ def test_a_section_that_is_not_as_it_was_sealed_is_refused(
     elif change == "dropped":
         del made["values"]["user"]
     else:
-        made["recipients"]["staging"] = {str(OTHER.to_public()): wrap(key, str(OTHER.to_public()))}
+        made["recipients"]["staging"] = {str(OTHER.to_public()): wrap(key, str(OTHER.to_public()), "shop.prod")}
     write(made)
     with pytest.raises(SecretUnavailable):
         read_secret("shop.prod.password")

@@ -1,0 +1,228 @@
+"""`python -m el secrets`: what each command says and does, its exit code, and that no value is ever said."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pyrage
+import pytest
+
+from el.cli.app import main
+from el.secrets.references import forget
+
+OTHER = str(pyrage.x25519.Identity.generate().to_public())
+VALUE = "hunter2-Tür€"
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def el(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command in a folder and a home of its own; its exit code, output and errors."""
+    (tmp_path / "repo").mkdir()
+    monkeypatch.chdir(tmp_path / "repo")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("EL_SECRETS", "EL_IDENTITY", "EL_ROLE", "EL_HOME", "DBT_PROFILES_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    forget()
+
+    def run(*arguments: str, typed: str = "") -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+        try:
+            code = main(["secrets", *arguments])
+        except SystemExit as left:
+            code = int(left.code or 0)
+        out, err = capsys.readouterr()
+        assert VALUE not in out + err
+        return code, out, err
+
+    return run
+
+
+@pytest.fixture
+def filled(el: Run) -> Run:
+    assert el("init")[0] == 0
+    assert el("set", "shop.prod.password", typed=f"{VALUE}\n")[0] == 0
+    assert el("set", "lake.prod.token", typed="a\nkey of\ntwo lines\n")[0] == 0
+    return el
+
+
+def value(path: str) -> str:
+    from el.secrets.store import read_secret
+
+    return read_secret(path)
+
+
+def test_init_makes_an_identity_of_ones_own_and_a_store_and_keeps_what_is_there(el: Run) -> None:
+    code, out, _ = el("init")
+    identity = Path.home() / ".config" / "el" / "identity"
+    assert (code, identity.stat().st_mode & 0o777) == (0, 0o600)
+    assert "age1" in out
+    assert identity.read_text().strip() not in out
+    held = identity.read_text(), Path("secrets.yml").read_bytes()
+    code, again, _ = el("init")
+    assert (code, again.splitlines()[-1]) == (0, out.splitlines()[-1])
+    assert (identity.read_text(), Path("secrets.yml").read_bytes()) == held
+
+
+def test_a_value_is_taken_whole_from_standard_input_and_stands_nowhere(filled: Run) -> None:
+    assert value("shop.prod.password") == VALUE
+    assert value("lake.prod.token") == "a\nkey of\ntwo lines"
+    for place in Path().rglob("*"):
+        assert not place.is_file() or VALUE.encode() not in place.read_bytes()
+
+
+def test_a_value_is_typed_twice_and_not_shown(el: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from el.cli import secrets_store
+
+    el("init")
+    typed = iter([VALUE, VALUE, VALUE, "another"])
+    monkeypatch.setattr("getpass.getpass", lambda prompt: next(typed))
+    monkeypatch.setattr(secrets_store, "_at_terminal", lambda: True)
+    assert el("set", "shop.prod.password")[0] == 0
+    assert value("shop.prod.password") == VALUE
+    code, _, err = el("set", "shop.prod.password")
+    assert (code, "not the same" in err) == (2, True)
+
+
+def test_list_says_what_is_set_when_and_who_reads_it(filled: Run) -> None:
+    assert filled("grant", "engineer", OTHER, "--connection", "shop.prod")[0] == 0
+    code, out, _ = filled("list")
+    assert code == 0
+    shop, lake = out.split("lake.prod.token")
+    assert "shop.prod.password  set 20" in shop
+    assert f"engineer {OTHER}" in shop
+    assert OTHER not in lake
+
+
+def test_revoke_names_what_to_change_at_the_server(filled: Run) -> None:
+    filled("grant", "engineer", OTHER)
+    code, out, _ = filled("revoke", OTHER)
+    assert code == 0
+    assert "secrets set shop.prod.password" in out
+    assert "secrets set lake.prod.token" in out
+    assert OTHER not in Path("secrets.yml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "says"),
+    [
+        (("set", "shop.password"), 2, "PROFILE.TARGET.FIELD"),
+        (("set", "shop.prod.empty"), 2, "the value is empty"),
+        (("set", "new.prod.password", "--like", "none.prod"), 2, "does not have the connection none.prod"),
+        (("grant", "engineer", "ssh-ed25519 AAAA"), 2, "no age recipient"),
+        (("grant", "boss", OTHER), 2, "invalid choice"),
+        (("grant", "staging", OTHER), 2, "--connection"),
+        (("grant", "staging", OTHER, "--connection", "shop.prod"), 2, "staging never reads"),
+        (("grant", "engineer", OTHER, "--connection", "no.where"), 2, "does not have the connection no.where"),
+        (("revoke", OTHER), 2, "is read by"),
+        (("rotate", "--connection", "no.where"), 2, "no.where"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_changes_nothing(
+    filled: Run, command: tuple[str, ...], code: int, says: str
+) -> None:
+    Path("el.yml").write_text("version: 1\nsource: shop\ndestination: lake\ntables: [{name: s.t}]\n")
+    before = Path("secrets.yml").read_bytes()
+    found, _, err = filled(*command, typed="" if "empty" in command[1] else "x")
+    assert (found, says in err) == (code, True), err
+    assert Path("secrets.yml").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("role", "may"), [("owner", {"set", "grant", "revoke", "rotate"}), ("engineer", {"set"}), ("staging", set())]
+)
+def test_a_role_may_do_what_the_matrix_says_and_a_refusal_is_noted(
+    filled: Run, monkeypatch: pytest.MonkeyPatch, role: str, may: set[str]
+) -> None:
+    other = str(pyrage.x25519.Identity.generate().to_public())
+    filled("grant", "engineer", OTHER)
+    monkeypatch.setenv("EL_ROLE", role)
+    commands = {
+        "set": ("set", "shop.prod.password"),
+        "grant": ("grant", "engineer", other),
+        "revoke": ("revoke", OTHER),
+        "rotate": ("rotate",),
+    }
+    done = set()
+    for name, command in commands.items():
+        code, _, err = filled(*command, typed="x")
+        assert code in (0, 3)
+        assert code == 0 or f"role {role}" in err
+        done |= {name} if code == 0 else set()
+    assert done == may
+    lines = [json.loads(line) for line in (Path(".el") / "audit.jsonl").read_text().split("\n") if line]
+    noted = {
+        (each["command"], each["result"])
+        for each in lines
+        if each["el_role"] == role and each["command"] != "secrets init"
+    }
+    assert {(f"secrets {name}", "done" if name in may else "refused") for name in commands} <= noted
+
+
+def test_the_access_of_a_profiles_output_counts_too(filled: Run) -> None:
+    Path("profiles.yml").write_text(
+        "shop: {target: prod, outputs: {prod: {type: duckdb, path: x.duckdb, access: staging}}}\n"
+    )
+    code, _, err = filled("set", "shop.prod.password", typed="x")
+    assert code == 3
+    assert "shop.prod: role staging" in err
+    assert filled("set", "lake.prod.token", typed="x")[0] == 0
+
+
+def test_check_says_who_reads_what_and_how_old_it_is(filled: Run) -> None:
+    filled("grant", "engineer", OTHER, "--connection", "shop.prod")
+    text = Path("secrets.yml").read_text()
+    code, out, _ = filled("check")
+    assert code == 0, out
+    assert f"shop.prod: read by engineer: {OTHER}" in out
+    assert "shop.prod: age of password: 0 days" in out
+    assert "shop.prod: seal: whole" in out
+    assert filled("check", "--max-age", "-1")[1].count("warning") == 2
+    # A day that was changed by hand is a change like any other.
+    Path("secrets.yml").write_text(text.replace("set: '20", "set: '19").replace("set: 20", "set: 19"))
+    code, out, _ = filled("check", "--json")
+    assert code == 2
+    assert {each["subject"] for each in json.loads(out)["checks"] if each["level"] == "error"} == {"seal"}
+
+
+def test_check_finds_a_reference_to_nothing_and_staging_that_reads_the_source(filled: Run) -> None:
+    filled("grant", "staging", OTHER, "--connection", "shop.prod")
+    Path("el.yml").write_text("version: 1\nsource: shop\ndestination: lake\ntables: [{name: s.t}]\n")
+    Path("profiles.yml").write_text(
+        "shop: {target: prod, outputs: {prod: {type: sqlserver, host: h, password: 'secret:shop.prod.password'}}}\n"
+        "lake: {target: prod, outputs: {prod: {type: snowflake, password: 'secret:lake.prod.password'}}}\n"
+    )
+    code, out, _ = filled("check")
+    assert code == 2
+    errors = [line for line in out.splitlines() if line.startswith("error")]
+    assert [word for word in ("staging can read", "secret:lake.prod.password is not") if word not in out] == []
+    assert len(errors) == 2
+
+
+def test_a_store_is_found_beside_the_profiles_that_were_named(filled: Run, tmp_path: Path) -> None:
+    from el.api import connect
+
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    assert filled("init", "--profiles-dir", str(other))[0] == 0
+    filled("set", "shop.prod.password", "--profiles-dir", str(other), typed="theirs")
+    (other / "profiles.yml").write_text(
+        "shop: {target: prod, outputs: {prod: {type: sqlserver, host: h, port: 1, database: d, user: u, "
+        "password: 'secret:shop.prod.password'}}}\n"
+    )
+    source = connect("shop", profiles_dir=other)
+    assert source.config.password.get_secret_value() == "theirs"
+    assert value("shop.prod.password") == VALUE
+
+
+def test_without_the_libraries_one_line_says_how_they_are_had(el: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from importlib.util import find_spec
+
+    monkeypatch.setattr("el.cli.secrets.find_spec", lambda name: None if name == "pyrage" else find_spec(name))
+    code, _, err = el("init")
+    assert (code, err.strip()) == (2, 'error: secrets: a library is missing: pip install "el[secrets]"')
+    assert not os.path.exists("secrets.yml")
