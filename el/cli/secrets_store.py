@@ -142,11 +142,16 @@ def _keeper(arguments: argparse.Namespace) -> Keeper:
 
 def _value(path: str) -> str:
     """Typed without being shown, or all that standard input has, less the end of its last line. Never an argument."""
-    if not _at_terminal():
-        return sys.stdin.read().removesuffix("\n").removesuffix("\r")
-    value = getpass.getpass(f"{path}: ")
-    if value != getpass.getpass("once more: "):
-        raise ConfigError(f"{path}: the two are not the same; nothing was set")
+    try:
+        if not _at_terminal():
+            value = sys.stdin.read().removesuffix("\n").removesuffix("\r")
+        else:
+            value = getpass.getpass(f"{path}: ")
+            if value != getpass.getpass("once more: "):
+                raise ConfigError(f"{path}: the two are not the same; nothing was set")
+        value.encode()
+    except UnicodeError:
+        raise ConfigError(f"{path}: the value is not UTF-8; nothing was set") from None
     return value
 
 
@@ -174,15 +179,18 @@ def _chosen(arguments: argparse.Namespace, of: str | None = None) -> list[str]:
 
 def _allowed(operation: str, connections: Sequence[str], arguments: argparse.Namespace) -> None:
     """Raise `AccessDenied` where EL_ROLE, or the `access` of a connection's output, forbids it."""
-    from el.config.access import Operation, access_of, require
-    from el.config.profiles import has_output, load_output
+    from el.config.profiles import has_output
+    from el.config.profiles_file import read_profiles, render
+    from el.connectors.access import Operation, access_of, require
 
     require(Operation[operation], access_of())
     profiles = _profiles(arguments)
     for connection in connections:
         profile, _, target = connection.partition(".")
         if profiles is not None and has_output(profiles, profile, target):
-            require(Operation[operation], access_of(load_output(profiles, profile, target)), connection)
+            # The rest of the output may need what is about to be set.
+            own = read_profiles(profiles)[0][profile]["outputs"][target].get("access")
+            require(Operation[operation], access_of(render(own, f"{profiles}: {connection}")), connection)
 
 
 def _profiles(arguments: argparse.Namespace) -> Path | None:

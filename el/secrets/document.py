@@ -52,7 +52,9 @@ def read_document(path: Path) -> Document:
         text = path.read_bytes()
         content = _yaml().load(text)
     except (OSError, UnicodeDecodeError, YAMLError) as error:
-        raise ConfigError(f"{path}: this cannot be read ({type(error).__name__})") from None
+        mark = getattr(error, "problem_mark", None)
+        line = f" line {mark.line + 1}" if mark is not None else ""
+        raise ConfigError(f"{path}{line}: this cannot be read ({type(error).__name__})") from None
     if not isinstance(content, dict) or content.get("version") != VERSION:
         raise ConfigError(f"{path}: this is no store of version {VERSION}")
     if content.get("connections") is None:

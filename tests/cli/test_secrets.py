@@ -165,12 +165,15 @@ def test_a_role_may_do_what_the_matrix_says_and_a_refusal_is_noted(
 
 def test_the_access_of_a_profiles_output_counts_too(filled: Run) -> None:
     Path("profiles.yml").write_text(
-        "shop: {target: prod, outputs: {prod: {type: duckdb, path: x.duckdb, access: staging}}}\n"
+        "shop: {target: prod, outputs: {prod: {type: duckdb, path: \"{{ env_var('NOT_SET') }}\", access: staging}, "
+        "dev: {type: duckdb, path: \"{{ env_var('NOT_SET') }}\"}}}\n"
     )
     code, _, err = filled("set", "shop.prod.password", typed="x")
     assert code == 3
     assert "shop.prod: role staging" in err
     assert filled("set", "lake.prod.token", typed="x")[0] == 0
+    # What else the output needs may not be there yet.
+    assert filled("set", "shop.dev.password", typed="x")[0] == 0
 
 
 def test_check_says_who_reads_what_and_how_old_it_is(filled: Run) -> None:
@@ -226,3 +229,15 @@ def test_without_the_libraries_one_line_says_how_they_are_had(el: Run, monkeypat
     code, _, err = el("init")
     assert (code, err.strip()) == (2, 'error: secrets: a library is missing: pip install "el[secrets]"')
     assert not os.path.exists("secrets.yml")
+
+
+def test_a_value_that_is_no_text_and_a_file_that_was_merged_by_hand_are_one_line_each(
+    filled: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, _, err = filled("set", "shop.prod.password", typed="\udcff")
+    assert (code, err.strip()) == (2, "error: shop.prod.password: the value is not UTF-8; nothing was set")
+    text = Path("secrets.yml").read_text().splitlines(keepends=True)
+    Path("secrets.yml").write_text("".join([*text[:3], "<<<<<<< HEAD\n", *text[3:]]))
+    code, _, err = filled("list")
+    assert code == 2
+    assert "secrets.yml line " in err
