@@ -1,4 +1,4 @@
-"""`secrets`: the encrypted store and its commands, put together. What each does is in `secrets_store`."""
+"""`secrets`: the encrypted store and its commands, put together. What they do: `secrets_store`, `secrets_exec`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from el.cli import secrets_exec
 from el.cli import secrets_store as does
 from el.cli.grants import ROLES
 from el.errors import ConfigError
@@ -32,6 +33,7 @@ def add(commands: Commands, common: argparse.ArgumentParser, job: argparse.Argum
         command=_needs_library(does.show)
     )
     _changes(under, place)
+    secrets_exec.add(under, job)
     check = under.add_parser(
         "check",
         parents=[job],

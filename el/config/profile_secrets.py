@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from el.config.files_profile import FILES, FLAGS, SECRETS, TEXTS
-from el.config.profiles_file import read_profiles, render, variable
+from el.config.profiles_file import read_profiles, render, variable, variables
 from el.connectors.registry import is_secret, settings_of
 from el.errors import ConfigError, SecretUnavailable
 from el.secrets.hidden import known
@@ -73,13 +73,13 @@ def variables_of(path: Path, profile: str, target: str) -> list[Variable]:
     written = read_profiles(path)[0][profile]["outputs"][target]
     kind = str(render(written.get("type", ""), f"{path}: profile {profile!r}"))
     found = []
-    for name, text in _texts(written):
-        named = variable(text)
-        default = named[1] if named else text
-        reference = default if default and is_reference(default) else None
-        if named or reference:
-            secret = _is_secret(kind, name.partition(".")[0], text)
-            found.append(Variable(f"{profile}.{target}.{name}", named and named[0], reference, secret))
+    for setting, text in _texts(written):
+        secret = _is_secret(kind, setting.partition(".")[0], text)
+        place = f"{profile}.{target}.{setting}"
+        if is_reference(text):
+            found.append(Variable(place, None, text, secret))
+        for name, default in variables(text):
+            found.append(Variable(place, name, default if default and is_reference(default) else None, secret))
     return found
 
 

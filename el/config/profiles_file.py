@@ -6,6 +6,7 @@ Guarantees: `env_var()` is rendered as dbt renders it; no value of the file ever
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +47,10 @@ def _refuse_doubled(path: Path, node: yaml.Node | None) -> None:
         _refuse_doubled(path, value)
 
 
-def _env_var(name: str, default: str | None = None) -> str:
-    value = os.environ.get(name, default)
+def _env_var(var: str, default: str | None = None) -> str:
+    value = os.environ.get(var, default)
     if value is None:
-        raise ConfigError(f"environment variable {name} is not set")
+        raise ConfigError(f"environment variable {var} is not set")
     return value
 
 
@@ -82,17 +83,42 @@ def render(value: Any, where: str) -> Any:
 
 def variable(template: str) -> tuple[str, str | None] | None:
     """Name and default of a template that is `{{ env_var('NAME') }}` and nothing else; None for any other text."""
-    if "{{" not in template:
-        return None
-    try:
-        body = _environment(native=False).parse(template).body
-    except jinja2.TemplateError:
-        return None
+    body = _parsed(template).body
     said = body[0].nodes if len(body) == 1 and isinstance(body[0], nodes.Output) else []
-    call = said[0] if len(said) == 1 and isinstance(said[0], nodes.Call) else None
-    if call is None or call.kwargs or not isinstance(call.node, nodes.Name) or call.node.name != "env_var":
+    call = said[0] if len(said) == 1 else None
+    if not isinstance(call, nodes.Call):
         return None
-    told = [item.value for item in call.args if isinstance(item, nodes.Const)]
-    if len(told) != len(call.args) or not told or not all(isinstance(item, str) for item in told):
+    given = [*call.args, *(each.value for each in call.kwargs)]
+    return _told(call) if all(_constant(value) is not None for value in given) else None
+
+
+def variables(template: str) -> list[tuple[str, str | None]]:
+    """Name and default of each `env_var()` in a text, whatever stands around it: filters, other text, another one.
+
+    A name that is no constant is not known before the template is rendered, and is left out.
+    """
+    return [told for call in _parsed(template).find_all(nodes.Call) if (told := _told(call))]
+
+
+def _parsed(template: str) -> nodes.Template:
+    if "{{" in template:
+        with suppress(jinja2.TemplateError):
+            return _environment(native=False).parse(template)
+    return nodes.Template([])
+
+
+def _told(call: nodes.Node) -> tuple[str, str | None] | None:
+    if not isinstance(call, nodes.Call) or not isinstance(call.node, nodes.Name) or call.node.name != "env_var":
         return None
-    return told[0], told[1] if len(told) > 1 else None
+    given = {("var", "default")[n]: _constant(value) for n, value in enumerate(call.args[:2])}
+    given |= {each.key: _constant(each.value) for each in call.kwargs}
+    name, default = given.get("var"), given.get("default")
+    return (name, default) if name is not None else None
+
+
+def _constant(node: nodes.Node) -> str | None:
+    """A text that does not depend on anything, such as `'EL_' ~ 'PASSWORD'`."""
+    with suppress(nodes.Impossible):
+        value = node.as_const() if isinstance(node, nodes.Expr) else None
+        return value if isinstance(value, str) else None
+    return None

@@ -59,6 +59,11 @@ def access_of(own: Access | str | None = None) -> Access:
     return max((each for each in found if each is not None), key=_ORDER.index, default=Access.OWNER)
 
 
+def allows(operation: Operation, access: Access) -> bool:
+    """Whether this role may."""
+    return access.within(operation.value[1])
+
+
 def require(operation: Operation, access: Access, where: str = "") -> None:
     """Raise `AccessDenied` unless this role may."""
     what, least = operation.value
