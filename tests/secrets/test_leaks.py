@@ -1,6 +1,6 @@
 """No secret of a run stands in anything that it says, keeps, sends or leaves behind, wherever it fails.
 
-The profiles give secrets in each way: by the environment, by a keeper, and in profiles.yml itself.
+The profiles give secrets in each way: by the environment, by a keeper, by the encrypted store, and in profiles.yml.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb as reader
+import pyrage
 import pytest
 import yaml
 
@@ -21,6 +22,8 @@ from el.connectors.registry import open_connector
 from el.connectors.rights import ENGINEER, SourceNeeds, TableName, TableNeed
 from el.connectors.sql.select import Statement
 from el.connectors.sqlserver.rights import script
+from el.secrets.document import create_document
+from el.secrets.keeping import Keeper
 from tests import forked
 from tests.engines import batches, connected, own_database, statement
 from tests.secrets.leaks import leaks, leaks_of_folder, watched
@@ -35,6 +38,7 @@ SECRETS = {
     "the key of the dumps": "dump/Key+41=%&Überall",
     "dbt's own": "dbt+Only/Se&cret%73=ö",
     "the masks' key": "mask/Key+0123456789&abcdefghijklmn%ö",
+    "the identity": str(pyrage.x25519.Identity.generate()),
 }
 EL_YML = """\
 version: 1
@@ -87,7 +91,10 @@ def standin() -> Iterator[SnowflakeStandIn]:
 
 @pytest.fixture
 def scene(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, _standin: StandInProcess
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    _standin: StandInProcess,
 ) -> Iterator[Callable[..., Scene]]:
     """Makes a scene with this warehouse's output."""
     with own_database(_standin.output()) as output, moto() as bucket:
@@ -109,6 +116,8 @@ def scene(
         environment = {
             "EL_T_PASSWORD": SECRETS["the source's password"],
             "EL_T_MASK": SECRETS["the masks' key"],
+            "EL_IDENTITY": SECRETS["the identity"],
+            "HOME": str(tmp_path / "home"),
             "PATH": f"{keeper.parent}:/usr/bin:/bin",
             "RUNTIME__LOG_LEVEL": "DEBUG",
         }
@@ -119,7 +128,12 @@ def scene(
             "client_secret": SECRETS["dbt's own"],
         }
         old = {"type": "files", "url": f"{bucket.root}/{login}", **bucket.settings}
-        old["secret_access_key"] = SECRETS["the key of the dumps"]
+        old["secret_access_key"] = "secret:old.it.secret_access_key"
+        monkeypatch.setenv("HOME", environment["HOME"])
+        create_document(store := tmp_path / "secrets.yml")
+        Keeper(store, SECRETS["the identity"], lambda connection, others: True).put(
+            "old.it.secret_access_key", SECRETS["the key of the dumps"]
+        )
 
         def make(warehouse: dict[str, Any]) -> Scene:
             (tmp_path / "el.yml").write_text(EL_YML)
@@ -198,6 +212,9 @@ def test_no_secret_is_in_anything_that_another_command_says_or_leaves(
         ("grants", "--role", "engineer"),
         ("codegen", "--project-dir", "project"),
         ("purge", "--yes"),
+        ("secrets", "list"),
+        ("secrets", "rotate", "--yes"),
+        ("secrets", "check"),
         ("run", "--json", "--full-refresh"),
     ):
         found.run(*arguments)
