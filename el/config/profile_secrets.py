@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from el.config.files_profile import FILES, FLAGS, SECRETS, TEXTS
-from el.config.profiles_file import read_profiles, render, variable, variables
+from el.config.profiles_file import read_profiles, render, variable, variables, works_on_reference
 from el.connectors.registry import is_secret, settings_of
 from el.errors import ConfigError, SecretUnavailable
 from el.secrets.hidden import known
-from el.secrets.references import Secret, begins_as_reference, beside, is_reference
+from el.secrets.references import Secret, begins_as_reference, beside, is_reference, resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Written(Secret):
                 found = found[key]
         except (OSError, KeyError, IndexError, TypeError):
             raise SecretUnavailable(f"{place}: is no longer there") from None
-        return known(str(render(found, str(place))))
+        return known(str(render(found, str(place), lambda text: resolve(beside(text, place.path.parent)))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def variables_of(path: Path, profile: str, target: str) -> list[Variable]:
 def by_reference(output: Place, written: Mapping[str, Any], rendered: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of an output with a `Secret` in place of each secret. Raises `ConfigError`."""
     kind = str(rendered["type"])
-    if is_reference(kind):
+    if is_reference(kind) or works_on_reference(kind):
         raise ConfigError(f"{output}.type: says which connector it is, and can be no reference")
     if kind != FILES and not any(settings_of(kind)):
         # No connector has this type: the error that says so comes when it is opened.
@@ -110,6 +110,8 @@ def _held(place: Place, written: Any, value: Any, setting: tuple[str, str]) -> A
         return [_held(place / n, written[n], item, setting) for n, item in enumerate(value)]
     if isinstance(value, bool) or value is None or value == "":
         return value
+    if isinstance(written, str) and works_on_reference(written):
+        return Written(place)
     named = variable(written) if isinstance(written, str) else None
     # What a variable holds is a value, to el as to dbt; what stands in the file may be a reference.
     stands = value == (named[1] if named else written)

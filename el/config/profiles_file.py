@@ -6,6 +6,7 @@ Guarantees: `env_var()` is rendered as dbt renders it; no value of the file ever
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from jinja2.nativetypes import NativeEnvironment
 
 from el.config.text_file import read_text
 from el.errors import ConfigError
+from el.secrets.references import is_reference
 
 
 def read_profiles(path: Path) -> tuple[Any, yaml.Node | None]:
@@ -47,16 +49,18 @@ def _refuse_doubled(path: Path, node: yaml.Node | None) -> None:
         _refuse_doubled(path, value)
 
 
-def _env_var(var: str, default: str | None = None) -> str:
-    value = os.environ.get(var, default)
-    if value is None:
-        raise ConfigError(f"environment variable {var} is not set")
-    return value
+LookUp = Callable[[str], str]
 
 
-def _environment(native: bool) -> jinja2.Environment:
+def _environment(native: bool, look_up: LookUp | None = None) -> jinja2.Environment:
+    def env_var(var: str, default: str | None = None) -> str:
+        if (value := os.environ.get(var, default)) is None:
+            raise ConfigError(f"environment variable {var} is not set")
+        stands = look_up is not None and var not in os.environ and is_reference(value)
+        return look_up(value) if look_up is not None and stands else value
+
     environment = NativeEnvironment() if native else jinja2.Environment(autoescape=False)
-    environment.globals["env_var"] = _env_var
+    environment.globals["env_var"] = env_var
     # dbt's own filters; "as_native" types are asked for by name, a password "0123" stays a text.
     environment.filters["as_number"] = lambda value: float(value) if "." in str(value) else int(value)
     environment.filters["as_bool"] = lambda value: str(value).strip().lower() in ("true", "1", "yes", "on")
@@ -65,16 +69,19 @@ def _environment(native: bool) -> jinja2.Environment:
     return environment
 
 
-def render(value: Any, where: str) -> Any:
+def render(value: Any, where: str, look_up: LookUp | None = None) -> Any:
+    """What dbt takes it for. look_up: gives the value of a reference that is a variable's default; without it, a
+    template that does more with a reference stays as it is written.
+    """
     if isinstance(value, dict):
-        return {key: render(item, where) for key, item in value.items()}
+        return {key: render(item, where, look_up) for key, item in value.items()}
     if isinstance(value, list):
-        return [render(item, where) for item in value]
-    if not isinstance(value, str) or "{{" not in value:
+        return [render(item, where, look_up) for item in value]
+    if not isinstance(value, str) or "{{" not in value or (look_up is None and works_on_reference(value)):
         return value
     native = any(name in value for name in ("as_number", "as_bool", "as_native"))
     try:
-        return _environment(native).from_string(value).render()
+        return _environment(native, look_up).from_string(value).render()
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from None
     except (jinja2.TemplateError, ValueError):
@@ -98,6 +105,13 @@ def variables(template: str) -> list[tuple[str, str | None]]:
     A name that is no constant is not known before the template is rendered, and is left out.
     """
     return [told for call in _parsed(template).find_all(nodes.Call) if (told := _told(call))]
+
+
+def works_on_reference(template: str) -> bool:
+    """Whether it does more with a reference than to be it: a filter works on the value, and so does other text."""
+    if variable(template) is not None:
+        return False
+    return any(default and name not in os.environ and is_reference(default) for name, default in variables(template))
 
 
 def _parsed(template: str) -> nodes.Template:

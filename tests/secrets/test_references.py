@@ -17,6 +17,7 @@ from el.errors import ConfigError, ReadError, SecretUnavailable
 from el.secrets import references
 from el.secrets.hidden import hidden
 from el.secrets.references import SCHEMES, Secret, is_reference, resolve
+from tests.secrets.leaks import leaks
 
 SECRET = "Zw3i/Geh&eim#7%"
 SERVER = "shop:\n  target: it\n  outputs:\n    it:\n      type: sqlserver\n      host: h\n      user: u\n      {}\n"
@@ -117,9 +118,10 @@ def test_a_setting_that_is_no_secret_may_be_a_reference(tmp_path: Path, kept: di
 
 def test_the_type_can_be_no_reference(tmp_path: Path) -> None:
     path = tmp_path / "profiles.yml"
-    path.write_text("shop: {target: it, outputs: {it: {type: 'keyring:shop/type'}}}")
-    with pytest.raises(ConfigError, match="can be no reference"):
-        load_output(path, "shop", None)
+    for type_ in ("'keyring:shop/type'", "\"{{ env_var('EL_T_UNSET', 'keyring:shop/type') | lower }}\""):
+        path.write_text(f"shop: {{target: it, outputs: {{it: {{type: {type_}}}}}}}")
+        with pytest.raises(ConfigError, match="can be no reference"):
+            load_output(path, "shop", None)
 
 
 @pytest.mark.parametrize("text", ["op:hunter2", "secret:hunter2", "vault:kv/hunter2", "aws-sm:", "gcp-sm:hunter2"])
@@ -144,6 +146,42 @@ def test_a_variable_that_is_not_set_leaves_the_reference_that_is_its_default(
     assert output(tmp_path, line).settings["password"].get_secret_value() == SECRET
     monkeypatch.setenv("DBT_ENV_SECRET_SHOP", "of the child's environment")
     assert output(tmp_path, line).settings["password"].get_secret_value() == "of the child's environment"
+
+
+@pytest.mark.parametrize(
+    ("template", "password"),
+    [
+        ("{{ env_var('EL_T_UNSET', 'secret:shop.it.password') | as_text }}", SECRET),
+        ("{{ env_var('EL_T_UNSET', 'secret:shop.it.password') | upper }}", SECRET.upper()),
+        ("a-{{ env_var('EL_T_UNSET', 'secret:shop.it.password') }}", f"a-{SECRET}"),
+        ("{{ env_var('EL_T_UNSET', env_var('EL_T_UNSET_TOO', 'secret:shop.it.password')) }}", SECRET),
+    ],
+)
+def test_a_template_works_on_the_value_of_a_reference_and_never_on_its_text(
+    tmp_path: Path, kept: dict[str, str], template: str, password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept["secret:shop.it.password"] = SECRET
+    found = output(tmp_path, f'password: "{template}"')
+    assert not leaks(pickle.dumps(found), {"it": SECRET})
+    assert found.settings["password"].get_secret_value() == password
+    kept.clear()
+    monkeypatch.setattr(references, "_remembered", {})
+    with pytest.raises(SecretUnavailable, match=r"secret:shop\.it\.password: there is no such secret"):
+        found.settings["password"].get_secret_value()
+
+
+def test_of_a_template_whose_variable_is_set_no_reference_is_looked_up(
+    tmp_path: Path, kept: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EL_T_SET", "by hand")
+    found = output(tmp_path, "password: \"{{ env_var('EL_T_SET', 'secret:shop.it.password') | upper }}\"")
+    assert found.settings["password"].get_secret_value() == "BY HAND"
+
+
+def test_a_number_may_be_kept_where_secrets_are(tmp_path: Path, kept: dict[str, str]) -> None:
+    kept["secret:shop.it.port"] = "1444"
+    found = output(tmp_path, "port: \"{{ env_var('EL_T_UNSET', 'secret:shop.it.port') | as_number }}\"")
+    assert open_connector(found.settings).config.place == "h:1444"
 
 
 def test_an_empty_variable_is_a_setting_that_is_not_set(tmp_path: Path) -> None:
