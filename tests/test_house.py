@@ -23,7 +23,8 @@ SCHEMES = {folder.name for folder in OWN_FOLDERS}
 PLAIN_WORDS = {
     *("bit", "text", "time", "date", "float", "double", "int", "integer", "real", "xml", "json", "enum", "map"),
     *("timestamp", "decimal", "numeric", "binary", "boolean", "char", "money", "image", "vector", "interval", "uuid"),
-    *("blob", "set", "year", "point", "bool", "name", "tid", "varchar", "rowversion"),
+    *("blob", "set", "year", "point", "bool", "name", "tid", "varchar", "rowversion", "array", "range", "path"),
+    *("composite", "line", "box", "circle", "polygon", "text", "character", "cube", "seg", "raster", "int8"),
 }
 # Where a name may stand all the same, and why.
 MAY_NAME = {

@@ -49,6 +49,7 @@ def consistency(job: Job, plan: Plan) -> str:
         str(table.name)
         for table in plan.tables
         if len(table.reads) > 1 and table.reads[0].changes is None and table not in tables
+        if table.reads[0].split is None or not table.reads[0].split.one_moment
     ]
     apart = f"; {', '.join(unsure)} of no one moment" if unsure else ""
     but = f", but each partition of {', '.join(divided)}: a row that moves between them may come twice or not at all"

@@ -537,7 +537,7 @@ def test_duckdbs_38th_digit_after_the_point_is_rounded_only_on_request() -> None
     assert (way.arrow, way.exact) == (pa.decimal128(38, 37), False)
 
 
-@pytest.mark.parametrize("scheme", ["duckdb", "mysql", "sqlserver"])
+@pytest.mark.parametrize("scheme", ["duckdb", "mysql", "postgres", "sqlserver"])
 def test_the_rendered_table_has_a_line_for_every_row_and_is_the_same_each_time(scheme: str) -> None:
     rendered = render_markdown(scheme)
     assert rendered == render_markdown(scheme)

@@ -1,0 +1,241 @@
+"""PostgreSQL, through ADBC's Arrow reader.
+
+Guarantees: a value arrives as the server holds it, and a type says where that is less; a read is one statement, and so
+of one moment, and the parts of a divided read are of the same one. A session only reads until it is asked to write; a
+stream that is closed halfway is cancelled at the server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
+from typing import ClassVar
+
+from el.connectors.base import Identity, OneMomentSource, Writer
+from el.connectors.buffer import Buffer
+from el.connectors.catalog import Catalog, Column, SourceType
+from el.connectors.origin import in_words
+from el.connectors.postgres.catalog import read_catalog, types_of
+from el.connectors.postgres.collation import text_rule
+from el.connectors.postgres.config import PostgresConfig
+from el.connectors.postgres.dialect import EARLIEST, POSTGRES, SERVER_ZONE, iso
+from el.connectors.postgres.driver import Driver
+from el.connectors.postgres.errors import connect_error, statement_error
+from el.connectors.postgres.moment import Part, held_for, parts
+from el.connectors.postgres.types import RULES
+from el.connectors.request import ColumnRead, Condition, Op, ReadRequest, Split, Value
+from el.connectors.sql.connector import SqlConnector, Stream
+from el.connectors.sql.dialect import Dialect
+from el.connectors.sql.select import Statement
+from el.connectors.sql.split import Range
+from el.errors import ElError, NotPermitted, ReadError
+from el.types.key_text import TextRule
+from el.types.rule import decide
+
+_IN_UTC = frozenset({"UTC", "ETC/UTC", "ZULU", "UCT", "GMT", "ETC/GMT", "GREENWICH", "UNIVERSAL"})
+_BLOCKS = (
+    "SELECT CASE WHEN relkind IN ('r', 'm') THEN pg_relation_size(oid) / current_setting('block_size')::bigint END "
+    "FROM pg_catalog.pg_class WHERE oid = to_regclass(?)"
+)
+_OLDEST = f"""SELECT floor(EXTRACT(EPOCH FROM clock_timestamp() - min(since)))::bigint,
+{iso(f"({EARLIEST} - (clock_timestamp() - min(since)) - interval '1 second')")}
+FROM (SELECT xact_start AS since FROM pg_catalog.pg_stat_activity
+WHERE backend_xid IS NOT NULL AND datname = current_database() AND pid <> pg_backend_pid()
+UNION ALL SELECT prepared FROM pg_catalog.pg_prepared_xacts WHERE database = current_database()) AS open"""
+
+
+class Postgres(SqlConnector, OneMomentSource):
+    """A database of PostgreSQL 13 or later."""
+
+    scheme = "postgres"
+    config_type = PostgresConfig
+    config: PostgresConfig
+    rules = RULES
+    dialect: ClassVar[Dialect] = POSTGRES
+    session_user = "CAST(CURRENT_USER AS text)"
+    writer_right = "pg_read_all_stats"
+    # A table has blocks, by which it is divided where el.yml names no column.
+    split_by_column = False
+
+    def __init__(self, config: PostgresConfig) -> None:
+        super().__init__(config)
+        self._driver: Driver | None = None
+
+    def packages(self) -> tuple[str, ...]:
+        return ("adbc-driver-postgresql", "adbc-driver-manager")
+
+    def connect(self) -> None:
+        self._driver = self._open()
+
+    def _open(self) -> Driver:
+        refused: ElError | None = None
+        try:
+            return Driver(self.config, in_words(self.access))
+        except Exception as error:
+            refused = connect_error(error, self.config)
+        # Raised out here, the driver's error and its frames, which hold the password, do not hang on it.
+        raise refused
+
+    def close(self) -> None:
+        driver, self._driver = self._driver, None
+        if driver is not None:
+            driver.close()
+
+    @property
+    def driver(self) -> Driver:
+        """The open driver; `ReadError` when there is none."""
+        if self._driver is None:
+            raise ReadError("the connection to PostgreSQL is closed; use the connector inside `with`")
+        return self._driver
+
+    @property
+    def is_open(self) -> bool:
+        return self._driver is not None and self._driver.is_open
+
+    def ping(self) -> Identity:
+        asked = "SELECT COALESCE(host(inet_server_addr()), ''), version(), current_database()::text, CURRENT_USER::text"
+        row = self.fetch(Statement(asked))[0]
+        server, version, database, user = (str(each) for each in row)
+        held = "SELECT rolname::text FROM pg_catalog.pg_roles WHERE pg_has_role(CURRENT_USER, oid, 'MEMBER') ORDER BY 1"
+        roles = tuple(str(name) for (name,) in self.fetch(Statement(held)))
+        return Identity(server or self.config.place, version, database, user, roles)
+
+    def describe(self, schemas: Sequence[str] | None = None, *, brief: bool = False) -> Catalog:
+        return read_catalog(self.fetch, schemas, brief=brief)
+
+    def text_rule(self, column: Column) -> TextRule | None:
+        return text_rule(column)
+
+    def read_buffer(self, request: ReadRequest) -> Buffer:
+        return super().read_buffer(self._exactly(request))
+
+    def _exactly(self, request: ReadRequest) -> ReadRequest:
+        """All columns, where nobody chose some, each as its rule reads it."""
+        if request.columns:
+            return request
+        table = request.table and f"SELECT * FROM {self.dialect.quote_table(request.table)}"
+        columns, changed = [], False
+        for name, type_ in self.query_columns(table or str(request.query)):
+            rule = decide(self.rules, type_)
+            way = rule.exact if rule is not None else None
+            read_as = way.read_as if way is not None else "CAST({column} AS text)"
+            arrow = way.arrow if way is not None and read_as and not callable(way.arrow) else None
+            if way is not None and read_as and callable(way.arrow):
+                arrow = way.arrow(type_)
+            columns.append(ColumnRead(name, name, read_as, arrow))
+            changed = changed or read_as is not None
+        return replace(request, columns=tuple(columns)) if changed else request
+
+    def query_columns(self, query: str) -> tuple[tuple[str, SourceType], ...]:
+        try:
+            schema = self.driver.describe(query)
+        except Exception as error:
+            raise self.translate(error) from None
+        told = {number: (field.metadata or {}).get(b"POSTGRESQL:typmod") for number, field in enumerate(schema)}
+        digits = {number: int(modifier) for number, modifier in told.items() if modifier is not None}
+        return tuple(zip(schema.names, types_of(self.fetch, query, schema.names, digits), strict=True))
+
+    def _stream(self, statement: Statement, request: ReadRequest) -> Stream:
+        wanted = {column.name: column.arrow for column in request.columns}
+        if not isinstance(request.split, Part):
+            return self.driver.stream(statement, wanted, None)
+        return self._stream_part(statement, request.split, wanted)
+
+    def _stream_part(self, statement: Statement, part: Part, wanted: dict[str, object]) -> Stream:
+        holding = held_for(part, self._open)
+        snapshot, done = holding.__enter__()
+        try:
+            schema, batches, close = self.driver.stream(statement, wanted, snapshot)
+        except BaseException:
+            holding.__exit__(None, None, None)
+            raise
+
+        def to_the_end() -> Iterator[object]:
+            yield from batches
+            done()
+
+        def close_both() -> None:
+            close()
+            holding.__exit__(None, None, None)
+
+        return schema, to_the_end(), close_both
+
+    def splits(self, request: ReadRequest, wanted: int, by: Column | None) -> tuple[Split, ...]:
+        """Ranges of a whole-number column, or of the table's blocks: all of one moment."""
+        if by is not None:
+            return parts(tuple(each for each in super().splits(request, wanted, by) if isinstance(each, Range)))
+        if wanted < 2 or request.table is None:
+            return ()
+        found = self.fetch(Statement(_BLOCKS, (self.dialect.quote_table(request.table),)))
+        if not found or found[0][0] is None:
+            return ()
+        blocks = max(int(str(found[0][0])), wanted)
+        cuts = [f"({blocks * number // wanted},0)" for number in range(1, wanted)]
+        ends: list[str | None] = [None, *cuts, None]
+        return parts(tuple(Range(_between(low, high)) for low, high in pairwise(ends)))
+
+    def fetch(self, statement: Statement) -> list[tuple[object, ...]]:
+        try:
+            return self.driver.fetch(statement)
+        except Exception as error:
+            raise self.translate(error) from None
+
+    def execute(self, statement: Statement) -> int:
+        try:
+            return self.driver.execute(statement)
+        except Exception as error:
+            raise self.translate(error, writing=True) from None
+
+    def _begin(self) -> None:
+        self._transact("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
+
+    def _commit(self) -> None:
+        # Of a transaction that failed the server makes a rollback, and says no word of it.
+        self.fetch(Statement("SELECT 1"))
+        self._transact("COMMIT")
+
+    def _rollback(self) -> None:
+        self._transact("ROLLBACK")
+
+    def _transact(self, how: str) -> None:
+        try:
+            if how.startswith("BEGIN"):
+                self.driver.begin(how.removeprefix("BEGIN "))
+            else:
+                self.driver.end(how)
+        except Exception as error:
+            raise self.translate(error, writing=True) from None
+
+    @contextmanager
+    def at_one_moment(self) -> Iterator[None]:
+        self._transact("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        try:
+            # The moment is that of the first statement.
+            self.fetch(Statement("SELECT 1"))
+            yield
+        finally:
+            with suppress(ElError):
+                self._rollback()
+
+    def local_clock(self) -> bool:
+        return str(self.fetch(Statement(f"SELECT {SERVER_ZONE}"))[0][0]).upper() not in _IN_UTC
+
+    def oldest_writer(self) -> Writer | None:
+        if self.fetch(Statement("SELECT pg_has_role(CURRENT_USER, 'pg_read_all_stats', 'USAGE')"))[0][0] is not True:
+            raise NotPermitted(f"GRANT {self.writer_right} lets this login see the transactions of others")
+        age, since = self.fetch(Statement(_OLDEST))[0]
+        if age is None:
+            return None
+        return Writer(timedelta(seconds=max(0, int(str(age)))), str(since))
+
+    def translate(self, error: Exception, *, writing: bool = False) -> ElError:
+        return statement_error(error, writing=writing)
+
+
+def _between(low: str | None, high: str | None) -> tuple[Condition, ...]:
+    place = SourceType("tid")
+    found = [Condition("ctid", Op.GE, Value(low, place))] if low is not None else []
+    return (*found, *([Condition("ctid", Op.LT, Value(high, place))] if high is not None else []))

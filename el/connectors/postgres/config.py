@@ -1,0 +1,82 @@
+"""Where a PostgreSQL server is and how it is reached, out of a profile output with the fields of dbt-postgres.
+
+The line is encrypted and the certificate checked, name and all (`sslmode: verify-full`), unless the profile says less.
+"""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from pydantic import AliasChoices, Field, SecretStr
+
+from el.connectors.base import ConnectionConfig
+
+SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
+
+
+class PostgresConfig(ConnectionConfig):
+    """The server, and who signs in.
+
+    host: a name, or the folder of a socket, beginning with a slash. sslrootcert: a file with the authorities to trust,
+        where the system's are not enough. role: taken by SET ROLE. search_path: where names without a schema are looked
+        up, as in a query of one's own; by default in public and in the schemas of extensions.
+    login_timeout, query_timeout, lock_timeout: seconds.
+    """
+
+    names_database: ClassVar[tuple[str, ...]] = ("dbname",)
+
+    host: str = Field(default="localhost", validation_alias=AliasChoices("host", "server"))
+    port: int = Field(default=5432, ge=1, le=65535)
+    database: str = Field(validation_alias=AliasChoices("database", "dbname"))
+    user: str = Field(validation_alias=AliasChoices("user", "username"))
+    password: SecretStr | None = Field(default=None, validation_alias=AliasChoices("password", "pass"))
+    sslmode: SslMode = "verify-full"
+    sslrootcert: str | None = None
+    sslcert: str | None = None
+    sslkey: str | None = None
+    role: str | None = None
+    search_path: str | None = None
+    login_timeout: int = Field(default=15, ge=1, validation_alias=AliasChoices("login_timeout", "connect_timeout"))
+    query_timeout: int = Field(default=7200, ge=1)
+    lock_timeout: int = Field(default=30, ge=1)
+
+    @property
+    def place(self) -> str:
+        """The server for people."""
+        return f"{self.host}:{self.port}"
+
+    def conninfo(self, program: str) -> str:
+        """What says to libpq where and as whom to connect; the password is in it."""
+        found: dict[str, object] = {
+            "host": self.host,
+            "port": self.port,
+            "dbname": self.database,
+            "user": self.user,
+            "password": self.password.get_secret_value() if self.password else "",
+            "application_name": program,
+            "client_encoding": "UTF8",
+            "connect_timeout": self.login_timeout,
+            "sslmode": self.sslmode,
+            "sslrootcert": self._authorities(),
+            "sslcert": self.sslcert,
+            "sslkey": self.sslkey,
+            # A server that is gone without a word is noticed.
+            "keepalives_idle": 30,
+            "keepalives_interval": 10,
+            "keepalives_count": 6,
+        }
+        return " ".join(f"{name}={_quoted(value)}" for name, value in found.items() if value is not None)
+
+    def _authorities(self) -> str | None:
+        if self.sslrootcert is not None or not self.sslmode.startswith("verify-"):
+            return self.sslrootcert
+        if (Path.home() / ".postgresql" / "root.crt").exists():
+            return None
+        return ssl.get_default_verify_paths().cafile or "system"
+
+
+def _quoted(value: object) -> str:
+    text = str(value).replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{text}'"
