@@ -8,7 +8,7 @@ from pathlib import Path
 import pyrage
 
 from el.errors import ConfigError
-from el.secrets.identity import find_identity, own_file
+from el.secrets.identity import find_identity, own_file, refuse_beside
 
 KEYRING = ("el", "identity")
 
@@ -21,6 +21,7 @@ def make_identity(store: Path, *, in_keyring: bool = False) -> tuple[str, str]:
     if in_keyring:
         return identity, _in_keyring(identity)
     path = own_file()
+    refuse_beside(path, store)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
