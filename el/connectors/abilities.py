@@ -6,11 +6,11 @@ A connector takes those that its database has: `class MySql(SqlConnector, Target
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from el.connectors.catalog import Catalog, Column, SourceType, Table, TableName
 from el.connectors.request import FeedRead, Position, ReadRequest, Split, Value
@@ -171,9 +171,21 @@ class ChangeSource:
 class OneMomentSource(ABC):
     """Can read several tables as they were at one moment."""
 
+    # Several connections can see the same moment, and so can what they read at once: the parts of a table, tables.
+    shares_moment: ClassVar[bool] = False
+
     @abstractmethod
     def at_one_moment(self) -> AbstractContextManager[None]:
         """All reads inside see one state of the database; nothing is written inside."""
+
+    @contextmanager
+    def share_moment(self, others: Sequence[Self]) -> Iterator[Sequence[Self]]:
+        """As `at_one_moment`, over several connections: gives those that see the same state, this one in front.
+
+        They are fewer than were asked for where the database cannot say of more that they do.
+        """
+        with self.at_one_moment():
+            yield (self,)
 
 
 @dataclass(frozen=True, slots=True)

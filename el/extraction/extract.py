@@ -6,7 +6,6 @@ them. The slices are small picklable values; where they run does not matter.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
@@ -14,16 +13,15 @@ from datetime import datetime
 from threading import Event
 
 from el.config.job import Job
-from el.connectors.base import OneMomentSource, Source
 from el.connectors.catalog import TableName
-from el.connectors.registry import open_source
-from el.errors import ElError, Paused, RowRefused
+from el.errors import ElError, Paused
 from el.extraction.fingerprint import RowHash
 from el.extraction.landing import LandedFile
+from el.extraction.one_moment import Member, OneMoment
 from el.extraction.slice import Cancelled, Progress, Slice, SliceResult
 from el.extraction.slicer import Destination, Slicer, pace_of, reads_at_once
 from el.planning.plan import Plan, TablePlan
-from el.planning.run_notes import reads_hold_locks, reads_together
+from el.planning.run_notes import parts_together, reads_hold_locks, reads_together, shares_moment
 from el.planning.strategies.window import Kind
 from el.reporting.progress import Reporter
 
@@ -56,7 +54,10 @@ def extract(
 
     executor: where the slices run; by default threads, as many as `workers`.
     """
-    together = reads_together(job, plan) if executor is None else []
+    together = reads_together(job, plan)
+    if executor is not None and (together or any(parts_together(job, table) for table in plan.tables)):
+        together = []
+        reporter.say("each slice is read from a point in time of its own: those of an executor share no connection")
     pace = replace(pace_of(job, _at_the_same_time(job, plan, together)), after=reads_hold_locks(plan))
     work = _Extraction(Slicer(job, destination, pace), reporter, executor)
     try:
@@ -80,17 +81,11 @@ class _Extraction:
         self.keys: dict[TableName, SliceResult] = {}
         self.results: dict[TableName, list[SliceResult]] = {}
         self.landed: dict[TableName, Landed] = {}
+        self.moments: list[OneMoment] = []
 
     def begin(self, plan: Plan, together: Sequence[TablePlan]) -> None:
-        """Hand over the first slices of each table; `together` are read in one transaction."""
-        group: list[tuple[Future[SliceResult], Slice]] = []
-        for table in together:
-            for work in self.slicer.slices(table):
-                future: Future[SliceResult] = Future()
-                self.waiting[future] = table
-                group.append((future, work))
-        if group:
-            self.pool.submit(_OneMoment(self.slicer.job, group, self.reporter, self.cancelled).run)
+        """Hand over the first slices of each table; `together` are read as of one moment."""
+        self._read_together(together)
         # The largest first, so that none of them is left alone at the end.
         for table in sorted(plan.tables, key=lambda item: -(item.rows or 0)):
             if table in together:
@@ -113,10 +108,32 @@ class _Extraction:
 
     def close(self) -> None:
         self.cancelled.set()
+        for moment in self.moments:
+            moment.stop()
         if self.own:
             self.pool.shutdown(wait=True, cancel_futures=True)
+        for moment in self.moments:
+            moment.close()
+
+    def _read_together(self, tables: Sequence[TablePlan]) -> None:
+        group: list[Member] = []
+        for table in tables:
+            for work in self.slicer.slices(table):
+                future: Future[SliceResult] = Future()
+                self.waiting[future] = table
+                group.append((future, work))
+        if not group:
+            return
+        moment = OneMoment(self.slicer.job, group, self.reporter, self.cancelled)
+        self.moments.append(moment)
+        # One after the other, so that no thread waits for another that cannot begin.
+        for _ in range(moment.readers):
+            self.pool.submit(moment.run)
 
     def _read(self, table: TablePlan) -> None:
+        if self.own and parts_together(self.slicer.job, table):
+            self._read_together([table])
+            return
         for work in self.slicer.slices(table):
             self._submit(table, work, self.reporter.progress)
 
@@ -131,7 +148,9 @@ class _Extraction:
         if isinstance(error, Cancelled) or (error is not None and not isinstance(error, ElError)):
             raise error
         if isinstance(error, ElError):
-            self.landed.setdefault(table.name, Landed(error=error))
+            if table.name in self.landed:
+                return
+            self.landed[table.name] = Landed(error=error)
             self.reporter.stopped(table, "paused" if isinstance(error, Paused) else "failed")
             for other, owner in self.waiting.items():
                 if owner is table:
@@ -152,74 +171,12 @@ class _Extraction:
                 self.reporter.extracted(table, landed.rows, landed.seconds)
 
 
-_LATER = "read from a later point in time"
-
-
-class _OneMoment:
-    """Slices that are read one after the other in one transaction.
-
-    The server may end it (a table's definition was changed meanwhile, the line was cut), and it may last only so long.
-    The slices that are left are then read in another transaction, from a later point in time, which is said.
-    """
-
-    def __init__(
-        self, job: Job, group: Sequence[tuple[Future[SliceResult], Slice]], reporter: Reporter, cancelled: Event
-    ) -> None:
-        self.job = job
-        self.group = group
-        self.waiting = list(group)
-        self.reporter = reporter
-        self.cancelled = cancelled
-        self.minutes = job.config.source_limits.snapshot_minutes
-        self.retries = job.config.defaults.retries
-
-    def run(self) -> None:
-        """Read all of them. An error that concerns more than one table is that of all that are left."""
-        try:
-            while self.waiting:
-                with open_source(self.job.source.settings, str(self.job.source)) as source:
-                    self._read_in_one_transaction(source)
-        except BaseException as error:
-            for future, _ in self.group:
-                if not future.done():
-                    future.set_exception(error)
-
-    def _read_in_one_transaction(self, source: Source) -> None:
-        assert isinstance(source, OneMomentSource)
-        begun = time.monotonic()
-        with source.at_one_moment():
-            while self.waiting:
-                if time.monotonic() - begun >= 60 * self.minutes:
-                    self._say_later(f"the former one was held for {self.minutes} minutes")
-                    return
-                if not self._read_next(source):
-                    return
-
-    def _read_next(self, source: Source) -> bool:
-        """Read the next slice; false where the transaction is lost, and the slice waits for another one."""
-        future, work = self.waiting[0]
-        if future.running() or future.set_running_or_notify_cancel():
-            try:
-                future.set_result(work.run(self.reporter.progress, self.cancelled, source))
-            except (RowRefused, Paused) as error:
-                future.set_exception(error)
-            except ElError as error:
-                if not error.retryable or not self.retries:
-                    raise
-                self.retries -= 1
-                self._say_later(error)
-                return False
-        self.waiting.pop(0)
-        return True
-
-    def _say_later(self, why: object) -> None:
-        self.reporter.say(f"{self.waiting[0][1].table} and what follows are {_LATER}: {why}")
-
-
 def _at_the_same_time(job: Job, plan: Plan, together: Sequence[TablePlan]) -> int:
-    """How many reads of this plan can be at work at once. All reads of one moment count as one."""
+    """How many reads of this plan can be at work at once. All reads of one moment count as one, where one connection
+    alone sees it."""
     apart = (table for table in plan.tables if table not in together)
-    reads = sum(max(len(table.reads), table.keys is not None) for table in apart) + bool(together)
+    of_one = sum(len(table.reads) for table in together) if shares_moment(job) else bool(together)
+    reads = sum(max(len(table.reads), table.keys is not None) for table in apart) + of_one
     return max(1, min(reads_at_once(job), reads))
 
 

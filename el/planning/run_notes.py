@@ -20,13 +20,22 @@ def reads_together(job: Job, plan: Plan) -> list[TablePlan]:
         return []
     if not issubclass(connector_class(job.source.type), OneMomentSource):
         return []
-    return [
-        table
-        for table in plan.tables
-        if table.keys is None
-        and table.reads
-        and all(request.changes is None and request.isolation is Isolation.SNAPSHOT for request in table.reads)
-    ]
+    return [table for table in plan.tables if table.keys is None and table.reads and _under_snapshot(table)]
+
+
+def shares_moment(job: Job) -> bool:
+    """Whether several connections to the source can see one moment."""
+    connector = connector_class(job.source.type)
+    return issubclass(connector, OneMomentSource) and connector.shares_moment
+
+
+def parts_together(job: Job, table: TablePlan) -> bool:
+    """Whether the table is divided into parts that are all read from one point in time."""
+    return len(table.reads) > 1 and shares_moment(job) and _under_snapshot(table)
+
+
+def _under_snapshot(table: TablePlan) -> bool:
+    return all(request.changes is None and request.isolation is Isolation.SNAPSHOT for request in table.reads)
 
 
 def reads_hold_locks(plan: Plan) -> bool:
@@ -48,7 +57,10 @@ def consistency(job: Job, plan: Plan) -> str:
     divided = [
         str(table.name)
         for table in plan.tables
-        if len(table.reads) > 1 and table.reads[0].changes is None and table not in tables
+        if len(table.reads) > 1
+        and table.reads[0].changes is None
+        and table not in tables
+        and not parts_together(job, table)
         if table.reads[0].split is None or not table.reads[0].split.one_moment
     ]
     apart = f"; {', '.join(unsure)} of no one moment" if unsure else ""

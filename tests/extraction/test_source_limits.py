@@ -195,8 +195,8 @@ def test_a_table_that_is_changed_under_the_snapshot_of_a_run_begins_another_and_
 
 def test_a_snapshot_of_a_run_is_held_no_longer_than_it_may(tsql: TsqlShop, monkeypatch: pytest.MonkeyPatch) -> None:
     tsql.tables('  - {name: "dbo.*"}', RUN)
-    clock = iter(range(0, 100_000, 2000))
-    monkeypatch.setattr("el.extraction.extract.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    clock = iter(range(0, 100_000, 4000))
+    monkeypatch.setattr("el.extraction.one_moment.time", SimpleNamespace(monotonic=lambda: next(clock)))
     assert main(["run", "--progress", "log"]) == 0
     assert "read from a later point in time: the former one was held for 60 minutes" in tsql.capsys.readouterr().err
     assert both(tsql) == [[(1,)], [(1,)]]

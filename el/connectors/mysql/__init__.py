@@ -21,6 +21,7 @@ from el.connectors.mysql.config import MySqlConfig
 from el.connectors.mysql.dialect import LOCAL_TIME, MYSQL
 from el.connectors.mysql.driver import Driver
 from el.connectors.mysql.errors import connect_error, statement_error
+from el.connectors.mysql.moment import Place, see_one_moment
 from el.connectors.mysql.types import RULES
 from el.connectors.origin import in_words
 from el.connectors.request import ColumnRead, ReadRequest
@@ -47,10 +48,12 @@ class MySql(SqlTarget, OneMomentSource):
     rules = RULES
     dialect: ClassVar[Dialect] = MYSQL
     writer_right = "PROCESS"
+    shares_moment = True
 
     def __init__(self, config: MySqlConfig) -> None:
         super().__init__(config)
         self._driver: Driver | None = None
+        self.place: Place | None = None  # in the log, of what the open transaction of `at_one_moment` sees
 
     def packages(self) -> tuple[str, ...]:
         return ("pymysql",)
@@ -143,12 +146,22 @@ class MySql(SqlTarget, OneMomentSource):
 
     @contextmanager
     def at_one_moment(self) -> Iterator[None]:
-        self.execute(Statement("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"))
-        try:
+        with self.share_moment(()):
             yield
+
+    @contextmanager
+    def share_moment(self, others: Sequence[MySql]) -> Iterator[Sequence[MySql]]:
+        asked = (self, *others)
+        places = see_one_moment([each.fetch for each in asked], is_mariadb=self.driver.is_mariadb)
+        try:
+            for each, place in zip(asked, places, strict=True):
+                each.place = place
+            yield tuple(each for each in asked if each is self or (each.place is not None and each.place == self.place))
         finally:
-            with suppress(ElError):
-                self._rollback()
+            for each in asked:
+                each.place = None
+                with suppress(ElError):
+                    each._rollback()
 
     def local_clock(self) -> bool:
         zone, system = self.fetch(Statement("SELECT @@GLOBAL.time_zone, @@system_time_zone"))[0]

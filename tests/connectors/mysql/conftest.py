@@ -38,21 +38,30 @@ class MySqlShop:
     def fetch(self, query: str) -> list[tuple[Any, ...]]:
         return self.server.fetch(Statement(query.replace("{schema}", self.schema)))
 
-    def run(self, *tables: str, command: str = "run", says: int = 0, defaults: str = "") -> dict[str, Any]:
+    def run(self, *tables: str, command: str = "run", says: int = 0, defaults: str = "retries: 0") -> dict[str, Any]:
         """`el run` with these entries of el.yml; the report."""
+        self.configure(*tables, defaults=defaults)
+        found = main([command, "--json"])
+        out, err = self.capsys.readouterr()
+        assert found == says, out + err
+        return dict(json.loads(out))
+
+    def plan(self, *tables: str, defaults: str = "retries: 0") -> str:
+        """What `el plan` says."""
+        self.configure(*tables, defaults=defaults)
+        assert main(["plan"]) == 0
+        return str(self.capsys.readouterr().out)
+
+    def configure(self, *tables: str, defaults: str = "retries: 0") -> None:
+        """el.yml with these entries, and profiles.yml."""
         listed = "".join(f"  - {{name: {self.schema}.{table}}}\n" for table in tables)
         (self.folder / "el.yml").write_text(
-            "version: 1\nsource: shop\ndestination: warehouse\n"
-            f"defaults: {{workers: 2, retries: 0{defaults}}}\ntables:\n{listed}"
+            f"version: 1\nsource: shop\ndestination: warehouse\ndefaults: {{workers: 2, {defaults}}}\ntables:\n{listed}"
         )
         warehouse = {"type": "duckdb", "path": str(self.folder / "warehouse.duckdb")}
         named = {"shop": self.output, "warehouse": warehouse}
         profiles = {name: {"target": "it", "outputs": {"it": output}} for name, output in named.items()}
         (self.folder / "profiles.yml").write_text(yaml.safe_dump(profiles, allow_unicode=True), encoding="utf-8")
-        found = main([command, "--json"])
-        out, err = self.capsys.readouterr()
-        assert found == says, out + err
-        return dict(json.loads(out))
 
     def raw(self, query: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.folder / "warehouse.duckdb")) as warehouse:
