@@ -13,13 +13,14 @@ def read(name: Name) -> str:
     """The newest version's text, or a named one's, by the application default credentials."""
     name.only("version")
     errors, signing = library("google.api_core.exceptions", name, "gcp"), library("google.auth.exceptions", name, "gcp")
+    requests = library("requests", name, "gcp")
     try:
         answer = _client(name).access_secret_version(name=_resource(name), timeout=_SECONDS)
         return str(answer.payload.data.decode("utf-8"))
+    except (signing.TransportError, errors.RetryError, requests.RequestException) as error:
+        raise name.gone(f"Google Secret Manager does not answer ({type(error).__name__})", retryable=True) from None
     except signing.GoogleAuthError as error:
         raise name.gone(f"nobody is signed in to Google here who may read it ({type(error).__name__})") from None
-    except errors.RetryError:
-        raise name.gone("Google Secret Manager does not answer", retryable=True) from None
     except errors.GoogleAPICallError as error:
         kind = type(error).__name__
         again = kind in ("ServiceUnavailable", "DeadlineExceeded", "TooManyRequests", "GatewayTimeout")

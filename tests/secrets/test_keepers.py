@@ -17,6 +17,7 @@ from typing import Any
 import boto3
 import keyring
 import pytest
+import requests
 import responses
 from keyring.backend import KeyringBackend
 from keyring.backends.fail import Keyring as NoKeyring
@@ -264,6 +265,12 @@ def test_google_says_why_there_is_none(
     place = "https://secretmanager.googleapis.com/v1/projects/p/secrets/shop/versions/latest:access"
     google.get(place, json={"error": {"code": status, "message": "...", "status": code}}, status=status)
     assert refused("gcp-sm:p/shop", says).retryable is again
+
+
+def test_google_without_an_answer_is_said(google: responses.RequestsMock) -> None:
+    place = "https://secretmanager.googleapis.com/v1/projects/p/secrets/shop/versions/latest:access"
+    google.get(place, body=requests.ConnectionError("no route"))
+    assert refused("gcp-sm:p/shop", "Google Secret Manager does not answer").retryable
 
 
 def test_google_without_an_identity_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
