@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from el.secrets.form import Name, library
+from el.secrets.unheard import unheard
 
 _SECONDS = 10
 _UNKNOWN = ("NoCredentialsError", "PartialCredentialsError", "NoRegionError", "ProfileNotFound", "TokenRetrievalError")
@@ -23,7 +20,7 @@ def read(name: Name) -> str:
     limits = config.Config(connect_timeout=_SECONDS, read_timeout=_SECONDS, retries={"max_attempts": 3})
     try:
         client = boto3.client("secretsmanager", region_name=region, config=limits)
-        with _unheard():
+        with unheard("botocore.parsers"):
             found = client.get_secret_value(SecretId=name.path, **{key: value for key, value in asked.items() if value})
     except errors.ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
@@ -36,18 +33,3 @@ def read(name: Name) -> str:
     if text is None:
         raise name.gone("it is binary, and a setting is text")
     return str(text)
-
-
-@contextmanager
-def _unheard() -> Iterator[None]:
-    """Of its answers the library logs the whole body, to whoever has logging at its finest."""
-    logger = logging.getLogger("botocore.parsers")
-
-    def nothing(record: logging.LogRecord) -> bool:
-        return False
-
-    logger.addFilter(nothing)
-    try:
-        yield
-    finally:
-        logger.removeFilter(nothing)

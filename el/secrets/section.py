@@ -58,9 +58,11 @@ def recipients_of(section: Mapping[str, Any], roles: Iterable[str] = ROLES) -> d
 
 def open_key(connection: str, section: Mapping[str, Any], identity: str | None) -> bytes:
     """Its encrypt_key, after the seal was checked. Raises `SecretUnavailable` where this identity is no recipient."""
-    key = unwrap(recipients_of(section), identity, connection)
+    why: list[str] = []
+    key = unwrap(recipients_of(section), identity, connection, why)
     if key is None:
-        raise SecretUnavailable(f"this identity is no recipient of {connection}: ask its owner to grant it")
+        who = "this identity" if identity else "there is no identity here (EL_IDENTITY), and who asks"
+        raise SecretUnavailable("; ".join([f"{who} is no recipient of {connection}: ask its owner to grant it", *why]))
     check_section(key, connection, section)
     return key
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from el.errors import ConfigError, SecretUnavailable
 from el.secrets.document import read_document
-from el.secrets.identity import read_identity
+from el.secrets.identity import find_identity
 from el.secrets.sealing import open_value
 from el.secrets.section import open_key, split_path, well_formed
 
@@ -47,5 +47,5 @@ def read_secret(path: str, beside: str | None = None) -> str:
     section = well_formed(store, connection, found)
     if field not in section["values"]:
         raise SecretUnavailable(f"{path}: {store} does not have it")
-    key = open_key(connection, section, read_identity(store))
+    key = open_key(connection, section, find_identity(store))
     return open_value(key, path, section["values"][field]["sealed"])

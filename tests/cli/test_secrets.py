@@ -113,7 +113,7 @@ def test_revoke_names_what_to_change_at_the_server(filled: Run) -> None:
         (("set", "shop.password"), 2, "PROFILE.TARGET.FIELD"),
         (("set", "shop.prod.empty"), 2, "the value is empty"),
         (("set", "new.prod.password", "--like", "none.prod"), 2, "does not have the connection none.prod"),
-        (("grant", "engineer", "ssh-ed25519 AAAA"), 2, "no age recipient"),
+        (("grant", "engineer", "ssh-ed25519 AAAA"), 2, "this is no recipient; there are: age1"),
         (("grant", "boss", OTHER), 2, "invalid choice"),
         (("grant", "staging", OTHER), 2, "--connection"),
         (("grant", "staging", OTHER, "--connection", "shop.prod"), 2, "staging never reads"),
