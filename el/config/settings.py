@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,6 +19,7 @@ from el.config.mask_key import MaskKey
 from el.config.source_limits import SourceLimits
 from el.config.strict import Strict
 from el.config.tables import ColumnSettings, TableSettings
+from el.config.text_file import read_text
 from el.config.yaml_file import YamlFile, read_yaml
 from el.errors import ConfigError
 
@@ -54,7 +56,7 @@ class Config(Strict):
 
     def line_of(self, index: int, part: str = "tables") -> int:
         """The line in el.yml at which entry `index` of `tables`, or of another part, begins."""
-        return _read(self.path).line((part, index))
+        return _lines(self.path, read_text(self.path)).line((part, index))
 
 
 def load_config(path: Path) -> Config:
@@ -75,6 +77,12 @@ def load_config(path: Path) -> Config:
 
 def _read(path: Path) -> YamlFile:
     return read_yaml(path, null_is_a_text=frozenset({"mask"}))
+
+
+@lru_cache(maxsize=1)
+def _lines(path: Path, text: str) -> YamlFile:
+    """The file while it is of this text: each of its entries is asked for its line, and to read it takes a while."""
+    return _read(path)
 
 
 def _explain(file: YamlFile, error: ValidationError) -> str:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from el.config import settings
 from el.config.settings import load_config
 from el.config.tables import ACCEPTED, StrategyName
+from el.config.yaml_file import read_yaml
 from el.errors import ConfigError
 
 GOOD = """\
@@ -117,3 +119,16 @@ def test_a_lag_is_a_number_or_a_duration(tmp_path: Path) -> None:
 def test_the_target_can_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EL_TARGET", "prod")
     assert load_config(write(tmp_path, GOOD)).target == "prod"
+
+
+def test_a_file_is_read_once_for_the_lines_of_all_its_entries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read again for each, 1,000 entries were 1,000 files of 1,000 entries."""
+    path = tmp_path / "el.yml"
+    entries = "".join(f"  - {{name: sales.t{number}}}\n" for number in range(20))
+    path.write_text(f"version: 1\nsource: shop\ndestination: warehouse\ntables:\n{entries}")
+    config, read = load_config(path), []
+    monkeypatch.setattr(settings, "read_yaml", lambda *given, **named: read.append(path) or read_yaml(*given, **named))
+    assert [config.line_of(number) for number in range(20)] == list(range(5, 25))
+    assert len(read) == 1
+    path.write_text("# One line more.\n" + path.read_text())
+    assert config.line_of(0) == 6
