@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar, NewType
+from typing import NewType
 
 import pyarrow as pa
 
@@ -96,7 +96,6 @@ class Split:
     """One of the parts that a source divides a read into: picklable, and its connector's alone."""
 
     __slots__ = ()
-    one_moment: ClassVar[bool] = False  # all parts of a read see the same moment, though each is a read of its own
 
 
 class FeedRead:

@@ -61,7 +61,6 @@ def consistency(job: Job, plan: Plan) -> str:
         and table.reads[0].changes is None
         and table not in tables
         and not parts_together(job, table)
-        if table.reads[0].split is None or not table.reads[0].split.one_moment
     ]
     apart = f"; {', '.join(unsure)} of no one moment" if unsure else ""
     but = f", but each partition of {', '.join(divided)}: a row that moves between them may come twice or not at all"

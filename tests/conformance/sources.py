@@ -266,6 +266,7 @@ JSONLINES = SourceFacts(
 _ALTERED = {
     "duckdb": "ALTER TABLE {table} ALTER COLUMN {column} TYPE {declared}",
     "mysql": "ALTER TABLE {table} MODIFY {column} {declared}",
+    "postgres": "ALTER TABLE {table} ALTER COLUMN {column} TYPE {declared}",
     "sqlserver": "ALTER TABLE {table} ALTER COLUMN {column} {declared}",
 }
 _FEEDS = {

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from el.connectors.base import Identity, OneMomentSource, Writer
 from el.connectors.buffer import Buffer
@@ -22,18 +22,21 @@ from el.connectors.postgres.catalog import read_catalog, types_of
 from el.connectors.postgres.collation import text_rule
 from el.connectors.postgres.config import PostgresConfig
 from el.connectors.postgres.dialect import EARLIEST, POSTGRES, SERVER_ZONE, iso
-from el.connectors.postgres.driver import Driver
+from el.connectors.postgres.driver import READS_ONE_MOMENT, Driver, literal
 from el.connectors.postgres.errors import connect_error, statement_error
-from el.connectors.postgres.moment import Part, held_for, parts
 from el.connectors.postgres.types import RULES
 from el.connectors.request import ColumnRead, Condition, Op, ReadRequest, Split, Value
-from el.connectors.sql.connector import SqlConnector, Stream
+from el.connectors.sql.connector import Stream
 from el.connectors.sql.dialect import Dialect
 from el.connectors.sql.select import Statement
 from el.connectors.sql.split import Range
+from el.connectors.sql.target import SqlTarget
 from el.errors import ElError, NotPermitted, ReadError
 from el.types.key_text import TextRule
 from el.types.rule import decide
+
+if TYPE_CHECKING:
+    from el.connectors.postgres.write import PostgresWrite
 
 _IN_UTC = frozenset({"UTC", "ETC/UTC", "ZULU", "UCT", "GMT", "ETC/GMT", "GREENWICH", "UNIVERSAL"})
 _BLOCKS = (
@@ -47,7 +50,7 @@ WHERE backend_xid IS NOT NULL AND datname = current_database() AND pid <> pg_bac
 UNION ALL SELECT prepared FROM pg_catalog.pg_prepared_xacts WHERE database = current_database()) AS open"""
 
 
-class Postgres(SqlConnector, OneMomentSource):
+class Postgres(SqlTarget, OneMomentSource):
     """A database of PostgreSQL 13 or later."""
 
     scheme = "postgres"
@@ -57,6 +60,7 @@ class Postgres(SqlConnector, OneMomentSource):
     dialect: ClassVar[Dialect] = POSTGRES
     session_user = "CAST(CURRENT_USER AS text)"
     writer_right = "pg_read_all_stats"
+    shares_moment = True
     # A table has blocks, by which it is divided where el.yml names no column.
     split_by_column = False
 
@@ -68,16 +72,14 @@ class Postgres(SqlConnector, OneMomentSource):
         return ("adbc-driver-postgresql", "adbc-driver-manager")
 
     def connect(self) -> None:
-        self._driver = self._open()
-
-    def _open(self) -> Driver:
         refused: ElError | None = None
         try:
-            return Driver(self.config, in_words(self.access))
+            self._driver = Driver(self.config, in_words(self.access))
         except Exception as error:
             refused = connect_error(error, self.config)
-        # Raised out here, the driver's error and its frames, which hold the password, do not hang on it.
-        raise refused
+        if refused is not None:
+            # Raised out here, the driver's error and its frames, which hold the password, do not hang on it.
+            raise refused
 
     def close(self) -> None:
         driver, self._driver = self._driver, None
@@ -139,34 +141,12 @@ class Postgres(SqlConnector, OneMomentSource):
         return tuple(zip(schema.names, types_of(self.fetch, query, schema.names, digits), strict=True))
 
     def _stream(self, statement: Statement, request: ReadRequest) -> Stream:
-        wanted = {column.name: column.arrow for column in request.columns}
-        if not isinstance(request.split, Part):
-            return self.driver.stream(statement, wanted, None)
-        return self._stream_part(statement, request.split, wanted)
-
-    def _stream_part(self, statement: Statement, part: Part, wanted: dict[str, object]) -> Stream:
-        holding = held_for(part, self._open)
-        snapshot, done = holding.__enter__()
-        try:
-            schema, batches, close = self.driver.stream(statement, wanted, snapshot)
-        except BaseException:
-            holding.__exit__(None, None, None)
-            raise
-
-        def to_the_end() -> Iterator[object]:
-            yield from batches
-            done()
-
-        def close_both() -> None:
-            close()
-            holding.__exit__(None, None, None)
-
-        return schema, to_the_end(), close_both
+        return self.driver.stream(statement, {column.name: column.arrow for column in request.columns})
 
     def splits(self, request: ReadRequest, wanted: int, by: Column | None) -> tuple[Split, ...]:
-        """Ranges of a whole-number column, or of the table's blocks: all of one moment."""
+        """Ranges of a whole-number column, or of the table's blocks."""
         if by is not None:
-            return parts(tuple(each for each in super().splits(request, wanted, by) if isinstance(each, Range)))
+            return super().splits(request, wanted, by)
         if wanted < 2 or request.table is None:
             return ()
         found = self.fetch(Statement(_BLOCKS, (self.dialect.quote_table(request.table),)))
@@ -175,7 +155,7 @@ class Postgres(SqlConnector, OneMomentSource):
         blocks = max(int(str(found[0][0])), wanted)
         cuts = [f"({blocks * number // wanted},0)" for number in range(1, wanted)]
         ends: list[str | None] = [None, *cuts, None]
-        return parts(tuple(Range(_between(low, high)) for low, high in pairwise(ends)))
+        return tuple(Range(_between(low, high)) for low, high in pairwise(ends))
 
     def fetch(self, statement: Statement) -> list[tuple[object, ...]]:
         try:
@@ -202,23 +182,30 @@ class Postgres(SqlConnector, OneMomentSource):
 
     def _transact(self, how: str) -> None:
         try:
-            if how.startswith("BEGIN"):
-                self.driver.begin(how.removeprefix("BEGIN "))
-            else:
-                self.driver.end(how)
+            self.driver.transact(how)
         except Exception as error:
             raise self.translate(error, writing=True) from None
 
     @contextmanager
     def at_one_moment(self) -> Iterator[None]:
-        self._transact("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        try:
-            # The moment is that of the first statement.
-            self.fetch(Statement("SELECT 1"))
+        with self.share_moment(()):
             yield
+
+    @contextmanager
+    def share_moment(self, others: Sequence[Postgres]) -> Iterator[Sequence[Postgres]]:
+        """By a snapshot that one session exports, and the others take over."""
+        asked = (self, *others)
+        try:
+            for each in asked:
+                each._transact(f"BEGIN {READS_ONE_MOMENT}")
+            snapshot = str(self.fetch(Statement("SELECT pg_export_snapshot()"))[0][0])
+            for each in others:
+                each._transact(f"SET TRANSACTION SNAPSHOT {literal(snapshot)}")
+            yield asked
         finally:
-            with suppress(ElError):
-                self._rollback()
+            for each in asked:
+                with suppress(ElError):
+                    each._rollback()
 
     def local_clock(self) -> bool:
         return str(self.fetch(Statement(f"SELECT {SERVER_ZONE}"))[0][0]).upper() not in _IN_UTC
@@ -230,6 +217,11 @@ class Postgres(SqlConnector, OneMomentSource):
         if age is None:
             return None
         return Writer(timedelta(seconds=max(0, int(str(age)))), str(since))
+
+    def writer(self) -> type[PostgresWrite]:
+        from el.connectors.postgres.write import PostgresWrite
+
+        return PostgresWrite
 
     def translate(self, error: Exception, *, writing: bool = False) -> ElError:
         return statement_error(error, writing=writing)

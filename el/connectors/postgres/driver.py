@@ -31,6 +31,13 @@ _EXACT = (
     *(pa.date32(), pa.time64("us"), pa.timestamp("us"), pa.timestamp("us", "UTC")),
 )
 _INEXACT = ("oid", "money")
+# Operators of an extension's types are looked up by name too.
+_PATH = (
+    "(SELECT concat_ws(', ', 'public', string_agg(DISTINCT extnamespace::regnamespace::text, ', ')) "
+    "FROM pg_catalog.pg_extension WHERE extnamespace NOT IN "
+    "(SELECT oid FROM pg_catalog.pg_namespace WHERE nspname IN ('pg_catalog', 'public')))"
+)
+READS_ONE_MOMENT = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _DAY = 86_400_000_000
 # The first day of PostgreSQL's calendar. Infinity, and what Arrow has no number for, comes as one before it.
 _FIRST_DAY = -2_440_588
@@ -71,18 +78,13 @@ class Driver:
         }
         if config.role is not None:
             self.execute(Statement(f"SET ROLE {_name(config.role)}"), writing=False)
-        set_ = ", ".join("set_config(?, ?, false)" for _ in settings)
-        self.fetch(Statement(f"SELECT {set_}", tuple(part for pair in settings.items() for part in pair)))
-        path = config.search_path
-        if path is None:
-            # Operators of an extension's types are looked up by name too.
-            found = "SELECT DISTINCT extnamespace::regnamespace::text FROM pg_catalog.pg_extension ORDER BY 1"
-            names = [str(name) for (name,) in self.fetch(Statement(found))]
-            path = ", ".join(["public", *(name for name in names if name not in ("pg_catalog", "public"))])
-        self.fetch(Statement("SELECT set_config('search_path', ?, false)", (path,)))
-        encoding = str(self.fetch(Statement("SELECT current_setting('server_encoding')"))[0][0])
-        # Such a server takes any bytes for text.
-        self._checked_text = encoding == "SQL_ASCII"
+        asked = ["current_setting('server_encoding')", *("set_config(?, ?, false)" for _ in settings)]
+        path = _PATH if config.search_path is None else literal(config.search_path)
+        asked.append(f"set_config('search_path', {path}, false)")
+        parameters = tuple(part for pair in settings.items() for part in pair)
+        found = self.fetch(Statement(f"SELECT {', '.join(asked)}", parameters))
+        # A server of this encoding takes any bytes for text.
+        self._checked_text = found[0][0] == "SQL_ASCII"
 
     @property
     def is_open(self) -> bool:
@@ -131,14 +133,14 @@ class Driver:
         self._run(self._cursor, statement)
         return int(self._cursor.rowcount)
 
-    def begin(self, how: str) -> None:
-        self.execute(Statement(f"BEGIN {how}"), writing="READ WRITE" in how)
-        self.in_transaction = True
-
-    def end(self, how: str) -> None:
-        """COMMIT or ROLLBACK."""
-        self.in_transaction = False
-        self.execute(Statement(how), writing=False)
+    def transact(self, how: str) -> None:
+        """BEGIN, COMMIT, ROLLBACK."""
+        begins = how.startswith("BEGIN")
+        if not begins and not how.startswith("SET"):
+            # Whatever comes of it, none is open.
+            self.in_transaction = False
+        self.execute(Statement(how), writing=begins and "READ WRITE" in how)
+        self.in_transaction = self.in_transaction or begins
 
     def describe(self, query: str) -> pa.Schema:
         """The schema of what a query gives, as ADBC hands it over; no row is read."""
@@ -156,15 +158,13 @@ class Driver:
             self._note(error)
             raise
 
-    def stream(self, statement: Statement, wanted: Mapping[str, pa.DataType | None], snapshot: str | None) -> Stream:
-        """wanted: the types of columns, where the plan knows them. snapshot: one that another session holds."""
+    def stream(self, statement: Statement, wanted: Mapping[str, pa.DataType | None]) -> Stream:
+        """wanted: the types of columns, where the plan knows them."""
         own = not self.in_transaction
         cursor = self.connection.cursor() if self.connection is not None else None
         try:
             if own:
-                self.begin("ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                if snapshot is not None:
-                    self.execute(Statement(f"SET TRANSACTION SNAPSHOT {literal(snapshot)}"), writing=False)
+                self.transact(f"BEGIN {READS_ONE_MOMENT}")
             reader = self._run(cursor, statement).fetch_record_batch()
             schema = _schema(reader.schema, wanted)
         except BaseException:
@@ -172,7 +172,7 @@ class Driver:
                 if cursor is not None:
                     cursor.close()
                 if own:
-                    self.end("ROLLBACK")
+                    self.transact("ROLLBACK")
             raise
         self._reading = reading = cursor
         ended = False
@@ -210,10 +210,10 @@ class Driver:
             cursor.close()
             if own:
                 try:
-                    self.end("ROLLBACK")
+                    self.transact("ROLLBACK")
                 except Exception:
                     # A cancel that came too late hits what comes after.
-                    self.end("ROLLBACK")
+                    self.transact("ROLLBACK")
         except Exception:
             self.close()
 

@@ -3,6 +3,7 @@
 from tests.conformance.facts.contract import Facts, Held, Output
 from tests.conformance.facts.duckdb import DUCKDB
 from tests.conformance.facts.mysql import MYSQL
+from tests.conformance.facts.postgres import POSTGRES
 from tests.conformance.facts.snowflake import SNOWFLAKE
 from tests.conformance.facts.sqlserver import SQLSERVER, other_engine
 from tests.conformance.facts.values import (
@@ -21,7 +22,7 @@ from tests.conformance.facts.values import (
     TIMES,
 )
 
-ALL = (DUCKDB, MYSQL, SNOWFLAKE, *SQLSERVER)
+ALL = (DUCKDB, MYSQL, POSTGRES, SNOWFLAKE, *SQLSERVER)
 __all__ = [
     "ALL",
     "BYTES",
@@ -35,6 +36,7 @@ __all__ = [
     "MYSQL",
     "NINES",
     "NOT_NUMBERS",
+    "POSTGRES",
     "SHORT",
     "SINGLES",
     "SNOWFLAKE",

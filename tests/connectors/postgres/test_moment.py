@@ -1,0 +1,128 @@
+"""Reads at once that see one moment: parts of a table, several tables."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+
+from el.connectors.request import ReadRequest
+from el.connectors.sql.select import Statement
+from el.errors import WriteError
+from el.extraction.slice import STEP
+from tests.connectors.postgres.conftest import PostgresShop
+
+TOTAL = 4000
+
+
+@pytest.fixture
+def accounts(shop: PostgresShop) -> PostgresShop:
+    shop.sql(
+        "CREATE TABLE {schema}.a (id int PRIMARY KEY, money int NOT NULL, filler text NOT NULL)",
+        "CREATE TABLE {schema}.b (id int PRIMARY KEY, money int NOT NULL)",
+        "INSERT INTO {schema}.a SELECT n, 10, repeat('x', 500) FROM generate_series(1, 200) AS n",
+        "INSERT INTO {schema}.b SELECT n, 10 FROM generate_series(1, 200) AS n",
+    )
+    return shop
+
+
+@contextmanager
+def writing(shop: PostgresShop) -> Iterator[None]:
+    """Money goes from table to table without a pause; a row that is written goes to another block."""
+    done = threading.Event()
+
+    def write() -> None:
+        with shop.another() as session:
+            number = 0
+            while not done.is_set():
+                number = number % 200 + 1
+                with session.transaction():
+                    session.execute(Statement(f"UPDATE {shop.schema}.a SET money = money - 1 WHERE id = {number}"))
+                    session.execute(Statement(f"UPDATE {shop.schema}.b SET money = money + 1 WHERE id = {number}"))
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join(60)
+
+
+def test_connections_that_share_a_moment_see_one_state_while_others_write(accounts: PostgresShop) -> None:
+    sums = f"SELECT (SELECT sum(money) FROM {accounts.schema}.a), (SELECT sum(money) FROM {accounts.schema}.b)"
+    with ExitStack() as stack, writing(accounts):
+        first, *others = [stack.enter_context(accounts.another()) for _ in range(3)]
+        states = set()
+        for _ in range(20):
+            with first.share_moment(others) as seeing:
+                assert len(seeing) == 3
+                found = {each.fetch(Statement(sums))[0] for each in seeing}
+                assert len(found) == 1
+                one = found.pop()
+                assert sum(int(str(value)) for value in one) == TOTAL
+                states.add(one)
+        assert len(states) > 1, "nothing was written meanwhile"
+
+
+@pytest.mark.parametrize("divided", ["partitions: 4", "partition_by: id, partitions: 4"])
+def test_the_parts_of_a_table_are_of_one_moment_though_its_rows_change_their_places(
+    accounts: PostgresShop, divided: str
+) -> None:
+    """A row that is written meanwhile stands in another block: by blocks alone it came twice or not at all."""
+    with writing(accounts):
+        accounts.run(f"a, {divided}", "b", defaults=", consistent: run")
+    count, rows, money = accounts.raw("SELECT count(*), count(DISTINCT id), sum(money) FROM {raw}.a")[0]
+    assert (count, rows) == (200, 200)
+    assert money + accounts.raw("SELECT sum(money) FROM {raw}.b")[0][0] == TOTAL
+    assert accounts.raw("SELECT max(partitions) FROM {raw}._el_ledger") == [(4,)]
+
+
+def test_a_row_that_is_written_between_two_parts_comes_once(accounts: PostgresShop, steps: Callable[..., None]) -> None:
+    def write(_: Any) -> None:
+        accounts.sql("UPDATE {schema}.a SET money = 11, filler = repeat('y', 900)")
+
+    steps("slice begun", write, once=True)
+    accounts.run("a, partitions: 4", defaults="")
+    assert accounts.raw("SELECT count(*), count(DISTINCT id), sum(money) FROM {raw}.a") == [(200, 200, 2000)]
+
+
+@pytest.fixture
+def steps() -> Iterator[Callable[..., None]]:
+    """Calls something at a step of a run."""
+    waiting: list[tuple[str, Callable[[Any], None]]] = []
+
+    def listen(event: str, arguments: Any) -> None:
+        if event == STEP and waiting and waiting[0][0] == arguments[0]:
+            waiting.pop()[1](arguments)
+
+    sys.addaudithook(listen)
+
+    def at(step: str, what: Callable[[Any], None], *, once: bool) -> None:
+        assert once
+        waiting.append((step, what))
+
+    yield at
+    waiting.clear()
+
+
+def test_nothing_can_be_written_where_a_moment_is_seen(accounts: PostgresShop) -> None:
+    with accounts.another() as session, session.at_one_moment(), pytest.raises(WriteError, match="read-only"):
+        session.execute(Statement(f"DELETE FROM {accounts.schema}.a"))
+
+
+def test_a_function_in_a_query_of_ones_own_writes_nothing(accounts: PostgresShop) -> None:
+    accounts.sql(
+        "CREATE FUNCTION {schema}.touch() RETURNS int LANGUAGE sql AS $$ UPDATE {schema}.a SET money = 0 RETURNING 1 $$"
+    )
+    with accounts.another() as session:
+        request = ReadRequest(query=f"SELECT {accounts.schema}.touch() AS n")  # type: ignore[arg-type]
+        with pytest.raises(Exception, match="read-only transaction"):
+            session.read_buffer(request).to_arrow()
+        with pytest.raises(Exception, match="read-only transaction"):
+            session.fetch(Statement(f"SELECT {accounts.schema}.touch()"))
+    assert accounts.fetch("SELECT sum(money)::int FROM {schema}.a") == [(2000,)]
