@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 
+from el.extraction.engine import session
+
 
 @dataclass(frozen=True, slots=True)
 class RowHash:
@@ -36,8 +38,7 @@ class RowHasher:
     """Hashes rows; one of its own for each thread that does."""
 
     def __init__(self) -> None:
-        # A second thread would take from the reading and writing that go on beside it.
-        self._connection = duckdb.connect(config={"threads": 1})
+        self._connection = session()
 
     def of(self, rows: pa.Table) -> RowHash:
         """Of these rows, all of their columns."""

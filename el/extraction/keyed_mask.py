@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 
-import duckdb
 import pyarrow as pa
+
+from el.extraction.engine import session
 
 _BLOCK = 64
 _INNER, _OUTER = 0x36, 0x5C
@@ -28,7 +29,7 @@ class KeyedMask:
             "inner": bytes(byte ^ _INNER for byte in block),
             "outer": bytes(byte ^ _OUTER for byte in block),
         }
-        self._connection = duckdb.connect(config={"threads": 1})
+        self._connection = session()
 
     def of(self, digests: pa.Array) -> pa.Array:
         """The masks, as 64 hex digits, of digests that are written as hex digits; in their order."""
