@@ -234,12 +234,13 @@ class _Run:
             self.reporter.say(note)
         spool = self.job.work / "spool" / self.job.run_id
         try:
-            self._move(warehouse, plan, spool)
-            self._mark(warehouse, plan)
-            self._let_go(warehouse, plan)
+            with ExitStack() as awake:
+                self._move(warehouse, plan, spool, awake)
+                self._mark(warehouse, plan)
+                self._let_go(warehouse, plan)
+                self._note(audit, warehouse)
         finally:
             shutil.rmtree(spool, ignore_errors=True)
-        self._note(audit, warehouse)
         return self._report()
 
     def _note(self, audit: Audit, warehouse: Warehouse) -> None:
@@ -300,8 +301,11 @@ class _Run:
         if resting:
             raise Paused("nothing is read now")
 
-    def _move(self, warehouse: Warehouse, plan: JobPlan, spool: Path) -> None:
-        """Extract all, then load each raw schema; one that fails leaves the others to be loaded."""
+    def _move(self, warehouse: Warehouse, plan: JobPlan, spool: Path, awake: ExitStack) -> None:
+        """Extract all, then load each raw schema; one that fails leaves the others to be loaded.
+
+        awake: keeps the warehouse open from the first load on, for what the run asks of it afterwards.
+        """
         job, reporter = self.job, self.reporter
         by_schema = plan.by_schema()
         # First, so that what these loads bring is what the packages of this run follow.
@@ -313,6 +317,8 @@ class _Run:
         landed = extract(job, plan, destination, reporter, self.executor)
         files = extract_dumps(job, dumps, destination, reporter, self.executor)
         sys.audit(STEP, "extracted")
+        if schemas:
+            awake.enter_context(warehouse.kept_open())
         for schema in schemas:
             found: dict[TableName, TableReport] = {}
             packed: list[PackedFiles] = []
@@ -323,8 +329,7 @@ class _Run:
                     packed += [part] if part is not None else []
             work = SchemaLoad(job, warehouse, schema, load_ids[schema], spool, reporter, self.locks)
             try:
-                with warehouse.kept_open():
-                    work.load(by_schema.get(schema, []), landed, found, packed)
+                work.load(by_schema.get(schema, []), landed, found, packed)
             except _OF_ONE_SCHEMA as error:
                 for name, report in found.items():
                     if report.load_id is not None or report.status == "loaded":
