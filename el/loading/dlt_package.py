@@ -54,6 +54,24 @@ def examine(pipeline: dlt.Pipeline) -> bool:
     return found
 
 
+def asked_once(destination: Any) -> Any:
+    """The destination, which works out once what it can. dlt asks it twenty times a load, and each time it looks up
+    all of its settings anew: a tenth of the processor time of a small run."""
+    original, found = destination.capabilities, {}
+
+    def capabilities(config: Any = None, naming: Any = None) -> Any:
+        if config is not None:
+            return original(config, naming)
+        key = naming and (type(naming), naming.is_case_sensitive, naming.max_length)
+        if key not in found:
+            found[key] = original(naming=naming)
+        # A copy: dlt notes in it what a package is to be written as.
+        return found[key].copy()
+
+    destination.capabilities = capabilities
+    return destination
+
+
 @contextlib.contextmanager
 def named(load_id: str) -> Iterator[None]:
     """dlt names a package by the clock when it makes it; the rows were written before, and carry the name already."""

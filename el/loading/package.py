@@ -24,7 +24,7 @@ from el.errors import LoadError
 from el.extraction.landing import LandedTable
 from el.extraction.retry import retrying
 from el.extraction.slice import STEP
-from el.loading.dlt_package import as_load_error, examine, named, safe_name, source_of
+from el.loading.dlt_package import as_load_error, asked_once, examine, named, safe_name, source_of
 from el.loading.file_ledger import FILES_TABLE, REJECTS_TABLE, count_by_file
 from el.loading.ledger import LEDGER_TABLE
 from el.loading.warehouse import Warehouse
@@ -64,7 +64,7 @@ class Loader:
         return dlt.pipeline(
             pipeline_name=self._name,
             pipelines_dir=str(self._home),
-            destination=self._warehouse.dlt_destination(self._raw_schema, self._run_id),
+            destination=asked_once(self._warehouse.dlt_destination(self._raw_schema, self._run_id)),
             dataset_name=self._raw_schema,
         )
 
