@@ -31,6 +31,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return project
 
 
+LOGGED = ("--log-level-file", "debug")
+
+
 def failed(states: dict[str, str]) -> set[str]:
     return {name for name, state in states.items() if state == "fail"}
 
@@ -47,7 +50,7 @@ def broken(project: Project) -> dict[str, list[str]]:
 
 
 def test_each_violation_in_raw_fails_the_test_of_its_table_which_names_the_rule(project: Project) -> None:
-    states = project.dbt("test", "--select", "source:*", code=1)
+    states = project.dbt(*LOGGED, "test", "--select", "source:*", code=1)
     said = broken(project)
     assert failed(states) == said.keys()
     numbers = [line.split(": load ") for line in sorted(said.pop("raw_equals_ledger__shop_sales"))]
@@ -67,7 +70,7 @@ def test_each_violation_in_raw_fails_the_test_of_its_table_which_names_the_rule(
 
 
 def test_failures_that_are_stored_have_the_rules_too(project: Project) -> None:
-    project.dbt("test", "--select", "source_row_rules__shop_sales_orders", "--store-failures", code=1)
+    project.dbt(*LOGGED, "test", "--select", "source_row_rules__shop_sales_orders", "--store-failures", code=1)
     assert broken(project) == {
         "source_row_rules__shop_sales_orders": [
             "not null: ordered_at (1 rows)",
@@ -80,7 +83,7 @@ def test_failures_that_are_stored_have_the_rules_too(project: Project) -> None:
 
 def test_each_violation_that_reaches_a_schema_table_fails_its_tests_there(project: Project) -> None:
     project.models()
-    states = project.dbt("test", "--exclude", "source:*", "test_type:unit", code=1)
+    states = project.dbt(*LOGGED, "test", "--exclude", "source:*", "test_type:unit", code=1)
     assert failed(states) == {"relationships__sales_order_lines__product_id_products", "row_rules__sales_orders"}
     assert broken(project) == {
         "row_rules__sales_orders": ["not null: ordered_at (1 rows)", "check: orders_status_check (1 rows)"]
@@ -101,7 +104,7 @@ def test_the_same_tests_find_at_the_source_what_is_dirty_there(project: Project)
         dirty.execute("UPDATE sales.orders SET customer_id = 0 WHERE order_id = 1")
         dirty.execute("UPDATE sales.customers SET name = NULL WHERE customer_id = 2")
         dirty.execute("UPDATE sales.products SET price = -1 WHERE product_id = 2")
-    states = project.dbt("test", "--select", "source:*", "--target", "source", code=1)
+    states = project.dbt(*LOGGED, "test", "--select", "source:*", "--target", "source", code=1)
     assert failed(states) == {
         "source_row_rules__shop_sales_payments",
         "source_relationships__shop_sales_orders__customer_id_customers",
