@@ -115,8 +115,7 @@ def _end(connector: Connector, needs: SourceNeeds | WarehouseNeeds) -> Iterator[
 
 def _tables(taken: Taken) -> Iterator[Check]:
     """Tables of el.yml that the login does not see."""
-    for item in taken.chosen:
-        if item.error is not None:
-            yield wrong("tables", str(item.error), "correct el.yml, or grant what is missing")
-    if not any(item.error for item in taken.chosen):
+    errors = [*filter(None, [taken.error]), *(str(item.error) for item in taken.chosen if item.error is not None)]
+    yield from (wrong("tables", error, "correct el.yml, or grant what is missing") for error in errors)
+    if not errors:
         yield fine("tables", f"{len(taken.chosen)} are seen")

@@ -39,17 +39,19 @@ class Taken:
 
     chosen: tuple[Chosen, ...]
     unknown: tuple[str, ...] = ()
+    error: str = ""  # why the source, which is open, could not tell
 
 
 def tables_taken(job: Job, source: Source | None, why: str = "") -> Taken:
     """By the source's catalog where it is open, and else by el.yml alone. why: the source could not be asked."""
     if not job.config.tables:
         return Taken(())
+    error = ""
     if source is not None:
         try:
             return Taken(tuple(tables_of(job.config, source)[1]))
-        except ElError as error:
-            why = str(error)
+        except ElError as refused:
+            error = why = str(refused)
     unknown = [
         f"By el.yml alone, for the source could not be asked: {why}.",
         "Give it again with a login that sees it.",
@@ -66,7 +68,7 @@ def tables_taken(job: Job, source: Source | None, why: str = "") -> Taken:
         found += [Chosen(Table(name, ()), entry) for name in names]
     queries = [entry.name for entry in job.config.tables if entry.is_query]
     unknown += [f"query {name}: SELECT on the tables that it reads, by hand." for name in queries]
-    return Taken(tuple({item.table.name: item for item in found}.values()), tuple(unknown))
+    return Taken(tuple({item.table.name: item for item in found}.values()), tuple(unknown), error)
 
 
 # --- the source
@@ -85,7 +87,7 @@ def source_needs(job: Job, access: Access, taken: Taken, source: Source | None) 
         elif not item.table.columns and _leaves_out(item.settings):
             unknown.append(f"{item.table.name}: without its columns SELECT on all but those left out cannot be told.")
         else:
-            tables.append(_of_table(job, item))
+            tables.append(_of_table(job, item, source))
     for item in taken.chosen:
         if item.table.kind == "query":
             tables = _with_query(tables, item, source, unknown)
@@ -103,7 +105,7 @@ def _leaves_out(settings: TableSettings) -> bool:
     return any(chosen.exclude or chosen.mask == "null" for chosen in settings.columns.values())
 
 
-def _of_table(job: Job, item: Chosen) -> TableNeed:
+def _of_table(job: Job, item: Chosen, source: Source | None) -> TableNeed:
     table, settings = item.table, item.settings
     read = {settings.cursor, settings.partition_by, *(settings.key or ()), *(each.column for each in settings.filters)}
     used = {found.name for name in read if name is not None and (found := table.column(name)) is not None}
@@ -111,7 +113,10 @@ def _of_table(job: Job, item: Chosen) -> TableNeed:
     for name, chosen in settings.columns.items():
         column = table.column(name)
         # A mask of NULL reads nothing of its column.
-        if column is not None and (chosen.exclude or chosen.mask == "null") and column.name not in used:
+        masked = chosen.mask == "null" and (source is None or source.shows_all_columns)
+        if column is None and chosen.exclude and table.partly_seen:
+            left_out.append(name)
+        if column is not None and (chosen.exclude or masked) and column.name not in used:
             left_out.append(column.name)
     rest = tuple(column.name for column in table.columns if column.name not in left_out)
     return TableNeed(

@@ -182,6 +182,8 @@ class Source(Connector):
 
     # How its types travel; without rules it can be read from Python, but is no source of a run.
     rules: ClassVar[tuple[TypeRule, ...]] = ()
+    # A login sees a column that it may not read: of one that is masked as NULL, its name and type suffice.
+    shows_all_columns: ClassVar[bool] = True
 
     @abstractmethod
     def describe(self, schemas: Sequence[str] | None = None, *, brief: bool = False) -> Catalog:

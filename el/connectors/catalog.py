@@ -138,6 +138,7 @@ class Table:
     # where the table is not partitioned, or that is not known.
     partitions: str | None = None
     missing: tuple[MissingRight, ...] = ()  # rights on this table that the login lacks
+    partly_seen: bool = False  # it may have more columns, which this login may not read and does not see
 
     def column(self, name: str) -> Column | None:
         """The column of this name; case decides only where two names differ in case alone."""

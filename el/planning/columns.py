@@ -95,8 +95,8 @@ class ColumnPlan:
 
 
 def plan_columns(config: Config, source: Source, table: Table, settings: TableSettings) -> tuple[ColumnPlan, ...]:
-    for name in settings.columns:
-        if table.column(name) is None:
+    for name, chosen in settings.columns.items():
+        if table.column(name) is None and not (chosen.exclude and table.partly_seen):
             known = ", ".join(column.name for column in table.columns)
             raise PlanError(f"{table.name} has no column {name!r}; it has: {known}")
     wanted = {found.name: chosen for name, chosen in settings.columns.items() if (found := table.column(name))}

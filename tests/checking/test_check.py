@@ -92,6 +92,13 @@ def test_a_table_that_is_not_seen_is_an_error_by_its_name(workspace: Path, capsy
     assert "no table matches 'sales.ordrs'" in of(found(capsys, code=3), "source", "tables")["text"]
 
 
+def test_an_entry_that_protects_what_is_not_seen_is_an_error_too(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(workspace, "tables:\n  - {name: sales.orders}\n  - {name: sales.people, columns: {email: {exclude: true}}}\n")
+    assert "no table matches 'sales.people'" in of(found(capsys, code=3), "source", "tables")["text"]
+
+
 def test_the_role_staging_is_not_connected_to_the_source(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(workspace, TABLES, shop={"type": "duckdb", "path": f"{workspace}/nowhere.duckdb", "read_only": True})
     checks = found(capsys, code=0, role="staging")

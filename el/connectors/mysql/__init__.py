@@ -15,16 +15,21 @@ from typing import TYPE_CHECKING, ClassVar
 from el.connectors.base import Identity, OneMomentSource, Writer
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import Catalog, Column, SourceType
+from el.connectors.check import Check
 from el.connectors.mysql.catalog import read_catalog
+from el.connectors.mysql.checks import MySqlChecks
 from el.connectors.mysql.collation import text_rule
 from el.connectors.mysql.config import MySqlConfig
 from el.connectors.mysql.dialect import LOCAL_TIME, MYSQL
 from el.connectors.mysql.driver import Driver
 from el.connectors.mysql.errors import connect_error, statement_error
+from el.connectors.mysql.held import held_by
 from el.connectors.mysql.moment import Place, see_one_moment
+from el.connectors.mysql.rights import script
 from el.connectors.mysql.types import RULES
 from el.connectors.origin import in_words
 from el.connectors.request import ColumnRead, ReadRequest
+from el.connectors.rights import RightsSource, SourceNeeds, WarehouseNeeds, collected
 from el.connectors.sql.connector import Stream
 from el.connectors.sql.dialect import Dialect
 from el.connectors.sql.select import Statement
@@ -39,7 +44,7 @@ if TYPE_CHECKING:
 _IN_UTC = frozenset({"UTC", "ETC/UTC", "+00:00", "ZULU", "UCT"})
 
 
-class MySql(SqlTarget, OneMomentSource):
+class MySql(SqlTarget, OneMomentSource, RightsSource):
     """A server of MySQL 8 or MariaDB 10.6, or later."""
 
     scheme = "mysql"
@@ -49,6 +54,7 @@ class MySql(SqlTarget, OneMomentSource):
     dialect: ClassVar[Dialect] = MYSQL
     writer_right = "PROCESS"
     shares_moment = True
+    shows_all_columns = False
 
     def __init__(self, config: MySqlConfig) -> None:
         super().__init__(config)
@@ -181,6 +187,20 @@ class MySql(SqlTarget, OneMomentSource):
         age = timedelta(seconds=max(0, int(str(found))))
         since = datetime.fromisoformat(str(at)) - age - timedelta(seconds=1)
         return Writer(age, since.isoformat(timespec="seconds"))
+
+    def rights(self, needs: SourceNeeds | WarehouseNeeds) -> str:
+        signed_in = None
+        # Whoever may give rights to others is nobody to be given some.
+        if self.is_open and not any(held.name == "GRANT OPTION" for held in held_by(self.fetch)):
+            signed_in = self.ping().user
+        return script(needs, signed_in)
+
+    def checks(self, needs: SourceNeeds | WarehouseNeeds) -> Sequence[Check]:
+        assert isinstance(needs, SourceNeeds)
+        return collected(MySqlChecks(self.fetch, self.config, needs, is_mariadb=self.driver.is_mariadb).all())
+
+    def utc_now(self) -> datetime | None:
+        return datetime.fromisoformat(str(self.fetch(Statement("SELECT CAST(UTC_TIMESTAMP(3) AS CHAR)"))[0][0]))
 
     def writer(self) -> type[MySqlWrite]:
         from el.connectors.mysql.write import MySqlWrite

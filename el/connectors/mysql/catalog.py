@@ -19,6 +19,7 @@ from el.connectors.catalog import (
     TableName,
 )
 from el.connectors.mysql.dialect import WHOLE
+from el.connectors.mysql.held import held_by
 from el.connectors.sql.select import Statement
 
 Fetch = Callable[[Statement], list[tuple[Any, ...]]]
@@ -55,6 +56,7 @@ def read_catalog(fetch: Fetch, schemas: Sequence[str] | None, *, brief: bool, is
     def ask(sql: str) -> list[tuple[Any, ...]]:
         return fetch(Statement(sql.replace("{where}", where), tuple(schemas or ())))
 
+    held = tuple(held_by(fetch))
     version, names, user = fetch(Statement("SELECT VERSION(), @@lower_case_table_names, CURRENT_USER()"))[0]
     columns, keys = _columns(ask(_COLUMNS)), _keys(ask(_KEYS))
     foreign = {} if brief else _foreign_keys(ask(_FOREIGN))
@@ -62,6 +64,9 @@ def read_catalog(fetch: Fetch, schemas: Sequence[str] | None, *, brief: bool, is
     tables = []
     for schema, table, kind, engine, rows, size, comment in ask(_TABLES):
         name, view = TableName(schema, table), kind == "VIEW"
+        if not columns[name]:
+            # A right that was taken back leaves the name alone to be seen.
+            continue
         found = dict(keys[name])
         primary = found.pop("PRIMARY", (None, True))[0]
         tables.append(
@@ -79,6 +84,7 @@ def read_catalog(fetch: Fetch, schemas: Sequence[str] | None, *, brief: bool, is
                 indexes=tuple(key for key, _ in found.values()),
                 consistency=_consistency(engine),
                 temporal="system_versioned" if kind == "SYSTEM VERSIONED" else None,
+                partly_seen=not any(each.covers("SELECT", schema, table, frozenset()) for each in held),
             )
         )
     return Catalog(

@@ -42,7 +42,7 @@ def see_one_moment(sessions: Sequence[Fetch], *, is_mariadb: bool) -> list[Place
 
     Those with the same place see the same.
     """
-    if not _tells(sessions[0], is_mariadb):
+    if not tells_of_each_commit(sessions[0], is_mariadb=is_mariadb):
         _begin(sessions)
         return [None] * len(sessions)
     look = _mariadb if is_mariadb else _mysql
@@ -54,7 +54,7 @@ def see_one_moment(sessions: Sequence[Fetch], *, is_mariadb: bool) -> list[Place
         time.sleep(0.001)
 
 
-def _tells(fetch: Fetch, is_mariadb: bool) -> bool:
+def tells_of_each_commit(fetch: Fetch, *, is_mariadb: bool) -> bool:
     """Whether each commit has a place in this server's log."""
     if not is_mariadb:
         return bool(fetch(Statement("SELECT @@GLOBAL.gtid_mode"))[0][0] == "ON")

@@ -137,7 +137,7 @@ def test_tables_of_a_run_are_read_at_once_and_of_one_moment(accounts: MySqlShop)
 def test_where_the_log_does_not_tell_one_connection_reads_all_parts(
     accounts: MySqlShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("el.connectors.mysql.moment._tells", lambda *_: False)
+    monkeypatch.setattr("el.connectors.mysql.moment.tells_of_each_commit", lambda *_, **__: False)
     with between_slices(lambda: accounts.sql("UPDATE {schema}.a SET id = id + 1000 WHERE id <= 20")):
         accounts.run(PARTS)
     assert rows(accounts) == [(200, 200, 1, 200)]
