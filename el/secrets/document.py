@@ -1,7 +1,8 @@
 """The file of the encrypted store as a whole: it is read, and replaced in one moment.
 
 Guarantees: a kill at any step leaves the old file or the new one, never a part of it; of two writers at the same time
-one waits for the other; comments and order of the file stay as they are.
+one waits for the other; comments and order of the file stay as they are; a file that somebody wrote to do harm costs
+one line: it is read as plain YAML alone, without anchors, tags and directives, and up to a size.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent, DocumentStartEvent
 
 from el.errors import ConfigError
+from el.secrets.references import is_reference
 
 VERSION = 1
 _EMPTY = f"""# Secrets, encrypted: made to be committed. `python -m el secrets --help` reads and changes it.
@@ -29,6 +32,10 @@ connections: {{}}
 """
 # How long a writer waits for another one.
 WAIT_SECONDS = 30.0
+# What is larger would take longer to read than anybody waits for a password.
+MOST_BYTES = 4 * 1024 * 1024
+# connections, shop.prod, values, password, set: and some more.
+_DEEPEST = 8
 
 
 @dataclass
@@ -49,19 +56,62 @@ class Document:
 def read_document(path: Path) -> Document:
     """The store. Raises `ConfigError` where it cannot be read or is none."""
     try:
-        text = path.read_bytes()
+        with path.open("rb") as file:
+            text = file.read(MOST_BYTES + 1)
+        _refuse_more_than_el_writes(path, text)
         content = _yaml().load(text)
-    except (OSError, UnicodeDecodeError, YAMLError) as error:
+    except OSError as error:
+        raise ConfigError(f"{path}: it cannot be read: {error.strerror}") from None
+    except (YAMLError, ValueError) as error:
+        # Such as a day that is none. Its text may be a ciphertext.
         mark = getattr(error, "problem_mark", None)
-        line = f" line {mark.line + 1}" if mark is not None else ""
-        raise ConfigError(f"{path}{line}: this cannot be read ({type(error).__name__})") from None
+        raise ConfigError(_unreadable(path, text, mark.line + 1 if mark is not None else None)) from None
     if not isinstance(content, dict) or content.get("version") != VERSION:
         raise ConfigError(f"{path}: this is no store of version {VERSION}")
     if content.get("connections") is None:
         content["connections"] = {}
     if not isinstance(content["connections"], dict):
         raise ConfigError(f"{path}: `connections` has to be a mapping")
+    for name in content["connections"]:
+        if not is_connection(name):
+            raise ConfigError(f"{path}: {name!a}: a connection is named PROFILE.TARGET, such as shop.prod")
     return Document(path, content, text)
+
+
+def is_connection(name: object) -> bool:
+    """Whether a connection can have this name: its values have paths that a reference can name."""
+    return isinstance(name, str) and name.count(".") == 1 and is_path(f"{name}.field")
+
+
+def is_path(path: object) -> bool:
+    """Whether a value can have this path. A name that a terminal does not show as it is could hide another one."""
+    return isinstance(path, str) and path.isprintable() and is_reference(f"secret:{path}")
+
+
+def _unreadable(path: Path, text: bytes, line: int | None) -> str:
+    markers = (b"<<<<<<<", b"=======", b">>>>>>>")
+    for number, found in enumerate(text.split(b"\n"), 1):
+        if found.startswith(markers):
+            return (
+                f"{path} line {number}: two branches changed it and were merged by hand: take one side whole, such as "
+                f"git checkout --ours {path.name}, and do the change of the other again"
+            )
+    where = f"{path} line {line}" if line is not None else str(path)
+    return f"{where}: this is not as el wrote it, and cannot be read: take the committed file"
+
+
+def _refuse_more_than_el_writes(path: Path, text: bytes) -> None:
+    """What a small text makes large or deep, and what is no text, number or mapping."""
+    if len(text) > MOST_BYTES:
+        raise ConfigError(f"{path}: it is larger than {MOST_BYTES // 1024 // 1024} MiB, and is not read")
+    depth = 0
+    for event in _yaml().parse(text):
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        directive = isinstance(event, DocumentStartEvent) and (event.version or event.tags)
+        if directive or depth > _DEEPEST or getattr(event, "anchor", None) or getattr(event, "tag", None):
+            line = event.start_mark.line + 1
+            what = f"nested deeper than {_DEEPEST}" if depth > _DEEPEST else "an anchor, a tag or a directive"
+            raise ConfigError(f"{path} line {line}: {what}: el wrote none; take the committed file")
 
 
 def create_document(path: Path) -> None:

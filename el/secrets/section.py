@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from el.errors import AccessDenied, ConfigError, SecretUnavailable
+from el.secrets.document import is_path
 from el.secrets.recipients import unwrap, wrap
 from el.secrets.sealing import check_section, new_key, open_value, seal_value, section_seal
 
@@ -29,26 +30,45 @@ SETTERS = ROLES[:2]
 
 def split_path(path: str) -> tuple[str, str]:
     """Connection and field of a path such as shop.prod.password. Raises `ConfigError`."""
-    parts = path.split(".", 2)
-    if len(parts) < 3 or not all(parts):
-        raise ConfigError(f"{path}: a path is PROFILE.TARGET.FIELD, such as shop.prod.password")
-    return ".".join(parts[:2]), parts[2]
+    if not is_path(path):
+        raise ConfigError(
+            f"{ascii(path)[1:-1]}: a path is PROFILE.TARGET.FIELD, such as shop.prod.password, "
+            "without spaces and without : ? #, so that profiles.yml can refer to it"
+        )
+    profile, target, field = path.split(".", 2)
+    return f"{profile}.{target}", field
 
 
 def well_formed(store: Path, connection: str, section: Any) -> dict[str, Any]:
     """The part, where it has the form that el writes. Raises `ConfigError`."""
     try:
-        recipients, values = section["recipients"], section["values"]
-        good = all(
-            role in ROLES and all(isinstance(text, str) for text in people.values())
-            for role, people in recipients.items()
-        ) and all(isinstance(kept["sealed"], str) and str(kept["set"]) for kept in values.values())
+        good = set(section) <= {"keyed", "recipients", "values", "seal"} and all(
+            isinstance(section.get(name, ""), str | date) for name in ("keyed", "seal")
+        )
+        good &= all(
+            role in ROLES and all(_plain(who) and _plain(text) for who, text in people.items())
+            for role, people in section["recipients"].items()
+        )
+        good &= all(
+            isinstance(field, str)
+            and is_path(f"{connection}.{field}")
+            and set(kept) == {"set", "sealed"}
+            and all(map(_plain, kept.values()))
+            for field, kept in section["values"].items()
+        )
     except (KeyError, TypeError, AttributeError):
         good = False
     if not good:
-        raise ConfigError(f"{store}: the part of {connection} is not as el wrote it")
+        raise ConfigError(f"{store}: the part of {connection} is not as el wrote it: take the committed one")
     found: dict[str, Any] = section
     return found
+
+
+def _plain(found: object) -> bool:
+    """A day, or one word of ASCII: what a terminal shows as it is, and base64 takes."""
+    return isinstance(found, date) or (
+        isinstance(found, str) and found.isascii() and found.isprintable() and " " not in found and bool(found)
+    )
 
 
 def recipients_of(section: Mapping[str, Any], roles: Iterable[str] = ROLES) -> dict[str, str]:
@@ -62,7 +82,8 @@ def open_key(connection: str, section: Mapping[str, Any], identity: str | None) 
     key = unwrap(recipients_of(section), identity, connection, why)
     if key is None:
         who = "this identity" if identity else "there is no identity here (EL_IDENTITY), and who asks"
-        raise SecretUnavailable("; ".join([f"{who} is no recipient of {connection}: ask its owner to grant it", *why]))
+        ask = f"ask its owner to grant it (--connection {connection}) to the recipient that `secrets init` tells"
+        raise SecretUnavailable("; ".join([f"{who} is no recipient of {connection}: {ask}", *why]))
     check_section(key, connection, section)
     return key
 

@@ -241,3 +241,43 @@ def test_a_value_that_is_no_text_and_a_file_that_was_merged_by_hand_are_one_line
     code, _, err = filled("list")
     assert code == 2
     assert "secrets.yml line " in err
+
+
+HOSTILE = {
+    "an anchor to itself": ("  shop.prod:", "  shop.prod: &a"),
+    "a name for a long list": ("version: 1", "version: 1\nx: &x [a]\ny: [*x, *x]"),
+    "a tag": ("version: 1", "version: !!int a"),
+    "another YAML": ("# Secrets", "%YAML 1.1\n---\n# Secrets"),
+    "a day that is none": ("version: 1", "version: 1\nx: 2026-99-99"),
+    "a number too long": ("version: 1", f"version: 1\nx: {'9' * 5000}"),
+    "deep": ("version: 1", f"version: 1\nx: {'[' * 3000}"),
+    "large": ("# Secrets", f"# {'x' * 5_000_000}"),
+    "a connection that is a number": ("  shop.prod:", "  5:"),
+    "a connection that a terminal hides": ("  shop.prod:", '  "shop\\e[2K.prod":'),
+    "a field that is a number": ("      password:", "      1: {set: a, sealed: b}\n      password:"),
+    "a field that is a list": ("      password:", "      ? [a, b]\n      : {set: a, sealed: b}\n      password:"),
+    "a recipient that is nothing": ("      owner:", "      owner:\n        ~: x"),
+    "a recipient that a terminal hides": ("      owner:", '      owner:\n        "age1\\e[2K": x'),
+    "a key that is no base64": ("      owner:", "      owner:\n        age1x: üü"),
+    "a seal that is no base64": ("    seal:", "    seal: ü #"),
+    "a part of a part": ("    seal:", "    ? {a: b}\n    : c\n    seal:"),
+    "two branches": ("  shop.prod:", "<<<<<<< HEAD\n  shop.prod:"),
+    "twice": ("    seal:", "    seal: a\n    seal:"),
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_store_that_somebody_wrote_to_do_harm_is_refused_in_one_line(filled: Run, what: str) -> None:
+    from el.errors import ConfigError, SecretUnavailable
+
+    text = Path("secrets.yml").read_text().replace(*HOSTILE[what], 1)
+    Path("secrets.yml").write_text(text)
+    for command in (("list",), ("check",), ("set", "shop.prod.password"), ("grant", "engineer", OTHER, "--yes")):
+        code, out, err = filled(*command, typed="x")
+        assert (code in (2, 3), err.count("\n") < 2, "a defect" in err) == (True, True, False) or (
+            command == ("list",) and what == "a seal that is no base64"
+        ), (command, out, err)
+        assert "\x1b" not in out + err
+    with pytest.raises((ConfigError, SecretUnavailable)):
+        value("shop.prod.password")
+    assert Path("secrets.yml").read_text() == text
