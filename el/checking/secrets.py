@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from el.checking.check import Finding
+from el.checking.plaintext import Plaintext, find_plaintext
 from el.config.profiles_file import read_profiles
 from el.connectors.check import Check, fine, warn, wrong
 from el.errors import ElError
@@ -34,6 +35,7 @@ class Review:
     identity: str | None
     sources: frozenset[str]
     max_age: int
+    folder: Path = Path()  # whose files are searched for secrets that lie open, beside those of profiles.yml
 
 
 def review(asked: Review) -> Iterator[Finding]:
@@ -45,6 +47,7 @@ def review(asked: Review) -> Iterator[Finding]:
         document = read_document(asked.store)
         for connection in document.sections:
             yield from (Finding(connection, each) for each in _connection(asked, document, str(connection)))
+    yield from _open(asked)
     if asked.profiles is not None:
         yield from (Finding(str(asked.profiles), each) for each in _references(asked.profiles, document))
 
@@ -96,6 +99,22 @@ def _seal(asked: Review, connection: str, section: Mapping[str, Any]) -> Iterato
         yield wrong("seal", str(error), "take the committed file")
 
 
+def _open(asked: Review) -> Iterator[Finding]:
+    """Secrets that stand in files as they are."""
+    found = find_plaintext(asked.profiles, asked.folder)
+    for each in found:
+        if isinstance(each, Plaintext):
+            yield Finding(
+                str(each.path), wrong("plaintext", f"line {each.line}: {each.field}: {each.what}", each.remedy)
+            )
+        else:
+            yield Finding(str(each.path), warn("plaintext", each.why))
+    if not found:
+        yield Finding(
+            _END, fine("plaintext", "no secret lies open in profiles.yml, .env files, el.yml, dbt_project.yml")
+        )
+
+
 def _references(profiles: Path, document: Document | None) -> Iterator[Check]:
     """What profiles.yml takes from the store has to be there."""
     held = set()
@@ -104,7 +123,12 @@ def _references(profiles: Path, document: Document | None) -> Iterator[Check]:
             with suppress(ElError):
                 values = part.well_formed(document.path, connection, section)["values"]
                 held |= {f"{connection}.{field}" for field in values}
-    for text in sorted(set(_texts(read_profiles(profiles)[0]))):
+    try:
+        written = read_profiles(profiles)[0]
+    except ElError as error:
+        yield wrong("reference", str(error))
+        return
+    for text in sorted(set(_texts(written))):
         path = text.partition("secret:")[2].partition("?")[0].partition("#")[0].rstrip("'\" )}")
         if path and path not in held:
             yield wrong("reference", f"secret:{path} is not in the store", f"python -m el secrets set {path}")

@@ -23,7 +23,7 @@ _MARKS = (
 def read_text(path: Path) -> str:
     """The file's text without its mark. Raises `OSError` where it is not there, `ConfigError` where it is no text."""
     data = path.read_bytes()
-    mark, encoding = next(((m, e) for m, e in _MARKS if data.startswith(m)), (b"", "utf-8"))
+    mark, encoding = _mark(data)
     body = data.removeprefix(mark)
     try:
         text = body.decode(encoding)
@@ -34,3 +34,13 @@ def read_text(path: Path) -> str:
         line = text[: text.index("\0")].count("\n") + 1
         raise ConfigError(f"{path} line {line}: this is not UTF-8 (a zero byte stands in it): save the file as UTF-8")
     return text
+
+
+def decoded(data: bytes) -> str:
+    """Text for a search: what cannot be read in its encoding is another letter."""
+    mark, encoding = _mark(data)
+    return data.removeprefix(mark).decode(encoding, "replace")
+
+
+def _mark(data: bytes) -> tuple[bytes, str]:
+    return next(((mark, encoding) for mark, encoding in _MARKS if data.startswith(mark)), (b"", "utf-8"))

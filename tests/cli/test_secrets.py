@@ -206,6 +206,21 @@ def test_check_finds_a_reference_to_nothing_and_staging_that_reads_the_source(fi
     assert len(errors) == 2
 
 
+def test_check_finds_secrets_that_lie_open_and_says_none(filled: Run) -> None:
+    assert "ok      secrets: plaintext: no secret lies open" in filled("check")[1]
+    Path(".env").write_text(f"SHOP_PASSWORD={VALUE}\n")
+    # Neither is it YAML that can be read.
+    Path("profiles.yml").write_text(f"shop: {{target: prod, outputs: {{prod: {{\n  password: {VALUE}\n")
+    code, out, _ = filled("check")
+    assert code == 2
+    assert ".env: plaintext: line 1: SHOP_PASSWORD: the secret itself -> keep it where secrets are kept" in out
+    assert "profiles.yml: plaintext: line 2: password: the secret itself" in out
+    errors = {
+        each["subject"] for each in json.loads(filled("check", "--json")[1])["checks"] if each["level"] == "error"
+    }
+    assert errors == {"plaintext", "reference"}
+
+
 def test_a_store_is_found_beside_the_profiles_that_were_named(filled: Run, tmp_path: Path) -> None:
     from el.api import connect
 
