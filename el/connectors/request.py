@@ -137,6 +137,7 @@ class ReadRequest:
     isolation: Isolation = Isolation.DEFAULT
     split: Split | None = None  # of all that, one part
     changes: FeedRead | None = None  # not the rows of `table` but their changes, with OP_READ and POSITION_READ besides
+    placed: bool = False  # of a feed's snapshot: a source that knows where in the log it is says so in `Buffer.reached`
     # Upper bounds of one record batch: memory grows with these and not with the table.
     batch_rows: int = 65_536
     batch_bytes: int = 64 * 1024 * 1024

@@ -13,7 +13,7 @@ from el.config.tables import TableSettings
 from el.connectors.base import Source
 from el.connectors.catalog import Catalog, Table
 from el.connectors.note import MayLose
-from el.connectors.request import POSITION_READ, ReadRequest
+from el.connectors.request import POSITION_READ, Position, ReadRequest
 from el.errors import ElError, PlanError, PositionLost, ReadError
 from el.planning.columns import is_unproven, key_of, plan_columns
 from el.planning.definition import database_of, definition, keys_changed, what_changed, why_no_bound
@@ -175,6 +175,8 @@ class TablePlanner:
             by_key = bool(self.key) and not self.strategy.whole_filters
             reads = Reads(self.known.config, source, self.context, self.columns, by_key)
             self.reads, self.position_column = reads.of(window, ordered_by)
+            if window is not None and window.kind is Kind.SNAPSHOT and isinstance(window.upper, Position):
+                self.reads = tuple(replace(read, placed=True) for read in self.reads)
         if not self._stopped:
             self.notes += self.strategy.notes(self.context, source, self.last, window)
         if window is not None and window.because is not None:

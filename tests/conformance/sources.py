@@ -270,6 +270,8 @@ _ALTERED = {
     "sqlserver": "ALTER TABLE {table} ALTER COLUMN {column} {declared}",
 }
 _FEEDS = {
+    # A server's log has the changes of all tables.
+    "mysql": {"binlog": SqlFeed((), "DO 0", "RESET MASTER")},
     "sqlserver": {
         "change_tracking": SqlFeed(
             ("ALTER DATABASE CURRENT SET CHANGE_TRACKING = ON (CHANGE_RETENTION = 2 DAYS, AUTO_CLEANUP = ON)",),
@@ -283,7 +285,7 @@ _FEEDS = {
             "sys.sp_cdc_cleanup_change_table @capture_instance = N'{schema}_{table}', @low_water_mark = @low, "
             "@threshold = 1",
         ),
-    }
+    },
 }
 # Of one database's drivers one takes part: what a driver does with values is said by the other suites.
 _FACTS = {facts.scheme: facts for facts in reversed(ALL)}

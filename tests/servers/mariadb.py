@@ -71,6 +71,7 @@ def mariadb(*options: str) -> Iterator[dict[str, Any]]:
             "server-id": 7,
             "log-bin": "log",
             "binlog-format": "ROW",
+            "binlog-row-metadata": "FULL",
             # Fast, and nothing of it has to outlive this machine's crash.
             "innodb-buffer-pool-size": "64M",
             "innodb-log-file-size": "16M",

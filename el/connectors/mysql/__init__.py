@@ -7,16 +7,18 @@ of one moment where the table is InnoDB's; a stream that is closed halfway is en
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
-from el.connectors.base import Identity, OneMomentSource, Writer
+from el.connectors.base import ChangeSource, Identity, OneMomentSource, Writer
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import Catalog, Column, SourceType
 from el.connectors.check import Check
+from el.connectors.mysql import changes as changes
 from el.connectors.mysql.catalog import read_catalog
+from el.connectors.mysql.changes import BinaryLog, LoggedChanges
 from el.connectors.mysql.checks import MySqlChecks
 from el.connectors.mysql.collation import text_rule
 from el.connectors.mysql.config import MySqlConfig
@@ -24,11 +26,12 @@ from el.connectors.mysql.dialect import LOCAL_TIME, MYSQL
 from el.connectors.mysql.driver import Driver
 from el.connectors.mysql.errors import connect_error, statement_error
 from el.connectors.mysql.held import held_by
+from el.connectors.mysql.log_server import ServerLog
 from el.connectors.mysql.moment import Place, see_one_moment
 from el.connectors.mysql.rights import script
 from el.connectors.mysql.types import RULES
 from el.connectors.origin import in_words
-from el.connectors.request import ColumnRead, ReadRequest
+from el.connectors.request import ColumnRead, Position, ReadRequest
 from el.connectors.rights import RightsSource, SourceNeeds, WarehouseNeeds, collected
 from el.connectors.sql.connector import Stream
 from el.connectors.sql.dialect import Dialect
@@ -44,7 +47,7 @@ if TYPE_CHECKING:
 _IN_UTC = frozenset({"UTC", "ETC/UTC", "+00:00", "ZULU", "UCT"})
 
 
-class MySql(SqlTarget, OneMomentSource, RightsSource):
+class MySql(SqlTarget, ChangeSource, OneMomentSource, RightsSource):
     """A server of MySQL 8 or MariaDB 10.6, or later."""
 
     scheme = "mysql"
@@ -55,11 +58,13 @@ class MySql(SqlTarget, OneMomentSource, RightsSource):
     writer_right = "PROCESS"
     shares_moment = True
     shows_all_columns = False
+    feeds = (BinaryLog,)
 
     def __init__(self, config: MySqlConfig) -> None:
         super().__init__(config)
         self._driver: Driver | None = None
         self.place: Place | None = None  # in the log, of what the open transaction of `at_one_moment` sees
+        self._binary_log: ServerLog | None = None
 
     def packages(self) -> tuple[str, ...]:
         return ("pymysql",)
@@ -75,7 +80,7 @@ class MySql(SqlTarget, OneMomentSource, RightsSource):
             raise refused
 
     def close(self) -> None:
-        driver, self._driver = self._driver, None
+        driver, self._driver, self._binary_log = self._driver, None, None
         if driver is not None:
             with suppress(Exception):
                 driver.close()
@@ -91,6 +96,13 @@ class MySql(SqlTarget, OneMomentSource, RightsSource):
     def is_open(self) -> bool:
         return self._driver is not None and self._driver.is_open
 
+    @property
+    def binary_log(self) -> ServerLog:
+        """What this session knows of the server's binary log."""
+        if self._binary_log is None:
+            self._binary_log = ServerLog(self)
+        return self._binary_log
+
     def ping(self) -> Identity:
         row = self.fetch(Statement("SELECT @@hostname, VERSION(), COALESCE(DATABASE(), ''), CURRENT_USER()"))[0]
         server, version, database, user = (str(each) for each in row)
@@ -103,7 +115,26 @@ class MySql(SqlTarget, OneMomentSource, RightsSource):
         return text_rule(column)
 
     def read_buffer(self, request: ReadRequest) -> Buffer:
-        return super().read_buffer(self._in_all_digits(request))
+        if isinstance(request.changes, LoggedChanges):
+            return changes.read(self, request, request.changes)
+        return self._placed(request) if request.placed else super().read_buffer(self._in_all_digits(request))
+
+    def _placed(self, request: ReadRequest) -> Buffer:
+        """A snapshot that knows where in the binary log it is."""
+        with ExitStack() as undone:
+            if self.place is None:
+                undone.enter_context(self.at_one_moment())
+            reached = self.binary_log.of_snapshot()
+            buffer = super().read_buffer(request)
+            ended = undone.pop_all()
+        batches = iter(buffer)
+
+        def close() -> None:
+            buffer.close()
+            ended.close()
+
+        at = Position(reached.text) if reached is not None else None
+        return Buffer(buffer.schema, batches, close=close, reached=at)
 
     def _in_all_digits(self, request: ReadRequest) -> ReadRequest:
         """All columns, where nobody chose some, each as its rule reads it: FLOAT's own text has six digits."""

@@ -15,9 +15,13 @@ import pytest
 import yaml
 
 from el.cli.app import main
+from el.connectors.catalog import Table, TableName
 from el.connectors.mysql import MySql
+from el.connectors.mysql.changes import LoggedChanges
 from el.connectors.mysql.config import MySqlConfig
+from el.connectors.request import ColumnRead, ReadRequest
 from el.connectors.sql.select import Statement
+from el.connectors.type_rules import map_type
 from tests.servers.mariadb import shared
 
 
@@ -41,7 +45,7 @@ class MySqlShop:
     def run(self, *tables: str, command: str = "run", says: int = 0, defaults: str = "retries: 0") -> dict[str, Any]:
         """`el run` with these entries of el.yml; the report."""
         self.configure(*tables, defaults=defaults)
-        found = main([command, "--json"])
+        found = main([*command.split(), "--json"])
         out, err = self.capsys.readouterr()
         assert found == says, out + err
         return dict(json.loads(out))
@@ -67,11 +71,30 @@ class MySqlShop:
         with duckdb.connect(str(self.folder / "warehouse.duckdb")) as warehouse:
             return warehouse.sql(query.replace("{raw}", f"shop_{self.schema}")).fetchall()
 
+    def logged(self, name: str, since: str, columns: tuple[ColumnRead, ...] = (), **more: Any) -> pa.Table:
+        """What the binary log has of a table behind this position, as a plan reads it."""
+        table = self.server.describe([self.schema]).table(TableName(self.schema, name))
+        assert table is not None
+        types = tuple((column.name, column.type) for column in table.columns)
+        changes = LoggedChanges(since, self.server.binary_log.now().text, types, ("id",))
+        request = ReadRequest(table=table.name, columns=columns or as_planned(table), changes=changes, **more)
+        return self.server.read_buffer(request).to_arrow()
+
     def another(self, **changes: Any) -> MySql:
         return MySql(MySqlConfig.model_validate({**self.output, **changes}))
 
     def table(self, **columns: pa.Array) -> pa.Table:
         return pa.table(columns)
+
+
+def as_planned(table: Table, **read_as: str) -> tuple[ColumnRead, ...]:
+    """The columns of a table as a plan reads them; those that are named as this SQL does, as text."""
+    found = []
+    for column in table.columns:
+        mapping, own = map_type("mysql", column.type), read_as.get(column.name)
+        arrow = pa.string() if own else mapping.arrow
+        found.append(ColumnRead(column.name, column.name, own or mapping.read_as, arrow))
+    return tuple(found)
 
 
 @pytest.fixture
