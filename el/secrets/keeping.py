@@ -37,8 +37,10 @@ class Keeper:
                 section, key = self._open(document, connection, part.SETTERS)
             else:
                 section, key = self._new(document, connection, like)
+            # Who made the key that is there may be no recipient any more, or never have been one: what is sealed from
+            # now on is for the recipients alone, who were shown.
             part.put(connection, section, key, field, value)
-            part.seal(connection, section, key)
+            part.seal(connection, section, part.rekey(connection, section, key))
         return self._remember({connection: section})[connection]
 
     def grant(self, role: str, recipient: str, connections: Sequence[str]) -> None:

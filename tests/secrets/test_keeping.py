@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from el.errors import AccessDenied, ConfigError, SecretUnavailable
 from el.secrets.document import changed, create_document, read_document
 from el.secrets.keeping import Keeper
+from el.secrets.sealing import new_key, open_value
+from el.secrets.section import add_recipient, new_section, open_key, put, remove_recipient, seal
 from el.secrets.store import read_secret
 from tests.forked import context
 
@@ -165,6 +167,31 @@ def test_who_sets_a_value_is_asked_about_recipients_that_were_put_there_by_other
         Keeper(store, str(PEOPLE["ann"]), no).put("shop.prod.password", "the real one")
     assert asked == [("shop.prod", [age("cem")])]
     assert store.read_bytes() == before
+
+
+@pytest.mark.parametrize("who", ["a recipient that was revoked", "somebody who never was one"])
+def test_who_knows_a_connections_key_without_being_shown_as_recipient_reads_no_new_value(store: Path, who: str) -> None:
+    keeper(store).put("shop.prod.password", "p")
+    keeper(store).put("shop.prod.user", "u")
+    if who == "somebody who never was one":
+        # The recipient's public half is in the file: whoever may write that wraps a key of their own for it.
+        key, made = new_key(), new_section()
+        add_recipient("shop.prod", made, key, "owner", age("ann"))
+        put("shop.prod", made, key, "user", "bait")
+    else:
+        keeper(store).grant("engineer", age("ben"), ["shop.prod"])
+        made = read_document(store).sections["shop.prod"]
+        key = open_key("shop.prod", made, str(PEOPLE["ben"]))
+        keeper(store).revoke(age("ben"), ["shop.prod"])
+        remove_recipient(made, age("ben"))
+    seal("shop.prod", made, key)
+    with changed(store) as document:
+        document.sections["shop.prod"] = made
+    keeper(store, agree=False).put("shop.prod.password", "the new one")
+    assert reads("ann", "shop.prod.password") == "the new one"
+    sealed = read_document(store).sections["shop.prod"]["values"]["password"]["sealed"]
+    with pytest.raises(SecretUnavailable):
+        open_value(key, "shop.prod.password", sealed)
 
 
 def test_of_two_writers_at_the_same_time_none_is_lost(store: Path) -> None:
