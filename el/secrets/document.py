@@ -13,10 +13,10 @@ import stat
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -117,12 +117,9 @@ def _refuse_more_than_el_writes(path: Path, text: bytes) -> None:
 def create_document(path: Path) -> None:
     """An empty store. Raises `ConfigError` where there is something."""
     try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(_EMPTY)
-            file.flush()
-            os.fsync(file.fileno())
+        _write_new(path, _EMPTY.encode())
     except FileExistsError:
-        raise ConfigError(f"{path}: there is one already") from None
+        raise ConfigError(f"{path}: there is one already, or a link with this name that leads nowhere") from None
     except OSError as error:
         raise ConfigError(f"{path}: it cannot be made: {error.strerror}") from None
 
@@ -142,13 +139,14 @@ def changed(path: Path) -> Iterator[Document]:
 
 def _replace(document: Document, new: bytes) -> None:
     path = document.path
-    # One name, so that what a kill leaves is written over by the next writer. It holds nothing that the store does not.
+    if len(new) > MOST_BYTES:
+        raise ConfigError(f"{path}: it would be larger than {MOST_BYTES // 1024 // 1024} MiB; it is as it was")
+    # One name, so that what a kill leaves is removed by the next writer. It holds nothing that the store does not.
     beside = path.with_name(f".{path.name}.new")
     try:
-        with beside.open("wb") as file:
-            file.write(new)
-            file.flush()
-            os.fsync(file.fileno())
+        # A link that somebody put there would lead to any file of the user's.
+        beside.unlink(missing_ok=True)
+        _write_new(beside, new)
         beside.chmod(stat.S_IMODE(path.stat().st_mode))
         sys.audit("el.step", "secrets written beside")
         if path.read_bytes() != document.text:
@@ -158,6 +156,26 @@ def _replace(document: Document, new: bytes) -> None:
         _sync_folder(path.parent)
     except OSError as error:
         raise ConfigError(f"{path}: it cannot be written: {error.strerror}; it is as it was") from None
+    finally:
+        _remove(beside)
+
+
+def _write_new(place: Path, text: bytes) -> None:
+    """A file that was not there, whole or not at all."""
+    handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o644)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        _remove(place)
+        raise
+
+
+def _remove(place: Path) -> None:
+    with suppress(OSError):
+        place.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -177,23 +195,34 @@ def _alone(path: Path) -> Iterator[None]:
         # The comparison before the replacement is all that there is here.
         yield
         return
+    until = time.monotonic() + WAIT_SECONDS
+    while (file := _lock(path)) is None:
+        if time.monotonic() > until:
+            raise ConfigError(f"{path}: another process has been changing it for {WAIT_SECONDS:.0f} s: do it again")
+        time.sleep(0.05)
+    with file:
+        yield
+
+
+def _lock(path: Path) -> BinaryIO | None:
+    """The file, locked for as long as it is open; None while another one has it."""
     import fcntl
 
-    until = time.monotonic() + WAIT_SECONDS
-    while True:
-        try:
-            with path.open("rb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                # Who waited may hold the file that was replaced meanwhile.
-                if os.path.samestat(os.fstat(file.fileno()), path.stat()):
-                    yield
-                    return
-        except BlockingIOError:
-            if time.monotonic() > until:
-                raise ConfigError(f"{path}: another process has been changing it for {WAIT_SECONDS:.0f} s") from None
-            time.sleep(0.05)
-        except FileNotFoundError:
-            raise ConfigError(f"{path}: there is none: python -m el secrets init") from None
+    try:
+        with ExitStack() as unless_ours:
+            file = unless_ours.enter_context(path.open("rb"))
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Who waited may hold the file that was replaced meanwhile.
+            if not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                return None
+            unless_ours.pop_all()
+            return file
+    except BlockingIOError:
+        return None
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: there is none: python -m el secrets init") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: it cannot be changed: {error.strerror}") from None
 
 
 def _yaml() -> YAML:

@@ -211,6 +211,46 @@ def test_a_file_that_changed_without_the_lock_is_not_written_over(store: Path) -
     assert store.read_text() == theirs
 
 
+@pytest.mark.parametrize("there", ["a link", "what a kill left"])
+def test_what_stands_where_the_new_store_is_written_is_removed_and_never_followed(store: Path, there: str) -> None:
+    keeper(store).put("shop.prod.password", "p")
+    other, beside = store.with_name("authorized_keys"), store.with_name(".secrets.yml.new")
+    other.write_text("theirs")
+    if there == "a link":
+        beside.symlink_to(other)
+    else:
+        beside.write_text("connections: {")
+    keeper(store).put("shop.prod.password", "new")
+    assert (other.read_text(), store.is_symlink(), beside.exists()) == ("theirs", False, False)
+    assert reads("ann", "shop.prod.password") == "new"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such limit")
+def test_a_full_disk_leaves_what_was_there_and_nothing_beside_it(store: Path) -> None:
+    import resource
+
+    keeper(store).put("shop.prod.password", "p")
+    before = store.read_bytes()
+    limits, ignored = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50, limits[1]))
+        with pytest.raises(ConfigError, match="it is as it was"):
+            keeper(store).put("shop.prod.password", "new")
+        with pytest.raises(ConfigError, match="cannot be made"):
+            create_document(store.with_name("second.yml"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert store.read_bytes() == before
+    assert [place.name for place in store.parent.iterdir() if place.is_file()] == ["secrets.yml"]
+
+
+def test_an_error_while_the_store_is_changed_is_told_as_it_is(store: Path) -> None:
+    for error in (FileNotFoundError("x"), BlockingIOError("x"), EOFError()):
+        with pytest.raises(type(error)), changed(store):
+            raise error
+
+
 def _revoke_until(store: str, home: str, people: tuple[str, str], step: str) -> None:
     os.environ["HOME"] = home
     owner, leaves = people
