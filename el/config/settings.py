@@ -56,13 +56,13 @@ class Config(Strict):
 
     def line_of(self, index: int, part: str = "tables") -> int:
         """The line in el.yml at which entry `index` of `tables`, or of another part, begins."""
-        return _lines(self.path, read_text(self.path)).line((part, index))
+        return _read(self.path, read_text(self.path)).line((part, index))
 
 
 def load_config(path: Path) -> Config:
     """Read el.yml. Raises `ConfigError`: "el.yml line 7: tables[1].stratgy: unknown key; did you mean strategy?"."""
     try:
-        file = _read(path)
+        file = _read(path, read_text(path))
     except OSError:
         raise ConfigError(f"{path} is not there; `python -m el.run --config FILE` names another one") from None
     if "path" in file.content:
@@ -75,14 +75,10 @@ def load_config(path: Path) -> Config:
     return config.model_copy(update={"target": target}) if target else config
 
 
-def _read(path: Path) -> YamlFile:
-    return read_yaml(path, null_is_a_text=frozenset({"mask"}))
-
-
 @lru_cache(maxsize=1)
-def _lines(path: Path, text: str) -> YamlFile:
+def _read(path: Path, text: str) -> YamlFile:
     """The file while it is of this text: each of its entries is asked for its line, and to read it takes a while."""
-    return _read(path)
+    return read_yaml(path, null_is_a_text=frozenset({"mask"}))
 
 
 def _explain(file: YamlFile, error: ValidationError) -> str:

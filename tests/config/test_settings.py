@@ -122,12 +122,13 @@ def test_the_target_can_come_from_the_environment(tmp_path: Path, monkeypatch: p
 
 
 def test_a_file_is_read_once_for_the_lines_of_all_its_entries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read again for each, 1,000 entries were 1,000 files of 1,000 entries."""
+    """Read again for each, 1,000 entries were 1,000 files of 1,000 entries. Once with its settings, that is."""
     path = tmp_path / "el.yml"
     entries = "".join(f"  - {{name: sales.t{number}}}\n" for number in range(20))
     path.write_text(f"version: 1\nsource: shop\ndestination: warehouse\ntables:\n{entries}")
-    config, read = load_config(path), []
+    read: list[Path] = []
     monkeypatch.setattr(settings, "read_yaml", lambda *given, **named: read.append(path) or read_yaml(*given, **named))
+    config = load_config(path)
     assert [config.line_of(number) for number in range(20)] == list(range(5, 25))
     assert len(read) == 1
     path.write_text("# One line more.\n" + path.read_text())
