@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 
-from el.extraction.engine import session
+from el.connectors.sql.engine import session
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import hashlib
 
 import pyarrow as pa
 
-from el.extraction.engine import session
+from el.connectors.sql.engine import session
 
 _BLOCK = 64
 _INNER, _OUTER = 0x36, 0x5C

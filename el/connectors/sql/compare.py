@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from el.connectors.buffer import Buffer
 from el.connectors.sql.common_form import Form, Forms, TextIs, common_form
+from el.connectors.sql.engine import session
 from el.errors import WriteError
 
 Rows = Callable[[], Buffer]
@@ -38,8 +39,7 @@ def refuse_changes(columns: Sequence[Compared], sent: Rows, staged: Rows, where:
 
     Each side can be read again: the second time is for the message.
     """
-    # A second thread would take from the reading that goes on beside it.
-    with duckdb.connect(config={"threads": 1}) as engine, sent() as one, staged() as other:
+    with session() as engine, sent() as one, staged() as other:
         forms = [_form(column, a.type, b.type) for column, a, b in zip(columns, one.schema, other.schema, strict=True)]
         before = _sums(engine, one, [form.sent for form in forms], columns)
         after = _sums(engine, other, [form.staged for form in forms], columns)

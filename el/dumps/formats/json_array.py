@@ -14,6 +14,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from el.connectors.sql.engine import session
 from el.dumps.formats.base import ROW, Format, Reading
 from el.dumps.formats.gather import Bytes, Flags, Places, as_text, padded, pieces, plain
 from el.dumps.formats.rejecting import Rejecting, where
@@ -49,7 +50,7 @@ class JsonArrayFormat(Format):
         schema = reading.schema.append(pa.field(ROW, pa.int64(), nullable=False))
         refuse = Rejecting(reading, rejects)
         array = _Array(encoding_name(self.encoding))
-        with duckdb.connect(config={"threads": 1}) as connection:
+        with session() as connection:
             for data, final in utf8_chunks(path, array.encoding):
                 for objects in array.more(data, final):
                     begins = np.arange(array.done + 1, array.done + 1 + len(objects.starts))

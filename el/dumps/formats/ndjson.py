@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from el.connectors.sql.engine import session
 from el.dumps.formats.base import ROW, Format, Reading, Reject
 from el.dumps.formats.csv_chunks import Chunk, Chunks
 from el.dumps.formats.csv_dialect import Dialect
@@ -40,7 +41,7 @@ class NdjsonFormat(Format):
 
 def _batches(chunks: Chunks, reading: Reading, most: int) -> Iterator[pa.RecordBatch]:
     schema = pa.schema([*reading.schema, pa.field(ROW, pa.int64())])
-    with chunks, duckdb.connect(config={"threads": 1}) as connection:
+    with chunks, session() as connection:
         for chunk in chunks:
             lines = _lines(chunk)
             numbers = np.arange(reading.records + 1, reading.records + 1 + len(lines), dtype=np.int64)
