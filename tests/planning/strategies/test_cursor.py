@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,13 +38,32 @@ def table(shop: TsqlShop, type_: str, *rows: str, entry: str = "") -> TsqlShop:
     )
 
 
-def run(shop: TsqlShop) -> tuple[str | None, int]:
-    report = shop.el()["dbo.t"]
+def of_each(shop: TsqlShop, types: Mapping[str, str], entry: Callable[[str], str] = lambda _: "") -> dict[str, str]:
+    """Type -> a table like that of `table`, with one row of this value; they are taken together, each for itself."""
+    names = {type_: f"t{number}" for number, type_ in enumerate(types, 1)}
+    shop.create(
+        "\n".join(f"  - {{name: dbo.{name}, cursor: c{entry(type_)}}}" for type_, name in names.items()),
+        *(f"CREATE TABLE dbo.{name} (id INT NOT NULL PRIMARY KEY, c {type_})" for type_, name in names.items()),
+        *(f"INSERT INTO dbo.{names[type_]} VALUES (1, {value})" for type_, value in types.items()),
+    )
+    return names
+
+
+def run(shop: TsqlShop, name: str = "t") -> tuple[str | None, int]:
+    return outcome(shop.el()[f"dbo.{name}"])
+
+
+def run_each(shop: TsqlShop, names: Mapping[str, str]) -> dict[str, tuple[str | None, int]]:
+    report = shop.el()
+    return {type_: outcome(report[f"dbo.{name}"]) for type_, name in names.items()}
+
+
+def outcome(report: dict[str, Any]) -> tuple[str | None, int]:
     return (report["kind"] if report["status"] == "loaded" else report["status"], report["rows"])
 
 
-def ids(shop: TsqlShop) -> list[int]:
-    return [row[0] for row in shop.state("t", "id", "id")]
+def ids(shop: TsqlShop, name: str = "t") -> list[int]:
+    return [row[0] for row in shop.state(name, "id", "id")]
 
 
 STEPS = {
@@ -64,16 +85,16 @@ STEPS = {
 }
 
 
-@pytest.mark.parametrize("type_", STEPS)
-def test_each_type_goes_on_behind_its_last_value_and_then_has_nothing_new(shop: TsqlShop, type_: str) -> None:
-    first, second, third = STEPS[type_]
-    table(shop, type_, first, entry=", accept: [text_cursor]" if "VARCHAR" in type_ else "")
-    assert run(shop) == ("snapshot", 1)
-    for number, value in ((2, second), (3, third)):
-        shop.sql(f"INSERT INTO dbo.t VALUES ({number}, {value})")
-        assert run(shop) == ("delta", 1)
-    assert run(shop) == ("unchanged", 0)
-    assert shop.complete("t", "id") == [(1,), (2,), (3,)], "each of them once"
+def test_each_type_goes_on_behind_its_last_value_and_then_has_nothing_new(shop: TsqlShop) -> None:
+    firsts = {type_: first for type_, (first, _, _) in STEPS.items()}
+    names = of_each(shop, firsts, lambda type_: ", accept: [text_cursor]" if "VARCHAR" in type_ else "")
+    assert run_each(shop, names) == dict.fromkeys(STEPS, ("snapshot", 1))
+    for number in (2, 3):
+        shop.sql(*(f"INSERT INTO dbo.{names[t]} VALUES ({number}, {steps[number - 1]})" for t, steps in STEPS.items()))
+        assert run_each(shop, names) == dict.fromkeys(STEPS, ("delta", 1))
+    assert run_each(shop, names) == dict.fromkeys(STEPS, ("unchanged", 0))
+    found = {type_: shop.complete(name, "id") for type_, name in names.items()}
+    assert found == {type_: [(1,), (2,), (3,)] for type_ in STEPS}, "each of them once"
 
 
 def test_zero_is_a_value_and_no_missing_bound(shop: TsqlShop) -> None:
@@ -111,21 +132,25 @@ TIES = {
 }
 
 
-@pytest.mark.parametrize("type_", TIES)
-def test_a_row_that_comes_later_with_the_bounds_value_is_loaded(shop: TsqlShop, type_: str) -> None:
+def test_a_row_that_comes_later_with_the_bounds_value_is_loaded(shop: TsqlShop) -> None:
     """Also without a lag; and without a key, where equal rows keep their number and none of them is doubled."""
-    value = TIES[type_]
-    table(shop, type_, value, entry=", lag: 0}\n  - {name: dbo.keyless, cursor: c, lag: 0")
-    shop.sql(f"CREATE TABLE dbo.keyless (id INT NULL, c {type_})", f"INSERT INTO dbo.keyless VALUES (1, {value})")
+    names = of_each(shop, TIES, lambda _: ", lag: 0")
+    keyless = {type_: f"keyless_{name}" for type_, name in names.items()}
+    with open(shop.path / "el.yml", "a") as config:
+        config.writelines(f"  - {{name: dbo.{name}, cursor: c, lag: 0}}\n" for name in keyless.values())
+    shop.sql(*(f"CREATE TABLE dbo.{name} (id INT NULL, c {type_})" for type_, name in keyless.items()))
+    shop.sql(*(f"INSERT INTO dbo.{name} VALUES (1, {TIES[type_]})" for type_, name in keyless.items()))
     shop.el()
     for id_ in (2, 1):
-        shop.sql(f"INSERT INTO dbo.keyless VALUES ({id_}, {value})")
-        shop.sql(*([f"INSERT INTO dbo.t VALUES (2, {value})"] if id_ == 2 else []))
+        shop.sql(*(f"INSERT INTO dbo.{name} VALUES ({id_}, {TIES[type_]})" for type_, name in keyless.items()))
+        if id_ == 2:
+            shop.sql(*(f"INSERT INTO dbo.{name} VALUES (2, {TIES[type_]})" for type_, name in names.items()))
         shop.el()
     shop.el()
-    assert ids(shop) == [1, 2]
-    assert sorted(shop.complete("t", "id")) == [(1,), (2,)], "none twice"
-    assert sorted(shop.complete("keyless", "id")) == [(1,), (1,), (2,)]
+    for type_, name in names.items():
+        assert ids(shop, name) == [1, 2], type_
+        assert sorted(shop.complete(name, "id")) == [(1,), (2,)], f"{type_}: none twice"
+        assert sorted(shop.complete(keyless[type_], "id")) == [(1,), (1,), (2,)], type_
 
 
 def test_a_column_of_which_no_two_rows_share_a_value_is_not_read_again_at_the_bound(shop: TsqlShop) -> None:
@@ -157,21 +182,21 @@ def test_rows_without_a_value_come_with_the_next_delta_and_once_only(shop: TsqlS
     assert sorted(shop.complete("t", "id")) == [(1,), (2,), (3,), (4,)]
 
 
-@pytest.mark.parametrize("type_", ["DATETIME2(3) NOT NULL", "INT NOT NULL"])
-def test_runs_without_anything_new_note_it_once_and_move_no_bound(shop: TsqlShop, type_: str) -> None:
+def test_runs_without_anything_new_note_it_once_and_move_no_bound(shop: TsqlShop) -> None:
     """What the lag covers is read each time; its fingerprint is noted once, so that no later run looks into raw."""
-    first, second = ("'2024-01-01'", "'2024-01-02'") if "DATE" in type_ else ("1", "2")
-    table(shop, type_, first, entry=", deletes: keys")
-    run(shop)
-    shop.sql(f"INSERT INTO dbo.t VALUES (2, {second})")
-    run(shop)
-    assert run(shop) == ("unchanged", 0)
-    noted = shop.ledger("kind, upper_bound, row_count")
-    assert len(noted) == 3
-    assert noted[1:] == [("delta", noted[1][1], 1), ("delta", noted[1][1], 0)]
+    types = {"DATETIME2(3) NOT NULL": ("'2024-01-01'", "'2024-01-02'"), "INT NOT NULL": ("1", "2")}
+    names = of_each(shop, {type_: first for type_, (first, _) in types.items()}, lambda _: ", deletes: keys")
+    shop.el()
+    shop.sql(*(f"INSERT INTO dbo.{names[type_]} VALUES (2, {second})" for type_, (_, second) in types.items()))
+    shop.el()
+    assert run_each(shop, names) == dict.fromkeys(types, ("unchanged", 0))
+    noted = {name: shop.ledger("kind, upper_bound, row_count", name) for name in names.values()}
+    for rows in noted.values():
+        assert len(rows) == 3
+        assert rows[1:] == [("delta", rows[1][1], 1), ("delta", rows[1][1], 0)]
     for _ in range(2):
-        assert run(shop) == ("unchanged", 0)
-    assert shop.ledger("kind, upper_bound, row_count") == noted
+        assert run_each(shop, names) == dict.fromkeys(types, ("unchanged", 0))
+    assert {name: shop.ledger("kind, upper_bound, row_count", name) for name in names.values()} == noted
 
 
 def test_rows_that_come_again_and_have_no_key_are_told_by_all_of_their_values_and_the_plan_says_so(
@@ -218,22 +243,23 @@ LATE = {
 }
 
 
-@pytest.mark.parametrize("type_", LATE)
-def test_a_row_that_is_committed_late_is_loaded_though_el_yml_says_nothing_of_a_lag(shop: TsqlShop, type_: str) -> None:
-    value, late = LATE[type_]
-    table(shop, type_, value)
-    run(shop)
-    shop.sql(f"INSERT INTO dbo.t VALUES (2, {late})")
-    report = shop.el()["dbo.t"]
-    assert (report["kind"], report["rows"]) == ("delta", 1)
-    said = "5m" if "DATE" in type_ else "the last 10,000 rows"
-    assert f"c: {said} before the bound are read again, for what is committed late" in " ".join(report["notes"])
-    assert run(shop) == ("unchanged", 0)
-    assert ids(shop) == [1, 2]
-    shop.tables("  - {name: dbo.t, cursor: c, lag: 0}")
-    shop.sql(f"INSERT INTO dbo.t VALUES (3, {late})")
-    run(shop)
-    assert ids(shop) == [1, 2], "who says `lag: 0` has none"
+def test_a_row_that_is_committed_late_is_loaded_though_el_yml_says_nothing_of_a_lag(shop: TsqlShop) -> None:
+    names = of_each(shop, {type_: value for type_, (value, _) in LATE.items()})
+    shop.el()
+    shop.sql(*(f"INSERT INTO dbo.{names[type_]} VALUES (2, {late})" for type_, (_, late) in LATE.items()))
+    report = shop.el()
+    for type_, name in names.items():
+        found = report[f"dbo.{name}"]
+        assert (found["kind"], found["rows"]) == ("delta", 1), type_
+        said = "5m" if "DATE" in type_ else "the last 10,000 rows"
+        assert f"c: {said} before the bound are read again, for what is committed late" in " ".join(found["notes"])
+    assert run_each(shop, names) == dict.fromkeys(LATE, ("unchanged", 0))
+    assert {type_: ids(shop, name) for type_, name in names.items()} == {type_: [1, 2] for type_ in LATE}
+    shop.tables("\n".join(f"  - {{name: dbo.{name}, cursor: c, lag: 0}}" for name in names.values()))
+    shop.sql(*(f"INSERT INTO dbo.{names[type_]} VALUES (3, {late})" for type_, (_, late) in LATE.items()))
+    shop.el()
+    found_ids = {type_: ids(shop, name) for type_, name in names.items()}
+    assert found_ids == {type_: [1, 2] for type_ in LATE}, "who says `lag: 0` has none"
 
 
 def test_of_numbers_the_one_before_is_read_again_however_many_rows_have_the_last(
