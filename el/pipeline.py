@@ -88,7 +88,7 @@ def plan_job(job: Job, warehouse: Future[Warehouse], before: Before | None = Non
             left = left_aside(job.config, catalog, every)
             of_left = {schema for schema, _ in find_places(job.config, left).names.values()}
             held = _in_raw(opened, {schema for schema, _ in places.values()} | of_left)
-            known = Known(job.config, source, catalog, held.ledger, held.tables, job.full_refresh)
+            known = Known(job.config, source, catalog, held.ledger, held.tables, job.full_refresh, job.reader)
             plan = make_plan(known, chosen, everywhere, tried=tried, confirm_deletes=job.confirm_deletes)
             database = database_of(source, catalog)
             gone = gone_tables(job.config, catalog, database, held.ledger, everywhere.names, job.select)

@@ -55,6 +55,19 @@ class Job:
         mark = hashlib.sha256("\n".join(named).encode()).hexdigest()[:8]
         return self.home / re.sub(r"[^\w.-]", "_", f"{self.source}-{self.destination}-{mark}")
 
+    @property
+    def reader(self) -> str:
+        """Who reads the source, as text without secrets: the same for this pair and this raw, and for no other.
+
+        Unlike `work` it must not be the same on two machines that each have a warehouse of their own in a file.
+        """
+        named = [str(self.config.raw)]
+        for output in (self.source, self.destination):
+            for name in (*_names(output), "user"):
+                value = output.settings.get(name)
+                named.append(os.path.abspath(str(value)) if name == "path" and value else str(value))
+        return hashlib.sha256("\n".join(named).encode()).hexdigest()
+
     def _where(self, name: str, value: object) -> str:
         if name != "path" or value is None:
             return str(value)

@@ -101,6 +101,8 @@ class Followed:
     own_key: bool = False  # the key is el.yml's, not the source's
     filtered: bool = False  # el.yml takes some of the rows alone
     before_images: bool = False  # an update shall bring the row as it was too
+    # Who follows it: another text for each pair of a source and a warehouse, so that each may have a place in the log.
+    reader: str = ""
     accept: frozenset[str] = frozenset()  # what el.yml accepts, in its words
 
 
@@ -117,7 +119,8 @@ class ChangeFeed(ABC):
     guarantee: ClassVar[str]  # in words
     reason: ClassVar[str] = "asked for"  # why it is read, in words, where nobody asked for it by name
     automatic: ClassVar[bool] = False  # `strategy: auto` picks it
-    begins_anew: ClassVar[bool] = False  # a position that is lost begins a new snapshot; else it stops the table
+    # A position that is lost begins a new snapshot; else it stops the table. Looked at after `alive`, which may decide.
+    begins_anew: bool = False
     shows_deletes: ClassVar[bool] = True
 
     def __init__(self, source: Any, followed: Followed) -> None:
@@ -136,6 +139,13 @@ class ChangeFeed(ABC):
         Without `since`: the position to note with a snapshot that is read after this; what changed before it is in the
         snapshot's rows. Raises `PositionLost`, or `PlanError`, for a table that cannot be followed as things are.
         """
+
+    def snapshot(self) -> FeedRead | None:
+        """What the reads of a snapshot carry in `ReadRequest.changes`, where they have to meet the log at one place.
+
+        They are reads of the table's rows all the same, and say in `Buffer.reached` which place it was.
+        """
+        return None
 
     @abstractmethod
     def alive(self, since: Position) -> str | None:

@@ -136,7 +136,8 @@ class ReadRequest:
     limit: int | None = None  # rows at most
     isolation: Isolation = Isolation.DEFAULT
     split: Split | None = None  # of all that, one part
-    changes: FeedRead | None = None  # not the rows of `table` but their changes, with OP_READ and POSITION_READ besides
+    # Not the rows of `table` but their changes, with OP_READ and POSITION_READ besides; or `ChangeFeed.snapshot`.
+    changes: FeedRead | None = None
     placed: bool = False  # of a feed's snapshot: a source that knows where in the log it is says so in `Buffer.reached`
     # Upper bounds of one record batch: memory grows with these and not with the table.
     batch_rows: int = 65_536

@@ -41,6 +41,7 @@ class Known:
     ledger: Mapping[tuple[str, str], LedgerEntry]  # the last complete load of each raw table
     held: Mapping[tuple[str, str], HeldTable] = field(default_factory=dict)  # the columns that it was loaded with
     full_refresh: bool = False  # every table begins with a new snapshot
+    reader: str = ""  # as `Followed.reader`
 
 
 class TablePlanner:
@@ -89,7 +90,10 @@ class TablePlanner:
         self.notes += isolation_notes(table, settings)
 
     def _choose_strategy(self) -> None:
-        self.context = TableContext(self.table, self.settings, self.base, self.known.catalog, self.known.source.rules)
+        known = self.known
+        self.context = TableContext(
+            self.table, self.settings, self.base, known.catalog, known.source.rules, known.reader
+        )
         if self.settings.cursor is not None:
             _check_cursor(self.table, self.settings, self.settings.cursor)
         wanted = self.settings.strategy or self.known.config.defaults.strategy
@@ -176,7 +180,8 @@ class TablePlanner:
             reads = Reads(self.known.config, source, self.context, self.columns, by_key)
             self.reads, self.position_column = reads.of(window, ordered_by)
             if window is not None and window.kind is Kind.SNAPSHOT and isinstance(window.upper, Position):
-                self.reads = tuple(replace(read, placed=True) for read in self.reads)
+                met = self.strategy.snapshot()
+                self.reads = tuple(replace(read, placed=True, changes=met) for read in self.reads)
         if not self._stopped:
             self.notes += self.strategy.notes(self.context, source, self.last, window)
         if window is not None and window.because is not None:

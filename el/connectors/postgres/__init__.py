@@ -7,25 +7,27 @@ stream that is closed halfway is cancelled at the server.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
-from el.connectors.base import Identity, OneMomentSource, Writer
+from el.connectors.base import ChangeSource, Identity, OneMomentSource, Writer
 from el.connectors.buffer import Buffer
-from el.connectors.catalog import Catalog, Column, SourceType
+from el.connectors.catalog import Catalog, Column, SourceType, TableName
 from el.connectors.origin import in_words
+from el.connectors.postgres import changes
 from el.connectors.postgres.catalog import read_catalog, types_of
 from el.connectors.postgres.collation import text_rule
 from el.connectors.postgres.config import PostgresConfig
 from el.connectors.postgres.dialect import EARLIEST, POSTGRES, SERVER_ZONE, iso
 from el.connectors.postgres.driver import READS_ONE_MOMENT, Driver, literal
 from el.connectors.postgres.errors import connect_error, statement_error
+from el.connectors.postgres.log import read as logged
 from el.connectors.postgres.types import RULES
-from el.connectors.request import ColumnRead, Condition, Op, ReadRequest, Split, Value
+from el.connectors.request import ColumnRead, Condition, Op, Position, ReadRequest, Split, Value
 from el.connectors.sql.connector import Stream
 from el.connectors.sql.dialect import Dialect
 from el.connectors.sql.select import Statement
@@ -50,7 +52,7 @@ WHERE backend_xid IS NOT NULL AND datname = current_database() AND pid <> pg_bac
 UNION ALL SELECT prepared FROM pg_catalog.pg_prepared_xacts WHERE database = current_database()) AS open"""
 
 
-class Postgres(SqlTarget, OneMomentSource):
+class Postgres(SqlTarget, OneMomentSource, ChangeSource):
     """A database of PostgreSQL 13 or later."""
 
     scheme = "postgres"
@@ -61,6 +63,7 @@ class Postgres(SqlTarget, OneMomentSource):
     session_user = "CAST(CURRENT_USER AS text)"
     writer_right = "pg_read_all_stats"
     shares_moment = True
+    feeds = (changes.LogicalReplication,)
     # A table has blocks, by which it is divided where el.yml names no column.
     split_by_column = False
 
@@ -112,7 +115,17 @@ class Postgres(SqlTarget, OneMomentSource):
         return text_rule(column)
 
     def read_buffer(self, request: ReadRequest) -> Buffer:
+        if request.changes is not None:
+            return logged.read(self, request, request.changes)
         return super().read_buffer(self._exactly(request))
+
+    def statement(self, request: ReadRequest) -> Statement:
+        if request.changes is not None:
+            return logged.statement(self, request, request.changes)
+        return super().statement(request)
+
+    def loaded(self, feed: str, held: Mapping[TableName, Position]) -> None:
+        changes.loaded(self, held)
 
     def _exactly(self, request: ReadRequest) -> ReadRequest:
         """All columns, where nobody chose some, each as its rule reads it."""

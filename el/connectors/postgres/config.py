@@ -22,6 +22,8 @@ class PostgresConfig(ConnectionConfig):
     host: a name, or the folder of a socket, beginning with a slash. sslrootcert: a file with the authorities to trust,
         where the system's are not enough. role: taken by SET ROLE. search_path: where names without a schema are looked
         up, as in a query of one's own; by default in public and in the schemas of extensions.
+    publication: what the tables' owner made for `strategy: changes`. slot: the replication slot of this reader, where
+        its name shall not be made of who reads.
     login_timeout, query_timeout, lock_timeout: seconds.
     """
 
@@ -37,6 +39,8 @@ class PostgresConfig(ConnectionConfig):
     sslcert: str | None = None
     sslkey: str | None = None
     role: str | None = None
+    publication: str = "el"
+    slot: str | None = Field(default=None, pattern=r"^[a-z0-9_]{1,63}$")
     search_path: str | None = None
     login_timeout: int = Field(default=15, ge=1, validation_alias=AliasChoices("login_timeout", "connect_timeout"))
     query_timeout: int = Field(default=7200, ge=1)

@@ -31,6 +31,7 @@ class TableContext:
     request: ReadRequest  # what is read of it, before its columns and its window are known
     catalog: Catalog
     rules: Sequence[TypeRule]  # what the source says of its types
+    reader: str = ""  # as `Followed.reader`
 
     def facts(self, type_: SourceType) -> TypeFacts:
         """What is known of the values of a type."""
@@ -115,6 +116,10 @@ class Strategy(ABC):
 
     def changes(self, window: Window) -> tuple[FeedRead, ...] | None:
         """What a delta reads instead of the table's rows, one read each; None: rows within the window's bounds."""
+        return None
+
+    def snapshot(self) -> FeedRead | None:
+        """What the reads of a snapshot carry besides, so that a delta goes on just where it ended."""
         return None
 
     def notes(

@@ -66,6 +66,9 @@ class Changes(Strategy):
         assert isinstance(window.upper, Position)
         return self.feed.read(window.lower, window.upper)
 
+    def snapshot(self) -> FeedRead | None:
+        return self.feed.snapshot()
+
     def notes(
         self, context: TableContext, source: Source, last: LedgerEntry | None, window: Window | None
     ) -> tuple[str, ...]:
@@ -88,5 +91,6 @@ def followed_by(context: TableContext, source: Source) -> tuple[Changes, ...]:
         filtered=bool(settings.filters),
         before_images=settings.images == "both",
         accept=frozenset(settings.accept),
+        reader=context.reader,
     )
     return tuple(Changes(feed(source, followed)) for feed in source.feeds)
