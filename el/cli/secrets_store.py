@@ -142,21 +142,29 @@ def _keeper(arguments: argparse.Namespace) -> Keeper:
 
 def _value(path: str) -> str:
     """Typed without being shown, or all that standard input has, less the end of its last line. Never an argument."""
+    if not _at_terminal():
+        return _of_bytes(path, sys.stdin.buffer.read() if sys.stdin is not None else b"")
     try:
-        if not _at_terminal():
-            value = sys.stdin.read().removesuffix("\n").removesuffix("\r")
-        else:
-            value = getpass.getpass(f"{path}: ")
-            if value != getpass.getpass("once more: "):
-                raise ConfigError(f"{path}: the two are not the same; nothing was set")
-        value.encode()
-    except UnicodeError:
+        value = getpass.getpass(f"{path}: ")
+        if value != getpass.getpass("once more: "):
+            raise ConfigError(f"{path}: the two are not the same; nothing was set")
+    except EOFError:
+        raise ConfigError(f"{path}: nothing was typed; nothing was set") from None
+    return _of_bytes(path, value.encode("utf-8", "surrogateescape"))
+
+
+def _of_bytes(path: str, given: bytes) -> str:
+    """As they are: a terminal's locale and its ends of lines do not count. But not the mark with which Windows' own
+    programs begin a text."""
+    try:
+        value = given.decode("utf-8-sig")
+    except UnicodeDecodeError:
         raise ConfigError(f"{path}: the value is not UTF-8; nothing was set") from None
-    return value
+    return value.removesuffix("\n").removesuffix("\r")
 
 
 def _at_terminal() -> bool:
-    return sys.stdin.isatty()
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def _chosen(arguments: argparse.Namespace, of: str | None = None) -> list[str]:
@@ -230,6 +238,8 @@ def _noted(command: str, *paths: str) -> Iterator[None]:
     from el.connectors.sql.audit import Entry
     from el.loading.audit import note
 
+    # A word that is no role is told before anything is done.
+    role = str(access_of())
     result = "failed"
     try:
         yield
@@ -242,4 +252,4 @@ def _noted(command: str, *paths: str) -> Iterator[None]:
         raise
     finally:
         home = Path(os.environ.get("EL_HOME", ".el"))
-        note(home, Entry(f"secrets {command}", str(access_of()), ", ".join(paths), "", result))
+        note(home, Entry(f"secrets {command}", role, ", ".join(paths), "", result))

@@ -7,6 +7,7 @@ stands in a message; of a secret an `Output` holds the reference alone.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,10 @@ def find_profiles(directory: Path | None = None) -> Path:
         places = [directory]
     else:
         named = os.environ.get("DBT_PROFILES_DIR")
-        places = [*([Path(named)] if named else []), Path.cwd(), Path.home() / ".dbt"]
+        places = [*([Path(named)] if named else []), Path.cwd()]
+        with suppress(RuntimeError):
+            # A container's user may have no home.
+            places.append(Path.home() / ".dbt")
     for place in places:
         if (place / "profiles.yml").is_file():
             return place / "profiles.yml"

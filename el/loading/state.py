@@ -161,6 +161,9 @@ def _checked(job: Job, catalog: Catalog, item: Chosen, last: LedgerEntry, value:
 
 def ask(what: str) -> bool:
     """Ask on the terminal. Raises `ConfigError` where there is none."""
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise ConfigError(f"{what}: say --yes if that is right")
-    return input(f"{what}. Do it? [y/N] ").strip().lower() in ("y", "yes")
+    try:
+        return input(f"{what}. Do it? [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        return False

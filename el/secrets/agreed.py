@@ -24,8 +24,9 @@ def agree(store: Path, connection: str, recipients: Iterable[str]) -> None:
     """Remember them. Where this cannot be written, the next change asks again."""
     found = _read()
     found[_name(store, connection)] = sorted(recipients)
-    path = _path()
-    with suppress(OSError):
+    # A user without a home has nowhere to remember them.
+    with suppress(OSError, RuntimeError):
+        path = _path()
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_name(f"{path.name}.{os.getpid()}")
         beside.write_text(json.dumps(found, indent=1), "utf-8")
@@ -35,7 +36,7 @@ def agree(store: Path, connection: str, recipients: Iterable[str]) -> None:
 def _read() -> dict[str, list[str]]:
     try:
         found = json.loads(_path().read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):
         return {}
     return found if isinstance(found, dict) else {}
 

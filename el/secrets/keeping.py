@@ -14,6 +14,9 @@ from el.secrets.document import Document, changed
 from el.secrets.recipients import recipient_of
 from el.secrets.sealing import new_key
 
+# A variable of the environment takes 128 KiB on Linux, and 32 on Windows.
+MOST_OF_A_VALUE = 64 * 1024
+
 
 @dataclass(frozen=True)
 class Keeper:
@@ -31,9 +34,16 @@ class Keeper:
         """Set a value; all who can read it. like: a connection whose recipients a new connection gets."""
         connection, field = part.split_path(path)
         if not value:
-            raise ConfigError(f"{path}: the value is empty")
+            raise ConfigError(f"{path}: the value is empty; nothing was set")
+        if len(value.encode()) > MOST_OF_A_VALUE:
+            most = f"{MOST_OF_A_VALUE // 1024} KiB"
+            raise ConfigError(f"{path}: the value is longer than {most}, more than a secret is; nothing was set")
         with changed(self.store) as document:
             if connection in document.sections:
+                if like is not None:
+                    raise ConfigError(
+                        f"{connection}: is there already, with its own recipients: leave out --like, and grant"
+                    )
                 section, key = self._open(document, connection, part.SETTERS)
             else:
                 section, key = self._new(document, connection, like)

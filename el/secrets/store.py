@@ -6,6 +6,7 @@ Guarantee: a value is read only by the identity of a recipient of its connection
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from el.errors import ConfigError, SecretUnavailable
@@ -26,14 +27,17 @@ def find_store(beside: str | None = None) -> Path:
     for place in places:
         if place.is_file():
             return place
-    raise ConfigError(f"there is no {NAME}: looked for {', '.join(map(str, places))}")
+    raise ConfigError(f"there is no {NAME}: looked for {', '.join(map(str, places))}: python -m el secrets init")
 
 
 def places_of_store(beside: str | None = None) -> list[Path]:
     """Where it is looked for, in this order."""
     if named := os.environ.get("EL_SECRETS"):
         return [Path(named)]
-    folders = [beside, os.environ.get("DBT_PROFILES_DIR"), ".", Path.home() / ".dbt"]
+    folders = [beside, os.environ.get("DBT_PROFILES_DIR"), "."]
+    with suppress(RuntimeError):
+        # A container's user may have no home.
+        folders.append(str(Path.home() / ".dbt"))
     return [Path(folder) / NAME for folder in folders if folder]
 
 

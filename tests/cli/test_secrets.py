@@ -12,6 +12,8 @@ import pyrage
 import pytest
 
 from el.cli.app import main
+from el.errors import ConfigError
+from el.secrets.keeping import Keeper
 from el.secrets.references import forget
 
 OTHER = str(pyrage.x25519.Identity.generate().to_public())
@@ -30,7 +32,8 @@ def el(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
     forget()
 
     def run(*arguments: str, typed: str = "") -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+        given = io.BytesIO(typed.encode("utf-8", "surrogateescape"))
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(given, encoding="latin-1"))
         try:
             code = main(["secrets", *arguments])
         except SystemExit as left:
@@ -75,17 +78,81 @@ def test_a_value_is_taken_whole_from_standard_input_and_stands_nowhere(filled: R
         assert not place.is_file() or VALUE.encode() not in place.read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("a\r\nb\r\n", "a\r\nb"),
+        ("a\rb", "a\rb"),
+        ("\ufeffa\r\n", "a"),
+        (" a \n\n", " a \n"),
+        ("x" * 65536 + "\n", "x" * 65536),
+        ("x" * 65537, None),
+    ],
+)
+def test_standard_input_is_taken_as_its_bytes_are_up_to_what_an_environment_takes(
+    el: Run, given: str, kept: str | None
+) -> None:
+    el("init")
+    code, _, err = el("set", "shop.prod.password", typed=given)
+    assert (code, "longer than 64 KiB" in err) == ((0, False) if kept else (2, True))
+    assert kept is None or value("shop.prod.password") == kept
+
+
+def test_no_input_at_all_is_told_in_one_line(filled: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from el.cli import secrets_store
+    from el.loading.state import ask
+
+    def ended(*prompt: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("getpass.getpass", ended)
+    monkeypatch.setattr("builtins.input", ended)
+    monkeypatch.setattr(secrets_store, "_at_terminal", lambda: True)
+    code, _, err = filled("set", "shop.prod.password")
+    assert (code, err.strip()) == (2, "error: shop.prod.password: nothing was typed; nothing was set")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    assert ask("all of it") is False
+    monkeypatch.undo()
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(ConfigError, match="--yes"):
+        ask("all of it")
+    assert secrets_store._at_terminal() is False
+    with pytest.raises(ConfigError, match="empty"):
+        Keeper(Path("secrets.yml"), None, lambda *asked: True).put("a.b.c", secrets_store._value("a.b.c"))
+
+
+def test_a_user_without_a_home_who_has_an_identity_does_all(filled: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EL_IDENTITY", (Path.home() / ".config" / "el" / "identity").read_text())
+
+    def none() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", none)
+    assert filled("set", "shop.prod.password", typed=VALUE)[0] == 0
+    assert filled("grant", "engineer", OTHER, "--yes")[0] == 0
+    assert filled("check")[0] == 0
+    assert value("shop.prod.password") == VALUE
+
+
+def test_a_word_that_is_no_role_is_told_before_anything_is_done(el: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EL_ROLE", "boss")
+    code, _, err = el("init")
+    assert (code, "'boss' is no role" in err, Path("secrets.yml").exists()) == (2, True, False)
+
+
 def test_a_value_is_typed_twice_and_not_shown(el: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     from el.cli import secrets_store
 
     el("init")
-    typed = iter([VALUE, VALUE, VALUE, "another"])
+    typed = iter([VALUE, VALUE, VALUE, "another", "\udcff", "\udcff"])
     monkeypatch.setattr("getpass.getpass", lambda prompt: next(typed))
     monkeypatch.setattr(secrets_store, "_at_terminal", lambda: True)
     assert el("set", "shop.prod.password")[0] == 0
     assert value("shop.prod.password") == VALUE
     code, _, err = el("set", "shop.prod.password")
     assert (code, "not the same" in err) == (2, True)
+    code, _, err = el("set", "shop.prod.password")
+    assert (code, "not UTF-8" in err) == (2, True)
 
 
 def test_list_says_what_is_set_when_and_who_reads_it(filled: Run) -> None:
@@ -111,7 +178,12 @@ def test_revoke_names_what_to_change_at_the_server(filled: Run) -> None:
     ("command", "code", "says"),
     [
         (("set", "shop.password"), 2, "PROFILE.TARGET.FIELD"),
+        (("set", "shop.prod.pass word"), 2, "PROFILE.TARGET.FIELD"),
+        (("set", "shop.prod..x"), 2, "PROFILE.TARGET.FIELD"),
+        (("set", "shop.prod.a#b"), 2, "PROFILE.TARGET.FIELD"),
+        (("set", "shop.prod.a\x1b[2K"), 2, "PROFILE.TARGET.FIELD"),
         (("set", "shop.prod.empty"), 2, "the value is empty"),
+        (("set", "shop.prod.user", "--like", "lake.prod"), 2, "leave out --like"),
         (("set", "new.prod.password", "--like", "none.prod"), 2, "does not have the connection none.prod"),
         (("grant", "engineer", "ssh-ed25519 AAAA"), 2, "this is no recipient; there are: age1"),
         (("grant", "boss", OTHER), 2, "invalid choice"),
@@ -283,7 +355,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("what", HOSTILE)
 def test_a_store_that_somebody_wrote_to_do_harm_is_refused_in_one_line(filled: Run, what: str) -> None:
-    from el.errors import ConfigError, SecretUnavailable
+    from el.errors import SecretUnavailable
 
     text = Path("secrets.yml").read_text().replace(*HOSTILE[what], 1)
     Path("secrets.yml").write_text(text)

@@ -214,7 +214,7 @@ def test_the_store_beside_profiles_yml_is_the_one_that_is_read(place: Path, monk
     there.mkdir()
     monkeypatch.delenv("EL_SECRETS", raising=False)
     monkeypatch.setenv("EL_IDENTITY", str(pyrage.x25519.Identity.generate()))
-    monkeypatch.setattr("sys.stdin", io.StringIO(SECRET))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(SECRET.encode())))
     options = ["--profiles-dir", str(there)]
     assert main(["secrets", "init", *options]) == main(["secrets", "set", "shop.it.password", *options]) == 0
     profiles(there, f"password: {reads('SHOP_PASSWORD', 'secret:shop.it.password')}")
