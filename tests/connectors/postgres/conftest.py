@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from el.cli.app import main
 from el.connectors.postgres import Postgres
 from el.connectors.postgres.config import PostgresConfig
 from el.connectors.sql.select import Statement
+from el.extraction.slice import STEP
 from tests.servers.postgres import shared
 
 
@@ -38,18 +40,19 @@ class PostgresShop:
     def fetch(self, query: str) -> list[tuple[Any, ...]]:
         return self.server.fetch(Statement(query.replace("{schema}", self.schema)))
 
-    def run(self, *tables: str, command: str = "run", says: int = 0, defaults: str = "") -> dict[str, Any]:
+    def run(self, *tables: str, says: int = 0, defaults: str = "", retries: int | None = 0) -> dict[str, Any]:
         """`el run` with these entries of el.yml; the report."""
         listed = "".join(f"  - {{name: {self.schema}.{table}}}\n" for table in tables)
+        tried = "" if retries is None else f", retries: {retries}"
         (self.folder / "el.yml").write_text(
             "version: 1\nsource: shop\ndestination: warehouse\n"
-            f"defaults: {{workers: 2, retries: 0{defaults}}}\ntables:\n{listed}"
+            f"defaults: {{workers: 2{tried}{defaults}}}\ntables:\n{listed}"
         )
         warehouse = {"type": "duckdb", "path": str(self.folder / "warehouse.duckdb")}
         named = {"shop": self.output, "warehouse": warehouse}
         profiles = {name: {"target": "it", "outputs": {"it": output}} for name, output in named.items()}
         (self.folder / "profiles.yml").write_text(yaml.safe_dump(profiles, allow_unicode=True), encoding="utf-8")
-        found = main([command, "--json"])
+        found = main(["run", "--json"])
         out, err = self.capsys.readouterr()
         assert found == says, out + err
         return dict(json.loads(out))
@@ -80,3 +83,22 @@ def shop(
         server.execute(Statement(f"CREATE SCHEMA {schema}"))
         yield PostgresShop(output, server, schema, tmp_path, capsys)
         server.execute(Statement(f"DROP SCHEMA {schema} CASCADE"))
+
+
+@pytest.fixture
+def steps() -> Iterator[Callable[..., None]]:
+    """Calls something at a step of a run."""
+    waiting: list[tuple[str, Callable[[Any], None]]] = []
+
+    def listen(event: str, arguments: Any) -> None:
+        if event == STEP and waiting and waiting[0][0] == arguments[0]:
+            waiting.pop()[1](arguments)
+
+    sys.addaudithook(listen)
+
+    def at(step: str, what: Callable[[Any], None], *, once: bool) -> None:
+        assert once
+        waiting.append((step, what))
+
+    yield at
+    waiting.clear()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,7 +12,6 @@ import pytest
 from el.connectors.request import ReadRequest
 from el.connectors.sql.select import Statement
 from el.errors import WriteError
-from el.extraction.slice import STEP
 from tests.connectors.postgres.conftest import PostgresShop
 
 TOTAL = 4000
@@ -89,25 +87,6 @@ def test_a_row_that_is_written_between_two_parts_comes_once(accounts: PostgresSh
     steps("slice begun", write, once=True)
     accounts.run("a, partitions: 4", defaults="")
     assert accounts.raw("SELECT count(*), count(DISTINCT id), sum(money) FROM {raw}.a") == [(200, 200, 2000)]
-
-
-@pytest.fixture
-def steps() -> Iterator[Callable[..., None]]:
-    """Calls something at a step of a run."""
-    waiting: list[tuple[str, Callable[[Any], None]]] = []
-
-    def listen(event: str, arguments: Any) -> None:
-        if event == STEP and waiting and waiting[0][0] == arguments[0]:
-            waiting.pop()[1](arguments)
-
-    sys.addaudithook(listen)
-
-    def at(step: str, what: Callable[[Any], None], *, once: bool) -> None:
-        assert once
-        waiting.append((step, what))
-
-    yield at
-    waiting.clear()
 
 
 def test_nothing_can_be_written_where_a_moment_is_seen(accounts: PostgresShop) -> None:
