@@ -23,7 +23,7 @@ def add(commands: Commands, job: argparse.ArgumentParser) -> None:
 
 
 def _plan(arguments: argparse.Namespace) -> int:
-    from el.pipeline import show_plan
+    from el.plan_job import show_plan
 
     job = job_of(arguments)
     plan = show_plan(job)

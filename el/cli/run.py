@@ -30,7 +30,8 @@ def add(commands: Commands, job: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace) -> int:
     take_little_memory()
     from el.cli.plan import show
-    from el.pipeline import run, show_plan
+    from el.pipeline import run
+    from el.plan_job import show_plan
     from el.reporting.progress import reporter
     from el.reporting.summary import print_report
 

@@ -27,7 +27,7 @@ def add(commands: Commands, job: argparse.ArgumentParser) -> None:
 def _state(arguments: argparse.Namespace) -> int:
     from el.dumps.report import print_dump_state
     from el.loading.state import ask, change_state, print_state
-    from el.pipeline import show_plan
+    from el.plan_job import show_plan
 
     job = job_of(arguments)
     if arguments.action == "show":

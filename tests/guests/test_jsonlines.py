@@ -195,7 +195,7 @@ def test_a_read_carries_the_type_that_the_plan_expects_of_each_column(store: Sto
         "from el.config.job import Job\n"
         "from el.config.profiles import load_output\n"
         "from el.config.settings import load_config\n"
-        "from el.pipeline import show_plan\n"
+        "from el.plan_job import show_plan\n"
         "outputs = [load_output(Path('profiles.yml'), name, None) for name in ('shop', 'warehouse')]\n"
         "plan = show_plan(Job(load_config(Path('el.yml')), *outputs, home=Path('.el')))\n"
         "print([str(column.arrow) for column in plan.tables[0].reads[0].columns])\n"

@@ -11,7 +11,8 @@ from rich.console import Console
 from el.config.job import Job
 from el.config.profiles import load_output
 from el.config.settings import load_config
-from el.pipeline import run, show_plan
+from el.pipeline import run
+from el.plan_job import show_plan
 from el.reporting.progress import Bars
 from tests.shop import Workspace, inside
 

@@ -149,7 +149,7 @@ def _log_everything() -> None:
 
 def _pickle_what_travels(folder: Path) -> None:
     """Slices and plans, as an executor would send them to another machine."""
-    import el.pipeline as pipeline
+    import el.plan_job as plan_job
     from el.dumps.slice import DumpSlice
     from el.extraction.slice import Slice
 
@@ -161,7 +161,7 @@ def _pickle_what_travels(folder: Path) -> None:
             return original(self, *given, **more)
 
         kind.run = run  # type: ignore[method-assign]
-    make_plan = pipeline.make_plan
+    make_plan = plan_job.make_plan
 
     def planned(*given: Any, **more: Any) -> Any:
         plan = make_plan(*given, **more)
@@ -169,7 +169,7 @@ def _pickle_what_travels(folder: Path) -> None:
         (folder / "plan.txt").write_text(repr(plan) + repr(given))
         return plan
 
-    pipeline.make_plan = planned
+    plan_job.make_plan = planned
 
 
 def _command_lines() -> bytes:
