@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -122,6 +123,21 @@ _LONGEST = (
     "test_factory.py",
     "test_sources.py",
 )
+
+
+def pytest_collection_finish() -> None:
+    """What is there now stays: Python need not look through it again and again for garbage.
+
+    And through the rest less often: a command leaves little that only it finds, and looks through all of dlt and dbt.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
+
+
+def pytest_unconfigure() -> None:
+    # DuckDB's bindings complain of what is still there at the end.
+    gc.unfreeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
