@@ -52,7 +52,9 @@ def _changes(under: Commands, place: argparse.ArgumentParser) -> None:
     some.add_argument("--connection", nargs="+", metavar="PROFILE.TARGET", help="of these alone (default: of all)")
     put = under.add_parser("set", parents=[change], help="set a value, asked for hidden or taken from standard input")
     put.add_argument("path", metavar="PROFILE.TARGET.FIELD", help="such as shop.prod.password")
-    put.add_argument("--like", metavar="PROFILE.TARGET", help="a new connection is read by the recipients of this one")
+    put.add_argument(
+        "--like", metavar="PROFILE.TARGET", help="a new connection is read by the owners and engineers of this"
+    )
     put.set_defaults(command=_needs_library(does.put))
     grant = under.add_parser("grant", parents=[some], help="let a recipient read connections")
     grant.add_argument("role", choices=ROLES, metavar="ROLE", help=", ".join(ROLES))

@@ -62,13 +62,17 @@ def _exec(arguments: argparse.Namespace) -> int:
 
 def _outputs(arguments: argparse.Namespace) -> tuple[Path, list[Output]]:
     """profiles.yml, and the outputs whose secrets are given; the warehouse's stands last."""
-    from el.config.access import Operation, access_of
+    from el.cli.secrets_store import sources_of
+    from el.config.access import Operation, access_of, require
     from el.config.profiles import find_profiles, load_output
     from el.connectors.access import allows
 
     path = find_profiles(Path(arguments.profiles_dir) if arguments.profiles_dir else None)
     if arguments.profile:
-        return path, [load_output(path, arguments.profile, arguments.target)]
+        output = load_output(path, arguments.profile, arguments.target)
+        if arguments.profile in sources_of(arguments.config):
+            require(Operation.READ_SOURCE, access_of(output), str(output))
+        return path, [output]
     job = job_of(arguments)
     # Who may not read the source has no need of its password, and is no recipient of it.
     sources = [each for each in (job.source, *job.files.values()) if allows(Operation.READ_SOURCE, access_of(each))]

@@ -114,7 +114,7 @@ def check(arguments: argparse.Namespace) -> int:
 
     store = next((place for place in places_of_store(arguments.profiles_dir) if place.is_file()), None)
     identity = find_identity(store) if store is not None else None
-    sources = _sources(arguments.config)
+    sources = sources_of(arguments.config)
     found = []
     for each in review(Review(store, _profiles(arguments), identity, sources, arguments.max_age)):
         found.append(each)
@@ -214,14 +214,18 @@ def _refuse_source(arguments: argparse.Namespace) -> None:
     """Staging is never a recipient of the source: it is what makes the role hold."""
     if not arguments.connection:
         raise ConfigError("grant staging: say of which connection: --connection PROFILE.TARGET")
+    if not Path(arguments.config).is_file():
+        raise ConfigError(
+            f"grant staging: there is no {arguments.config}, which says what the source is: --config FILE"
+        )
     for connection in arguments.connection:
-        if connection.partition(".")[0] in _sources(arguments.config):
+        if connection.partition(".")[0] in sources_of(arguments.config):
             raise ConfigError(
                 f"grant staging: {connection} is a source of {arguments.config}, which staging never reads"
             )
 
 
-def _sources(config: str) -> frozenset[str]:
+def sources_of(config: str) -> frozenset[str]:
     """The profiles that el.yml reads: none where there is no el.yml."""
     from el.config.settings import load_config
 

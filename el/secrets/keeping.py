@@ -31,7 +31,7 @@ class Keeper:
     agreed: Callable[[str, Sequence[str]], bool]
 
     def put(self, path: str, value: str, like: str | None = None) -> list[str]:
-        """Set a value; all who can read it. like: a connection whose recipients a new connection gets."""
+        """Set a value; all who can read it. like: a connection whose owners and engineers a new one gets."""
         connection, field = part.split_path(path)
         if not value:
             raise ConfigError(f"{path}: the value is empty; nothing was set")
@@ -108,8 +108,9 @@ class Keeper:
             part.add_recipient(connection, section, key, "owner", recipient_of(self.identity))
             return section, key
         other, _ = self._open(document, like, part.OWNERS)
-        for role, people in other["recipients"].items():
-            for recipient in people:
+        # The new one may be a source, and staging is granted each connection by name.
+        for role in part.SETTERS:
+            for recipient in part.recipients_of(other, (role,)):
                 part.add_recipient(connection, section, key, role, recipient)
         return section, key
 

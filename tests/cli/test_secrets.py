@@ -265,8 +265,10 @@ def test_check_says_who_reads_what_and_how_old_it_is(filled: Run) -> None:
 
 
 def test_check_finds_a_reference_to_nothing_and_staging_that_reads_the_source(filled: Run) -> None:
-    filled("grant", "staging", OTHER, "--connection", "shop.prod")
-    Path("el.yml").write_text("version: 1\nsource: shop\ndestination: lake\ntables: [{name: s.t}]\n")
+    source = "version: 1\nsource: {}\ndestination: lake\ntables: [{{name: s.t}}]\n"
+    Path("el.yml").write_text(source.format("other"))
+    assert filled("grant", "staging", OTHER, "--connection", "shop.prod")[0] == 0
+    Path("el.yml").write_text(source.format("shop"))
     Path("profiles.yml").write_text(
         "shop: {target: prod, outputs: {prod: {type: sqlserver, host: h, password: 'secret:shop.prod.password'}}}\n"
         "lake: {target: prod, outputs: {prod: {type: snowflake, password: 'secret:lake.prod.password'}}}\n"
@@ -291,6 +293,17 @@ def test_check_finds_secrets_that_lie_open_and_says_none(filled: Run) -> None:
         each["subject"] for each in json.loads(filled("check", "--json")[1])["checks"] if each["level"] == "error"
     }
     assert errors == {"plaintext", "reference"}
+
+
+def test_staging_is_granted_the_source_by_no_way(filled: Run) -> None:
+    grant = ("grant", "staging", OTHER, "--connection", "lake.prod")
+    for config in ((), ("--config", "ell.yml")):
+        code, _, err = filled(*grant, *config)
+        assert (code, "says what the source is: --config" in err) == (2, True)
+    Path("el.yml").write_text("version: 1\nsource: shop\ndestination: lake\ntables: [{name: s.t}]\n")
+    assert filled(*grant)[0] == 0
+    assert filled("set", "shop.dev.password", "--like", "lake.prod", typed="x")[0] == 0
+    assert filled("list")[1].count(OTHER) == 1
 
 
 def test_a_store_is_found_beside_the_profiles_that_were_named(filled: Run, tmp_path: Path) -> None:

@@ -132,6 +132,9 @@ def test_who_may_not_read_the_source_is_given_no_secret_of_it(place: Path, monke
     monkeypatch.setenv("SHOP_ACCESS", "staging")
     found = said()["environment"]
     assert (found.get("SHOP_PASSWORD"), found["WAREHOUSE_PASSWORD"]) == (None, SECRET)
+    done = started("--profile", "shop", "--", "touch", "started")
+    assert (done.returncode, (place / "started").exists()) == (3, False)
+    assert "shop.it: role staging" in done.stderr
 
 
 def test_a_secret_that_cannot_be_had_starts_nothing(place: Path) -> None:
