@@ -11,7 +11,7 @@ from typing import Any
 
 from el.checking.check import Finding
 from el.checking.plaintext import Plaintext, find_plaintext
-from el.config.profiles_file import read_profiles
+from el.config.profiles_file import read_profiles, variables
 from el.connectors.check import Check, fine, warn, wrong
 from el.errors import ElError
 from el.secrets import section as part
@@ -128,15 +128,17 @@ def _references(profiles: Path, document: Document | None) -> Iterator[Check]:
     except ElError as error:
         yield wrong("reference", str(error))
         return
-    for text in sorted(set(_texts(written))):
-        path = text.partition("secret:")[2].partition("?")[0].partition("#")[0].rstrip("'\" )}")
-        if path and path not in held:
+    for reference in sorted(set(_referred(written))):
+        path = reference.removeprefix("secret:").partition("?")[0].partition("#")[0]
+        if path not in held:
             yield wrong("reference", f"secret:{path} is not in the store", f"python -m el secrets set {path}")
 
 
-def _texts(found: Any) -> Iterator[str]:
+def _referred(found: Any) -> Iterator[str]:
+    """What refers to the store: whole settings, and the defaults of variables, in whatever template they stand."""
     if isinstance(found, str):
-        yield from [found] if found.startswith("secret:") or "'secret:" in found or '"secret:' in found else []
+        defaults = [default or "" for _, default in variables(found)]
+        yield from (text for text in (found, *defaults) if text.startswith("secret:"))
     items = found.values() if isinstance(found, dict) else found if isinstance(found, list) else ()
     for item in items:
-        yield from _texts(item)
+        yield from _referred(item)

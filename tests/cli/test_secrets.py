@@ -295,6 +295,16 @@ def test_check_finds_secrets_that_lie_open_and_says_none(filled: Run) -> None:
     assert errors == {"plaintext", "reference"}
 
 
+def test_check_knows_a_reference_in_whatever_template_it_stands(filled: Run) -> None:
+    Path("profiles.yml").write_text(
+        "shop: {outputs: {prod: {a: \"{{ env_var('A', 'secret:shop.prod.password') | as_number }}\",\n"
+        " b: \"{{ env_var('B', 'secret:lake.prod.token') }}:{{ env_var('C', 'secret:shop.prod.gone') }}\"}}}\n"
+    )
+    code, out, _ = filled("check")
+    errors = [line for line in out.splitlines() if line.startswith("error")]
+    assert (code, len(errors), "secret:shop.prod.gone is not in the store" in errors[0]) == (2, 1, True), out
+
+
 def test_staging_is_granted_the_source_by_no_way(filled: Run) -> None:
     grant = ("grant", "staging", OTHER, "--connection", "lake.prod")
     for config in ((), ("--config", "ell.yml")):
