@@ -89,14 +89,16 @@ class BinaryLog(ChangeFeed):
 
     def now(self, since: Position | None = None) -> Position:
         if since is not None:
-            return Position(self._log.now().text)
+            upper = self._log.now().text
+            return since if upper == since.text else Position(upper, self._log.identity())
         self._log.require(self.followed.table.name)
         found = self._log.seen()
         try:
+            identity = self._log.identity()
             self._log.look(found)
         except NotPermitted as refused:
             raise PlanError(f"{self.followed.table.name}: {refused}") from None
-        return Position(found.text)
+        return Position(found.text, identity)
 
     def alive(self, since: Position) -> str | None:
         self._log.require(self.followed.table.name)
@@ -105,6 +107,12 @@ class BinaryLog(ChangeFeed):
         except ValueError:
             return f"raw's position {since} is of another kind of server"
         now = self._log.now()
+        try:
+            other = self._log.why_another(since.log)
+        except NotPermitted as refused:
+            raise PlanError(f"{self.followed.table.name}: {refused}") from None
+        if other is not None:
+            return f"the server was restored, or its log begun anew (RESET MASTER): {other}"
         if not now.holds(held):
             return f"the log is at {now}, before raw's {held}: the server was restored, or its log begun anew"
         if now.text == since.text:

@@ -50,9 +50,9 @@ def event_of(said: memoryview) -> Event:
 
 
 class Log:
-    """The events behind these transactions, over a connection of its own."""
+    """The events behind these transactions, or of a file by its name, over a connection of its own."""
 
-    def __init__(self, config: MySqlConfig, program: str, since: Gtids) -> None:
+    def __init__(self, config: MySqlConfig, program: str, since: Gtids | str) -> None:
         self._driver = Driver(config, program)
         self._data, self._at = bytearray(), 0
         self._summed = False
@@ -62,7 +62,7 @@ class Log:
             self.close()
             raise
 
-    def _begin(self, since: Gtids) -> None:
+    def _begin(self, since: Gtids | str) -> None:
         driver = self._driver
         summed = "SET @master_binlog_checksum = @@GLOBAL.binlog_checksum, @source_binlog_checksum = @@GLOBAL."
         driver.execute(Statement(f"{summed}binlog_checksum"))
@@ -76,6 +76,9 @@ class Log:
             asked = flags + number + place + len(held).to_bytes(4, "little") + held
             driver.connection._execute_command(_DUMP_GTID, asked)
             return
+        if isinstance(since, str):
+            driver.connection._execute_command(_DUMP, start + flags + number + since.encode())
+            return
         driver.execute(Statement("SET max_statement_time = 0, @mariadb_slave_capability = 4"))
         driver.execute(Statement("SET @slave_gtid_strict_mode = 1, @slave_gtid_ignore_duplicates = 0"))
         driver.execute(Statement("SET @slave_connect_state = ?", (str(since),)))
@@ -85,6 +88,13 @@ class Log:
         """The server ends the stream when nobody takes it any longer."""
         with suppress(Exception):
             self._driver.connection._force_close()
+
+    def created(self) -> int:
+        """When the file was begun that the stream begins with, in seconds since 1970 by the server's clock."""
+        while (packet := self._packet()) is not None:
+            if packet[5] == FORMAT:
+                return int.from_bytes(packet[1:5], "little")
+        raise ReadError("a file of the binary log has no beginning")
 
     def __iter__(self) -> Iterator[Event]:
         while (packet := self._packet()) is not None:

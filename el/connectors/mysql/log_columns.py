@@ -17,7 +17,7 @@ from pymysql.constants import FIELD_TYPE
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import SourceType
 from el.connectors.mysql.log_changes import Piece
-from el.connectors.mysql.log_rows import OLD_TIMES, Numbers
+from el.connectors.mysql.log_rows import Numbers
 from el.connectors.mysql.log_table import BLOB_COMPRESSED, VARCHAR_COMPRESSED, WHOLE, LogColumn
 from el.connectors.mysql.log_values import BINARY, Values
 from el.connectors.mysql.types import RULES
@@ -36,7 +36,6 @@ _LABELS = frozenset({FIELD_TYPE.ENUM, FIELD_TYPE.SET})
 _REFUSED = {
     FIELD_TYPE.JSON: "is JSON, which the binary log of MySQL has in a form of its own that el does not read",
     **dict.fromkeys((BLOB_COMPRESSED, VARCHAR_COMPRESSED), "is COMPRESSED, which el does not read in the binary log"),
-    **dict.fromkeys(OLD_TIMES, "is a time in the format of before MySQL 5.6: ALTER TABLE ... FORCE writes it anew"),
 }
 # So many values are asked for in one statement, of so many bytes as hex.
 _AT_ONCE, _BYTES = 200, 1024 * 1024

@@ -19,6 +19,7 @@ from el.connectors.mysql.log_table import (
     TIME2,
     TIMESTAMP2,
     VARCHAR_COMPRESSED,
+    VECTOR,
     WHOLE,
     LogColumn,
 )
@@ -26,11 +27,10 @@ from el.connectors.mysql.log_table import (
 Numbers = np.ndarray[Any, np.dtype[np.int64]]
 _FIXED = {**WHOLE, FIELD_TYPE.YEAR: 1, FIELD_TYPE.FLOAT: 4, FIELD_TYPE.DOUBLE: 8, FIELD_TYPE.DATE: 3}
 _FIXED |= {FIELD_TYPE.NEWDATE: 3}
-# Times of a format that tables of long ago may still have.
-OLD_TIMES = {FIELD_TYPE.TIMESTAMP: 4, FIELD_TYPE.DATETIME: 8, FIELD_TYPE.TIME: 3}
+_OLD_TIMES = frozenset({FIELD_TYPE.TIMESTAMP, FIELD_TYPE.DATETIME, FIELD_TYPE.TIME})
 _BEFORE_FRACTION = {TIMESTAMP2: 4, DATETIME2: 5, TIME2: 3}
 _DIGIT_BYTES = (0, 1, 1, 2, 2, 3, 3, 4, 4, 4)
-_SIZED = frozenset({FIELD_TYPE.BLOB, FIELD_TYPE.GEOMETRY, FIELD_TYPE.JSON, BLOB_COMPRESSED})
+_SIZED = frozenset({FIELD_TYPE.BLOB, FIELD_TYPE.GEOMETRY, FIELD_TYPE.JSON, BLOB_COMPRESSED, VECTOR})
 
 
 class UnknownType(Exception):
@@ -47,8 +47,11 @@ def width(column: LogColumn) -> tuple[int, int]:
     type_, meta = column.type, column.meta
     if type_ in _FIXED:
         return _FIXED[type_], 0
-    if type_ in OLD_TIMES:
-        return OLD_TIMES[type_], 0
+    if type_ in _OLD_TIMES:
+        # How long they are, the log does not tell.
+        raise UnknownType(
+            f"{column.name} is a time in the format of before MySQL 5.6; ALTER TABLE ... FORCE writes it anew"
+        )
     if type_ in _BEFORE_FRACTION:
         return _BEFORE_FRACTION[type_] + (meta[0] + 1) // 2, 0
     if type_ == FIELD_TYPE.NEWDECIMAL:
@@ -63,7 +66,7 @@ def width(column: LogColumn) -> tuple[int, int]:
         return 0, 2 if int.from_bytes(meta, "little") > 255 else 1
     if type_ in (FIELD_TYPE.STRING, FIELD_TYPE.VAR_STRING):
         return 0, 2 if char_bytes(column) > 255 else 1
-    raise UnknownType(f"type {type_}")
+    raise UnknownType(f"{column.name} is of type {type_}, which el does not know there")
 
 
 def char_bytes(column: LogColumn) -> int:
@@ -90,6 +93,14 @@ class _Layout:
                 self.steps.append((at, head))
                 at = 0
         self.rest = at
+        self._arrays: tuple[Numbers, Numbers] | None = None
+
+    def arrays(self) -> tuple[Numbers, Numbers]:
+        """The rows, and of each its marks, after the last one was added."""
+        if self._arrays is None:
+            marks = np.array(self.marks, np.int64).reshape(len(self.rows), -1)
+            self._arrays = np.array(self.rows, np.int64), marks
+        return self._arrays
 
     def add(self, row: int, data: bytes, at: int, base: int) -> int:
         """Note a row whose values begin here; where it ends."""
@@ -140,8 +151,7 @@ class Rows:
             if place is None:
                 continue
             after, far, size = place
-            marks = np.array(layout.marks, np.int64).reshape(len(layout.rows), -1)
-            rows = np.array(layout.rows, np.int64)
+            rows, marks = layout.arrays()
             starts[rows] = marks[:, after] + far
             ends[rows] = marks[:, after + 1] if self._widths[number][1] else starts[rows] + size
             there[rows] = True

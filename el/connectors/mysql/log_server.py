@@ -5,6 +5,7 @@ Guarantee: what would keep a change out of the log, or a part of it, is refused,
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from el.connectors.catalog import TableName
@@ -30,10 +31,8 @@ _NEEDED = (
     ("binlog_row_value_options", "", "SET GLOBAL binlog_row_value_options = ''"),
     ("gtid_mode", "ON", "SET GLOBAL gtid_mode = 'ON', in the steps of MySQL's manual (\"Enabling GTID Transactions\")"),
 )
-_CASCADES = (
-    "SELECT constraint_name FROM information_schema.referential_constraints WHERE constraint_schema = ? AND "
-    "table_name = ? AND (delete_rule NOT IN ('RESTRICT', 'NO ACTION') OR update_rule NOT IN ('RESTRICT', 'NO ACTION'))"
-)
+# In what SHOW CREATE TABLE says, which shows them to whoever may read the table; information_schema does not.
+_CASCADE = re.compile(r"^\s*CONSTRAINT (\S+) FOREIGN KEY .* ON (?:DELETE|UPDATE) (?:CASCADE|SET) ?", re.MULTILINE)
 
 
 class ServerLog:
@@ -43,6 +42,7 @@ class ServerLog:
         self.source = source
         self.is_mariadb = source.driver.is_mariadb
         self._why_not: str | None = None
+        self._created: dict[str, int] = {}
         self._looked = False
 
     def require(self, table: TableName) -> None:
@@ -53,13 +53,24 @@ class ServerLog:
             raise PlanError(f"{table}: the binary log cannot be followed: {self._why_not}")
         if (filtered := self._filtered(table)) is not None:
             raise PlanError(f"{table}: the binary log leaves out its schema: {filtered} in the server's configuration")
-        found = self.source.fetch(Statement(_CASCADES, (table.schema, table.name)))
-        if found:
+        if (key := self._cascade(table)) is not None:
             raise PlanError(
-                f"{table}: rows that foreign key {found[0][0]} deletes or changes in cascade do not come into the "
-                "binary log: the key has to be made anew with RESTRICT; or take `strategy: cursor` with `deletes: "
-                "keys`, or `strategy: full`"
+                f"{table}: rows that foreign key {key} deletes or changes in cascade do not come into the binary log: "
+                "the key has to be made anew with RESTRICT; or take `strategy: cursor` with `deletes: keys`, or "
+                "`strategy: full`"
             )
+
+    def _cascade(self, table: TableName) -> str | None:
+        """A foreign key by which the server changes rows of this table without a word in the log."""
+        quoted = self.source.dialect.quote_table(table)
+        try:
+            said = str(self.source.fetch(Statement(f"SHOW CREATE TABLE {quoted}"))[0][1])
+        except NotPermitted:
+            raise PlanError(
+                f"{table}: the login may not see its foreign keys: GRANT SELECT ON {quoted} TO {self._user()}"
+            ) from None
+        found = _CASCADE.search(said)
+        return found[1].strip("`") if found else None
 
     def _obstacle(self) -> str | None:
         found = {str(name): str(value) for name, value in self.source.fetch(Statement(_SETTINGS))}
@@ -123,14 +134,50 @@ class ServerLog:
         place = self.source.place
         return None if place is None else self._parsed(gtid_of(place, self.source.fetch))
 
+    def identity(self) -> str:
+        """Which log it is: the server, its newest file, and when that was begun."""
+        newest = self._files()[-1]
+        return f"{self._id()}/{newest}@{self._begun(newest)}"
+
+    def why_another(self, former: str | None) -> str | None:
+        """Why it is not the log that it was, in words. Of another server of a cluster, GTIDs alone tell."""
+        id_, _, rest = (former or "").partition("/")
+        name, _, created = rest.rpartition("@")
+        if not name or id_ != self._id():
+            return None
+        files = self._files()
+        # One that is not there was purged, if all that are there are newer.
+        purged = min(map(_numbered, files)) > _numbered(name)
+        same = str(self._begun(name)) == created if name in files else purged
+        return None if same else f"{name} of raw's position is another file now, or gone while older ones are there"
+
+    def _files(self) -> list[str]:
+        return [str(row[0]) for row in self.source.fetch(Statement("SHOW BINARY LOGS"))]
+
+    def _id(self) -> str:
+        asked = "@@server_id" if self.is_mariadb else "@@server_uuid"
+        return str(self.source.fetch(Statement(f"SELECT {asked}"))[0][0])
+
+    def _begun(self, file: str) -> int:
+        if file not in self._created:
+            log = self.open(file)
+            try:
+                self._created[file] = log.created()
+            except Exception as error:
+                raise self.translated(error) from None
+            finally:
+                log.close()
+        return self._created[file]
+
     def _parsed(self, text: object) -> Gtids:
         try:
             return parse_gtids(str(text), is_mariadb=self.is_mariadb)
         except ValueError:
             raise PlanError(f"the server's GTIDs are of a form that el does not know: {str(text)[:200]}") from None
 
-    def open(self, since: Gtids) -> Log:
-        """The log behind there. Raises `PositionLost` where it is gone, `NotPermitted` with the right that lacks."""
+    def open(self, since: Gtids | str) -> Log:
+        """The log behind there, or a file of it. Raises `PositionLost` where it is gone, `NotPermitted` with the right
+        that lacks."""
         try:
             return Log(self.source.config, in_words(self.source.access), since)
         except Exception as error:
@@ -151,3 +198,8 @@ class ServerLog:
         if isinstance(found, NotPermitted):
             return NotPermitted(f"the login may not read the binary log: {self._grant()}")
         return found
+
+
+def _numbered(file: str) -> int:
+    number = file.rpartition(".")[2]
+    return int(number) if number.isdigit() else 0

@@ -195,6 +195,21 @@ def test_a_log_that_no_longer_has_the_changes_stops_the_table(orders: MySqlShop,
     assert changed(orders, command="run --full-refresh")["rows"] == 5
 
 
+def test_a_log_that_was_begun_anew_is_another_though_it_has_passed_raws_position(orders: MySqlShop) -> None:
+    orders.sql("RESET MASTER", *["UPDATE {schema}.orders SET v = UUID_SHORT() % 1000000 WHERE id = 1"] * 60)
+    (upper,) = orders.raw("SELECT max(upper_bound) FROM {raw}._el_ledger")[0]
+    assert orders.server.binary_log.now().text > upper, "the case is another one"
+    assert "begun anew" in changed(orders, says=1)["error"]
+
+
+def test_a_log_that_only_went_on_to_another_file_is_the_same(orders: MySqlShop) -> None:
+    orders.sql("FLUSH BINARY LOGS", "INSERT INTO {schema}.orders VALUES (4, 'd')", "FLUSH BINARY LOGS")
+    assert changed(orders)["rows"] == 1
+    assert changed(orders)["status"] == "nothing new"
+    orders.sql("INSERT INTO {schema}.orders VALUES (5, 'e')")
+    assert changed(orders)["rows"] == 1
+
+
 def test_a_log_that_is_cut_while_it_is_read_is_tried_again(orders: MySqlShop, monkeypatch: pytest.MonkeyPatch) -> None:
     orders.sql("INSERT INTO {schema}.orders SELECT seq, 'x' FROM {schema}.seq_10_to_500")
     more, calls = Log._more, iter(range(100))

@@ -66,6 +66,19 @@ def test_rights_that_lack_are_named_one_after_the_other_until_nothing_lacks(shop
     assert shop.run("orders, strategy: changes")["tables"][0]["status"] == "loaded"
     shop.sql("INSERT INTO {schema}.orders VALUES (1)")
     assert shop.run("orders, strategy: changes")["tables"][0]["rows"] == 1
+    # Of a table that it may only read, information_schema shows a login no foreign key.
+    shop.sql(
+        "CREATE TABLE {schema}.children (id INT PRIMARY KEY, o INT, FOREIGN KEY (o) REFERENCES {schema}.orders (id) "
+        "ON DELETE SET NULL)"
+    )
+    assert "in cascade" in shop.run("children, strategy: changes", says=1)["tables"][0]["error"]
+    shop.sql("CREATE TABLE {schema}.kin LIKE {schema}.orders", "REVOKE SELECT ON {schema}.* FROM 'follower'@'%'")
+    shop.sql(*(f"GRANT SELECT ({c}) ON {{schema}}.{t} TO 'follower'@'%'" for t, c in (("kin", "id"), ("orders", "id"))))
+    assert (
+        "may not see its foreign keys: GRANT SELECT ON"
+        in shop.run("kin, strategy: changes", says=1)["tables"][0]["error"]
+    )
+    shop.sql("GRANT SELECT ON {schema}.* TO 'follower'@'%'")
     shop.sql("REVOKE REPLICATION SLAVE ON *.* FROM 'follower'@'%'", "INSERT INTO {schema}.orders VALUES (2)")
     assert said in shop.run("orders, strategy: changes", says=1)["tables"][0]["error"]
     shop.output = admin

@@ -171,9 +171,43 @@ def test_a_date_that_is_none_is_refused_as_a_read_refuses_it(shop: MySqlShop, de
     assert as_null.column("v").is_valid().to_pylist() == [True, False]
 
 
-def test_a_compressed_column_and_an_old_time_are_refused_by_name(shop: MySqlShop) -> None:
-    shop.sql("CREATE TABLE {schema}.odd (id INT PRIMARY KEY, v VARCHAR(900) COMPRESSED)")
+def test_a_compressed_column_is_refused_by_name_and_can_be_left_out(shop: MySqlShop) -> None:
+    shop.sql(
+        "CREATE TABLE {schema}.odd (id INT PRIMARY KEY, v VARCHAR(100) COMPRESSED, w VARCHAR(300) COMPRESSED, "
+        "x TEXT COMPRESSED CHARACTER SET latin1, y VARCHAR(20) CHARACTER SET latin1)"
+    )
     since = shop.server.binary_log.now().text
-    shop.sql("INSERT INTO {schema}.odd VALUES (1, REPEAT('a', 900))")
+    shop.sql(
+        "INSERT INTO {schema}.odd VALUES (1, REPEAT('a', 100), REPEAT('b', 300), REPEAT('c', 900), 'é'), "
+        "(2, 'a', 'b', 'c', 'd'), (3, NULL, '', NULL, 'e')"
+    )
     with pytest.raises(ElError, match="'v' is COMPRESSED"):
         shop.logged("odd", since)
+    table = shop.server.describe([shop.schema]).tables[0]
+    left = tuple(read for read in as_planned(table) if read.name in ("id", "y"))
+    assert shop.logged("odd", since, left).column("y").to_pylist() == ["é", "d", "e"]
+
+
+def test_a_time_in_the_old_format_is_refused_whether_it_is_taken_or_not(shop: MySqlShop) -> None:
+    shop.sql("SET GLOBAL mysql56_temporal_format = OFF")
+    try:
+        shop.sql("CREATE TABLE {schema}.old (id INT PRIMARY KEY, v DATETIME(6), w INT)")
+    finally:
+        shop.sql("SET GLOBAL mysql56_temporal_format = DEFAULT")
+    since = shop.server.binary_log.now().text
+    shop.sql("INSERT INTO {schema}.old VALUES (1, '2024-01-01 00:00:00.5', 7)")
+    table = shop.server.describe([shop.schema]).tables[0]
+    for columns in ((), tuple(read for read in as_planned(table) if read.name == "id")):
+        with pytest.raises(ElError, match=r"v is a time in the format of before MySQL 5\.6"):
+            shop.logged("old", since, columns)
+
+
+def test_a_log_with_and_without_checksums_is_read(shop: MySqlShop) -> None:
+    shop.sql("CREATE TABLE {schema}.summed (id INT PRIMARY KEY, v INT)")
+    since = shop.server.binary_log.now().text
+    try:
+        for id_, kind in enumerate(("NONE", "CRC32", "NONE")):
+            shop.sql(f"SET GLOBAL binlog_checksum = {kind}", f"INSERT INTO {{schema}}.summed VALUES ({id_}, 1)")
+            assert shop.logged("summed", since).column("id").to_pylist() == list(range(id_ + 1))
+    finally:
+        shop.sql("SET GLOBAL binlog_checksum = DEFAULT")
