@@ -209,6 +209,7 @@ class Pressure:
 class PressureSource(ABC):
     """Can say under which pressure it is, as far as the login may see it."""
 
+    has_version_store: ClassVar[bool] = True  # whose size can be looked at
     session: str | None  # what the server calls this connection; None while it is closed
     state_right: ClassVar[str]  # the statement that lets a login see it all
 

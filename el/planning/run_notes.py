@@ -106,9 +106,9 @@ def pressure_notes(job: Job, source: Source, plan: Plan) -> list[str]:
             "rows_per_second: without row versions a statement that waits keeps others from writing, so that each "
             "reads at full speed and rests after it"
         )
+    if limited and not (isinstance(source, PressureSource) and source.has_version_store):
+        raise PlanError(f"source_limits.version_store_mb: {source.scheme} has no version store to look at")
     if not isinstance(source, PressureSource):
-        if limited:
-            raise PlanError(f"source_limits.version_store_mb: {source.scheme} has no version store to look at")
         return notes
     if not (limited or long):
         return notes

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
-from el.connectors.base import ChangeSource, Identity, OneMomentSource, Writer
+from el.connectors.base import ChangeSource, Identity, OneMomentSource, Pressure, PressureSource, Writer
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import Catalog, Column, SourceType
 from el.connectors.check import Check
@@ -28,6 +28,7 @@ from el.connectors.mysql.errors import connect_error, statement_error
 from el.connectors.mysql.held import held_by
 from el.connectors.mysql.log_server import ServerLog
 from el.connectors.mysql.moment import Place, see_one_moment
+from el.connectors.mysql.pressure import STATE_RIGHT, read_pressure, seconds_waited_for
 from el.connectors.mysql.rights import script
 from el.connectors.mysql.types import RULES
 from el.connectors.origin import in_words
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 _IN_UTC = frozenset({"UTC", "ETC/UTC", "+00:00", "ZULU", "UCT"})
 
 
-class MySql(SqlTarget, ChangeSource, OneMomentSource, RightsSource):
+class MySql(SqlTarget, ChangeSource, OneMomentSource, PressureSource, RightsSource):
     """A server of MySQL 8 or MariaDB 10.6, or later."""
 
     scheme = "mysql"
@@ -58,6 +59,8 @@ class MySql(SqlTarget, ChangeSource, OneMomentSource, RightsSource):
     writer_right = "PROCESS"
     shares_moment = True
     shows_all_columns = False
+    has_version_store = False
+    state_right = STATE_RIGHT
     feeds = (BinaryLog,)
 
     def __init__(self, config: MySqlConfig) -> None:
@@ -199,6 +202,16 @@ class MySql(SqlTarget, ChangeSource, OneMomentSource, RightsSource):
                 each.place = None
                 with suppress(ElError):
                     each._rollback()
+
+    @property
+    def session(self) -> str | None:  # type: ignore[override]
+        return str(self.driver.connection.thread_id()) if self.is_open else None
+
+    def pressure(self) -> Pressure:
+        return read_pressure(self.fetch)
+
+    def waiting_for(self, session: str) -> int | None:
+        return seconds_waited_for(self.fetch, session)
 
     def local_clock(self) -> bool:
         zone, system = self.fetch(Statement("SELECT @@GLOBAL.time_zone, @@system_time_zone"))[0]

@@ -65,7 +65,8 @@ def rights_of(needs: SourceNeeds) -> Iterator[Right]:
         yield Right(LOG, "changes out of the binary log")
     for schema in needs.writes:
         yield Right(WRITES, "write_buffer", schema)
-    yield Right(("PROCESS",), "a cursor's transactions that write for long", optional=True)
+    state = "a cursor's transactions that write for long, and `source_limits.blocked_seconds`"
+    yield Right(("PROCESS",), state, optional=True)
 
 
 def follows_log(table: TableNeed) -> bool:
