@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,25 +116,32 @@ class TsqlShop:
         return found[0][0], found[0][1]
 
     def state(self, table: str, key: str, columns: str) -> list[tuple[Any, ...]]:
-        """Current state from raw: since the last complete snapshot, the last row of each key, deletes dropped.
-
-        The rule is that of the dbt project's macro `el_current_state`, said once more in one query, which is quick;
-        planning/strategies/test_random_histories.py compares the two.
-        """
-        held = [row[0] for row in self.raw(f"SELECT column_name FROM (DESCRIBE shop_dbo.{table})")]
-        key = "_el_key" if "_el_key" in held else key
-        complete, name = "SELECT load_id FROM shop_dbo._dlt_loads WHERE status = 0", table.strip('"')
-        return self.raw(
-            f"SELECT {columns} FROM (SELECT * FROM shop_dbo.{table} WHERE _dlt_load_id IN ({complete}) "
-            "AND _el_op <> 'B' AND _dlt_load_id >= "
-            f"(SELECT max(_dlt_load_id) FROM shop_dbo._el_ledger WHERE table_name = '{name}' AND "
-            f"kind = 'snapshot' AND _dlt_load_id IN ({complete})) QUALIFY row_number() OVER (PARTITION BY {key} "
-            "ORDER BY _dlt_load_id DESC, _el_position DESC NULLS LAST, _el_op = 'D') = 1) "
-            "WHERE _el_op <> 'D' ORDER BY ALL"
-        )
+        """Current state from raw: see `state_from_raw`."""
+        return state_from_raw(self.raw, "shop_dbo", table, key, columns)
 
     def ledger(self, columns: str, table: str = "t") -> list[tuple[Any, ...]]:
         return self.raw(
             f"SELECT {columns} FROM shop_dbo._el_ledger WHERE table_name = '{table}' AND _dlt_load_id IN "
             "(SELECT load_id FROM shop_dbo._dlt_loads WHERE status = 0) ORDER BY _dlt_load_id"
         )
+
+
+def state_from_raw(
+    raw: Callable[[str], list[tuple[Any, ...]]], schema: str, table: str, key: str, columns: str
+) -> list[tuple[Any, ...]]:
+    """Current state from raw: since the last complete snapshot, the last row of each key, deletes dropped.
+
+    The rule is that of the dbt project's macro `el_current_state`, said once more in one query, which is quick;
+    planning/strategies/test_random_histories.py compares the two.
+    """
+    held = [row[0] for row in raw(f"SELECT column_name FROM (DESCRIBE {schema}.{table})")]
+    key = "_el_key" if "_el_key" in held else key
+    complete, name = f"SELECT load_id FROM {schema}._dlt_loads WHERE status = 0", table.strip('"')
+    return raw(
+        f"SELECT {columns} FROM (SELECT * FROM {schema}.{table} WHERE _dlt_load_id IN ({complete}) "
+        "AND _el_op <> 'B' AND _dlt_load_id >= "
+        f"(SELECT max(_dlt_load_id) FROM {schema}._el_ledger WHERE table_name = '{name}' AND "
+        f"kind = 'snapshot' AND _dlt_load_id IN ({complete})) QUALIFY row_number() OVER (PARTITION BY {key} "
+        "ORDER BY _dlt_load_id DESC, _el_position DESC NULLS LAST, _el_op = 'D') = 1) "
+        "WHERE _el_op <> 'D' ORDER BY ALL"
+    )

@@ -23,6 +23,7 @@ from el.connectors.request import ColumnRead, ReadRequest
 from el.connectors.sql.select import Statement
 from el.connectors.type_rules import map_type
 from tests.servers.mariadb import shared
+from tests.tsql_shop import state_from_raw
 
 
 @dataclass
@@ -79,6 +80,10 @@ class MySqlShop:
         changes = LoggedChanges(since, self.server.binary_log.now().text, types, ("id",))
         request = ReadRequest(table=table.name, columns=columns or as_planned(table), changes=changes, **more)
         return self.server.read_buffer(request).to_arrow()
+
+    def state(self, table: str, key: str, columns: str) -> list[tuple[Any, ...]]:
+        """Current state from raw."""
+        return state_from_raw(self.raw, f"shop_{self.schema}", table, key, columns)
 
     def another(self, **changes: Any) -> MySql:
         return MySql(MySqlConfig.model_validate({**self.output, **changes}))
