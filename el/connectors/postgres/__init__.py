@@ -10,24 +10,30 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
-from el.connectors.base import ChangeSource, Identity, OneMomentSource, Writer
+from el.connectors.base import ChangeSource, Identity, OneMomentSource, Pressure, PressureSource, Writer
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import Catalog, Column, SourceType, TableName
+from el.connectors.check import Check
 from el.connectors.origin import in_words
 from el.connectors.postgres import changes
 from el.connectors.postgres.catalog import read_catalog, types_of
+from el.connectors.postgres.catalog_queries import OWNERS
+from el.connectors.postgres.checks import PostgresChecks
 from el.connectors.postgres.collation import text_rule
 from el.connectors.postgres.config import PostgresConfig
 from el.connectors.postgres.dialect import EARLIEST, POSTGRES, SERVER_ZONE, iso
 from el.connectors.postgres.driver import READS_ONE_MOMENT, Driver, literal
 from el.connectors.postgres.errors import connect_error, statement_error
 from el.connectors.postgres.log import read as logged
+from el.connectors.postgres.pressure import STATE_RIGHT, read_pressure, seconds_waited_for
+from el.connectors.postgres.rights import script
 from el.connectors.postgres.types import RULES
 from el.connectors.request import ColumnRead, Condition, Op, Position, ReadRequest, Split, Value
+from el.connectors.rights import RightsSource, SourceNeeds, WarehouseNeeds, collected
 from el.connectors.sql.connector import Stream
 from el.connectors.sql.dialect import Dialect
 from el.connectors.sql.select import Statement
@@ -52,7 +58,7 @@ WHERE backend_xid IS NOT NULL AND datname = current_database() AND pid <> pg_bac
 UNION ALL SELECT prepared FROM pg_catalog.pg_prepared_xacts WHERE database = current_database()) AS open"""
 
 
-class Postgres(SqlTarget, OneMomentSource, ChangeSource):
+class Postgres(SqlTarget, OneMomentSource, ChangeSource, PressureSource, RightsSource):
     """A database of PostgreSQL 13 or later."""
 
     scheme = "postgres"
@@ -63,6 +69,7 @@ class Postgres(SqlTarget, OneMomentSource, ChangeSource):
     session_user = "CAST(CURRENT_USER AS text)"
     writer_right = "pg_read_all_stats"
     shares_moment = True
+    state_right: ClassVar[str] = STATE_RIGHT
     feeds = (changes.LogicalReplication,)
     # A table has blocks, by which it is divided where el.yml names no column.
     split_by_column = False
@@ -70,6 +77,7 @@ class Postgres(SqlTarget, OneMomentSource, ChangeSource):
     def __init__(self, config: PostgresConfig) -> None:
         super().__init__(config)
         self._driver: Driver | None = None
+        self.session: str | None = None  # the number of the server's process
 
     def packages(self) -> tuple[str, ...]:
         return ("adbc-driver-postgresql", "adbc-driver-manager")
@@ -83,9 +91,10 @@ class Postgres(SqlTarget, OneMomentSource, ChangeSource):
         if refused is not None:
             # Raised out here, the driver's error and its frames, which hold the password, do not hang on it.
             raise refused
+        self.session = self.driver.process
 
     def close(self) -> None:
-        driver, self._driver = self._driver, None
+        driver, self._driver, self.session = self._driver, None, None
         if driver is not None:
             driver.close()
 
@@ -230,6 +239,26 @@ class Postgres(SqlTarget, OneMomentSource, ChangeSource):
         if age is None:
             return None
         return Writer(timedelta(seconds=max(0, int(str(age)))), str(since))
+
+    def pressure(self) -> Pressure:
+        return read_pressure(self.fetch)
+
+    def waiting_for(self, session: str) -> int | None:
+        return seconds_waited_for(self.fetch, session)
+
+    def rights(self, needs: SourceNeeds | WarehouseNeeds) -> str:
+        owners: list[tuple[str, str]] = []
+        if self.is_open:
+            owners = [(str(schema), str(owner)) for schema, owner in self.fetch(Statement(OWNERS))]
+        return script(self.config, needs, owners)
+
+    def checks(self, needs: SourceNeeds | WarehouseNeeds) -> Sequence[Check]:
+        assert isinstance(needs, SourceNeeds)
+        return collected(PostgresChecks(self.fetch, self.config, needs).all())
+
+    def utc_now(self) -> datetime | None:
+        found = self.fetch(Statement("SELECT CAST(clock_timestamp() AT TIME ZONE 'UTC' AS text)"))[0][0]
+        return datetime.fromisoformat(str(found))
 
     def writer(self) -> type[PostgresWrite]:
         from el.connectors.postgres.write import PostgresWrite

@@ -67,5 +67,9 @@ FROM pg_constraint AS f {_OF_TABLE.format(column="f.conrelid")}
 WHERE f.contype = 'c' AND {{within}} ORDER BY 1, 2"""
 POLICIES = f"""SELECT p.polrelid::bigint, p.polname::text FROM pg_policy AS p
 {_OF_TABLE.format(column="p.polrelid")} WHERE {{within}} ORDER BY 1, 2"""
+# Who makes the tables of a schema.
+OWNERS = f"""SELECT DISTINCT n.nspname::text, pg_get_userbyid(c.relowner)::text
+FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+AND {SCHEMAS} ORDER BY 1, 2"""
 TYPES = """SELECT t.oid::bigint, t.typname::text, t.typtype::text, t.typcategory::text, t.typbasetype::bigint,
 t.typtypmod FROM pg_type AS t WHERE t.oid IN ({oids})"""

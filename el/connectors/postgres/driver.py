@@ -78,13 +78,17 @@ class Driver:
         }
         if config.role is not None:
             self.execute(Statement(f"SET ROLE {_name(config.role)}"), writing=False)
-        asked = ["current_setting('server_encoding')", *("set_config(?, ?, false)" for _ in settings)]
+        asked = [
+            "current_setting('server_encoding')",
+            "pg_backend_pid()",
+            *("set_config(?, ?, false)" for _ in settings),
+        ]
         path = _PATH if config.search_path is None else literal(config.search_path)
         asked.append(f"set_config('search_path', {path}, false)")
         parameters = tuple(part for pair in settings.items() for part in pair)
         found = self.fetch(Statement(f"SELECT {', '.join(asked)}", parameters))
         # A server of this encoding takes any bytes for text.
-        self._checked_text = found[0][0] == "SQL_ASCII"
+        self._checked_text, self.process = found[0][0] == "SQL_ASCII", str(found[0][1])
 
     @property
     def is_open(self) -> bool:

@@ -40,8 +40,8 @@ class PostgresShop:
     def fetch(self, query: str) -> list[tuple[Any, ...]]:
         return self.server.fetch(Statement(query.replace("{schema}", self.schema)))
 
-    def run(self, *tables: str, says: int = 0, defaults: str = "", retries: int | None = 0) -> dict[str, Any]:
-        """`el run` with these entries of el.yml; the report."""
+    def configure(self, *tables: str, defaults: str = "", retries: int | None = 0, **signed_in: str) -> None:
+        """el.yml with these entries, and a profile: of whoever else signs in, where one is named."""
         listed = "".join(f"  - {{name: {self.schema}.{table}}}\n" for table in tables)
         tried = "" if retries is None else f", retries: {retries}"
         (self.folder / "el.yml").write_text(
@@ -49,9 +49,13 @@ class PostgresShop:
             f"defaults: {{workers: 2{tried}{defaults}}}\ntables:\n{listed}"
         )
         warehouse = {"type": "duckdb", "path": str(self.folder / "warehouse.duckdb")}
-        named = {"shop": self.output, "warehouse": warehouse}
+        named = {"shop": {**self.output, **signed_in}, "warehouse": warehouse}
         profiles = {name: {"target": "it", "outputs": {"it": output}} for name, output in named.items()}
         (self.folder / "profiles.yml").write_text(yaml.safe_dump(profiles, allow_unicode=True), encoding="utf-8")
+
+    def run(self, *tables: str, says: int = 0, defaults: str = "", retries: int | None = 0) -> dict[str, Any]:
+        """`el run` with these entries of el.yml; the report."""
+        self.configure(*tables, defaults=defaults, retries=retries)
         found = main(["run", "--json"])
         out, err = self.capsys.readouterr()
         assert found == says, out + err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -181,3 +182,22 @@ def test_a_cursor_sees_whoever_has_been_writing_for_long(shop: PostgresShop) -> 
     # The server's own clock shows the time of another zone.
     assert shop.server.local_clock()
     assert str(shop.server.clock()) > found.since
+
+
+def test_who_waits_for_a_read_is_seen(shop: PostgresShop) -> None:
+    """A change of a table waits for a read of it, and everybody else behind that."""
+    shop.sql("CREATE TABLE {schema}.t (id int)")
+    with shop.another() as reader, shop.another() as changer, ThreadPoolExecutor(1) as beside:
+        with reader.at_one_moment():
+            reader.fetch(Statement(f"SELECT * FROM {shop.schema}.t"))
+            assert reader.session is not None
+            assert (shop.server.waiting_for(reader.session), shop.server.pressure().blocked) == (0, 0)
+            alter = Statement(f"ALTER TABLE {shop.schema}.t ADD v int")
+            waiting = beside.submit(changer.execute, alter)
+            until = time.monotonic() + 20
+            while shop.server.pressure().blocked != 1 and time.monotonic() < until:
+                time.sleep(0.02)
+            time.sleep(1.1)
+            assert shop.server.waiting_for(reader.session) in range(1, 60)
+        waiting.result(20)
+    assert reader.session is None
