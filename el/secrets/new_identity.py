@@ -19,29 +19,37 @@ def make_identity(store: Path, *, in_keyring: bool = False) -> tuple[str, str]:
         return own, "the one that is there"
     identity = str(pyrage.x25519.Identity.generate())
     if in_keyring:
-        return identity, _in_keyring(identity)
+        return _in_keyring(identity)
     path = own_file()
     refuse_beside(path, store)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w") as file:
-            file.write(f"{identity}\n")
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with os.fdopen(handle, "w") as file:
+                file.write(f"{identity}\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            # A piece of it would be taken for the identity, and be none.
+            path.unlink()
+            raise
     except OSError as error:
         raise ConfigError(f"{path}: it cannot be made: {error.strerror}") from None
     return identity, str(path)
 
 
-def _in_keyring(identity: str) -> str:
+def _in_keyring(identity: str) -> tuple[str, str]:
+    """The one that the keyring has already stays: another one in its place would open nothing of the store."""
     try:
         import keyring
         from keyring.errors import KeyringError
     except ImportError:
         raise ConfigError('a library is missing: pip install "el[keyring]"') from None
     try:
-        keyring.set_password(*KEYRING, identity)
+        own = keyring.get_password(*KEYRING)
+        if own is None:
+            keyring.set_password(*KEYRING, identity)
     except KeyringError as error:
         raise ConfigError(f"the operating system's keyring did not take it ({type(error).__name__})") from None
-    return f"the keyring: set EL_IDENTITY=keyring:{'/'.join(KEYRING)}"
+    return own or identity, f"the keyring: set EL_IDENTITY=keyring:{'/'.join(KEYRING)}"

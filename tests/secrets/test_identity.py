@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -121,6 +123,7 @@ def test_the_operating_systems_keyring_may_have_it(store: Path, monkeypatch: pyt
 
 @pytest.mark.usefixtures("_own_keyring")
 def test_an_identity_that_is_made_for_the_keyring_is_found_there(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keyring.get_keyring().kept.clear()  # type: ignore[attr-defined]
     identity, place = make_identity(store, in_keyring=True)
     assert identity != OWN
     monkeypatch.setenv("EL_IDENTITY", place.partition("EL_IDENTITY=")[2])
@@ -229,3 +232,28 @@ def test_no_identity_is_made_where_it_could_be_committed(
     with pytest.raises(ConfigError, match="beside the store"):
         make_identity(store)
     assert not (store.parent / ".config").exists()
+
+
+@pytest.mark.usefixtures("_own_keyring")
+def test_an_identity_that_the_keyring_has_is_never_written_over(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EL_IDENTITY", raising=False)
+    monkeypatch.setenv("HOME", str(store.parent.parent / "home"))
+    identity, place = make_identity(store, in_keyring=True)
+    assert make_identity(store, in_keyring=True) == (identity, place)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such limit")
+def test_a_full_disk_leaves_no_piece_of_an_identity(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import resource
+
+    monkeypatch.delenv("EL_IDENTITY", raising=False)
+    monkeypatch.setenv("HOME", str(store.parent.parent / "home"))
+    limits, before = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+        with pytest.raises(ConfigError, match="it cannot be made: File too large"):
+            make_identity(store)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert make_identity(store)[1].endswith("identity")
