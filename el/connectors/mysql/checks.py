@@ -11,7 +11,7 @@ from el.connectors.check import Check, fine, warn, wrong
 from el.connectors.mysql.config import MySqlConfig
 from el.connectors.mysql.held import Fetch, held_by, like
 from el.connectors.mysql.moment import tells_of_each_commit
-from el.connectors.mysql.rights import LOG, ROLES, WRITES, Right, account, quote, rights_of
+from el.connectors.mysql.rights import LOG, ROLES, WRITES, Right, account, follows_log, quote, rights_of
 from el.connectors.rights import SourceNeeds
 from el.connectors.sql.select import Statement
 
@@ -95,7 +95,7 @@ class MySqlChecks:
                 for each in found:
                     which = "" if each.columns is None else f" ({quote(column)})"
                     away[f"REVOKE {each.name}{which} ON {each.level} FROM {each.by}"] = None
-            if seen:
+            if seen and not follows_log(table):
                 more = f"{table.name}: the login may read {', '.join(seen)}, which el.yml leaves out"
                 yield warn("rights", more, "; ".join([*away, grants[place]]))
 
