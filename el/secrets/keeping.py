@@ -35,6 +35,8 @@ class Keeper:
         connection, field = part.split_path(path)
         if not value:
             raise ConfigError(f"{path}: the value is empty; nothing was set")
+        if "\0" in value:
+            raise ConfigError(f"{path}: the value has a zero byte, which no environment takes; nothing was set")
         if len(value.encode()) > MOST_OF_A_VALUE:
             most = f"{MOST_OF_A_VALUE // 1024} KiB"
             raise ConfigError(f"{path}: the value is longer than {most}, more than a secret is; nothing was set")

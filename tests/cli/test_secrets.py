@@ -183,6 +183,7 @@ def test_revoke_names_what_to_change_at_the_server(filled: Run) -> None:
         (("set", "shop.prod.a#b"), 2, "PROFILE.TARGET.FIELD"),
         (("set", "shop.prod.a\x1b[2K"), 2, "PROFILE.TARGET.FIELD"),
         (("set", "shop.prod.empty"), 2, "the value is empty"),
+        (("set", "shop.prod.zero"), 2, "zero byte"),
         (("set", "shop.prod.user", "--like", "lake.prod"), 2, "leave out --like"),
         (("set", "new.prod.password", "--like", "none.prod"), 2, "does not have the connection none.prod"),
         (("grant", "engineer", "ssh-ed25519 AAAA"), 2, "this is no recipient; there are: age1"),
@@ -199,7 +200,7 @@ def test_what_cannot_be_done_is_one_line_and_changes_nothing(
 ) -> None:
     Path("el.yml").write_text("version: 1\nsource: shop\ndestination: lake\ntables: [{name: s.t}]\n")
     before = Path("secrets.yml").read_bytes()
-    found, _, err = filled(*command, typed="" if "empty" in command[1] else "x")
+    found, _, err = filled(*command, typed={"shop.prod.empty": "", "shop.prod.zero": "a\0b"}.get(command[1], "x"))
     assert (found, says in err) == (code, True), err
     assert Path("secrets.yml").read_bytes() == before
 
