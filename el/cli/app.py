@@ -17,13 +17,14 @@ from typing import NoReturn
 from el import __version__
 from el.cli import changed, check, codegen, grants, local, plan, purge, run, secrets, state
 from el.cli.arguments import EXIT_CODES, of_a_job, of_every_command
-from el.cli.output import as_far_as_read
+from el.cli.output import any_output, as_far_as_read
 from el.errors import ElError
 from el.secrets.hidden import hidden
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code. An error is one line on standard error, the traceback only with --traceback."""
+    any_output()
     parsed = _parser().parse_args(arguments)
     if parsed.traceback:
         # Of dlt's own log; before it is imported.

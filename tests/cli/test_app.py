@@ -42,3 +42,15 @@ def test_a_reader_that_has_gone_is_no_defect_and_what_was_done_stays_done(tmp_pa
         config.write("  - {name: sales.missing}\n")
     assert without_reader(shop, "plan") == (2, ""), "the exit code is that of the plan"
     assert without_reader(shop, "run", "--progress", "none") == (1, "")
+
+
+def test_no_output_and_one_that_lacks_letters_are_no_defects(tmp_path: Path) -> None:
+    place = tmp_path / "ü"
+    place.mkdir()
+    environment = {**os.environ, "HOME": str(tmp_path), "PYTHONIOENCODING": "ascii:strict"}
+    command = f'"{sys.executable}" -m el secrets init --profiles-dir "{place}"'
+    told = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60, env=environment, check=True)
+    assert (r"\xfc/secrets.yml: made" in told.stdout, told.stderr) == (True, "")
+    for closed in (">&-", "2>&-", ">&- 2>&-"):
+        done = subprocess.run(f"{command} {closed}", shell=True, capture_output=True, timeout=60, env=environment)
+        assert (done.returncode, done.stderr) == (0, b"")
