@@ -181,7 +181,8 @@ def _chosen(arguments: argparse.Namespace, of: str | None = None) -> list[str]:
     if of is not None:
         held = [name for name in held if of in recipients_of(well_formed(store, name, sections[name]))]
     if not held:
-        raise ConfigError(f"{store}: no connection of it " + (f"is read by {of}" if of else "has a secret yet"))
+        why = f"{of} is a recipient of none of its connections" if of else "it has no connection yet"
+        raise ConfigError(f"{store}: {why}: python -m el secrets list")
     return held
 
 

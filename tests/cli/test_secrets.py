@@ -191,7 +191,7 @@ def test_revoke_names_what_to_change_at_the_server(filled: Run) -> None:
         (("grant", "staging", OTHER), 2, "--connection"),
         (("grant", "staging", OTHER, "--connection", "shop.prod"), 2, "staging never reads"),
         (("grant", "engineer", OTHER, "--connection", "no.where"), 2, "does not have the connection no.where"),
-        (("revoke", OTHER), 2, "is read by"),
+        (("revoke", OTHER), 2, "is a recipient of none of its connections"),
         (("rotate", "--connection", "no.where"), 2, "no.where"),
     ],
 )
