@@ -231,3 +231,7 @@ class VersionSource(ABC):
     @abstractmethod
     def stable_version(self) -> Value:
         """The bound: a row of a transaction that is open now, or begins later, has this number or a greater one."""
+
+    def version_past(self) -> str | None:
+        """Another text once numbers may have been given a second time, as after a failover; None: it is not told."""
+        return None

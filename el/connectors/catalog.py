@@ -139,6 +139,8 @@ class Table:
     partitions: str | None = None
     missing: tuple[MissingRight, ...] = ()  # rights on this table that the login lacks
     partly_seen: bool = False  # it may have more columns, which this login may not read and does not see
+    # A column beside those of the table, which is not taken: a number that the database gives a row with each write.
+    version: Column | None = None
 
     def column(self, name: str) -> Column | None:
         """The column of this name; case decides only where two names differ in case alone."""

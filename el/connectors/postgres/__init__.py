@@ -14,12 +14,20 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
-from el.connectors.base import ChangeSource, Identity, OneMomentSource, Pressure, PressureSource, Writer
+from el.connectors.base import (
+    ChangeSource,
+    Identity,
+    OneMomentSource,
+    Pressure,
+    PressureSource,
+    VersionSource,
+    Writer,
+)
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import Catalog, Column, SourceType, TableName
 from el.connectors.check import Check
 from el.connectors.origin import in_words
-from el.connectors.postgres import changes
+from el.connectors.postgres import changes, xmin
 from el.connectors.postgres.catalog import read_catalog, types_of
 from el.connectors.postgres.catalog_queries import OWNERS
 from el.connectors.postgres.checks import PostgresChecks
@@ -58,7 +66,7 @@ WHERE backend_xid IS NOT NULL AND datname = current_database() AND pid <> pg_bac
 UNION ALL SELECT prepared FROM pg_catalog.pg_prepared_xacts WHERE database = current_database()) AS open"""
 
 
-class Postgres(SqlTarget, OneMomentSource, ChangeSource, PressureSource, RightsSource):
+class Postgres(SqlTarget, VersionSource, OneMomentSource, ChangeSource, PressureSource, RightsSource):
     """A database of PostgreSQL 13 or later."""
 
     scheme = "postgres"
@@ -70,6 +78,8 @@ class Postgres(SqlTarget, OneMomentSource, ChangeSource, PressureSource, RightsS
     writer_right = "pg_read_all_stats"
     shares_moment = True
     state_right: ClassVar[str] = STATE_RIGHT
+    stable_version_name = "pg_snapshot_xmin"
+    version_form = xmin.FORM
     feeds = (changes.LogicalReplication,)
     # A table has blocks, by which it is divided where el.yml names no column.
     split_by_column = False
@@ -131,7 +141,15 @@ class Postgres(SqlTarget, OneMomentSource, ChangeSource, PressureSource, RightsS
     def statement(self, request: ReadRequest) -> Statement:
         if request.changes is not None:
             return logged.statement(self, request, request.changes)
-        return super().statement(request)
+        built = super().statement(xmin.named(request))
+        return Statement(xmin.in_full(built.sql), built.parameters)
+
+    def stable_version(self) -> Value:
+        return Value(xmin.canonical(str(self.fetch(Statement(xmin.STABLE))[0][0])), xmin.XMIN.type)
+
+    def version_past(self) -> str | None:
+        found = self.fetch(Statement(xmin.PAST))[0][0]
+        return None if found is None else str(found)
 
     def loaded(self, feed: str, held: Mapping[TableName, Position]) -> None:
         changes.loaded(self, held)

@@ -20,6 +20,7 @@ from el.connectors.catalog import (
     TableName,
 )
 from el.connectors.postgres import catalog_queries as ask
+from el.connectors.postgres.xmin import XMIN
 from el.connectors.sql.select import Statement
 from el.errors import ElError
 
@@ -76,6 +77,7 @@ def read_catalog(fetch: Fetch, schemas: Sequence[str] | None, *, brief: bool) ->
                 external=kind == "f",
                 row_security=tuple(policy for (policy,) in policies.get(id_, [("without a policy",)])) if hides else (),
                 partitions=parts,
+                version=XMIN if kind in "rp" else None,
             )
         )
     identity = None
@@ -87,6 +89,7 @@ def read_catalog(fetch: Fetch, schemas: Sequence[str] | None, *, brief: bool) ->
         f"PostgreSQL {version}",
         tuple(tables),
         consistency=ONE_MOMENT,
+        stable_version=True,
         identity=identity,
         read_only=bool(in_recovery),
         case_sensitive=True,

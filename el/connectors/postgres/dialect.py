@@ -40,6 +40,7 @@ POSTGRES = Dialect(
     bind={
         # Without the digits that are declared: a cast to fewer would round.
         "numeric": "CAST(? AS numeric)",
+        "xmin": "CAST(? AS bigint)",
         "varchar": "CAST(? AS text)",
         "char": "CAST(? AS bpchar)",
         "time": "CAST(? AS time)",

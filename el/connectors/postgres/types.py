@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from el.connectors.catalog import SourceType
+from el.connectors.postgres import xmin
 from el.types.rule import (
     BOOLEAN,
     DAY,
@@ -81,6 +82,13 @@ RULES: tuple[TypeRule, ...] = (
         kind=TypeKind.WHOLE,
     ),
     TypeRule(("bigint", "int8"), "bigint", "The same 64 bits.", integer(pa.int64(), "BIGINT", 19), kind=TypeKind.WHOLE),
+    TypeRule(
+        (xmin.NAME,),
+        "xmin",
+        "The transaction that wrote a row, in 64 bits; not taken, for `strategy: rowversion`.",
+        integer(pa.int64(), "BIGINT", 19).but(read_as=xmin.WHOLE),
+        kind=TypeKind.VERSION,
+    ),
     TypeRule(
         ("oid",),
         "oid",

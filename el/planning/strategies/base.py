@@ -40,12 +40,15 @@ class TableContext:
     @property
     def version_column(self) -> str | None:
         """The column to which the database gives a greater number with each write of a row; a table has one at most."""
-        columns = self.table.columns
+        beside = [self.table.version] if self.table.version is not None else []
+        columns = (*self.table.columns, *beside)
         return next((c.name for c in columns if self.facts(c.type).kind is TypeKind.VERSION), None)
 
     def column_type(self, name: str) -> SourceType | None:
         """The declared type of a column, or None where there is none of this name."""
         column = self.table.column(name)
+        if column is None and self.table.version is not None and self.table.version.name == name:
+            column = self.table.version
         return column.type if column else None
 
 

@@ -42,8 +42,13 @@ class Rowversion(Strategy):
 
     def doubt(self, context: TableContext) -> str | None:
         if context.table.kind == "table":
-            return None
+            # Nobody made a column of it for this.
+            return None if context.table.version is None else self._scans(context)
         return "a row of a view or query changes with each row that it is made of, and shows one rowversion"
+
+    def _scans(self, context: TableContext) -> str:
+        size = "" if context.table.bytes is None else f", {context.table.bytes / 2**20:,.0f} MB"
+        return f"{context.version_column} has no index: each run scans all of the table{size}"
 
     def reason(self, context: TableContext) -> str:
         return f"rowversion column {context.version_column}"
@@ -55,8 +60,14 @@ class Rowversion(Strategy):
         assert isinstance(source, VersionSource)
         column = context.version_column
         assert column is not None
-        doubt = self.doubt(context)
-        notes = (*scan_note(context, column), *((MayLose(doubt),) if doubt else ()))
+        if context.table.version is not None:
+            notes: tuple[str, ...] = (self._scans(context),)
+        else:
+            doubt = self.doubt(context)
+            notes = (*scan_note(context, column), *((MayLose(doubt),) if doubt else ()))
+        # Asked for in front: where the numbers begin anew in between, the next run sees it.
+        if (past := source.version_past()) is not None:
+            context = replace(context, catalog=replace(context.catalog, incarnation=past))
         upper = source.stable_version()
         mine = incarnation(context)
         window = Window(
