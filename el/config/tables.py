@@ -15,6 +15,7 @@ from el.connectors.request import Op
 
 # What a user who knows better lets a table do, and what it means: without the word, the plan refuses such a table.
 ACCEPTED = {
+    "cascades": "rows that a foreign key deletes or changes in cascade, of which a log does not tell, are not seen",
     "changed_keys": "a cast, or a lossy way, of a key's column leaves no two rows with one key",
     "encrypted": "columns under Always Encrypted land as ciphertext",
     "filtered_rows": "of a table without key, rows that leave the `filters` stay in raw",

@@ -74,14 +74,9 @@ class BinaryLog(ChangeFeed):
         return None
 
     def notes(self, *, waits: bool = False) -> tuple[str, ...]:
-        if self._log.is_mariadb:
+        if "cascades" not in self.followed.accept:
             return ()
-        return (
-            MayLose(
-                "changes that are made while the first snapshot is read come again with the next run: raw has the "
-                "right rows, and of those a moment too many of their past"
-            ),
-        )
+        return (MayLose("rows that a foreign key deletes or changes in cascade are not seen"),)
 
     @property
     def _log(self) -> ServerLog:
@@ -91,7 +86,7 @@ class BinaryLog(ChangeFeed):
         if since is not None:
             upper = self._log.now().text
             return since if upper == since.text else Position(upper, self._log.identity())
-        self._log.require(self.followed.table.name)
+        self._log.require(self.followed.table.name, self.followed.accept)
         found = self._log.seen()
         try:
             identity = self._log.identity()
@@ -101,7 +96,7 @@ class BinaryLog(ChangeFeed):
         return Position(found.text, identity)
 
     def alive(self, since: Position) -> str | None:
-        self._log.require(self.followed.table.name)
+        self._log.require(self.followed.table.name, self.followed.accept)
         try:
             held = of_position(since.text, is_mariadb=self._log.is_mariadb)
         except ValueError:

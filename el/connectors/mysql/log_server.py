@@ -6,6 +6,7 @@ Guarantee: what would keep a change out of the log, or a part of it, is refused,
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from el.connectors.catalog import TableName
@@ -45,19 +46,20 @@ class ServerLog:
         self._created: dict[str, int] = {}
         self._looked = False
 
-    def require(self, table: TableName) -> None:
-        """Raise `PlanError` unless each change of this table's rows comes into the log whole."""
+    def require(self, table: TableName, accept: Collection[str] = ()) -> None:
+        """Raise `PlanError` unless each change of this table's rows comes into the log whole, or el.yml accepts what
+        does not."""
         if not self._looked:
             self._why_not, self._looked = self._obstacle(), True
         if self._why_not is not None:
             raise PlanError(f"{table}: the binary log cannot be followed: {self._why_not}")
         if (filtered := self._filtered(table)) is not None:
             raise PlanError(f"{table}: the binary log leaves out its schema: {filtered} in the server's configuration")
-        if (key := self._cascade(table)) is not None:
+        if "cascades" not in accept and (key := self._cascade(table)) is not None:
             raise PlanError(
                 f"{table}: rows that foreign key {key} deletes or changes in cascade do not come into the binary log: "
                 "the key has to be made anew with RESTRICT; or take `strategy: cursor` with `deletes: keys`, or "
-                "`strategy: full`"
+                "`strategy: full`; or `accept: [cascades]` if there are none"
             )
 
     def _cascade(self, table: TableName) -> str | None:

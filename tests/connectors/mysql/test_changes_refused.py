@@ -50,6 +50,8 @@ def test_a_table_of_which_the_log_has_not_every_change_is_refused_alone(shop: My
     assert found["parents"]["status"] == "loaded"
     for name, what in names.items():
         assert TABLES[what][1] in found[name]["error"], found[name]
+    taken = shop.run("t0, strategy: changes, accept: cascades")["tables"][0]
+    assert any("in cascade are not seen" in note for note in taken["notes"])
 
 
 def test_rights_that_lack_are_named_one_after_the_other_until_nothing_lacks(shop: MySqlShop) -> None:
