@@ -22,7 +22,8 @@ from el.errors import LoadError
 from el.extraction.landing import LANDING, LandedFile
 from el.extraction.slice import STEP
 from el.loading.current_state import CurrentState
-from el.loading.deletes import BATCH_ROWS, MEMORY, removed, write_parquet
+from el.loading.deletes import BATCH_ROWS, removed, write_parquet
+from el.loading.spill import spilling
 from el.loading.warehouse import Warehouse
 from el.planning.keys import KEY_COLUMN
 from el.planning.plan import TablePlan
@@ -43,7 +44,7 @@ def without_held(
         if not write_parquet(held, _compared(table), _held(warehouse, table)):
             return tuple(files)
         sys.audit(STEP, "held rows read")
-        with duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": str(temporary), "threads": 2}) as engine:
+        with spilling(temporary) as engine:
             known = _known(engine, table, files, held)
         for number, file in enumerate(files):
             rows = known.get(number)
@@ -138,11 +139,11 @@ def _known(
     schema = _compared(table)
     whole = pa.schema([*schema, *PLACE])
     engine.register("landed", pa.RecordBatchReader.from_batches(whole, _landed(table, files)))
-    engine.execute("CREATE VIEW held AS SELECT * FROM read_parquet('" + str(held).replace("'", "''") + "')")
+    engine.execute("CREATE TEMP VIEW held AS SELECT * FROM read_parquet('" + str(held).replace("'", "''") + "')")
     columns = ", ".join(schema.names)
     # By hash first: most rows of a load are new, and need not be kept for the comparison.
     engine.execute(
-        f"CREATE TABLE near AS SELECT * FROM landed SEMI JOIN (SELECT hash({columns}) AS h FROM held) AS marks "
+        f"CREATE TEMP TABLE near AS SELECT * FROM landed SEMI JOIN (SELECT hash({columns}) AS h FROM held) AS marks "
         f"ON hash({columns}) = marks.h"
     )
     # Equal rows are numbered, so that each of them finds one of raw's, and no two the same.

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -23,13 +22,13 @@ from el.errors import LoadError, SuspiciousDeletes
 from el.extraction.landing import LANDING, LandedFile, raw_columns
 from el.extraction.slice import STEP
 from el.loading.current_state import CurrentState
+from el.loading.spill import spilling
 from el.loading.warehouse import Warehouse
 from el.planning.keys import KEY_COLUMN, KEY_FIELD
 from el.planning.plan import TablePlan
 from el.types.present import utc_now
 
 BATCH_ROWS = 65_536
-MEMORY = "256MB"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +110,7 @@ def rows_not_among(
 ) -> int:
     """Write the rows of `held` that are not among `keys`, told apart by these columns; how many."""
     temporary = held.with_suffix(".tmp")
-    with duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": str(temporary), "threads": 2}) as connection:
+    with spilling(temporary) as connection:
         source = connection.read_parquet([str(file.path) for file in keys]) if keys else None
         if source is None:
             source = connection.from_arrow(schema.empty_table())

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import duckdb
-
 from el.errors import LoadError
 from el.extraction.landing import LandedFile
-from el.loading.deletes import MEMORY, quoted
+from el.loading.deletes import quoted
+from el.loading.spill import spilling
 from el.planning.keys import KEY_COLUMN
 from el.planning.plan import TablePlan
 from el.planning.strategies.window import Kind
@@ -59,8 +58,7 @@ def _is_snapshot(table: TablePlan) -> bool:
 
 def _first_row(sql: str, files: Sequence[LandedFile], directory: Path) -> tuple[object, ...] | None:
     """The first row of a query over landed files, whose groups spill to disk and not into memory."""
-    temporary = str(directory / "keys.tmp")
-    with duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": temporary, "threads": 2}) as connection:
+    with spilling(directory / "keys.tmp") as connection:
         found: tuple[object, ...] | None = connection.execute(sql, [[str(file.path) for file in files]]).fetchone()
     return found
 

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,7 +23,8 @@ from el.extraction.landing import LANDING, LandedFile, raw_columns
 from el.extraction.slice import STEP
 from el.extraction.slicer import Slicer
 from el.loading.again import PLACE, without_rows
-from el.loading.deletes import BATCH_ROWS, MEMORY, held_keys, keys_stem, removed, rows_not_among, write_parquet
+from el.loading.deletes import BATCH_ROWS, held_keys, keys_stem, removed, rows_not_among, write_parquet
+from el.loading.spill import spilling
 from el.loading.warehouse import Warehouse
 from el.planning.keys import KEY_COLUMN, KEY_FIELD
 from el.planning.plan import TablePlan
@@ -93,8 +93,8 @@ def _without_doubled(table: TablePlan, files: Sequence[LandedFile], directory: P
     types = [raw_columns(table.landed_schema(), table.equal).field(name).type for name in names]
     keys = [f"c{number}" for number in range(len(names) - 1)]
     schema = pa.schema([*zip([*keys, "el_position"], types, strict=True), *PLACE])
-    temporary = str(directory / f"doubled-{keys_stem(table)}.tmp")
-    with duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": temporary, "threads": 2}) as engine:
+    temporary = directory / f"doubled-{keys_stem(table)}.tmp"
+    with spilling(temporary) as engine:
         engine.register("landed", pa.RecordBatchReader.from_batches(schema, _places(files, names, schema)))
         found = engine.execute(
             f"SELECT el_file, el_row FROM landed QUALIFY row_number() OVER (PARTITION BY {', '.join(keys)} "

@@ -11,7 +11,8 @@ import pytest
 
 from el.cli.app import main
 from el.extraction.landing import LandedFile
-from el.loading.deletes import MEMORY, rows_not_among
+from el.loading.deletes import rows_not_among
+from el.loading.spill import MEMORY
 from tests.shop import Workspace
 
 CURRENT = """
