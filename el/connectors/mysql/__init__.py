@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
@@ -32,7 +31,7 @@ from el.connectors.mysql.pressure import STATE_RIGHT, read_pressure, seconds_wai
 from el.connectors.mysql.rights import script
 from el.connectors.mysql.types import RULES
 from el.connectors.origin import in_words
-from el.connectors.request import ColumnRead, Position, ReadRequest
+from el.connectors.request import Position, ReadRequest
 from el.connectors.rights import RightsSource, SourceNeeds, WarehouseNeeds, collected
 from el.connectors.sql.connector import Stream
 from el.connectors.sql.dialect import Dialect
@@ -40,7 +39,6 @@ from el.connectors.sql.select import Statement
 from el.connectors.sql.target import SqlTarget
 from el.errors import ElError, ReadError
 from el.types.key_text import TextRule
-from el.types.rule import decide
 
 if TYPE_CHECKING:
     from el.connectors.mysql.write import MySqlWrite
@@ -66,7 +64,8 @@ class MySql(SqlTarget, ChangeSource, OneMomentSource, PressureSource, RightsSour
     def __init__(self, config: MySqlConfig) -> None:
         super().__init__(config)
         self._driver: Driver | None = None
-        self.place: Place | None = None  # in the log, of what the open transaction of `at_one_moment` sees
+        self.in_moment = False  # a transaction of `at_one_moment` is open
+        self.place: Place | None = None  # in the log, of what it sees; None where the server does not tell
         self._binary_log: ServerLog | None = None
 
     def packages(self) -> tuple[str, ...]:
@@ -120,12 +119,12 @@ class MySql(SqlTarget, ChangeSource, OneMomentSource, PressureSource, RightsSour
     def read_buffer(self, request: ReadRequest) -> Buffer:
         if isinstance(request.changes, LoggedChanges):
             return changes.read(self, request, request.changes)
-        return self._placed(request) if request.placed else super().read_buffer(self._in_all_digits(request))
+        return self._placed(request) if request.placed else super().read_buffer(self._by_rules(request))
 
     def _placed(self, request: ReadRequest) -> Buffer:
         """A snapshot that knows where in the binary log it is."""
         with ExitStack() as undone:
-            if self.place is None:
+            if not self.in_moment:
                 undone.enter_context(self.at_one_moment())
             reached = self.binary_log.of_snapshot()
             buffer = super().read_buffer(request)
@@ -138,21 +137,6 @@ class MySql(SqlTarget, ChangeSource, OneMomentSource, PressureSource, RightsSour
 
         at = Position(reached.text) if reached is not None else None
         return Buffer(buffer.schema, batches, close=close, reached=at)
-
-    def _in_all_digits(self, request: ReadRequest) -> ReadRequest:
-        """All columns, where nobody chose some, each as its rule reads it: FLOAT's own text has six digits."""
-        if request.columns:
-            return request
-        table = request.table and f"SELECT * FROM {self.dialect.quote_table(request.table)}"
-        columns, changed = [], False
-        for name, type_ in self.query_columns(table or str(request.query)):
-            rule = decide(self.rules, type_)
-            way = rule.exact if rule is not None else None
-            read_as = way.read_as if way is not None else None
-            arrow = way.arrow if way is not None and read_as and not callable(way.arrow) else None
-            columns.append(ColumnRead(name, name, read_as, arrow))
-            changed = changed or read_as is not None
-        return replace(request, columns=tuple(columns)) if changed else request
 
     def query_columns(self, query: str) -> tuple[tuple[str, SourceType], ...]:
         try:
@@ -195,11 +179,11 @@ class MySql(SqlTarget, ChangeSource, OneMomentSource, PressureSource, RightsSour
         places = see_one_moment([each.fetch for each in asked], is_mariadb=self.driver.is_mariadb)
         try:
             for each, place in zip(asked, places, strict=True):
-                each.place = place
+                each.place, each.in_moment = place, True
             yield tuple(each for each in asked if each is self or (each.place is not None and each.place == self.place))
         finally:
             for each in asked:
-                each.place = None
+                each.place, each.in_moment = None, False
                 with suppress(ElError):
                     each._rollback()
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
@@ -40,7 +39,7 @@ from el.connectors.postgres.log import read as logged
 from el.connectors.postgres.pressure import STATE_RIGHT, read_pressure, seconds_waited_for
 from el.connectors.postgres.rights import script
 from el.connectors.postgres.types import RULES
-from el.connectors.request import ColumnRead, Condition, Op, Position, ReadRequest, Split, Value
+from el.connectors.request import Condition, Op, Position, ReadRequest, Split, Value
 from el.connectors.rights import RightsSource, SourceNeeds, WarehouseNeeds, collected
 from el.connectors.sql.connector import Stream
 from el.connectors.sql.dialect import Dialect
@@ -49,7 +48,6 @@ from el.connectors.sql.split import Range
 from el.connectors.sql.target import SqlTarget
 from el.errors import ElError, NotPermitted, ReadError
 from el.types.key_text import TextRule
-from el.types.rule import decide
 
 if TYPE_CHECKING:
     from el.connectors.postgres.write import PostgresWrite
@@ -136,7 +134,7 @@ class Postgres(SqlTarget, VersionSource, OneMomentSource, ChangeSource, Pressure
     def read_buffer(self, request: ReadRequest) -> Buffer:
         if request.changes is not None:
             return logged.read(self, request, request.changes)
-        return super().read_buffer(self._exactly(request))
+        return super().read_buffer(self._by_rules(request, "CAST({column} AS text)"))
 
     def statement(self, request: ReadRequest) -> Statement:
         if request.changes is not None:
@@ -153,23 +151,6 @@ class Postgres(SqlTarget, VersionSource, OneMomentSource, ChangeSource, Pressure
 
     def loaded(self, feed: str, held: Mapping[TableName, Position]) -> None:
         changes.loaded(self, held)
-
-    def _exactly(self, request: ReadRequest) -> ReadRequest:
-        """All columns, where nobody chose some, each as its rule reads it."""
-        if request.columns:
-            return request
-        table = request.table and f"SELECT * FROM {self.dialect.quote_table(request.table)}"
-        columns, changed = [], False
-        for name, type_ in self.query_columns(table or str(request.query)):
-            rule = decide(self.rules, type_)
-            way = rule.exact if rule is not None else None
-            read_as = way.read_as if way is not None else "CAST({column} AS text)"
-            arrow = way.arrow if way is not None and read_as and not callable(way.arrow) else None
-            if way is not None and read_as and callable(way.arrow):
-                arrow = way.arrow(type_)
-            columns.append(ColumnRead(name, name, read_as, arrow))
-            changed = changed or read_as is not None
-        return replace(request, columns=tuple(columns)) if changed else request
 
     def query_columns(self, query: str) -> tuple[tuple[str, SourceType], ...]:
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import ClassVar, Self
 
 import pyarrow as pa
@@ -17,11 +18,12 @@ from el.connectors.abilities import CursorSource, Extent, SplitSource
 from el.connectors.base import Source
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import Catalog, Column, Consistency, SourceType
-from el.connectors.request import Isolation, ReadRequest, Split, Value
+from el.connectors.request import ColumnRead, Isolation, ReadRequest, Split, Value
 from el.connectors.sql.dialect import Dialect
 from el.connectors.sql.select import Statement, build_back, build_extent, build_extreme, build_select
 from el.connectors.sql.split import can_divide, divide
 from el.errors import ElError, PlanError
+from el.types.rule import decide
 
 Stream = tuple[pa.Schema, Iterator[pa.RecordBatch], Callable[[], None]]
 
@@ -108,6 +110,23 @@ class SqlConnector(Source, CursorSource, SplitSource):
     def read_buffer(self, request: ReadRequest) -> Buffer:
         """Read what `request` says. Raises `ReadError`, or the `ElError` that the driver's error means."""
         return self.stream(self.statement(request), request)
+
+    def _by_rules(self, request: ReadRequest, otherwise: str | None = None) -> ReadRequest:
+        """All columns, where nobody chose some, each as its rule reads it; `otherwise`: one without a rule."""
+        if request.columns:
+            return request
+        table = request.table and f"SELECT * FROM {self.dialect.quote_table(request.table)}"
+        columns, changed = [], False
+        for name, type_ in self.query_columns(table or str(request.query)):
+            rule = decide(self.rules, type_)
+            way = rule.exact if rule is not None else None
+            read_as = way.read_as if way is not None else otherwise
+            arrow = None
+            if way is not None and read_as is not None:
+                arrow = way.arrow(type_) if callable(way.arrow) else way.arrow
+            columns.append(ColumnRead(name, name, read_as, arrow))
+            changed = changed or read_as is not None
+        return replace(request, columns=tuple(columns)) if changed else request
 
     def stream(self, statement: Statement, request: ReadRequest) -> Buffer:
         """Read a statement of el's own; of `request` only isolation and batch bounds count. Raises as `read_buffer`."""
