@@ -20,6 +20,7 @@ from el.connectors.catalog import (
     TableName,
 )
 from el.connectors.postgres import catalog_queries as ask
+from el.connectors.postgres.check_text import plain_check
 from el.connectors.postgres.xmin import XMIN
 from el.connectors.sql.select import Statement
 from el.errors import ElError
@@ -67,7 +68,10 @@ def read_catalog(fetch: Fetch, schemas: Sequence[str] | None, *, brief: bool) ->
                     ForeignKey(key, tuple(own), TableName(to_schema, to), tuple(theirs), bool(enforced))
                     for key, own, to_schema, to, theirs, enforced in foreign.get(id_, ())
                 ),
-                checks=tuple(Check(check, said, bool(enforced)) for check, said, enforced in checks.get(id_, ())),
+                checks=tuple(
+                    Check(check, plain_check(said, _texts(columns.get(id_, ()))), bool(enforced))
+                    for check, said, enforced in checks.get(id_, ())
+                ),
                 rows=count,
                 bytes=size,
                 comment=comment,
@@ -95,6 +99,10 @@ def read_catalog(fetch: Fetch, schemas: Sequence[str] | None, *, brief: bool) ->
         case_sensitive=True,
         user=str(user),
     )
+
+
+def _texts(columns: Iterable[Column]) -> set[str]:
+    return {column.name for column in columns if column.type.name in ("text", "varchar")}
 
 
 def _by_table(rows: Iterable[tuple[Any, ...]]) -> dict[int, list[tuple[Any, ...]]]:

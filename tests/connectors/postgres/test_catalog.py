@@ -148,3 +148,23 @@ def test_a_table_that_was_made_anew_begins_a_new_snapshot(shop: PostgresShop) ->
         )
         (taken,) = shop.run("t, cursor: v")["tables"]
         assert taken["kind"] == "snapshot"
+
+
+def test_a_check_is_told_as_it_was_written_and_not_with_the_casts_that_the_server_adds(shop: PostgresShop) -> None:
+    """Else most of them could not become a test: `(amount >= (0)::numeric)`."""
+    written = {
+        "amount numeric(12,2) CHECK (amount >= 0)": "amount >= 0",
+        "st varchar(5) CHECK (st IN ('a', 'b'))": "st IN ('a', 'b')",
+        "n int CHECK (n NOT IN (1, 2))": "NOT n IN (1, 2)",
+        "d double precision CHECK (d > -1)": "d > -1",
+        "note text CHECK (note <> '')": "note <> ''",
+        # Without its cast it would be compared with its blanks, and a time as a text.
+        "c char(3) CHECK (c IN ('x', 'y'))": "c IN (CAST('x' AS BPCHAR), CAST('y' AS BPCHAR))",
+        "at date CHECK (at > '2024-01-01')": "at > CAST('2024-01-01' AS DATE)",
+        "w numeric CHECK (w::int > 5)": "CAST(w AS INT) > 5",
+    }
+    for number, column_ in enumerate(written):
+        shop.sql(f"CREATE TABLE {{schema}}.t{number} ({column_})")
+    found = shop.server.describe([shop.schema])
+    said = [table.checks[0].expression.strip("()") for table in found.tables]
+    assert [each.replace("(w)", "w") for each in said] == [each.strip("()") for each in written.values()]
