@@ -2,7 +2,7 @@
 
     EL_TEST_SQLSERVER="host=...,port=1433,user=...,password=...,database=bench,trust_cert=true" \\
         python benchmarks/extract.py --rows 3000000
-    python benchmarks/extract.py --server mysql --rows 1000000      # a MariaDB that is started for it
+    python benchmarks/extract.py --server mysql --rows 1000000      # a MariaDB that is started for it, or a PostgreSQL
 
 Makes `bench.lineitem_<rows>` (TPC-H's lineitem: 16 columns) where it is not there yet, then takes it three ways, each
 in a process of its own: the bare driver draining the same query, el, and dlt's own `sql_table` with its pyarrow
@@ -102,7 +102,7 @@ def measure(name: str, way: str, table: str, output: dict[str, Any]) -> dict[str
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--server", default="sqlserver", choices=("sqlserver", "mysql"))
+    parser.add_argument("--server", default="sqlserver", choices=("sqlserver", "mysql", "postgres"))
     parser.add_argument("--rows", type=int, default=3_000_000)
     parser.add_argument("--repeat", type=int, default=3, help="rounds; the medians are printed")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
