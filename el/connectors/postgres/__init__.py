@@ -38,7 +38,7 @@ from el.connectors.postgres.errors import connect_error, statement_error
 from el.connectors.postgres.log import read as logged
 from el.connectors.postgres.pressure import STATE_RIGHT, read_pressure, seconds_waited_for
 from el.connectors.postgres.rights import script
-from el.connectors.postgres.types import RULES
+from el.connectors.postgres.types import RULES, WITHOUT_EQUALITY
 from el.connectors.request import Condition, Op, Position, ReadRequest, Split, Value
 from el.connectors.rights import RightsSource, SourceNeeds, WarehouseNeeds, collected
 from el.connectors.sql.connector import Stream
@@ -127,6 +127,9 @@ class Postgres(SqlTarget, VersionSource, OneMomentSource, ChangeSource, Pressure
 
     def describe(self, schemas: Sequence[str] | None = None, *, brief: bool = False) -> Catalog:
         return read_catalog(self.fetch, schemas, brief=brief)
+
+    def supports(self, op: Op, column: Column) -> bool:
+        return op in (Op.IS_NULL, Op.NOT_NULL) or column.type.name not in WITHOUT_EQUALITY
 
     def text_rule(self, column: Column) -> TextRule | None:
         return text_rule(column)

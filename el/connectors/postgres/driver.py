@@ -169,8 +169,10 @@ class Driver:
         try:
             if own:
                 self.transact(f"BEGIN {READS_ONE_MOMENT}")
-            # The one reader of ADBC that tells the SQLSTATE of what goes wrong while rows come.
-            reader = self._run(cursor, statement)._results.reader
+            # ADBC's one reader that tells the SQLSTATE of what goes wrong while rows come.
+            # ADBC puts it into brackets: a comment at its end would take in the last one.
+            sql = Statement(f"{filled(statement)}\n")
+            reader = self._run(cursor, sql)._results.reader
             schema = _schema(reader.schema, wanted)
         except BaseException:
             with suppress(Exception):

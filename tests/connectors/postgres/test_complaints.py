@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from el.connectors.postgres.errors import statement_error
+from el.connectors.request import ReadRequest, SqlText
 from tests.connectors.postgres.conftest import PostgresShop
 
 
@@ -143,3 +145,20 @@ def test_a_query_may_have_an_operator_that_looks_like_a_parameter(shop: Postgres
     shop.sql("INSERT INTO {schema}.t VALUES (2, '{\"k\": 2}')")
     shop.run(f"own, query: '{query}', key: [id], cursor: id")
     assert {row[0] for row in shop.raw("SELECT id FROM {raw}.own")} == {1, 2}
+
+
+def test_a_query_may_end_in_a_comment(shop: PostgresShop) -> None:
+    """A driver that puts a query into brackets loses the last one to it."""
+    found = shop.server.read_buffer(ReadRequest(query=SqlText("SELECT 1 AS id -- the first"))).to_arrow()
+    assert found.column("id").to_pylist() == [1]
+
+
+def test_a_filter_by_a_type_that_has_no_equality_is_refused_in_the_plan(shop: PostgresShop) -> None:
+    """Elsewhere the read fails: "operator does not exist: json = unknown"."""
+    shop.sql(
+        "CREATE TABLE {schema}.t (id int PRIMARY KEY, j json, m money)", "INSERT INTO {schema}.t VALUES (1, '1', 2)"
+    )
+    (taken,) = shop.run('t, filters: [{column: j, op: "=", value: "1"}]', says=1)["tables"]
+    assert "postgres cannot filter json by =" in taken["error"]
+    shop.run('t, filters: [{column: m, op: ">=", value: "2.00"}, {column: j, op: is not null}]')
+    assert shop.raw("SELECT j, m FROM {raw}.t") == [("1", Decimal("2.00"))]
