@@ -21,13 +21,22 @@ _MOST_BYTES = 64 * 1024
 
 def own_file() -> Path:
     """Where a person's identity is, unless EL_IDENTITY says otherwise."""
-    return Path.home() / ".config" / "el" / "identity"
+    try:
+        return Path.home() / ".config" / "el" / "identity"
+    except RuntimeError:
+        raise ConfigError("no identity in EL_IDENTITY, and this user has no home to look in") from None
 
 
 def find_identity(store: Path) -> str | None:
     """The identity; None where nobody gave one. Raises `ConfigError` for one that must not be used."""
-    if not os.environ.get("EL_IDENTITY", "").strip() and not own_file().exists():
-        return None
+    if not os.environ.get("EL_IDENTITY", "").strip():
+        try:
+            there = own_file().exists()
+        except ConfigError:
+            # A service without a home may be a recipient by its cloud's KMS.
+            there = False
+        if not there:
+            return None
     return read_identity(store)
 
 

@@ -23,7 +23,13 @@ SCHEMES = {
         "gcp-kms:projects/P/locations/L/keyRings/R/cryptoKeys/K",
         r"projects/[\w.:-]+/locations/[\w-]+/keyRings/[\w-]+/cryptoKeys/[\w-]+",
     ),
-    "azure-kv-key": ("el.secrets.kms_azure", "azure-kv-key:VAULT/KEY", r"[\w.-]+/[0-9A-Za-z-]+"),
+    # A store names the host, and whoever may write the file writes it: one of Microsoft's own alone is asked
+    # (Microsoft Learn, "Azure Key Vault keys, secrets and certificates overview", DNS suffixes).
+    "azure-kv-key": (
+        "el.secrets.kms_azure",
+        "azure-kv-key:VAULT/KEY",
+        r"[\w-]+(\.(vault|managedhsm)\.(azure\.net|azure\.cn|usgovcloudapi\.net))?/[0-9A-Za-z-]+",
+    ),
 }
 FORMS = ", ".join(form for _, form, _ in SCHEMES.values())
 

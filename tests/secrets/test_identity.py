@@ -97,6 +97,17 @@ def test_an_identity_is_a_value_or_a_file_as_age_keygen_makes_it(
     assert hidden(f"no: {OWN}") == "no: ***"
 
 
+def test_a_user_without_a_home_has_none_and_that_is_no_defect(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("EL_IDENTITY", raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    assert find_identity(store) is None
+    with pytest.raises(ConfigError, match="no home"):
+        read_identity(store)
+
+
 def test_without_a_word_it_is_the_file_in_the_home_folder(store: Path, tmp_path: Path) -> None:
     identity, place = make_identity(store)
     assert place == str(tmp_path / "home/.config/el/identity")

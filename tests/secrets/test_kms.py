@@ -386,7 +386,10 @@ def test_a_kms_that_does_not_answer_leaves_the_next_one_its_turn(google: respons
         unwrap({GOOGLE: "AAAA", "aws-kms:none": "AAAA"}, None, "shop.prod")
 
 
-@pytest.mark.parametrize("recipient", ["aws-kms:alias/el", "gcp-kms:p/k", "azure-kv-key:shop", "aws-kms:"])
+@pytest.mark.parametrize(
+    "recipient",
+    ["aws-kms:alias/el", "gcp-kms:p/k", "azure-kv-key:shop", "azure-kv-key:evil.example/k", "aws-kms:"],
+)
 def test_a_key_that_is_not_written_as_its_kms_has_it_is_refused_with_its_form(recipient: str) -> None:
     form = kms.SCHEMES[recipient.partition(":")[0]][1]
     with pytest.raises(ConfigError, match=f"^{re.escape(recipient)}: a key of this KMS is written {form}"):
