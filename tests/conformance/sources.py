@@ -271,6 +271,15 @@ _ALTERED = {
 }
 _FEEDS = {
     # A server's log has the changes of all tables.
+    # Of the slots of all tests, those that are at hand: a reader has one of his own.
+    "postgres": {
+        "logical_replication": SqlFeed(
+            ("CREATE PUBLICATION el FOR ALL TABLES",),
+            "ALTER TABLE {schema}.{table} REPLICA IDENTITY FULL",
+            "DO $$ BEGIN PERFORM pg_drop_replication_slot(slot_name) FROM pg_replication_slots "
+            "WHERE database = current_database() AND NOT active; END $$",
+        )
+    },
     "mysql": {"binlog": SqlFeed((), "DO 0", "RESET MASTER")},
     "sqlserver": {
         "change_tracking": SqlFeed(

@@ -24,8 +24,9 @@ from el.connectors.abilities import ChangeFeed, Followed
 from el.connectors.catalog import TableName
 from el.connectors.note import MayLose
 from el.connectors.postgres.log.facts import LoggedColumn, Published, ServerFacts, TableFacts, published_wrong, quoted
+from el.connectors.postgres.log.lsn import lsn_number, lsn_text
 from el.connectors.postgres.log.read import LoggedChanges, MetState
-from el.connectors.postgres.log.slots import Slot, advance, control, lsn_number, lsn_text, slot_of
+from el.connectors.postgres.log.slots import FAR_BEHIND, Slot, advance, control, slot_of
 from el.connectors.postgres.log.spool import Meeting, let_go, truncated
 from el.connectors.request import FeedRead, Position
 from el.errors import PositionLost
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from el.connectors.postgres import Postgres
 
 LOGICAL = "logical_replication"
-# Of a slot that has fallen so far behind it is said.
-_BEHIND = 2**30
 
 
 @dataclass
@@ -272,11 +271,7 @@ class LogicalReplication(ChangeFeed):
         slot = self._slot
         if slot is None:
             return (f"replication slot {self._slot_name()} is made by the first load, and then keeps the server's log",)
-        told = f"replication slot {slot.name} is {_megabytes(slot.behind)} behind, and the server keeps "
-        told += f"{_megabytes(slot.kept)} of its log for it"
-        if slot.left is not None:
-            told += f"; {_megabytes(slot.left)} more, and the server gives it up (max_slot_wal_keep_size)"
-        return (MayLose(told) if slot.left is not None and slot.behind > _BEHIND else told,)
+        return (MayLose(str(slot)) if slot.left is not None and slot.behind > FAR_BEHIND else str(slot),)
 
 
 def loaded(source: Postgres, held: Mapping[TableName, Position]) -> None:
@@ -293,7 +288,3 @@ def loaded(source: Postgres, held: Mapping[TableName, Position]) -> None:
             continue
         with control(source.config, source.translate) as session:
             advance(session, slot, place)
-
-
-def _megabytes(number: int) -> str:
-    return f"{number / 2**20:,.0f} MB"

@@ -11,13 +11,19 @@ from typing import Any
 from el.connectors.check import Check, fine, warn, wrong
 from el.connectors.postgres.config import PostgresConfig
 from el.connectors.postgres.driver import literal
-from el.connectors.postgres.rights import ROLES, quote, quote_table, rights_of
+from el.connectors.postgres.log.facts import ServerFacts
+from el.connectors.postgres.log.slots import FAR_BEHIND, PLUGIN, slot_of
+from el.connectors.postgres.rights import ROLES, follows_log, quote, quote_table, rights_of
 from el.connectors.rights import SourceNeeds
 from el.connectors.sql.select import Statement
 
 Fetch = Callable[[Statement], list[tuple[Any, ...]]]
 _SELF = """SELECT rolname::text, rolsuper, rolcreaterole, rolcreatedb,
 pg_has_role('pg_read_all_data', 'USAGE') FROM pg_catalog.pg_roles WHERE rolname = CURRENT_USER"""
+_SLOTS = (
+    "SELECT slot_name::text FROM pg_catalog.pg_replication_slots WHERE database = current_database() AND plugin = ? "
+    "AND NOT temporary ORDER BY 1"
+)
 _CHANGES = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
 
 
@@ -43,6 +49,8 @@ class PostgresChecks:
         yield from self._rights()
         yield from self._left_out()
         yield from self._standby()
+        if any(map(follows_log, self.needs.tables)):
+            yield from self._log()
 
     def _ask(self, sql: str) -> object:
         return self.fetch(Statement(sql))[0][0]
@@ -108,6 +116,31 @@ class PostgresChecks:
                 remedy = f"REVOKE SELECT ON {place} FROM {self.to}; GRANT SELECT ({listed}) ON {place} TO {self.to}"
                 more = f"{table.name}: the login may read {', '.join(seen)}, which el.yml leaves out"
                 yield warn("rights", more, remedy)
+
+    def _log(self) -> Iterator[Check]:
+        """What `strategy: changes` needs of the server, and what the slots here keep on its disk."""
+        if (wrong_ := ServerFacts.of(self.fetch).wrong()) is not None:
+            yield wrong("log", "changes by logical replication cannot be read", wrong_)
+            return
+        publication = self.config.publication
+        asked = f"SELECT EXISTS (SELECT FROM pg_catalog.pg_publication WHERE pubname = {literal(publication)})"
+        if self._ask(asked):
+            yield fine("log", f"publication {publication} is there")
+        else:
+            told = ", ".join(quote_table(table.name) for table in self.needs.tables if follows_log(table))
+            create = f"CREATE PUBLICATION {quote(publication)} FOR TABLE {told}"
+            yield wrong("log", f"there is no publication {publication}", create)
+        for (name,) in self.fetch(Statement(_SLOTS, (PLUGIN,))):
+            slot = slot_of(self.fetch, str(name))
+            if slot is None:
+                continue
+            if slot.wrong is not None:
+                yield warn("log", slot.wrong)
+            elif slot.behind > FAR_BEHIND:
+                drop = f"SELECT pg_drop_replication_slot({literal(slot.name)})"
+                yield warn("log", str(slot), f"run el; or, where nobody reads it any longer: {drop}")
+            else:
+                yield fine("log", str(slot))
 
     def _standby(self) -> Iterator[Check]:
         if not self._ask("SELECT pg_is_in_recovery()"):

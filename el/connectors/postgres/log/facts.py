@@ -6,11 +6,13 @@ What is wrong is said with the statement that puts it right, for whoever owns th
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from el.connectors.catalog import TableName
+from el.connectors.postgres.log.lsn import lsn_number
 from el.connectors.sql.select import Statement
 
 Fetch = Callable[[Statement], list[tuple[Any, ...]]]
@@ -23,8 +25,14 @@ SELECT current_setting('wal_level'), pg_is_in_recovery(),
                 false)
        OR COALESCE((SELECT pg_has_role(session_user, r.oid, 'MEMBER') FROM pg_catalog.pg_roles AS r
                     WHERE r.rolname = 'rds_replication'), false),
-       session_user::text
+       session_user::text,
+       CASE WHEN pg_is_in_recovery() THEN NULL ELSE pg_current_wal_insert_lsn()::text END
 """
+_FLUSHED = "SELECT pg_current_wal_flush_lsn()::text"
+# How long what was committed may take to come to the disk: with synchronous_commit = off, thrice wal_writer_delay.
+_SECONDS = 2.0
+# No commit's record is shorter; the next record may begin behind the header of a page.
+_LESS_THAN_A_COMMIT = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,14 @@ class ServerFacts:
 
     @classmethod
     def of(cls, fetch: Fetch) -> ServerFacts:
-        level, standby, flushed, timeline, replicates, login = fetch(Statement(_SERVER))[0]
+        level, standby, flushed, timeline, replicates, login, written = fetch(Statement(_SERVER))[0]
+        until = time.monotonic() + _SECONDS
+        # What is committed by now is to be in the log that is read.
+        while flushed is not None and lsn_number(flushed) < lsn_number(written) - _LESS_THAN_A_COMMIT:
+            if time.monotonic() > until:
+                break
+            time.sleep(0.02)
+            flushed = str(fetch(Statement(_FLUSHED))[0][0])
         return cls(str(level), bool(standby), flushed, str(timeline or ""), bool(replicates), str(login))
 
     def wrong(self) -> str | None:

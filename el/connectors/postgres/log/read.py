@@ -18,8 +18,9 @@ import pyarrow as pa
 from el.connectors.buffer import Buffer
 from el.connectors.postgres.driver import READS_ONE_MOMENT, literal
 from el.connectors.postgres.log.facts import LoggedColumn
+from el.connectors.postgres.log.lsn import lsn_text
 from el.connectors.postgres.log.pgoutput import UNCHANGED, Change, Relation, Truncate, Unchanged, Values, decode
-from el.connectors.postgres.log.slots import lsn_text, peek_statement, slot_of
+from el.connectors.postgres.log.slots import peek_statement, slot_of
 from el.connectors.postgres.log.spool import Meeting, Span, Spool, forget_state, spool_of, state_of
 from el.connectors.request import OP_READ, POSITION_READ, FeedRead, Position, ReadRequest
 from el.connectors.sql.select import Statement

@@ -20,11 +20,14 @@ import psycopg
 from el.connectors.access import access_of
 from el.connectors.origin import in_words
 from el.connectors.postgres.config import PostgresConfig
+from el.connectors.postgres.log.lsn import lsn_number, lsn_text
 from el.connectors.sql.select import Statement
 from el.errors import ElError, PositionLost, ReadError
 
 Fetch = Callable[[Statement], list[tuple[object, ...]]]
 PLUGIN = "pgoutput"
+# Bytes of log from which on it is worth a word that a slot is behind.
+FAR_BEHIND = 2**30
 # How long another session may be at work with the slot: a slot is one session's at a time.
 PATIENCE = 60.0
 # How long the slot may wait for the transactions that were open when it was made.
@@ -39,16 +42,6 @@ _SETTINGS = {
     "default_transaction_isolation": "read committed",
     "idle_in_transaction_session_timeout": "0",
 }
-
-
-def lsn_text(place: int) -> str:
-    """A place in the log as text of one width, which the server reads too."""
-    return f"{place >> 32:08X}/{place & 0xFFFFFFFF:08X}"
-
-
-def lsn_number(text: str) -> int:
-    high, _, low = text.partition("/")
-    return (int(high, 16) << 32) | int(low, 16)
 
 
 @contextmanager
@@ -91,6 +84,13 @@ class Slot:
     kept: int  # bytes of log that the server keeps for it
     left: int | None  # bytes until the server gives it up; None: it keeps the log whatever that takes
 
+    def __str__(self) -> str:
+        told = f"replication slot {self.name} is {_megabytes(self.behind)} behind, and the server keeps "
+        told += f"{_megabytes(self.kept)} of its log for it"
+        if self.left is not None:
+            told += f"; {_megabytes(self.left)} more, and the server gives it up (max_slot_wal_keep_size)"
+        return told
+
 
 _SLOT = """
 SELECT COALESCE(s.plugin, s.slot_type), COALESCE(s.database, ''), s.confirmed_flush_lsn::text, s.wal_status,
@@ -123,6 +123,10 @@ def slot_of(fetch: Fetch, name: str) -> Slot | None:
         _whole(kept),
         None if left is None else _whole(left),
     )
+
+
+def _megabytes(number: int) -> str:
+    return f"{number / 2**20:,.0f} MB"
 
 
 def _whole(number: object) -> int:

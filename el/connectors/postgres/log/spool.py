@@ -16,8 +16,9 @@ from threading import Lock
 from typing import Any
 
 from el.connectors.postgres.config import PostgresConfig
+from el.connectors.postgres.log.lsn import lsn_number
 from el.connectors.postgres.log.pgoutput import Begin, Truncate, decode
-from el.connectors.postgres.log.slots import Exported, control, export, lsn_number, peek
+from el.connectors.postgres.log.slots import Exported, control, export, peek
 from el.errors import ElError, PositionLost, ReadError
 
 Translate = Callable[[Exception], ElError]
