@@ -34,6 +34,7 @@ _HALF_ROWS = {39: "binlog_row_value_options is PARTIAL_JSON", 20: "it is", 21: "
 _PASSED = frozenset({3, 4, 5, 13, 14, 27, 28, 29, 35, 36, 37, 41, 160, 161, 163, 164})
 _STATEMENT_FILES = frozenset({6, 8, 9, 10, 11, 12, 17, 18})
 _STANDALONE = 1
+_HEAD = 19
 _STRICT = 1 << 21 | 1 << 22
 
 
@@ -218,7 +219,8 @@ def _inflated_query(body: bytes) -> bytes:
 
 def unpacked(body: bytes) -> Iterator[Event]:
     """The events of a transaction that MySQL compressed (`binlog_transaction_compression`)."""
-    fields, at = {}, 0
+    fields: dict[int, int] = {}
+    at = 0
     while at < len(body):
         kind, at = number(body, at)
         if not kind:
@@ -227,14 +229,10 @@ def unpacked(body: bytes) -> Iterator[Event]:
         fields[kind] = number(body, at)[0]
         at += size
     # 1: the payload's size, 2: how it is compressed, 3: the size of what it holds.
-    data: bytes = body[at:]
-    if fields.get(2) == 0:
-        data = pa.decompress(data, fields[3], codec="zstd", asbytes=True)
-    at = 0
-    while at < len(data):
-        size = int.from_bytes(data[at + 9 : at + 13], "little")
-        yield event_of(memoryview(data)[at : at + size])
-        at += size
+    stream = pa.input_stream(pa.BufferReader(body[at:]), compression="zstd" if fields.get(2) == 0 else None)
+    while head := stream.read(_HEAD):
+        size = int.from_bytes(head[9:13], "little") - _HEAD
+        yield event_of(memoryview(head + stream.read(size)))
 
 
 def _is_strict(states: bytes) -> bool:

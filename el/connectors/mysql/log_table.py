@@ -22,10 +22,9 @@ _META = {
     **dict.fromkeys((FIELD_TYPE.STRING, FIELD_TYPE.VAR_STRING, FIELD_TYPE.ENUM, FIELD_TYPE.SET), 2),
 }
 WHOLE = {FIELD_TYPE.TINY: 1, FIELD_TYPE.SHORT: 2, FIELD_TYPE.INT24: 3, FIELD_TYPE.LONG: 4, FIELD_TYPE.LONGLONG: 8}
-_NUMBERS = frozenset({*WHOLE, FIELD_TYPE.FLOAT, FIELD_TYPE.DOUBLE, FIELD_TYPE.NEWDECIMAL})
+_NUMBERS = frozenset({*WHOLE, FIELD_TYPE.YEAR, FIELD_TYPE.FLOAT, FIELD_TYPE.DOUBLE, FIELD_TYPE.NEWDECIMAL})
 _TEXTS = frozenset({FIELD_TYPE.STRING, FIELD_TYPE.VAR_STRING, FIELD_TYPE.VARCHAR, FIELD_TYPE.BLOB})
-# MariaDB tells the sign of YEAR too, and the character set of what its compressed columns and geometries are.
-_MARIADB_NUMBERS = _NUMBERS | {FIELD_TYPE.YEAR}
+# MariaDB tells the character set of its compressed columns and geometries too.
 _MARIADB_TEXTS = _TEXTS | {FIELD_TYPE.GEOMETRY, BLOB_COMPRESSED, VARCHAR_COMPRESSED}
 _SIGNS, _CHARSET, _CHARSETS, _NAMES, _SETS, _ENUMS, _LABEL_CHARSET, _LABEL_CHARSETS = 1, 2, 3, 4, 5, 6, 10, 11
 
@@ -75,9 +74,8 @@ def read_table(body: bytes, *, is_mariadb: bool) -> LogTable:
     found = _more(body, at)
     if _NAMES not in found:
         return LogTable(schema, name, tuple(columns), named=False)
-    signed = _MARIADB_NUMBERS if is_mariadb else _NUMBERS
     texts = _MARIADB_TEXTS if is_mariadb else _TEXTS
-    told = [(kind in signed, kind in texts) for kind in kinds]
+    told = [(kind in _NUMBERS, kind in texts) for kind in kinds]
     return LogTable(schema, name, tuple(_described(columns, told, found)), named=True)
 
 

@@ -50,8 +50,8 @@ def table_map(*, named: bool = True, json: bool = False) -> Event:
     names = b"".join(bytes([len(name)]) + name.encode() for name in TYPES)
     if json:
         kinds, meta = b"\x03\x0d\x0f\xf5\x08", b"\x50\x00" + b"\x04"
-    # Signs of id and n alone; a character set of v alone.
-    more = b"\x01\x01\x40" + b"\x02\x01" + b"\x2d" + (b"\x04" + bytes([len(names)]) + names if named else b"")
+    # Signs of id, y and n; a character set of v alone.
+    more = b"\x01\x01\x20" + b"\x02\x01" + b"\x2d" + (b"\x04" + bytes([len(names)]) + names if named else b"")
     head = b"\x07\0\0\0\0\0" + bytes(2) + b"\4shop\0" + b"\6orders\0"
     return Event(19, 1, head + b"\x05" + kinds + bytes([len(meta)]) + meta + b"\x1e" + more)
 
