@@ -50,7 +50,7 @@ class SplitSource(ABC):
 class ClockSource:
     """Can say how late its clock is, and which transaction has been writing for long. One that cannot says nothing."""
 
-    writer_right: ClassVar[str] = "a right"  # what `oldest_writer` needs, in the database's words
+    writer_right: str = "a right"  # what `oldest_writer` needs, in the database's words
 
     def clock(self) -> str | None:
         """The database's time as ISO 8601 text, five minutes ahead: local or UTC, the later; None if it tells none."""
@@ -169,6 +169,13 @@ class ChangeSource:
     """Keeps changes in one log or several, which can be read behind a position."""
 
     feeds: ClassVar[tuple[type[ChangeFeed], ...]]  # the strongest one in front
+
+    def beside_log(self) -> Self:
+        """The session whose server has the logs, connected: itself, unless rows are read at a replica.
+
+        It has the feeds' questions and reads, and the snapshots that they go on from. Closed with this one.
+        """
+        return self
 
     def loaded(self, feed: str, held: Mapping[TableName, Position]) -> None:
         """After a run's loads: up to where raw holds the changes of each table of el.yml that follows this feed.

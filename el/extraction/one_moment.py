@@ -16,7 +16,7 @@ from threading import Barrier, BrokenBarrierError, Event, Lock
 from typing import Any
 
 from el.config.job import Job
-from el.connectors.base import OneMomentSource, Source
+from el.connectors.base import ChangeSource, OneMomentSource, Source
 from el.connectors.registry import open_source
 from el.errors import ElError, Paused, RowRefused
 from el.extraction.retry import retrying
@@ -115,6 +115,9 @@ class OneMoment:
 
     def _source(self, opened: ExitStack) -> OneMomentSource:
         source = opened.enter_context(open_source(self.job.source.settings, str(self.job.source)))
+        # One of them has to meet a log, and all are to be of one moment.
+        if isinstance(source, ChangeSource) and any(work.request.placed for _, work in self.group):
+            source = source.beside_log()
         assert isinstance(source, OneMomentSource)
         return source
 

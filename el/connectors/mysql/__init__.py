@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
-from el.connectors.base import ChangeSource, Identity, OneMomentSource, Pressure, PressureSource, Writer
+from el.connectors.base import Identity, OneMomentSource, Pressure, PressureSource, Writer
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import Catalog, Column, SourceType
 from el.connectors.check import Check
@@ -23,7 +23,7 @@ from el.connectors.mysql.collation import text_rule
 from el.connectors.mysql.config import MySqlConfig
 from el.connectors.mysql.dialect import LOCAL_TIME, MYSQL
 from el.connectors.mysql.driver import Driver
-from el.connectors.mysql.errors import connect_error, statement_error
+from el.connectors.mysql.errors import connect_error, only_reads, statement_error
 from el.connectors.mysql.held import held_by
 from el.connectors.mysql.log_server import ServerLog
 from el.connectors.mysql.moment import Place, see_one_moment
@@ -33,10 +33,10 @@ from el.connectors.mysql.types import RULES
 from el.connectors.origin import in_words
 from el.connectors.request import Position, ReadRequest
 from el.connectors.rights import RightsSource, SourceNeeds, WarehouseNeeds, collected
+from el.connectors.sql.cluster import Cluster
 from el.connectors.sql.connector import Stream
 from el.connectors.sql.dialect import Dialect
 from el.connectors.sql.select import Statement
-from el.connectors.sql.target import SqlTarget
 from el.errors import ElError, ReadError
 from el.types.key_text import TextRule
 
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 _IN_UTC = frozenset({"UTC", "ETC/UTC", "+00:00", "ZULU", "UCT"})
 
 
-class MySql(SqlTarget, ChangeSource, OneMomentSource, PressureSource, RightsSource):
+class MySql(Cluster, OneMomentSource, PressureSource, RightsSource):
     """A server of MySQL 8 or MariaDB 10.6, or later."""
 
     scheme = "mysql"
@@ -60,6 +60,7 @@ class MySql(SqlTarget, ChangeSource, OneMomentSource, PressureSource, RightsSour
     has_version_store = False
     state_right = STATE_RIGHT
     feeds = (BinaryLog,)
+    reads_only = "SELECT @@innodb_read_only"
 
     def __init__(self, config: MySqlConfig) -> None:
         super().__init__(config)
@@ -82,6 +83,7 @@ class MySql(SqlTarget, ChangeSource, OneMomentSource, PressureSource, RightsSour
             raise refused
 
     def close(self) -> None:
+        self._leave_writer()
         driver, self._driver, self._binary_log = self._driver, None, None
         if driver is not None:
             with suppress(Exception):
@@ -117,6 +119,8 @@ class MySql(SqlTarget, ChangeSource, OneMomentSource, PressureSource, RightsSour
         return text_rule(column)
 
     def read_buffer(self, request: ReadRequest) -> Buffer:
+        if (other := self._reader_of(request)) is not self:
+            return other.read_buffer(request)
         if isinstance(request.changes, LoggedChanges):
             return changes.read(self, request, request.changes)
         return self._placed(request) if request.placed else super().read_buffer(self._by_rules(request))
@@ -157,6 +161,9 @@ class MySql(SqlTarget, ChangeSource, OneMomentSource, PressureSource, RightsSour
         try:
             return self.driver.execute(statement)
         except Exception as error:
+            if only_reads(error):
+                # Another connection may be to another server; this one never will.
+                self.close()
             raise self.translate(error, writing=True) from None
 
     def _begin(self) -> None:
@@ -203,7 +210,7 @@ class MySql(SqlTarget, ChangeSource, OneMomentSource, PressureSource, RightsSour
 
     def oldest_writer(self) -> Writer | None:
         # InnoDB tells times by the clock of the machine, whatever the server's zone.
-        found, at = self.fetch(
+        found, at = self._sees_writers().fetch(
             Statement(
                 "SELECT TIMESTAMPDIFF(SECOND, MIN(trx_started), CONVERT_TZ(UTC_TIMESTAMP(), '+00:00', 'SYSTEM')), "
                 f"CAST(LEAST(UTC_TIMESTAMP(), {LOCAL_TIME}) AS CHAR) "

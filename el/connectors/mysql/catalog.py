@@ -20,6 +20,7 @@ from el.connectors.catalog import (
 )
 from el.connectors.mysql.dialect import WHOLE
 from el.connectors.mysql.held import held_by
+from el.connectors.sql.cluster import READER_NOTE
 from el.connectors.sql.select import Statement
 
 Fetch = Callable[[Statement], list[tuple[Any, ...]]]
@@ -57,7 +58,8 @@ def read_catalog(fetch: Fetch, schemas: Sequence[str] | None, *, brief: bool, is
         return fetch(Statement(sql.replace("{where}", where), tuple(schemas or ())))
 
     held = tuple(held_by(fetch))
-    version, names, user = fetch(Statement("SELECT VERSION(), @@lower_case_table_names, CURRENT_USER()"))[0]
+    asked = "SELECT VERSION(), @@lower_case_table_names, CURRENT_USER(), @@innodb_read_only"
+    version, names, user, reader = fetch(Statement(asked))[0]
     columns, keys = _columns(ask(_COLUMNS)), _keys(ask(_KEYS))
     foreign = {} if brief else _foreign_keys(ask(_FOREIGN))
     checks = {} if brief else _checks(ask(_CHECKS if is_mariadb else _CHECKS_OF_MYSQL))
@@ -94,6 +96,8 @@ def read_catalog(fetch: Fetch, schemas: Sequence[str] | None, *, brief: bool, is
         consistency=_consistency(None),
         case_sensitive=not int(names),
         user=str(user),
+        read_only=bool(int(reader)),
+        notes=(READER_NOTE,) if int(reader) else (),
     )
 
 

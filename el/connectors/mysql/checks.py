@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from el.connectors.check import Check, fine, warn, wrong
+from el.connectors.mysql import aurora
 from el.connectors.mysql.config import MySqlConfig
 from el.connectors.mysql.held import Fetch, held_by, like
 from el.connectors.mysql.moment import tells_of_each_commit
@@ -30,6 +31,7 @@ class MySqlChecks:
     def all(self) -> Iterator[Check]:
         """One after the other."""
         yield self._line()
+        yield from aurora.checks(self.fetch, follows=any(map(follows_log, self.needs.tables)))
         if self.needs.access not in ROLES:
             yield fine("rights", f"the role {self.needs.access} needs none here")
             return

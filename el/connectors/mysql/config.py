@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 
 from pydantic import AliasChoices, Field, SecretStr
 
-from el.connectors.base import ConnectionConfig
+from el.connectors.cluster_config import ClusterConfig
 
 
-class MySqlConfig(ConnectionConfig):
+class MySqlConfig(ClusterConfig):
     """The server, and who signs in.
 
     database: the session's default, and no more: tables are named in full. unix_socket: takes the place of host and
@@ -32,7 +32,7 @@ class MySqlConfig(ConnectionConfig):
     password: SecretStr | None = None
     encrypt: bool = True
     trust_cert: bool = False
-    ssl_ca: str | None = None
+    ssl_ca: str | None = Field(default=None, validation_alias=AliasChoices("ssl_ca", "ca_file"))
     login_timeout: int = Field(default=15, ge=1)
     query_timeout: int = Field(default=7200, ge=1)
     lock_timeout: int = Field(default=30, ge=1)
@@ -41,6 +41,12 @@ class MySqlConfig(ConnectionConfig):
     def place(self) -> str:
         """The server for people."""
         return self.unix_socket or f"{self.host}:{self.port}"
+
+    @property
+    def open_line(self) -> str | None:
+        if self.unix_socket:
+            return "unix_socket"
+        return "encrypt: false" if not self.encrypt else "trust_cert: true" if self.trust_cert else None
 
     def arguments(self) -> dict[str, Any]:
         """What says to the driver where and as whom to connect; the password among them."""
@@ -51,7 +57,7 @@ class MySqlConfig(ConnectionConfig):
             "database": self.database,
             "user": self.user,
             # The driver would write it in Latin-1.
-            "password": self.password.get_secret_value().encode() if self.password else b"",
+            "password": self.password_now().encode(),
             "connect_timeout": self.login_timeout,
             # A statement that takes too long is ended by the server; this is for one that is gone without a word.
             "read_timeout": self.query_timeout + 60,

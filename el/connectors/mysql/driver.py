@@ -6,6 +6,7 @@ that is closed halfway is ended at the server. No file is sent to a server, what
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -89,8 +90,9 @@ class Driver:
         ):
             self.execute(Statement(f"SET {settings}"))
 
-    def _connect(self) -> Any:
-        return _Connection(
+    def _connect(self, beside: Any = None) -> Any:
+        """beside: a socket whose server it shall be, and no other one of that name."""
+        connection = _Connection(
             **self._config.arguments(),
             charset="utf8mb4",
             autocommit=True,
@@ -98,7 +100,10 @@ class Driver:
             program_name=self._program,
             # Only `load` sends data, and what it was given: PyMySQL's own way would send whichever file is asked for.
             client_flag=CLIENT.LOCAL_FILES | CLIENT.FOUND_ROWS,
+            defer_connect=True,
         )
+        connection.connect(beside and socket.create_connection(beside.getpeername()[:2], self._config.login_timeout))
+        return connection
 
     @property
     def is_open(self) -> bool:
@@ -151,7 +156,8 @@ class Driver:
         if rows.ended or not self.is_open:
             return
         try:
-            beside = self._connect()
+            # Its numbers of sessions are its own: behind the name of a cluster another server may answer.
+            beside = self._connect(None if self._config.unix_socket else self.connection._sock)
             with suppress(Exception):
                 beside.query(f"KILL QUERY {self.connection.thread_id()}")
             beside.close()

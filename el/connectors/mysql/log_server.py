@@ -10,6 +10,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from el.connectors.catalog import TableName
+from el.connectors.mysql import aurora
 from el.connectors.mysql.log import Log
 from el.connectors.mysql.log_position import Gtids, parse_gtids
 from el.connectors.mysql.moment import gtid_of
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 _SETTINGS = (
     "SHOW GLOBAL VARIABLES WHERE variable_name IN ('log_bin', 'binlog_format', 'binlog_row_image', 'gtid_mode', "
-    "'binlog_row_metadata', 'binlog_row_value_options', 'log_slave_updates', 'log_replica_updates', 'gtid_slave_pos')"
+    "'binlog_row_metadata', 'binlog_row_value_options', 'log_slave_updates', 'log_replica_updates', 'gtid_slave_pos', "
+    "'aurora_version', 'innodb_read_only')"
 )
 # What must hold, and how it is made to hold.
 _NEEDED = (
@@ -76,11 +78,16 @@ class ServerLog:
 
     def _obstacle(self) -> str | None:
         found = {str(name): str(value) for name, value in self.source.fetch(Statement(_SETTINGS))}
+        if "aurora_version" in found and found.get("innodb_read_only", "OFF") == "ON":
+            return "this server is a reader, and the log is the writer's: `writer_host` in the profile names it"
         if found.get("log_bin", "OFF") != "ON":
+            if "aurora_version" in found:
+                return f"it is off: {aurora.parameter('binlog_format', 'ROW')}"
             return "it is off: `log_bin` in the server's configuration turns it on, at its next start"
         for name, wanted, statement in _NEEDED:
             if name in found and found[name].upper() != wanted:
-                return f"{name} is {found[name] or 'empty'}: {statement}"
+                how = aurora.parameter(name, wanted) if "aurora_version" in found else statement
+                return f"{name} is {found[name] or 'empty'}: {how}"
         if not self.is_mariadb and "gtid_mode" not in found:
             return "the server has no GTIDs"
         if "binlog_row_metadata" not in found:

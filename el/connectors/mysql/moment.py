@@ -57,7 +57,9 @@ def see_one_moment(sessions: Sequence[Fetch], *, is_mariadb: bool) -> list[Place
 def tells_of_each_commit(fetch: Fetch, *, is_mariadb: bool) -> bool:
     """Whether each commit has a place in this server's log."""
     if not is_mariadb:
-        return bool(fetch(Statement("SELECT @@GLOBAL.gtid_mode"))[0][0] == "ON")
+        # A reader that shares the writer's storage (Aurora) gets rows of which its own log knows nothing.
+        mode, shares_storage = fetch(Statement("SELECT @@GLOBAL.gtid_mode, @@innodb_read_only"))[0]
+        return bool(mode == "ON") and not int(shares_storage or 0)
     # What a replica applies is in its own log where it is told so.
     log, replicated = fetch(Statement("SELECT @@log_bin, @@log_slave_updates"))[0]
     applies = fetch(Statement("SHOW GLOBAL STATUS LIKE 'Slaves_running'"))

@@ -14,7 +14,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 from el.connectors.base import (
-    ChangeSource,
     Identity,
     OneMomentSource,
     Pressure,
@@ -34,18 +33,18 @@ from el.connectors.postgres.collation import text_rule
 from el.connectors.postgres.config import PostgresConfig
 from el.connectors.postgres.dialect import EARLIEST, POSTGRES, SERVER_ZONE, iso
 from el.connectors.postgres.driver import READS_ONE_MOMENT, Driver, literal
-from el.connectors.postgres.errors import connect_error, statement_error
+from el.connectors.postgres.errors import connect_error, only_reads, statement_error
 from el.connectors.postgres.log import read as logged
 from el.connectors.postgres.pressure import STATE_RIGHT, read_pressure, seconds_waited_for
 from el.connectors.postgres.rights import script
 from el.connectors.postgres.types import RULES, WITHOUT_EQUALITY
 from el.connectors.request import Condition, Op, Position, ReadRequest, Split, Value
 from el.connectors.rights import RightsSource, SourceNeeds, WarehouseNeeds, collected
+from el.connectors.sql.cluster import Cluster
 from el.connectors.sql.connector import Stream
 from el.connectors.sql.dialect import Dialect
 from el.connectors.sql.select import Statement
 from el.connectors.sql.split import Range
-from el.connectors.sql.target import SqlTarget
 from el.errors import ElError, NotPermitted, ReadError
 from el.types.key_text import TextRule
 
@@ -64,7 +63,7 @@ WHERE backend_xid IS NOT NULL AND datname = current_database() AND pid <> pg_bac
 UNION ALL SELECT prepared FROM pg_catalog.pg_prepared_xacts WHERE database = current_database()) AS open"""
 
 
-class Postgres(SqlTarget, VersionSource, OneMomentSource, ChangeSource, PressureSource, RightsSource):
+class Postgres(Cluster, VersionSource, OneMomentSource, PressureSource, RightsSource):
     """A database of PostgreSQL 13 or later."""
 
     scheme = "postgres"
@@ -81,6 +80,7 @@ class Postgres(SqlTarget, VersionSource, OneMomentSource, ChangeSource, Pressure
     feeds = (changes.LogicalReplication,)
     # A table has blocks, by which it is divided where el.yml names no column.
     split_by_column = False
+    reads_only = "SELECT pg_is_in_recovery()"
 
     def __init__(self, config: PostgresConfig) -> None:
         super().__init__(config)
@@ -102,6 +102,7 @@ class Postgres(SqlTarget, VersionSource, OneMomentSource, ChangeSource, Pressure
         self.session = self.driver.process
 
     def close(self) -> None:
+        self._leave_writer()
         driver, self._driver, self.session = self._driver, None, None
         if driver is not None:
             driver.close()
@@ -135,6 +136,8 @@ class Postgres(SqlTarget, VersionSource, OneMomentSource, ChangeSource, Pressure
         return text_rule(column)
 
     def read_buffer(self, request: ReadRequest) -> Buffer:
+        if (other := self._reader_of(request)) is not self:
+            return other.read_buffer(request)
         if request.changes is not None:
             return logged.read(self, request, request.changes)
         return super().read_buffer(self._by_rules(request, "CAST({column} AS text)"))
@@ -153,7 +156,7 @@ class Postgres(SqlTarget, VersionSource, OneMomentSource, ChangeSource, Pressure
         return None if found is None else str(found)
 
     def loaded(self, feed: str, held: Mapping[TableName, Position]) -> None:
-        changes.loaded(self, held)
+        changes.loaded(self.beside_log(), held)
 
     def query_columns(self, query: str) -> tuple[tuple[str, SourceType], ...]:
         try:
@@ -191,6 +194,9 @@ class Postgres(SqlTarget, VersionSource, OneMomentSource, ChangeSource, Pressure
         try:
             return self.driver.execute(statement)
         except Exception as error:
+            if only_reads(error):
+                # Another connection may be to another server; this one never will.
+                self.close()
             raise self.translate(error, writing=True) from None
 
     def _begin(self) -> None:
@@ -218,14 +224,21 @@ class Postgres(SqlTarget, VersionSource, OneMomentSource, ChangeSource, Pressure
     @contextmanager
     def share_moment(self, others: Sequence[Postgres]) -> Iterator[Sequence[Postgres]]:
         """By a snapshot that one session exports, and the others take over."""
-        asked = (self, *others)
+        asked: Sequence[Postgres] = (self, *others)
+        seeing = [self]
         try:
             for each in asked:
                 each._transact(f"BEGIN {READS_ONE_MOMENT}")
             snapshot = str(self.fetch(Statement("SELECT pg_export_snapshot()"))[0][0])
             for each in others:
-                each._transact(f"SET TRANSACTION SNAPSHOT {literal(snapshot)}")
-            yield asked
+                try:
+                    each._transact(f"SET TRANSACTION SNAPSHOT {literal(snapshot)}")
+                    seeing.append(each)
+                except ElError as error:
+                    # Behind one name there may be several servers, and it is another one's.
+                    if error.retryable:
+                        raise
+            yield tuple(seeing)
         finally:
             for each in asked:
                 with suppress(ElError):
@@ -235,9 +248,10 @@ class Postgres(SqlTarget, VersionSource, OneMomentSource, ChangeSource, Pressure
         return str(self.fetch(Statement(f"SELECT {SERVER_ZONE}"))[0][0]).upper() not in _IN_UTC
 
     def oldest_writer(self) -> Writer | None:
-        if self.fetch(Statement("SELECT pg_has_role(CURRENT_USER, 'pg_read_all_stats', 'USAGE')"))[0][0] is not True:
+        asked = self._sees_writers()
+        if asked.fetch(Statement("SELECT pg_has_role(CURRENT_USER, 'pg_read_all_stats', 'USAGE')"))[0][0] is not True:
             raise NotPermitted(f"GRANT {self.writer_right} lets this login see the transactions of others")
-        age, since = self.fetch(Statement(_OLDEST))[0]
+        age, since = asked.fetch(Statement(_OLDEST))[0]
         if age is None:
             return None
         return Writer(timedelta(seconds=max(0, int(str(age)))), str(since))

@@ -22,6 +22,7 @@ from el.connectors.catalog import (
 from el.connectors.postgres import catalog_queries as ask
 from el.connectors.postgres.check_text import plain_check
 from el.connectors.postgres.xmin import XMIN
+from el.connectors.sql.cluster import READER_NOTE
 from el.connectors.sql.select import Statement
 from el.errors import ElError
 
@@ -98,6 +99,7 @@ def read_catalog(fetch: Fetch, schemas: Sequence[str] | None, *, brief: bool) ->
         read_only=bool(in_recovery),
         case_sensitive=True,
         user=str(user),
+        notes=(READER_NOTE,) if in_recovery else (),
     )
 
 

@@ -11,12 +11,12 @@ from typing import ClassVar, Literal
 
 from pydantic import AliasChoices, Field, SecretStr
 
-from el.connectors.base import ConnectionConfig
+from el.connectors.cluster_config import ClusterConfig
 
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 
 
-class PostgresConfig(ConnectionConfig):
+class PostgresConfig(ClusterConfig):
     """The server, and who signs in.
 
     host: a name, or the folder of a socket, beginning with a slash. sslrootcert: a file with the authorities to trust,
@@ -35,7 +35,7 @@ class PostgresConfig(ConnectionConfig):
     user: str = Field(validation_alias=AliasChoices("user", "username"))
     password: SecretStr | None = Field(default=None, validation_alias=AliasChoices("password", "pass"))
     sslmode: SslMode = "verify-full"
-    sslrootcert: str | None = None
+    sslrootcert: str | None = Field(default=None, validation_alias=AliasChoices("sslrootcert", "ca_file"))
     sslcert: str | None = None
     sslkey: str | None = None
     role: str | None = None
@@ -51,6 +51,12 @@ class PostgresConfig(ConnectionConfig):
         """The server for people."""
         return f"{self.host}:{self.port}"
 
+    @property
+    def open_line(self) -> str | None:
+        if self.host.startswith("/"):
+            return f"host: {self.host}"
+        return None if self.sslmode == "verify-full" else f"sslmode: {self.sslmode}"
+
     def conninfo(self, program: str) -> str:
         """What says to libpq where and as whom to connect; the password is in it."""
         found: dict[str, object] = {
@@ -58,11 +64,13 @@ class PostgresConfig(ConnectionConfig):
             "port": self.port,
             "dbname": self.database,
             "user": self.user,
-            "password": self.password.get_secret_value() if self.password else "",
+            "password": self.password_now(),
             "application_name": program,
             "client_encoding": "UTF8",
             "connect_timeout": self.login_timeout,
             "sslmode": self.sslmode,
+            # Another way to encrypt, which would take the place of TLS and its certificate.
+            "gssencmode": "disable" if self.auth == "iam" else None,
             "sslrootcert": self._authorities(),
             "sslcert": self.sslcert,
             "sslkey": self.sslkey,

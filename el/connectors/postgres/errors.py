@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from el.connectors.aws_iam import bundle_hint
 from el.connectors.postgres.config import PostgresConfig
 from el.errors import (
     AuthenticationFailed,
@@ -37,6 +38,10 @@ _GONE = (
     "connection pointer is NULL",
     "EOF detected",
 )
+_BUSY = (
+    *("too many", "remaining connection slots", "starting up", "shutting down"),
+    *("not yet accepting connections", "not accepting connections", "in recovery mode"),
+)
 _UNREACHABLE = (
     "Connection refused",
     "could not translate host name",
@@ -57,14 +62,14 @@ def connect_error(error: Exception, config: PostgresConfig) -> ElError:
     if "certificate verify failed" in text or "does not match host name" in text:
         return CertificateUntrusted(
             f"{where}: its certificate is not trusted here ({text}); give its authority as `sslrootcert`, or a weaker "
-            "`sslmode`"
+            f"`sslmode`{bundle_hint(config.host)}"
         )
     if "root certificate file" in text or "certificate file" in text:
-        return CertificateUntrusted(f"{where}: {text} (`sslrootcert`, `sslcert`)")
+        return CertificateUntrusted(f"{where}: {text} (`sslrootcert`, `sslcert`){bundle_hint(config.host)}")
     if "SSL was required" in text:
         return CertificateUntrusted(f"{where}: the server has no encrypted line; `sslmode: disable` does without")
     if any(word in text for word in ("authentication failed", "no password supplied", "is not permitted to log in")):
-        return AuthenticationFailed(f"{where} refused user {config.user!r}: check user and password")
+        return AuthenticationFailed(f"{where} refused user {config.user!r}: {config.refused}")
     if re.search(r'role ".*" does not exist', text):
         return AuthenticationFailed(f"{where} knows no role of user {config.user!r}, or `role`: {text}")
     if "no pg_hba.conf entry" in text:
@@ -75,7 +80,7 @@ def connect_error(error: Exception, config: PostgresConfig) -> ElError:
         )
     if any(word in text for word in _UNREACHABLE):
         return ServerUnreachable(f"nobody answers as PostgreSQL at {where}: check host, port and firewall")
-    busy = any(word in text for word in ("too many", "remaining connection slots", "starting up", "shutting down"))
+    busy = any(word in text for word in _BUSY)
     return ConnectError(f"{where}: {text}", retryable=busy or _retryable(state, text))
 
 
@@ -89,6 +94,11 @@ def statement_error(error: Exception, *, writing: bool) -> ElError:
     if state == _TOO_LONG and _TOO_LONG_WORDS in text:
         text += " (`query_timeout` in the profile)"
     return (WriteError if writing else ReadError)(text, retryable=_retryable(state, text))
+
+
+def only_reads(error: Exception) -> bool:
+    """Whether a statement that writes was refused by a server, or a session, that only reads."""
+    return said(error)[0] == "25006"
 
 
 def is_gone(error: Exception) -> bool:

@@ -27,6 +27,8 @@ class Changes(Strategy):
         self.only_if_named = not feed.automatic
 
     def obstacle(self, context: TableContext, source: Source) -> str | None:
+        assert isinstance(source, ChangeSource)
+        self.feed.source = source.beside_log()
         return self.feed.obstacle()
 
     def at_hand(self, context: TableContext) -> bool:

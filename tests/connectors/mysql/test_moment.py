@@ -157,13 +157,14 @@ def test_an_interrupt_leaves_no_thread_that_waits_for_another(accounts: MySqlSho
 class Scripted:
     """A server that answers what a test says of it."""
 
-    def __init__(self, *executed: str, owned: tuple[str, ...] = ()) -> None:
+    def __init__(self, *executed: str, owned: tuple[str, ...] = (), shares_storage: int = 0) -> None:
+        self.shares_storage = shares_storage
         self.executed, self.owned = list(executed), list(owned)
         self.begun = 0
 
     def fetch(self, statement: Statement) -> list[tuple[Any, ...]]:
         if "gtid_mode" in statement.sql:
-            return [("ON",)]
+            return [("ON", self.shares_storage)]
         if "gtid_executed" in statement.sql:
             return [(self.executed.pop(0) if len(self.executed) > 1 else self.executed[0],)]
         if "gtid_owned" in statement.sql:

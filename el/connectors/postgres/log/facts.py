@@ -60,7 +60,7 @@ class ServerFacts:
 
     def wrong(self) -> str | None:
         if self.reads_only:
-            return "this server is a standby, and a slot is made at the primary: read the primary (Aurora: the writer)"
+            return "this server is a standby, and a slot is made at the primary: `writer_host` in the profile names it"
         if self.wal_level != "logical":
             return (
                 f"wal_level is {self.wal_level}: ALTER SYSTEM SET wal_level = 'logical', then restart the server "
