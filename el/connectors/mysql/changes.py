@@ -68,9 +68,6 @@ class BinaryLog(ChangeFeed):
             return "of a row that leaves the `filters`, the binary log does not tell"
         if not followed.key:
             return "there is no key to tell by which row a change is of: set `key`"
-        own = [column.name for column in followed.columns if column.type.name == "json"]
-        if own and not followed.catalog.version.startswith("MariaDB"):
-            return f"{', '.join(own)}: MySQL has JSON in the binary log in a form of its own: exclude it"
         return None
 
     def notes(self, *, waits: bool = False) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from pymysql.constants import FIELD_TYPE
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import SourceType
 from el.connectors.mysql.log_changes import Piece
+from el.connectors.mysql.log_json import parts_of
 from el.connectors.mysql.log_rows import Numbers
 from el.connectors.mysql.log_table import BLOB_COMPRESSED, VARCHAR_COMPRESSED, WHOLE, LogColumn
 from el.connectors.mysql.log_values import BINARY, Values
@@ -34,7 +35,6 @@ _CHARSETS = {
 _TEXTS = frozenset({FIELD_TYPE.STRING, FIELD_TYPE.VAR_STRING, FIELD_TYPE.VARCHAR, FIELD_TYPE.BLOB})
 _LABELS = frozenset({FIELD_TYPE.ENUM, FIELD_TYPE.SET})
 _REFUSED = {
-    FIELD_TYPE.JSON: "is JSON, which the binary log of MySQL has in a form of its own that el does not read",
     **dict.fromkeys((BLOB_COMPRESSED, VARCHAR_COMPRESSED), "is COMPRESSED, which el does not read in the binary log"),
 }
 # So many values are asked for in one statement, of so many bytes as hex.
@@ -120,12 +120,27 @@ class Columns:
 
     def _known(self, found: pa.Array, column: LogColumn, type_: SourceType) -> pa.Array:
         """Text as text, and what MariaDB keeps as bytes as it writes it."""
+        if column.type == FIELD_TYPE.JSON:
+            return self._documents(found)
         if type_.name == "uuid" and pa.types.is_binary(found.type):
             return _uuids(found)
         if type_.name in ("inet4", "inet6") and pa.types.is_binary(found.type):
             return self._asked(found, lambda value: f"INET6_NTOA({_bytes_literal(value)})", pa.string())
         is_text = column.type in _LABELS or (column.type in _TEXTS and column.collation != BINARY)
         return self._text(found, column.collation) if is_text else found
+
+    def _documents(self, found: pa.Array) -> pa.Array:
+        """MySQL's JSON; how it writes a number with a fraction, it is asked for."""
+        coded = found.dictionary_encode()
+        said = [list(parts_of(each)) for each in coded.dictionary.to_pylist()]
+        numbers = list({part.hex(): part for parts in said for part in parts if isinstance(part, float)}.values())
+        written: dict[str, str] = {}
+        if numbers:
+            asked = [f"CAST(CAST({number:.17e} AS JSON) AS CHAR)" for number in numbers]
+            texts = [text for part in _parts(asked) for text in self._answers(part, pa.string()).to_pylist()]
+            written = dict(zip((number.hex() for number in numbers), texts, strict=True))
+        made = ["".join(written[part.hex()] if isinstance(part, float) else part for part in parts) for parts in said]
+        return pa.array(made, pa.string()).take(coded.indices)
 
     def _text(self, found: pa.Array, collation: int) -> pa.Array:
         if not self._charsets:

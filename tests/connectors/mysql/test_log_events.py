@@ -7,6 +7,7 @@ MySQL Source Code Documentation, "Replication Protocol", `Gtid_event`, `Table_ma
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
@@ -14,10 +15,12 @@ from uuid import UUID
 import pyarrow as pa
 import pytest
 
+from el.connectors.buffer import Buffer
 from el.connectors.catalog import SourceType, TableName
 from el.connectors.mysql.log import Event
 from el.connectors.mysql.log_changes import Changes
 from el.connectors.mysql.log_columns import Columns
+from el.connectors.mysql.log_json import parts_of
 from el.connectors.mysql.log_position import FORM, DomainGtids, UuidGtids, of_position
 from el.connectors.mysql.log_statement import Followed
 from el.connectors.request import ColumnRead
@@ -56,9 +59,9 @@ def table_map(*, named: bool = True, json: bool = False) -> Event:
     return Event(19, 1, head + b"\x05" + kinds + bytes([len(meta)]) + meta + b"\x1e" + more)
 
 
-def row(id_: int, text: str, number: int) -> bytes:
+def row(id_: int, text: str, number: int, value: bytes = b"abc") -> bytes:
     fixed = id_.to_bytes(4, "little", signed=True) + b"\x7c" + bytes([len(text.encode())]) + text.encode()
-    return b"\0" + fixed + b"\3\0\0\0abc" + number.to_bytes(8, "little")
+    return b"\0" + fixed + len(value).to_bytes(4, "little") + value + number.to_bytes(8, "little")
 
 
 def rows(kind: int, *said: bytes, there: bytes = b"\x1f") -> Event:
@@ -94,14 +97,30 @@ class NoServer:
         raise AssertionError("nothing is asked")
 
 
+class SaysFloats(NoServer):
+    """Writes a number with a fraction in its own way."""
+
+    def stream(self, statement: Any, request: object) -> Any:
+        asked = re.findall(r"SELECT (\d+) AS n, CAST\(CAST\((\S+) AS JSON\) AS CHAR\) AS v", statement.sql)
+        texts = pa.record_batch({"n": [int(n) for n, _ in asked], "v": [f"<{float(v)!r}>" for _, v in asked]})
+        return Buffer(texts.schema, iter([texts]))
+
+
 def found(
-    events: Iterable[Event], *, since: str = f"{SERVER}:1-4", until: str = f"{SERVER}:1-5"
+    events: Iterable[Event],
+    *,
+    since: str = f"{SERVER}:1-4",
+    until: str = f"{SERVER}:1-5",
+    server: NoServer | None = None,
 ) -> list[tuple[Any, ...]]:
     changes = Changes(events, UuidGtids.parse(since), UuidGtids.parse(until), OURS)
-    columns = Columns(NoServer(), TYPES, is_mariadb=False)
+    columns = Columns(server or NoServer(), TYPES, is_mariadb=False)
     said: list[tuple[Any, ...]] = []
     for piece in changes.pieces(1000, 1 << 20):
-        made = [columns.of(piece, ColumnRead(name, name, None, ARROW[name])).to_pylist() for name in TYPES]
+        made = [
+            columns.of(piece, ColumnRead(name, name, None, None if server and name == "g" else ARROW[name])).to_pylist()
+            for name in TYPES
+        ]
         said += [(chr(kind), *values) for kind, *values in zip(piece.kinds, *made, strict=True)]
     assert str(changes.reached) == until
     return said
@@ -170,10 +189,74 @@ def test_an_event_that_may_be_passed_over_is() -> None:
     assert found([gtid(5), Event(99, 1, b"", ignorable=True), *BODY]) == SAID
 
 
-def test_mysqls_json_is_refused_by_name() -> None:
-    events = [gtid(5), BODY[0], table_map(json=True), rows(30, row(1, "a", 1)), xid()]
-    with pytest.raises(ElError, match=r"'g' is JSON, .*exclude it"):
-        found(events)
+def small(kind: int, *entries: tuple[int, bytes], keys: tuple[bytes, ...] = ()) -> bytes:
+    """An object or array of few bytes. entries: type and value, which stands in its entry where it is of two bytes."""
+    head = 4 + 4 * len(keys) + 3 * len(entries)
+    table, behind = b"", b"".join(keys)
+    for number, key in enumerate(keys):
+        place = head + sum(map(len, keys[:number]))
+        table += place.to_bytes(2, "little") + len(key).to_bytes(2, "little")
+    for type_, value in entries:
+        if type_ in (4, 5, 6):
+            table += bytes([type_]) + value.ljust(2, b"\0")
+        else:
+            table += bytes([type_]) + (head + len(behind)).to_bytes(2, "little")
+            behind += value
+    size = head + len(behind)
+    return bytes([kind]) + len(entries).to_bytes(2, "little") + size.to_bytes(2, "little") + table + behind
+
+
+def packed_time(day: int, clock: int, fraction: int = 0) -> bytes:
+    return ((day << 17 | clock) << 24 | fraction).to_bytes(8, "little", signed=True)
+
+
+DAY = (2024 * 13 + 1) << 5 | 15
+CLOCK = 10 << 12 | 30 << 6 | 45
+DOCUMENTS = {
+    b"": "null",
+    b"\4\0": "null",
+    b"\4\1": "true",
+    b"\4\2": "false",
+    b"\5\xfe\xff": "-2",
+    b"\6\xfe\xff": "65534",
+    b"\7\xfe\xff\xff\xff": "-2",
+    b"\x0a" + b"\xff" * 8: "18446744073709551615",
+    b"\x09" + b"\0" * 7 + b"\x80": "-9223372036854775808",
+    b"\x0c\x03\xe6\x97\xa5": '"日"',
+    b'\x0c\x0aa"\\\n\t\x01/\x7f\x08\x0c': '"a\\"\\\\\\n\\t\\u0001/\x7f\\b\\f"',
+    b"\x0c\xac\x02" + b"x" * 300: f'"{"x" * 300}"',
+    b"\0\0\0\4\0": "{}",
+    b"\2\0\0\4\0": "[]",
+    small(0, (5, b"\1\0"), (12, b"\1x"), (4, b"\0"), keys=(b"a", b"b", b"c c")): '{"a": 1, "b": "x", "c c": null}',
+    small(2, (7, b"\1\0\0\0"), (2, small(2, (4, b"\1"))[1:]), (0, small(0)[1:])): "[1, [true], {}]",
+    b"\3" + b"\1\0\0\0" + b"\x0d\0\0\0" + b"\7\xff\xff\xff\xff": "[-1]",
+    b"\x0f\xf6\4\2\1\x81\0": "1.0",
+    b"\x0f\xf6\4\3\2\x81\x0a": "1.10",
+    b"\x0f\x0a\x08" + packed_time(DAY, 0): '"2024-01-15"',
+    b"\x0f\x0c\x08" + packed_time(DAY, CLOCK, 123456): '"2024-01-15 10:30:45.123456"',
+    b"\x0f\x07\x08" + packed_time(DAY, CLOCK): '"2024-01-15 10:30:45.000000"',
+    b"\x0f\x0b\x08" + packed_time(0, CLOCK, 5): '"10:30:45.000005"',
+    b"\x0f\x0b\x08" + (-(CLOCK << 24)).to_bytes(8, "little", signed=True): '"-10:30:45.000000"',
+}
+
+
+@pytest.mark.parametrize("data", DOCUMENTS, ids=DOCUMENTS.values())
+def test_mysqls_json_becomes_the_text_that_it_writes(data: bytes) -> None:
+    assert "".join(map(str, parts_of(data))) == DOCUMENTS[data]
+
+
+@pytest.mark.parametrize("data", [b"\x0e", b"\x0c\x05ab", b"\0\1\0\5\0", b"\4\7", b"\x0f\xfc\1a", b"\x0c\1\xff"])
+def test_json_that_is_cut_or_unknown_is_refused(data: bytes) -> None:
+    with pytest.raises(ElError, match="JSON in the binary log"):
+        list(parts_of(data))
+
+
+def test_how_a_number_with_a_fraction_is_written_the_server_is_asked() -> None:
+    double = b"\x0b" + struct.pack("<d", 1.5)
+    value = small(2, (5, b"\1\0"), (11, double[1:]), (11, struct.pack("<d", 1e300)))
+    events = [gtid(5), BODY[0], table_map(json=True), rows(30, row(1, "a", 1, value)), xid()]
+    (said,) = found(events, server=SaysFloats())
+    assert said[4] == "[1, <1.5>, <1e+300>]"
 
 
 def test_gtids_have_one_text_and_grow_with_each_transaction() -> None:
