@@ -44,7 +44,7 @@ from el.connectors.sql.cluster import Cluster
 from el.connectors.sql.connector import Stream
 from el.connectors.sql.dialect import Dialect
 from el.connectors.sql.select import Statement
-from el.connectors.sql.split import Range
+from el.connectors.sql.split import Range, can_divide, cut
 from el.errors import ElError, NotPermitted, ReadError
 from el.types.key_text import TextRule
 
@@ -56,6 +56,12 @@ _BLOCKS = (
     "SELECT CASE WHEN relkind IN ('r', 'm') THEN pg_relation_size(oid) / current_setting('block_size')::bigint END "
     "FROM pg_catalog.pg_class WHERE oid = to_regclass(?)"
 )
+# Of a table with parts those of all of them.
+_HISTOGRAM = """SELECT CAST(b AS text) AS bound FROM pg_catalog.pg_stats AS s,
+unnest(CAST(CAST(s.histogram_bounds AS text) AS numeric[])) AS b
+WHERE to_regclass(format('%I.%I', s.schemaname, s.tablename)) = to_regclass(?) AND s.attname = CAST(? AS name)
+AND s.inherited = EXISTS (SELECT FROM pg_catalog.pg_inherits AS i WHERE i.inhparent =
+to_regclass(format('%I.%I', s.schemaname, s.tablename))) ORDER BY b"""
 _OLDEST = f"""SELECT floor(EXTRACT(EPOCH FROM clock_timestamp() - min(since)))::bigint,
 {iso(f"({EARLIEST} - (clock_timestamp() - min(since)) - interval '1 second')")}
 FROM (SELECT xact_start AS since FROM pg_catalog.pg_stat_activity
@@ -173,7 +179,7 @@ class Postgres(Cluster, VersionSource, OneMomentSource, PressureSource, RightsSo
     def splits(self, request: ReadRequest, wanted: int, by: Column | None) -> tuple[Split, ...]:
         """Ranges of a whole-number column, or of the table's blocks."""
         if by is not None:
-            return super().splits(request, wanted, by)
+            return self._by_statistics(request, wanted, by) or super().splits(request, wanted, by)
         if wanted < 2 or request.table is None:
             return ()
         found = self.fetch(Statement(_BLOCKS, (self.dialect.quote_table(request.table),)))
@@ -183,6 +189,17 @@ class Postgres(Cluster, VersionSource, OneMomentSource, PressureSource, RightsSo
         cuts = [f"({blocks * number // wanted},0)" for number in range(1, wanted)]
         ends: list[str | None] = [None, *cuts, None]
         return tuple(Range(_between(low, high)) for low, high in pairwise(ends))
+
+    def _by_statistics(self, request: ReadRequest, wanted: int, by: Column) -> tuple[Split, ...]:
+        """Ranges of as many rows each, where ANALYZE noted how the column's values lie; else none."""
+        if request.table is None or wanted < 2 or not can_divide(self.facts(by.type)):
+            return ()
+        found = self.fetch(Statement(_HISTOGRAM, (self.dialect.quote_table(request.table), by.name)))
+        bounds = [int(str(bound)) for (bound,) in found]
+        if len(bounds) < 2 * wanted:
+            return ()
+        cuts = {bounds[len(bounds) * number // wanted] for number in range(1, wanted)}
+        return cut(by.name, by.type, sorted(cuts)) if len(cuts) == wanted - 1 else ()
 
     def fetch(self, statement: Statement) -> list[tuple[object, ...]]:
         try:

@@ -7,6 +7,7 @@ between them comes twice or not at all, so the column had better not change.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from el.connectors.catalog import SourceType
@@ -33,13 +34,17 @@ def divide(column: str, type_: SourceType, least: int, greatest: int, parts: int
     """At most `parts` ranges of equal width between `least` and `greatest`; none if they cannot be cut."""
     width = greatest - least + 1
     parts = min(parts, width)
-    cuts = [least + width * number // parts for number in range(1, parts)]
+    return cut(column, type_, [least + width * number // parts for number in range(1, parts)])
+
+
+def cut(column: str, type_: SourceType, cuts: Sequence[int]) -> tuple[Range, ...]:
+    """The ranges between these values, which grow; none without a value."""
     ranges = []
-    for number in range(parts if parts > 1 else 0):
+    for number in range(len(cuts) + 1 if cuts else 0):
         conditions = []
         if number > 0:
             conditions.append(Condition(column, Op.GE, Value(str(cuts[number - 1]), type_)))
-        if number < parts - 1:
+        if number < len(cuts):
             conditions.append(Condition(column, Op.LT, Value(str(cuts[number]), type_), or_null=number == 0))
         ranges.append(Range(tuple(conditions)))
     return tuple(ranges)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from el.connectors.catalog import TableName
 from el.connectors.request import ReadRequest
 from el.connectors.sql.select import Statement
 from el.errors import WriteError
@@ -105,3 +107,27 @@ def test_a_function_in_a_query_of_ones_own_writes_nothing(accounts: PostgresShop
         with pytest.raises(Exception, match="read-only transaction"):
             session.fetch(Statement(f"SELECT {accounts.schema}.touch()"))
     assert accounts.fetch("SELECT sum(money)::int FROM {schema}.a") == [(2000,)]
+
+
+def test_parts_have_as_many_rows_each_where_the_statistics_tell_how_the_values_lie(shop: PostgresShop) -> None:
+    """By their range alone one part would have nearly all of these."""
+    shop.sql(
+        "CREATE TABLE {schema}.t (id bigint PRIMARY KEY, p int) PARTITION BY RANGE (id)",
+        "CREATE TABLE {schema}.t1 PARTITION OF {schema}.t DEFAULT",
+        "CREATE TABLE {schema}.plain (id bigint PRIMARY KEY)",
+        "INSERT INTO {schema}.t SELECT n, 1 FROM generate_series(1, 4000) AS n",
+        "INSERT INTO {schema}.t VALUES (1000000000000, 1)",
+        "INSERT INTO {schema}.plain SELECT id FROM {schema}.t",
+        "ANALYZE {schema}.t",
+        "ANALYZE {schema}.plain",
+    )
+    for name in ("t", "plain"):
+        table = shop.server.describe([shop.schema]).table(TableName(shop.schema, name))
+        assert table is not None
+        request = ReadRequest(table=table.name)
+        splits = shop.server.splits(request, 4, table.columns[0])
+        found = [shop.server.read_buffer(replace(request, split=split)).to_arrow().num_rows for split in splits]
+        assert (len(found), sum(found)) == (4, 4001)
+        assert all(900 < rows < 1100 for rows in found), found
+    # Of a table with parts no blocks are its own.
+    assert shop.server.splits(ReadRequest(table=TableName(shop.schema, "t")), 4, None) == ()
