@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -80,10 +80,35 @@ class PostgresWrite(SqlWrite[Postgres]):
             )
         )
         types = Types(self.session.fetch, {int(str(row[1])) for row in rows})
-        return [
+        found = [
             PostgresColumn(str(name), types.of(int(str(oid)), int(str(modifier))), str(cast))
             for name, oid, modifier, cast in rows
         ]
+        if any(column.cast == "jsonb" for column in found) and self._tells_double_keys():
+            # As json a document stays the text that was sent; jsonb orders its keys.
+            found = [replace(column, cast="json") if column.cast == "jsonb" else column for column in found]
+        return list(found)
+
+    def _tells_double_keys(self) -> bool:
+        version = self.session.fetch(Statement("SELECT current_setting('server_version_num')"))[0][0]
+        return int(str(version)) >= 160_000
+
+    def like_target(self, names: str) -> str:
+        made = [
+            f"CAST({self.quote(column.name)} AS json) AS {self.quote(column.name)}"
+            if _as_json(column)
+            else self.quote(column.name)
+            for column in self.columns
+        ]
+        return super().like_target(", ".join(made))
+
+    def stage(self, spool: Spool) -> None:
+        super().stage(spool)
+        for column in filter(_as_json, self.columns):
+            twice = f"SELECT count(*) FROM {self.staged} WHERE {self.quote(column.name)} IS NOT JSON WITH UNIQUE KEYS"
+            if found := self.session.fetch(Statement(twice))[0][0]:
+                kept = f"{found} documents have a key twice, of which jsonb keeps the last"
+                raise WriteError(f"{self.job.target}.{column.name}: {kept}; cast the data")
 
     def pads_blanks(self, column: TargetColumn) -> bool:
         return column.type.name == "char"
@@ -145,6 +170,11 @@ class PostgresWrite(SqlWrite[Postgres]):
             with suppress(ElError):
                 place = self.session.dialect.quote_table(TableName(self.staging.schema, name))
                 self.session.execute(Statement(f"DROP TABLE IF EXISTS {place}"))
+
+
+def _as_json(column: TargetColumn) -> bool:
+    """Whether a column of jsonb is staged as json."""
+    return isinstance(column, PostgresColumn) and column.type.name == "jsonb" and column.cast == "json"
 
 
 def _sent(type_: pa.DataType) -> pa.DataType:

@@ -104,3 +104,18 @@ def test_what_another_constraint_refuses_leaves_the_table_as_it_was_and_tells_no
     assert shop.fetch("SELECT id, u, g FROM {schema}.t ORDER BY id") == [(1, "one", "one!"), (2, "secret", "secret!")]
     with pytest.raises(WriteError, match="has no column 'g' to write to"):
         write(shop, pa.table({"id": pa.array([9], pa.int32()), "g": ["9"]}))
+
+
+def test_a_document_is_written_whatever_the_order_of_its_keys(shop: PostgresShop) -> None:
+    """jsonb orders them by their length; a key that is there twice it loses, and that is refused."""
+    shop.sql("CREATE TABLE {schema}.t (id int PRIMARY KEY, j jsonb, k jsonb)", "INSERT INTO {schema}.t VALUES (1, '1')")
+    sent = ['{"bb": 1.10,  "a": {"z": [1, {"y": null, "x": 2}]}}', None]
+    data = pa.table({"id": pa.array([1, 2], pa.int32()), "j": pa.array(sent, pa.string())})
+    write(shop, data, mode=WriteMode.MERGE, key=("id",))
+    found = shop.fetch("SELECT j::text FROM {schema}.t ORDER BY id")
+    assert found == [('{"a": {"z": [1, {"x": 2, "y": null}]}, "bb": 1.10}',), (None,)]
+    twice = pa.table({"id": pa.array([3], pa.int32()), "j": ['{"a": {"b": 1, "b": 2}}']})
+    with pytest.raises(WriteError, match=r"t\.j: 1 documents have a key twice"):
+        write(shop, twice, run_id="two")
+    with pytest.raises(WriteError, match="invalid input syntax for type json"):
+        write(shop, pa.table({"id": pa.array([3], pa.int32()), "j": ["{"]}), run_id="three")
