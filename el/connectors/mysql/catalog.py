@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from el.connectors.catalog import (
@@ -19,9 +20,10 @@ from el.connectors.catalog import (
     TableName,
 )
 from el.connectors.mysql.dialect import WHOLE
-from el.connectors.mysql.held import held_by
+from el.connectors.mysql.held import Held, held_by
 from el.connectors.sql.cluster import READER_NOTE
 from el.connectors.sql.select import Statement
+from el.errors import ElError
 
 Fetch = Callable[[Statement], list[tuple[Any, ...]]]
 _SYSTEM = "('information_schema', 'mysql', 'performance_schema', 'sys')"
@@ -57,7 +59,10 @@ def read_catalog(fetch: Fetch, schemas: Sequence[str] | None, *, brief: bool, is
     def ask(sql: str) -> list[tuple[Any, ...]]:
         return fetch(Statement(sql.replace("{where}", where), tuple(schemas or ())))
 
-    held = tuple(held_by(fetch))
+    held: tuple[Held, ...] | None = None
+    # A server without grants, or a proxy in front of one, has no answer.
+    with suppress(ElError):
+        held = tuple(held_by(fetch))
     asked = "SELECT VERSION(), @@lower_case_table_names, CURRENT_USER(), @@innodb_read_only"
     version, names, user, reader = fetch(Statement(asked))[0]
     columns, keys = _columns(ask(_COLUMNS)), _keys(ask(_KEYS))
@@ -86,7 +91,8 @@ def read_catalog(fetch: Fetch, schemas: Sequence[str] | None, *, brief: bool, is
                 indexes=tuple(key for key, _ in found.values()),
                 consistency=_consistency(engine),
                 temporal="system_versioned" if kind == "SYSTEM VERSIONED" else None,
-                partly_seen=not any(each.covers("SELECT", schema, table, frozenset()) for each in held),
+                partly_seen=held is not None
+                and not any(each.covers("SELECT", schema, table, frozenset()) for each in held),
             )
         )
     return Catalog(
