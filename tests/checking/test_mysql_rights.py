@@ -254,22 +254,28 @@ def test_each_statement_is_as_the_vendors_document_it(role: Access) -> None:
 
 
 def test_mysqls_own_words_for_what_is_held_are_read() -> None:
-    """As MySQL 8 prints them (MySQL Reference Manual, "SHOW GRANTS Statement"), dynamic privileges on a line of their
-    own, and a role with a host."""
-    lines = [
+    """As MySQL 8 prints them (MySQL Reference Manual, "SHOW GRANTS Statement"): what a role has as the login's own,
+    dynamic privileges on a line of their own, and a role with a host."""
+    of_role = [
+        "GRANT REPLICATION SLAVE, REPLICATION CLIENT, PROCESS ON *.* TO `el`@`10.%`",
+        "GRANT SELECT ON `sal\\_es`.* TO `el`@`10.%`",
+        "GRANT SELECT (`id`, `na``me`), INSERT (`id`) ON `crm`.`people` TO `el`@`10.%`",
+    ]
+    own = [
         "GRANT USAGE ON *.* TO `el`@`10.%`",
-        "GRANT REPLICATION SLAVE, REPLICATION CLIENT, PROCESS ON *.* TO `el_engineer`@`%`",
-        "GRANT SELECT ON `sal\\_es`.* TO `el_engineer`@`%`",
-        "GRANT SELECT (`id`, `na``me`), INSERT (`id`) ON `crm`.`people` TO `el_engineer`@`%`",
         "GRANT BACKUP_ADMIN,XA_RECOVER_ADMIN ON *.* TO `el`@`10.%`",
         "GRANT PROXY ON ``@`` TO `el`@`10.%` WITH GRANT OPTION",
         "GRANT `el_engineer`@`%` TO `el`@`10.%`",
     ]
 
     def fetch(statement: Statement) -> list[tuple[Any, ...]]:
-        if statement.sql == "SHOW GRANTS":
-            return [(line,) for line in lines]
-        return [("el@10.%",)] if "CURRENT_USER" in statement.sql else [("ON",)]
+        if statement.sql.startswith("SHOW GRANTS"):
+            return [(line,) for line in ([*own, *of_role] if statement.sql == "SHOW GRANTS" else own)]
+        if "CURRENT_ROLE" in statement.sql:
+            return [("`el_engineer`@`%`,`other`@`%`",)]
+        if "CURRENT_USER" in statement.sql:
+            return [("el@10.%",)]
+        return [("ON",)] if "gtid_mode" in statement.sql else []
 
     needs = SourceNeeds(
         Access.ENGINEER,
@@ -283,7 +289,7 @@ def test_mysqls_own_words_for_what_is_held_are_read() -> None:
     found = list(MySqlChecks(fetch, config, needs, is_mariadb=False).all())
     assert not [each for each in found if each.level == "error"]
     assert [each.remedy for each in found if each.level == "warning"] == [
-        "REVOKE INSERT ON `crm`.`people` FROM 'el_engineer'@'%'",
         "REVOKE BACKUP_ADMIN, XA_RECOVER_ADMIN ON *.* FROM 'el'@'10.%'",
+        "REVOKE INSERT ON `crm`.`people` FROM 'el_engineer'",
     ]
     assert len([each for each in found if each.text.endswith(": held")]) == 4

@@ -5,7 +5,9 @@ It asks what any login may ask of itself.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from el.connectors.check import Check, fine, warn, wrong
 from el.connectors.mysql import aurora
@@ -38,11 +40,21 @@ class MySqlChecks:
         self.held = tuple(held_by(self.fetch))
         role = f"'{ROLES[self.needs.access]}'"
         mine = account(str(self.fetch(Statement("SELECT CURRENT_USER()"))[0][0]))
-        self.to = role if any(each.by.split("@")[0] == role for each in self.held) else mine
+        self.to = role if self._is_on(ROLES[self.needs.access]) else mine
+        if self.to == role and not self.is_mariadb:
+            # MySQL tells what a role has as if it were the login's own.
+            own = {(each.name, each.level, each.columns) for each in held_by(self.fetch, mine)}
+            self.held = tuple(
+                each if (each.name, each.level, each.columns) in own else replace(each, by=role) for each in self.held
+            )
         yield from self._too_much()
         yield from self._rights()
         yield from self._left_out()
         yield self._moment()
+
+    def _is_on(self, role: str) -> bool:
+        """MariaDB names it bare, MySQL all that are on as `role`@`%`."""
+        return role in re.split(r"[`@,]+", str(self.fetch(Statement("SELECT CURRENT_ROLE()"))[0][0]))
 
     def _line(self) -> Check:
         if self.config.unix_socket:

@@ -43,9 +43,10 @@ class Held:
         return self.columns is None or columns <= self.columns
 
 
-def held_by(fetch: Fetch) -> Iterator[Held]:
-    """Each line alone: one of them has the hash of a password, which is told to nobody."""
-    for (line,) in fetch(Statement("SHOW GRANTS")):
+def held_by(fetch: Fetch, of: str = "") -> Iterator[Held]:
+    """Each line alone: one of them has the hash of a password, which is told to nobody. of: an account, without what
+    its roles have."""
+    for (line,) in fetch(Statement(f"SHOW GRANTS{f' FOR {of}' if of else ''}")):
         if (parts := _LINE.fullmatch(str(line))) is None:
             continue
         given, schema, table, user, host, rest = parts.groups()
