@@ -18,6 +18,8 @@ from collections.abc import Mapping, Sequence
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
+import pytest
+
 TIMEOUT = 300
 
 
@@ -36,7 +38,7 @@ def context() -> ForkServerContext:
 def call(
     program: str, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
-    """`python -m el ARGUMENTS`, or `dbt ARGUMENTS`, in this folder and with this environment alone."""
+    """`python -m el ARGUMENTS`, or `dbt` or `pytest`, in this folder and with this environment alone."""
     with tempfile.TemporaryDirectory() as said:
         texts = [Path(said) / "out", Path(said) / "err"]
         given = (program, list(arguments), str(folder), dict(environment), [str(text) for text in texts])
@@ -84,6 +86,8 @@ def _run(program: str, arguments: list[str]) -> int:
 
     from el.cli.app import main
 
+    if program == "pytest":
+        return int(pytest.main(arguments))
     try:
         return main(arguments) if program == "el" else cli() or 0
     except SystemExit as end:

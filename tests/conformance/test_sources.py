@@ -9,8 +9,6 @@ import json
 import math
 import os
 import pickle
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
@@ -31,6 +29,7 @@ from el.connectors.sql.connector import SqlConnector
 from el.errors import ElError
 from tests.conformance.facts import Facts, Held
 from tests.conformance.sources import SOURCES, SourceFacts, Stock
+from tests.forked import call
 
 ROOT = Path(__file__).parents[2]
 LATE = 1000
@@ -347,13 +346,7 @@ MUTANTS = [
 def test_a_source_that_loses_rows_fails_this_suite(
     test: Callable[..., None], which: str, mutant: str, says: str
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"{__file__}::{test.__name__}[{which}]"],
-        cwd=ROOT,
-        env={**os.environ, "EL_TEST_JSONLINES": f"mutants:{mutant}", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    asked = ["-q", "-p", "no:cacheprovider", f"{__file__}::{test.__name__}[{which}]"]
+    done = call("pytest", asked, ROOT, {**os.environ, "EL_TEST_JSONLINES": f"mutants:{mutant}"})
     assert done.returncode == 1, done.stdout + done.stderr
     assert says in done.stdout
