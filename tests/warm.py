@@ -50,6 +50,9 @@ LATE = (
     *("dbt.cli.main", "dbt.task.build", "dbt.task.freshness", "dbt.task.docs.generate", "dbt.parser.manifest"),
     *("dbt.adapters.duckdb", "dbt.adapters.snowflake", "agate", "dbt.graph.selector"),
     *("pendulum.locales.en.locale", "dlt._workspace.cli", "dlt.sources.helpers.requests", "opentelemetry.trace"),
+    # A run notes at its end what it did.
+    *("el.connectors.duckdb.write", "el.connectors.snowflake.write", "el.connectors.sql.write"),
+    *("dlt.__plugins__", "dlt._workspace.cli._plugins"),
 )
 # These only ask.
 READING = {"SELECT", "SHOW", "DESCRIBE", "WITH", "LIST"}
