@@ -275,7 +275,7 @@ def test_mysqls_own_words_for_what_is_held_are_read() -> None:
             return [("`el_engineer`@`%`,`other`@`%`",)]
         if "CURRENT_USER" in statement.sql:
             return [("el@10.%",)]
-        return [("ON",)] if "gtid_mode" in statement.sql else []
+        return [("ON", 0)] if "gtid_mode" in statement.sql else []
 
     needs = SourceNeeds(
         Access.ENGINEER,
