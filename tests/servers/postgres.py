@@ -113,6 +113,38 @@ def postgres(programs: Path, **options: str) -> Iterator[dict[str, Any]]:
             server.stop()
 
 
+@contextmanager
+def standby(programs: Path, primary: Mapping[str, Any]) -> Iterator[str]:
+    """A server that follows this one, on the same port of another address, which is told."""
+    host = "127.0.0.2"
+    with tempfile.TemporaryDirectory(prefix="el-postgres-", dir="/tmp") as name:
+        folder, port = Path(name), str(primary["port"])
+        folder.chmod(0o755)
+        data = folder / "data"
+        data.mkdir(0o700)
+        if NOBODY:
+            os.chown(data, NOBODY["user"], NOBODY["group"])
+        place = ["-h", "127.0.0.1", "-p", port, "-U", str(primary["user"])]
+        subprocess.run(
+            [programs / "pg_basebackup", "-D", data, *place, "-R", "-X", "stream", "-c", "fast", "--no-sync"],
+            check=True,
+            capture_output=True,
+            timeout=120,
+            cwd="/",
+            env={**os.environ, "PGPASSWORD": str(primary["password"])},
+            **NOBODY,
+        )
+        # No session can begin on a standby whose default is serializable.
+        reads = {"default_transaction_isolation": "read committed"}
+        settings = {"port": port, "listen_addresses": host, "unix_socket_directories": "", **FAST, **HOSTILE, **reads}
+        server = _Server(programs, data, settings, folder / "output")
+        try:
+            server.wait(int(port), host)
+            yield host
+        finally:
+            server.stop()
+
+
 def _own(path: Path) -> None:
     """A key is its server's alone."""
     path.chmod(0o600)
@@ -130,9 +162,9 @@ class _Server:
                 command, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd="/", **NOBODY
             )
 
-    def wait(self, port: int) -> None:
+    def wait(self, port: int, host: str = "127.0.0.1") -> None:
         until = time.monotonic() + 30
-        ready = [self.programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+        ready = [self.programs / "pg_isready", "-q", "-h", host, "-p", str(port)]
         while subprocess.run(ready, check=False, timeout=10, cwd="/", **NOBODY).returncode != 0:
             if self.process.poll() is not None or time.monotonic() > until:
                 raise RuntimeError(f"postgres did not start: {self.log.read_text(errors='replace')[-500:]}")

@@ -20,8 +20,8 @@ from el.connectors.sql.write_job import WriteJob
 from el.errors import NotPermitted, WriteError
 
 READER_NOTE = (
-    "they are read at a reader of a cluster: what its writer commits comes there later. `strategy: changes` and "
-    "`write_buffer` need `writer_host`"
+    "this server is a reader, to which its writer's commits come later; `strategy: changes` and `write_buffer` need "
+    "the writer (`writer_host`)"
 )
 
 
