@@ -185,6 +185,21 @@ def test_what_cannot_be_read_whole_is_lost_and_not_passed_over(what: str) -> Non
         found(LOST[what])
 
 
+def test_a_column_that_rows_lack_is_null_where_the_log_tells_that_it_came_later_alone() -> None:
+    more = Followed(OURS.table, OURS.columns | {"late"})
+    came = [gtid(6), query("ALTER TABLE orders ADD COLUMN late INT")]
+
+    def read(*events: Event) -> int:
+        changes = Changes(events, UuidGtids.parse(f"{SERVER}:1-4"), UuidGtids.parse(f"{SERVER}:1-6"), more)
+        columns = Columns(NoServer(), {**TYPES, "late": SourceType("int")}, is_mariadb=False)
+        late = ColumnRead("late", "late", None, pa.int32())
+        return sum(columns.of(piece, late).null_count for piece in changes.pieces(1000, 1 << 20))
+
+    assert read(gtid(5), *BODY, *came) == 3
+    with pytest.raises(PositionLost, match="rows lack late"):
+        read(gtid(5), *BODY, gtid(6), query("ALTER TABLE orders ADD COLUMN other INT"))
+
+
 def test_an_event_that_may_be_passed_over_is() -> None:
     assert found([gtid(5), Event(99, 1, b"", ignorable=True), *BODY]) == SAID
 
