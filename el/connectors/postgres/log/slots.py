@@ -28,6 +28,7 @@ Fetch = Callable[[Statement], list[tuple[object, ...]]]
 PLUGIN = "pgoutput"
 # Bytes of log from which on it is worth a word that a slot is behind.
 FAR_BEHIND = 2**30
+LOCK = 0x656C  # the first half of the advisory locks of slots
 # How long another session may be at work with the slot: a slot is one session's at a time.
 PATIENCE = 60.0
 # How long the slot may wait for the transactions that were open when it was made.
@@ -140,26 +141,31 @@ class Exported:
     session: psycopg.Connection[Any]
     place: int  # what lies before it is in the state, and nothing else
     name: str  # for SET TRANSACTION SNAPSHOT
+    holds: psycopg.Connection[Any]  # the slot's lock: nobody advances it until the state is loaded
 
     def close(self) -> None:
         self.session.close()
+        self.holds.close()
 
 
-def export(config: PostgresConfig, translate: Callable[[Exception], ElError], slot: str, *, lasting: bool) -> Exported:
-    """Make a slot, and hold the state that it begins at. lasting: it is not gone with the session.
+def export(config: PostgresConfig, translate: Callable[[Exception], ElError], slot: str, token: str | None) -> Exported:
+    """Make the slot, and hold the state that it begins at. token: it is there already, and one besides, named so, tells
+    a place behind it; that is gone with the session.
 
     The server waits for the transactions that are open: what they do may be half behind the place, half before it.
     """
     session = _connect(config, translate, walsender=True)
+    holds = _connect(config, translate, walsender=False)
     stop = Timer(TO_BEGIN, session.cancel_safe)
     stop.daemon = True
     stop.start()
     wrong: ElError
     try:
-        kind = "" if lasting else "TEMPORARY "
-        sql = f'CREATE_REPLICATION_SLOT "{slot}" {kind}LOGICAL {PLUGIN} EXPORT_SNAPSHOT'
+        holds.execute("SELECT pg_advisory_lock_shared(%s, hashtext(%s))", (LOCK, slot))
+        name, kind = (slot, "") if token is None else (f"{slot[:40]}_{token[:16]}", "TEMPORARY ")
+        sql = f'CREATE_REPLICATION_SLOT "{name}" {kind}LOGICAL {PLUGIN} EXPORT_SNAPSHOT'
         made = session.execute(sql).fetchall()[0]
-        return Exported(session, lsn_number(str(made[1])), str(made[2]))
+        return Exported(session, lsn_number(str(made[1])), str(made[2]), holds)
     except psycopg.errors.QueryCanceled:
         wrong = ReadError(
             f"replication slot {slot}: transactions that were open before it was made did not end for "
@@ -171,6 +177,7 @@ def export(config: PostgresConfig, translate: Callable[[Exception], ElError], sl
     finally:
         stop.cancel()
     session.close()
+    holds.close()
     raise wrong
 
 
@@ -228,7 +235,10 @@ def peek(
 
 
 def advance(session: psycopg.Connection[Any], slot: str, place: int) -> None:
-    """Give up what lies before `place`."""
+    """Give up what lies before `place`; not while another run has a snapshot of a place that its ledger has not yet."""
+    taken = session.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", (LOCK, slot)).fetchall()
+    if not taken[0][0]:
+        return
     waited = time.monotonic() + PATIENCE
     while True:
         try:

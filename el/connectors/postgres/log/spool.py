@@ -171,9 +171,7 @@ def state_of(config: PostgresConfig, translate: Translate, meeting: Meeting, the
     shared = _shared(_states, (meeting.system, meeting.slot), meeting)
     with shared.lock:
         if shared.made is None or shared.made.session.closed:
-            lasting = not there()
-            name = meeting.slot if lasting else f"{meeting.slot[:40]}_{meeting.token[:16]}"
-            shared.made = export(config, translate, name, lasting=lasting)
+            shared.made = export(config, translate, meeting.slot, meeting.token if there() else None)
         found: Exported = shared.made
         return found
 
