@@ -102,10 +102,7 @@ class LogicalReplication(ChangeFeed):
             return wrong
         publication = self.source.config.publication
         self._published = Published.of(self.source.fetch, publication, table.object_id)
-        lacking = []
-        if self._published is not None and self._published.columns is not None:
-            listed = json.loads(self._published.columns)
-            lacking = [column.name for column in self._taken() if column.name not in listed]
+        lacking = [column.name for column in self._taken() if not self._is_published(column.name)]
         return published_wrong(self._published, publication, self._name, self._table.partitioned, lacking)
 
     def _of_table(self) -> str | None:
@@ -268,10 +265,23 @@ class LogicalReplication(ChangeFeed):
         )
 
     def notes(self, *, waits: bool = False) -> tuple[str, ...]:
-        slot = self._slot
+        slot, taken = self._slot, {column.name for column in self.followed.columns}
+        found = [
+            f"{column.name} is not taken, and is in the log all the same: it comes over the line, and does not land"
+            for column in self._table.columns
+            if column.name not in taken and not column.generated and self._is_published(column.name)
+        ]
         if slot is None:
-            return (f"replication slot {self._slot_name()} is made by the first load, and then keeps the server's log",)
-        return (MayLose(str(slot)) if slot.left is not None and slot.behind > FAR_BEHIND else str(slot),)
+            said = f"replication slot {self._slot_name()} is made by the first load, and then keeps the server's log"
+        else:
+            said = str(slot)
+            if slot.left is not None and slot.behind > FAR_BEHIND:
+                said = MayLose(said)
+        return (said, *found)
+
+    def _is_published(self, column: str) -> bool:
+        told = self._published.columns if self._published is not None else None
+        return told is None or column in json.loads(told)
 
 
 def loaded(source: Postgres, held: Mapping[TableName, Position]) -> None:

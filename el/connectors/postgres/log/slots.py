@@ -20,6 +20,7 @@ import psycopg
 from el.connectors.access import access_of
 from el.connectors.origin import in_words
 from el.connectors.postgres.config import PostgresConfig
+from el.connectors.postgres.errors import connect_error
 from el.connectors.postgres.log.lsn import lsn_number, lsn_text
 from el.connectors.sql.select import Statement
 from el.errors import ElError, PositionLost, ReadError
@@ -48,7 +49,7 @@ _SETTINGS = {
 @contextmanager
 def control(config: PostgresConfig, translate: Callable[[Exception], ElError], *, walsender: bool = False) -> Any:
     """A connection beside the one that reads rows. walsender: one that takes commands of replication."""
-    session = _connect(config, translate, walsender=walsender)
+    session = _connect(config, walsender=walsender)
     try:
         yield session
     except psycopg.Error as error:
@@ -57,9 +58,7 @@ def control(config: PostgresConfig, translate: Callable[[Exception], ElError], *
         session.close()
 
 
-def _connect(
-    config: PostgresConfig, translate: Callable[[Exception], ElError], *, walsender: bool
-) -> psycopg.Connection[Any]:
+def _connect(config: PostgresConfig, *, walsender: bool) -> psycopg.Connection[Any]:
     replication = " replication=database" if walsender else ""
     settings = {**_SETTINGS, "statement_timeout": str(config.query_timeout * 1000)}
     refused: ElError
@@ -69,7 +68,7 @@ def _connect(
             session.execute(f"SET {name} = '{value}'")
         return session
     except psycopg.Error as error:
-        refused = translate(error)
+        refused = connect_error(error, config)
     # Raised out here, the driver's error and its frames, which hold the password, do not hang on it.
     raise refused
 
@@ -154,8 +153,8 @@ def export(config: PostgresConfig, translate: Callable[[Exception], ElError], sl
 
     The server waits for the transactions that are open: what they do may be half behind the place, half before it.
     """
-    session = _connect(config, translate, walsender=True)
-    holds = _connect(config, translate, walsender=False)
+    session = _connect(config, walsender=True)
+    holds = _connect(config, walsender=False)
     stop = Timer(TO_BEGIN, session.cancel_safe)
     stop.daemon = True
     stop.start()

@@ -8,8 +8,10 @@ from typing import Any
 import psycopg
 import pytest
 
+from el.connectors.postgres import Postgres
+from el.connectors.postgres.log.slots import control
 from el.connectors.request import Position
-from el.errors import PlanError, PositionLost, ReadError
+from el.errors import PlanError, PositionLost, ReadError, ServerUnreachable
 from tests.connectors.postgres.log.shop import Follower, PostgresShop
 from tests.servers import postgres
 
@@ -92,6 +94,10 @@ def test_a_table_of_large_values_is_followed_where_they_are_left_out(shop: Postg
     shop.sql("CREATE TABLE t (id int PRIMARY KEY, v text, n numeric(12,2))", PUBLISHED)
     follower = Follower(shop, without=("v",))
     follower.load()
+    # What comes over the line, though it does not land, is said.
+    assert follower.notes[1:] == (
+        "v is not taken, and is in the log all the same: it comes over the line, and does not land",
+    )
     shop.sql("INSERT INTO t VALUES (1, 'x', 2.50)")
     assert [row[0] for row in follower.load()] == [1]
 
@@ -259,3 +265,11 @@ def test_a_slot_in_use_by_another_session_is_waited_for(shop: PostgresShop, monk
     finally:
         walsender.pgconn.finish()
     assert follower.load() == [(2, 2, "U")]
+
+
+def test_a_server_that_is_gone_is_told_without_the_password(shop: PostgresShop) -> None:
+    config = Postgres.config_type.model_validate({**shop.output, "port": 1})
+    with pytest.raises(ServerUnreachable) as refused, control(config, lambda error: ReadError(str(error))):
+        pass
+    assert shop.output["password"] not in str(refused.value)
+    assert refused.value.__context__ is None
