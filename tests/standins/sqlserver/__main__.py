@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import sys
@@ -27,6 +28,9 @@ def main() -> None:
     if options.load is not None:
         for path in sorted(options.load.glob("*.sql")):
             print(f"{path.name}: {server.load(path)} batches", flush=True)
+    # What is imported is no garbage, and statements leave little that only a look through all of it would find.
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
     with server:
         print(f"listens on {server.host}:{server.port} for {options.user}; Ctrl+C ends it", flush=True)
         try:
