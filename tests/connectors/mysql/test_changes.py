@@ -13,6 +13,7 @@ from el.connectors.buffer import Buffer
 from el.connectors.mysql.log import Log
 from el.connectors.request import ReadRequest
 from el.connectors.sql.select import Statement
+from el.connectors.sql.target import SqlTarget
 from tests.connectors.mysql.conftest import MySqlShop
 
 ORDERS = "orders, strategy: changes"
@@ -84,7 +85,7 @@ def test_what_is_open_or_comes_while_the_snapshot_is_read_comes_once(
 ) -> None:
     shop.sql("CREATE TABLE {schema}.orders (id INT PRIMARY KEY, v VARCHAR(20))")
     shop.sql("INSERT INTO {schema}.orders VALUES (1, 'before')")
-    within = connector.SqlTarget.read_buffer
+    within = SqlTarget.read_buffer
     with shop.another() as other, shop.another() as third:
         other.execute(Statement("START TRANSACTION"))
         other.execute(Statement(f"INSERT INTO {shop.schema}.orders VALUES (2, 'open')"))
@@ -102,7 +103,7 @@ def test_what_is_open_or_comes_while_the_snapshot_is_read_comes_once(
             third.execute(Statement(f"INSERT INTO {shop.schema}.orders VALUES (3, 'planned')"))
             return placed(source, request)
 
-        monkeypatch.setattr(connector.SqlTarget, "read_buffer", read)
+        monkeypatch.setattr(SqlTarget, "read_buffer", read)
         monkeypatch.setattr(connector.MySql, "_placed", later)
         assert changed(shop)["rows"] == 2
         monkeypatch.undo()
