@@ -74,6 +74,11 @@ class ClusterConfig(ConnectionConfig):
             "(`auth: iam`)"
         )
 
+    @property
+    def is_of_aws(self) -> bool:
+        """Whether the server is Aurora or RDS, as far as the profile says; some rights have other names there."""
+        return self.auth == "iam" or region_of(self.host) is not None
+
     def at_writer(self) -> Self | None:
         """The same at the writer; None where `host` is the writer, as far as the profile says."""
         if self.writer_host is None or self.writer_host.lower() == self.host.lower():

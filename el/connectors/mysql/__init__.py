@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import TYPE_CHECKING, ClassVar
 
 from el.connectors.base import Identity, OneMomentSource, Pressure, PressureSource, Writer
@@ -228,11 +229,12 @@ class MySql(Cluster, OneMomentSource, PressureSource, RightsSource):
         # Whoever may give rights to others is nobody to be given some.
         if self.is_open and not any(held.name == "GRANT OPTION" for held in held_by(self.fetch)):
             signed_in = self.ping().user
-        return script(needs, signed_in)
+        return script(needs, signed_in, by_iam=self.config.auth == "iam")
 
     def checks(self, needs: SourceNeeds | WarehouseNeeds) -> Sequence[Check]:
         assert isinstance(needs, SourceNeeds)
-        return collected(MySqlChecks(self.fetch, self.config, needs, is_mariadb=self.driver.is_mariadb).all())
+        found = MySqlChecks(self.fetch, self.config, needs, is_mariadb=self.driver.is_mariadb)
+        return collected(chain(found.all(), self._writer_checks()))
 
     def utc_now(self) -> datetime | None:
         return datetime.fromisoformat(str(self.fetch(Statement("SELECT CAST(UTC_TIMESTAMP(3) AS CHAR)"))[0][0]))

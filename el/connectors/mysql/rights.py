@@ -83,12 +83,13 @@ def account(name: str) -> str:
     return "@".join("'" + part.replace("\\", "\\\\").replace("'", "''") + "'" for part in parts)
 
 
-def script(needs: SourceNeeds | WarehouseNeeds, signed_in: str | None) -> str:
-    """For the client `mysql`. signed_in: the account that asks, where it is no administrator."""
+def script(needs: SourceNeeds | WarehouseNeeds, signed_in: str | None, *, by_iam: bool = False) -> str:
+    """For the client `mysql`. signed_in: the account that asks, where it is no administrator. by_iam: at RDS."""
     role = ROLES.get(needs.access)
     if isinstance(needs, WarehouseNeeds) or role is None:
         return as_comment(f"MySQL: the role {needs.access} has no right here, and needs no login.") + "\n"
     to, user = f"'{role}'", account(needs.user or signed_in or "el_reader")
+    identified = "WITH AWSAuthenticationPlugin AS 'RDS'" if by_iam else "BY '...'"
     lines = [
         as_comment(
             f"MySQL: what the role {needs.access} of el needs here, and no more. Run it as an administrator, and again",
@@ -96,7 +97,7 @@ def script(needs: SourceNeeds | WarehouseNeeds, signed_in: str | None) -> str:
             *needs.unknown,
         ),
         f"CREATE USER IF NOT EXISTS {user} ACCOUNT LOCK;",
-        as_comment("A login that this made is locked:", f"ALTER USER {user} IDENTIFIED BY '...' ACCOUNT UNLOCK;"),
+        as_comment("A login that this made is locked:", f"ALTER USER {user} IDENTIFIED {identified} ACCOUNT UNLOCK;"),
         f"CREATE ROLE IF NOT EXISTS {to};",
     ]
     for right in rights_of(needs):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, ClassVar
 
 from el.connectors.base import (
@@ -287,7 +287,7 @@ class Postgres(Cluster, VersionSource, OneMomentSource, PressureSource, RightsSo
 
     def checks(self, needs: SourceNeeds | WarehouseNeeds) -> Sequence[Check]:
         assert isinstance(needs, SourceNeeds)
-        return collected(PostgresChecks(self.fetch, self.config, needs).all())
+        return collected(chain(PostgresChecks(self.fetch, self.config, needs).all(), self._writer_checks()))
 
     def utc_now(self) -> datetime | None:
         found = self.fetch(Statement("SELECT CAST(clock_timestamp() AT TIME ZONE 'UTC' AS text)"))[0][0]

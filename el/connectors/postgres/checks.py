@@ -93,7 +93,7 @@ class PostgresChecks:
                 yield warn("rights", f"{listed} on {table.name}, {more}", f"REVOKE {listed} ON {place} FROM {self.to}")
 
     def _rights(self) -> Iterator[Check]:
-        for right in rights_of(self.needs, self.config.database):
+        for right in rights_of(self.needs, self.config):
             grant = right.grant.replace("{to}", self.to).replace("{user}", self.user)
             if self._ask(f"SELECT {right.held}"):
                 yield fine("rights", f"{right}: held")

@@ -44,9 +44,9 @@ class Right:
         return self.grant.removeprefix("GRANT ").split(" TO {")[0].replace(" {user}", "")
 
 
-def rights_of(needs: SourceNeeds, database: str) -> Iterator[Right]:
+def rights_of(needs: SourceNeeds, config: PostgresConfig) -> Iterator[Right]:
     """All rights that reads and writes need here."""
-    name = quote(database)
+    name = quote(config.database)
     yield Right(
         f"GRANT CONNECT ON DATABASE {name} TO {{to}}",
         "has_database_privilege(current_database(), 'CONNECT')",
@@ -61,7 +61,9 @@ def rights_of(needs: SourceNeeds, database: str) -> Iterator[Right]:
         if table.name.schema not in needs.schemas:
             yield _on_table(table)
     if any(map(follows_log, needs.tables)):
-        yield Right("ALTER ROLE {user} REPLICATION", _REPLICATES, "changes by logical replication")
+        # The attribute is nobody's to give at Aurora and RDS.
+        attribute = "GRANT rds_replication TO {user}" if config.is_of_aws else "ALTER ROLE {user} REPLICATION"
+        yield Right(attribute, _REPLICATES, "changes by logical replication")
     for schema in needs.writes:
         yield _on_schema("USAGE, CREATE", schema, "write_buffer, and its ledger")
         yield _on_tables(("SELECT", "INSERT", "UPDATE", "DELETE"), schema, "write_buffer")
@@ -131,9 +133,11 @@ def script(config: PostgresConfig, needs: SourceNeeds | WarehouseNeeds, owners: 
         ),
         _made(role, "NOLOGIN"),
         _made(needs.user or config.user, "LOGIN"),
-        as_comment("A login that this made has no password yet:", f"ALTER ROLE {user} PASSWORD '...';"),
+        f"GRANT rds_iam TO {user};"
+        if config.auth == "iam"
+        else as_comment("A login that this made has no password yet:", f"ALTER ROLE {user} PASSWORD '...';"),
     ]
-    for right in rights_of(needs, config.database):
+    for right in rights_of(needs, config):
         grant = f"{right.grant.replace('{to}', to).replace('{user}', user)};"
         lines.append(as_comment(f"Optional, for {right.needed_for}:", grant) if right.optional else grant)
     for schema in needs.schemas:

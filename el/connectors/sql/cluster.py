@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from typing import ClassVar, Self
 
 from el.connectors.base import ChangeSource
+from el.connectors.check import Check, fine, wrong
 from el.connectors.cluster_config import ClusterConfig
 from el.connectors.request import ReadRequest
 from el.connectors.sql.select import Statement
@@ -64,6 +65,17 @@ class Cluster(SqlTarget, ChangeSource):
             self.writer_right = "this server is a reader; `writer_host` names the writer"
             raise NotPermitted(self.writer_right)
         return beside
+
+    def _writer_checks(self) -> Iterator[Check]:
+        """Whether what the profile calls the writer is one."""
+        at_writer = self.config.at_writer()
+        if at_writer is None:
+            return
+        if self.beside_log().is_reader():
+            remedy = "give the cluster endpoint as `writer_host`; or it fails over just now"
+            yield wrong("writer", f"{at_writer.host} is a reader, which takes no rows and has no log", remedy)
+        else:
+            yield fine("writer", f"{at_writer.host} is the writer")
 
     @contextmanager
     def write_session(self, job: WriteJob) -> Iterator[Self]:

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pymysql
 import pytest
 
+from el.connectors.access import Access
 from el.connectors.base import WriteMode
 from el.connectors.catalog import TableName
 from el.connectors.mysql import MySql, aurora
@@ -25,6 +26,7 @@ from el.connectors.mysql.driver import Driver
 from el.connectors.mysql.log_server import ServerLog
 from el.connectors.mysql.moment import see_one_moment
 from el.connectors.request import ReadRequest
+from el.connectors.rights import SourceNeeds
 from el.connectors.sql.select import Statement
 from el.errors import CertificateUntrusted, ElError, NotPermitted, PlanError, ReadError, WriteError
 from tests.connectors.mysql.conftest import MySqlShop
@@ -408,3 +410,21 @@ def test_a_server_that_is_away_while_it_fails_over_is_tried_again(
     with pytest.raises(ElError) as refused:
         shop.another().connect()
     assert refused.value.retryable
+
+
+def test_check_looks_whether_the_writer_is_one(cluster: MySqlShop) -> None:
+    def found(**settings: Any) -> dict[str, Any]:
+        with cluster.another(**settings) as source:
+            said = source.checks(SourceNeeds(Access.ENGINEER))
+        return {each.subject: (each.level, each.text) for each in said}
+
+    assert found()["writer"] == ("ok", f"{WRITER} is the writer")
+    assert "writer" not in found(writer_host=None)
+    turned = found(host=WRITER, writer_host=READER)["writer"]
+    assert turned == ("error", f"{READER} is a reader, which takes no rows and has no log")
+
+
+def test_grants_lets_a_login_sign_in_by_iam(shop: MySqlShop) -> None:
+    needs = SourceNeeds(Access.ENGINEER, user="el_reader")
+    said = MySql(MySqlConfig.model_validate(by_iam(shop))).rights(needs)
+    assert "ALTER USER 'el_reader'@'%' IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' ACCOUNT UNLOCK;" in said

@@ -17,11 +17,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from el.connectors.access import Access
 from el.connectors.catalog import TableName
 from el.connectors.postgres import Postgres
 from el.connectors.postgres.config import PostgresConfig
 from el.connectors.postgres.driver import Driver
 from el.connectors.postgres.errors import connect_error, statement_error
+from el.connectors.rights import SourceNeeds, TableNeed
 from el.connectors.sql.select import Statement
 from el.errors import CertificateUntrusted, ElError, NotPermitted, WriteError
 from tests.connectors.postgres.log.shop import PostgresShop, database
@@ -50,7 +52,8 @@ class AsksInClear:
             with client:
                 try:
                     self._ask(client)
-                except OSError:
+                except (OSError, ValueError):
+                    # It went away without a word.
                     continue
 
     def _ask(self, client: socket.socket) -> None:
@@ -257,3 +260,26 @@ def test_a_commit_whose_answer_is_lost_in_a_failover_is_looked_up_in_the_ledger(
         # The ledger's own table is committed by then.
         assert session.write_buffer(TableName("public", "b"), ROWS, run_id="r1").already_done
     assert cluster.rows("SELECT COUNT(*) FROM b") == [(2,)]
+
+
+def test_grants_names_the_roles_that_aurora_has_for_iam_and_for_slots() -> None:
+    """Amazon Aurora User Guide, "Creating a database account using IAM authentication", "Setting up logical
+    replication"."""
+    needs = SourceNeeds(Access.ENGINEER, (TableNeed(TableName("public", "a"), follow="changes"),))
+    aurora = {"host": "shop.cluster-c1.eu-central-1.rds.amazonaws.com", "dbname": "shop", "user": "el_reader"}
+    said = Postgres(PostgresConfig.model_validate({**aurora, "auth": "iam"})).rights(needs)
+    assert 'GRANT rds_iam TO "el_reader";' in said
+    assert 'GRANT rds_replication TO "el_reader";' in said
+    assert "PASSWORD" not in said
+    assert " REPLICATION" not in said
+    elsewhere = Postgres(PostgresConfig.model_validate({**aurora, "host": "db01.example.com"})).rights(needs)
+    assert 'ALTER ROLE "el_reader" REPLICATION;' in elsewhere
+
+
+def test_check_looks_whether_the_writer_is_one(cluster: PostgresShop, reader: str) -> None:
+    def found(**settings: Any) -> dict[str, Any]:
+        with at(cluster, **settings) as source:
+            return {each.subject: each.level for each in source.checks(SourceNeeds(Access.ENGINEER))}
+
+    assert found(host=reader, writer_host="127.0.0.1")["writer"] == "ok"
+    assert found(host="127.0.0.1", writer_host=reader)["writer"] == "error"
