@@ -37,8 +37,9 @@ from el.connectors.rights import RightsSource, SourceNeeds, WarehouseNeeds, coll
 from el.connectors.sql.cluster import Cluster
 from el.connectors.sql.connector import Stream
 from el.connectors.sql.dialect import Dialect
+from el.connectors.sql.over_driver import OverDriver
 from el.connectors.sql.select import Statement
-from el.errors import ElError, ReadError
+from el.errors import ElError
 from el.types.key_text import TextRule
 
 if TYPE_CHECKING:
@@ -47,10 +48,11 @@ if TYPE_CHECKING:
 _IN_UTC = frozenset({"UTC", "ETC/UTC", "+00:00", "ZULU", "UCT"})
 
 
-class MySql(Cluster, OneMomentSource, PressureSource, RightsSource):
+class MySql(OverDriver[Driver], Cluster, OneMomentSource, PressureSource, RightsSource):
     """A server of MySQL 8 or MariaDB 10.6, or later."""
 
     scheme = "mysql"
+    product = "MySQL"
     config_type = MySqlConfig
     config: MySqlConfig
     rules = RULES
@@ -65,7 +67,6 @@ class MySql(Cluster, OneMomentSource, PressureSource, RightsSource):
 
     def __init__(self, config: MySqlConfig) -> None:
         super().__init__(config)
-        self._driver: Driver | None = None
         self.in_moment = False  # a transaction of `at_one_moment` is open
         self.place: Place | None = None  # in the log, of what it sees; None where the server does not tell
         self._binary_log: ServerLog | None = None
@@ -73,33 +74,16 @@ class MySql(Cluster, OneMomentSource, PressureSource, RightsSource):
     def packages(self) -> tuple[str, ...]:
         return ("pymysql",)
 
-    def connect(self) -> None:
-        refused: ElError | None = None
-        try:
-            self._driver = Driver(self.config, in_words(self.access))
-        except Exception as error:
-            refused = connect_error(error, self.config)
-        if refused is not None:
-            # Raised out here, the driver's error and its frames, which hold the password, do not hang on it.
-            raise refused
+    def _open(self) -> Driver:
+        return Driver(self.config, in_words(self.access))
+
+    def _why_refused(self, error: Exception) -> ElError:
+        return connect_error(error, self.config)
 
     def close(self) -> None:
         self._leave_writer()
-        driver, self._driver, self._binary_log = self._driver, None, None
-        if driver is not None:
-            with suppress(Exception):
-                driver.close()
-
-    @property
-    def driver(self) -> Driver:
-        """The open driver; `ReadError` when there is none."""
-        if self._driver is None:
-            raise ReadError("the connection to MySQL is closed; use the connector inside `with`")
-        return self._driver
-
-    @property
-    def is_open(self) -> bool:
-        return self._driver is not None and self._driver.is_open
+        self._binary_log = None
+        super().close()
 
     @property
     def binary_log(self) -> ServerLog:
@@ -152,20 +136,8 @@ class MySql(Cluster, OneMomentSource, PressureSource, RightsSource):
     def _stream(self, statement: Statement, request: ReadRequest) -> Stream:
         return self.driver.stream(statement, request)
 
-    def fetch(self, statement: Statement) -> list[tuple[object, ...]]:
-        try:
-            return self.driver.fetch(statement)
-        except Exception as error:
-            raise self.translate(error) from None
-
-    def execute(self, statement: Statement) -> int:
-        try:
-            return self.driver.execute(statement)
-        except Exception as error:
-            if only_reads(error):
-                # Another connection may be to another server; this one never will.
-                self.close()
-            raise self.translate(error, writing=True) from None
+    def _is_useless(self, error: Exception) -> bool:
+        return only_reads(error)
 
     def _begin(self) -> None:
         self.execute(Statement("START TRANSACTION"))

@@ -43,9 +43,10 @@ from el.connectors.rights import RightsSource, SourceNeeds, WarehouseNeeds, coll
 from el.connectors.sql.cluster import Cluster
 from el.connectors.sql.connector import Stream
 from el.connectors.sql.dialect import Dialect
+from el.connectors.sql.over_driver import OverDriver
 from el.connectors.sql.select import Statement
 from el.connectors.sql.split import Range, can_divide, cut
-from el.errors import ElError, NotPermitted, ReadError
+from el.errors import ElError, NotPermitted
 from el.types.key_text import TextRule
 
 if TYPE_CHECKING:
@@ -69,10 +70,11 @@ WHERE backend_xid IS NOT NULL AND datname = current_database() AND pid <> pg_bac
 UNION ALL SELECT prepared FROM pg_catalog.pg_prepared_xacts WHERE database = current_database()) AS open"""
 
 
-class Postgres(Cluster, VersionSource, OneMomentSource, PressureSource, RightsSource):
+class Postgres(OverDriver[Driver], Cluster, VersionSource, OneMomentSource, PressureSource, RightsSource):
     """A database of PostgreSQL 13 or later."""
 
     scheme = "postgres"
+    product = "PostgreSQL"
     config_type = PostgresConfig
     config: PostgresConfig
     rules = RULES
@@ -90,39 +92,25 @@ class Postgres(Cluster, VersionSource, OneMomentSource, PressureSource, RightsSo
 
     def __init__(self, config: PostgresConfig) -> None:
         super().__init__(config)
-        self._driver: Driver | None = None
         self.session: str | None = None  # the number of the server's process
 
     def packages(self) -> tuple[str, ...]:
         return ("adbc-driver-postgresql", "adbc-driver-manager")
 
+    def _open(self) -> Driver:
+        return Driver(self.config, in_words(self.access))
+
+    def _why_refused(self, error: Exception) -> ElError:
+        return connect_error(error, self.config)
+
     def connect(self) -> None:
-        refused: ElError | None = None
-        try:
-            self._driver = Driver(self.config, in_words(self.access))
-        except Exception as error:
-            refused = connect_error(error, self.config)
-        if refused is not None:
-            # Raised out here, the driver's error and its frames, which hold the password, do not hang on it.
-            raise refused
+        super().connect()
         self.session = self.driver.process
 
     def close(self) -> None:
         self._leave_writer()
-        driver, self._driver, self.session = self._driver, None, None
-        if driver is not None:
-            driver.close()
-
-    @property
-    def driver(self) -> Driver:
-        """The open driver; `ReadError` when there is none."""
-        if self._driver is None:
-            raise ReadError("the connection to PostgreSQL is closed; use the connector inside `with`")
-        return self._driver
-
-    @property
-    def is_open(self) -> bool:
-        return self._driver is not None and self._driver.is_open
+        self.session = None
+        super().close()
 
     def ping(self) -> Identity:
         asked = "SELECT COALESCE(host(inet_server_addr()), ''), version(), current_database()::text, CURRENT_USER::text"
@@ -201,20 +189,8 @@ class Postgres(Cluster, VersionSource, OneMomentSource, PressureSource, RightsSo
         cuts = {bounds[len(bounds) * number // wanted] for number in range(1, wanted)}
         return cut(by.name, by.type, sorted(cuts)) if len(cuts) == wanted - 1 else ()
 
-    def fetch(self, statement: Statement) -> list[tuple[object, ...]]:
-        try:
-            return self.driver.fetch(statement)
-        except Exception as error:
-            raise self.translate(error) from None
-
-    def execute(self, statement: Statement) -> int:
-        try:
-            return self.driver.execute(statement)
-        except Exception as error:
-            if only_reads(error):
-                # Another connection may be to another server; this one never will.
-                self.close()
-            raise self.translate(error, writing=True) from None
+    def _is_useless(self, error: Exception) -> bool:
+        return only_reads(error)
 
     def _begin(self) -> None:
         self._transact("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")

@@ -61,6 +61,7 @@ class Driver(ABC):
     """An open connection through one of the drivers; autocommit unless `begin` was called."""
 
     connection: Any
+    is_open = True  # nothing tells before a statement fails
 
     @abstractmethod
     def stream(self, statement: Statement, request: ReadRequest) -> Stream:

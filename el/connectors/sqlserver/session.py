@@ -8,8 +8,9 @@ from typing import ClassVar
 
 from el.connectors.origin import in_words
 from el.connectors.request import Isolation, ReadRequest
-from el.connectors.sql.connector import SqlConnector, Stream
+from el.connectors.sql.connector import Stream
 from el.connectors.sql.dialect import Dialect
+from el.connectors.sql.over_driver import OverDriver
 from el.connectors.sql.select import Statement
 from el.connectors.sqlserver.config import SqlServerConfig
 from el.connectors.sqlserver.dialect import TSQL
@@ -29,9 +30,10 @@ _ENGLISH = (
 )
 
 
-class SqlServerSession(SqlConnector):
+class SqlServerSession(OverDriver[Driver]):
     """One session, through the driver that the profile names."""
 
+    product = "SQL Server"
     config_type = SqlServerConfig
     config: SqlServerConfig
     dialect: ClassVar[Dialect] = TSQL
@@ -39,7 +41,6 @@ class SqlServerSession(SqlConnector):
 
     def __init__(self, config: SqlServerConfig) -> None:
         super().__init__(config)
-        self._driver: Driver | None = None
         self.session: str | None = None
         self._isolation: Isolation | None = None
         self.server = ServerFacts()
@@ -47,7 +48,7 @@ class SqlServerSession(SqlConnector):
     def connect(self) -> None:
         for attempt in while_resuming():
             with attempt:
-                self._sign_in()
+                super().connect()
         self._isolation = None
         timeout = self.config.lock_timeout * 1000 or -1
         # Of two that wait for each other, the application of the server's own users goes on, and el tries again. After
@@ -68,29 +69,15 @@ class SqlServerSession(SqlConnector):
         """Run and role in sys.dm_exec_sessions.context_info: mssql-python gives every program its own name."""
         return f"0x{in_words(self.access).encode()[:128].hex().upper()}"
 
-    def _sign_in(self) -> None:
-        refused: ElError | None = None
-        try:
-            self._driver = DRIVERS[self.config.reader](self.config)
-        except Exception as error:
-            refused = connect_error(error, self.config)
-        if refused is not None:
-            # Raised out here, the driver's error and its frames, which hold the password, do not hang on it.
-            raise refused
+    def _open(self) -> Driver:
+        return DRIVERS[self.config.reader](self.config)
+
+    def _why_refused(self, error: Exception) -> ElError:
+        return connect_error(error, self.config)
 
     def close(self) -> None:
-        driver, self._driver, self.session = self._driver, None, None
-        if driver is not None:
-            # A connection that is broken cannot be closed either; what broke it was said already.
-            with suppress(Exception):
-                driver.close()
-
-    @property
-    def driver(self) -> Driver:
-        """The open driver; `ReadError` when there is none."""
-        if self._driver is None:
-            raise ReadError("the connection to SQL Server is closed; use the connector inside `with`")
-        return self._driver
+        self.session = None
+        super().close()
 
     def _isolate(self, isolation: Isolation) -> None:
         if isolation is not self._isolation:
@@ -100,22 +87,6 @@ class SqlServerSession(SqlConnector):
 
     def _stream(self, statement: Statement, request: ReadRequest) -> Stream:
         return self.driver.stream(statement, request)
-
-    def fetch(self, statement: Statement) -> list[tuple[object, ...]]:
-        try:
-            return self.driver.fetch(statement)
-        except Exception as error:
-            raise self.translate(error) from None
-
-    def execute(self, statement: Statement) -> int:
-        try:
-            return self.driver.execute(statement)
-        except Exception as error:
-            raise self.translate(error, writing=True) from None
-
-    @property
-    def is_open(self) -> bool:
-        return self._driver is not None
 
     def _begin(self) -> None:
         self.driver.autocommit(False)
