@@ -150,7 +150,11 @@ def test_what_only_begins_as_a_reference_and_the_store_itself_are_refused(
         find_identity(store)
 
 
-@pytest.mark.parametrize("given", [OWN.lower(), f'"{OWN}"', f"{OWN}\n{OWN}", f"x {OWN}"])
+@pytest.mark.parametrize(
+    "given",
+    [OWN.lower(), f'"{OWN}"', f"{OWN}\n{OWN}", f"x {OWN}"],
+    ids=["in small letters", "in quotes", "two of them", "behind something"],
+)
 def test_an_identity_that_is_not_as_age_wrote_it_is_refused_and_not_shown(
     given: str, store: Path, put: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
