@@ -175,7 +175,7 @@ def _at_the_same_time(job: Job, plan: Plan, together: Sequence[TablePlan]) -> in
     """How many reads of this plan can be at work at once. All reads of one moment count as one, where one connection
     alone sees it."""
     apart = (table for table in plan.tables if table not in together)
-    of_one = sum(len(table.reads) for table in together) if shares_moment(job) else bool(together)
+    of_one = sum(len(table.reads) for table in together) if together and shares_moment(job) else bool(together)
     reads = sum(max(len(table.reads), table.keys is not None) for table in apart) + of_one
     return max(1, min(reads_at_once(job), reads))
 

@@ -16,7 +16,8 @@ def reads_together(job: Job, plan: Plan) -> list[TablePlan]:
     """The tables that are read from one point in time, where el.yml asks for it: the server keeps all that changes
     meanwhile until the last of them is read.
     """
-    if job.config.defaults.consistent != "run":
+    # Where there are no tables, the source may be a place with files, which no connector is for.
+    if job.config.defaults.consistent != "run" or not plan.tables:
         return []
     if not issubclass(connector_class(job.source.type), OneMomentSource):
         return []

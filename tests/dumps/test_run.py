@@ -32,6 +32,14 @@ def test_the_rows_of_a_file_are_in_raw_with_file_and_record(dumps: Dumps) -> Non
     assert dumps.sql("SELECT count(*) FROM old_sales.orders JOIN old_sales._el_files ON _el_file = file_id") == [(2,)]
 
 
+def test_files_alone_are_loaded_where_tables_would_be_read_at_one_moment(dumps: Dumps) -> None:
+    text = (dumps.path / "el.yml").read_text()
+    dumps.entry(text=text.replace("retries: 0", "retries: 0, consistent: run"))
+    dumps.file("a.csv", "id\n1\n")
+    assert dumps.run() == 0, dumps.out
+    assert dumps.rows("id") == [("1",)]
+
+
 def test_a_file_is_taken_once_also_if_it_comes_late_with_an_older_time_or_in_the_same_second(dumps: Dumps) -> None:
     """A high-water mark over times or names loses each of these three: known files are a set."""
     dumps.file("m.csv", "id\n1\n", age=60)
