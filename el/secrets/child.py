@@ -7,8 +7,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from el.errors import ConfigError
@@ -47,10 +47,8 @@ def become(command: Sequence[str], values: Mapping[str, str]) -> int:
     try:
         if WINDOWS:
             return _wait(command, environment)
-        for name in _PYTHONS_OWN:
-            if number := getattr(signal, name, None):
-                signal.signal(number, signal.SIG_DFL)
-        os.execvpe(command[0], list(command), environment)
+        with _signals_of_a_command():
+            os.execvpe(command[0], list(command), environment)
     except OSError as error:
         raise ConfigError(f"{command[0]}: cannot be started: {error.strerror or type(error).__name__}") from None
     except ValueError:
@@ -58,6 +56,20 @@ def become(command: Sequence[str], values: Mapping[str, str]) -> int:
         raise ConfigError(
             f"{command[0]}: cannot be started: a name, a value or an argument is none that an environment can hold"
         ) from None
+
+
+@contextmanager
+def _signals_of_a_command() -> Iterator[None]:
+    """The signals as a command expects them; where it does not come to that, as they were: a line that is cut would
+    end this process otherwise.
+    """
+    numbers = [number for name in _PYTHONS_OWN if (number := getattr(signal, name, None))]
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _wait(command: Sequence[str], environment: Mapping[str, str]) -> int:

@@ -179,6 +179,8 @@ def test_a_value_that_no_environment_can_hold_is_refused_and_not_shown(value: st
     with pytest.raises(ConfigError, match="that an environment can hold") as caught:
         child.become(["true"], {"P": value})
     assert SECRET not in str(caught.value)
+    # A line that is cut later is an error still, and not the end of this process.
+    assert signal.getsignal(signal.SIGPIPE) == signal.SIG_IGN
 
 
 def test_where_no_process_can_become_another_it_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
