@@ -6,7 +6,8 @@
 
 Makes `bench.lineitem_<rows>` (TPC-H's lineitem: 16 columns) where it is not there yet, then takes it three ways, each
 in a process of its own: the bare driver draining the same query, el, and dlt's own `sql_table` with its pyarrow
-backend. Prints rows/s, peak memory, and the ratios. Absolute figures are this machine's; the ratios are the point.
+backend. Prints rows/s, the client's processor time, peak memory, and the ratios. Absolute figures are this machine's;
+the ratios are the point, those of processor time where others work on the machine too.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def brought_here(server: ModuleType, way: str, table: str) -> int:
 
 
 def measure(name: str, way: str, table: str, output: dict[str, Any]) -> dict[str, Any]:
-    """Seconds, rows/s and peak memory (MB) of one way in a process of its own, counts checked."""
+    """Seconds, the processor's, rows/s and peak memory (MB) of one way in a process of its own, counts checked."""
     root = str(Path(__file__).resolve().parent.parent)
     environment = {**os.environ, "PYTHONPATH": root, OUTPUT: json.dumps(output)}
     command = [sys.executable, __file__, "--server", name, "--way", way, "--table", table]
@@ -97,7 +98,8 @@ def measure(name: str, way: str, table: str, output: dict[str, Any]) -> dict[str
         brought = count_el(table, Path(folder)) if way == "el" else json.loads(out.splitlines()[-1])["rows"]
     if brought != rows:
         sys.exit(f"{way} brought {brought:,} of {rows:,} rows")
-    return {"seconds": seconds, "rate": rows / seconds, "mb": usage.ru_maxrss / 1024}
+    cpu = usage.ru_utime + usage.ru_stime
+    return {"seconds": seconds, "cpu": cpu, "rate": rows / seconds, "mb": usage.ru_maxrss / 1024}
 
 
 def main() -> None:
@@ -122,8 +124,9 @@ def main() -> None:
         ]
     print(f"{arguments.rows:,} rows, median of {arguments.repeat}; whole processes, start-up included")
     for way in arguments.ways:
-        seconds, rate, mb = (statistics.median(r[way][what] for r in rounds) for what in ("seconds", "rate", "mb"))
-        print(f"{way:6} {seconds:7.1f} s {rate:10,.0f} rows/s {mb:6.0f} MB peak")
+        what = ("seconds", "cpu", "rate", "mb")
+        seconds, cpu, rate, mb = (statistics.median(r[way][each] for r in rounds) for each in what)
+        print(f"{way:6} {seconds:7.1f} s {cpu:7.1f} s of processor {rate:10,.0f} rows/s {mb:6.0f} MB peak")
     for other in ("drain", "dlt"):
         if {"el", other} <= set(arguments.ways):
             ratios = [r["el"]["rate"] / r[other]["rate"] for r in rounds]
