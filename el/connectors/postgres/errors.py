@@ -33,6 +33,7 @@ _GONE = (
     "connection not open",
     "SSL SYSCALL",
     "SSL error",
+    "SSL connection has been closed",
     "could not receive data",
     "could not send data",
     "connection pointer is NULL",
