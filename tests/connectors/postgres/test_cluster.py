@@ -90,10 +90,17 @@ def test_a_token_goes_to_the_server_whose_certificate_is_right_and_to_no_other(
         Postgres(trusted.model_copy(update={"host": "127.0.0.3"})).connect()
 
 
+def unencrypted() -> dict[str, Any]:
+    """The server of all tests: the standby has no certificate."""
+    output = {**postgres.shared(), "sslmode": "disable"}
+    output.pop("sslrootcert", None)
+    return output
+
+
 @pytest.fixture(scope="module")
 def reader() -> Iterator[str]:
     """Where a standby of the server of all tests answers."""
-    primary, programs = postgres.shared(), postgres.embedded()
+    primary, programs = unencrypted(), postgres.programs_of(postgres.version_of_tests())
     assert programs is not None
     with postgres.standby(programs, primary) as host:
         yield host
@@ -102,7 +109,7 @@ def reader() -> Iterator[str]:
 @pytest.fixture
 def cluster(reader: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[PostgresShop]:
     """The profile is of the reader, and names the writer; statements of a test are the writer's."""
-    with database(postgres.shared()) as output, inside(tmp_path):
+    with database(unencrypted()) as output, inside(tmp_path):
         shop = PostgresShop(tmp_path, output, capsys).create(
             "",
             "CREATE TABLE a (id int PRIMARY KEY, v text)",

@@ -13,6 +13,7 @@ from el.connectors.base import WriteMode
 from el.connectors.catalog import TableName
 from el.errors import WriteError
 from tests.connectors.postgres.conftest import PostgresShop
+from tests.servers.postgres import version_of_tests
 
 
 def write(shop: PostgresShop, data: pa.Table, table: str = "t", **options: Any) -> None:
@@ -111,6 +112,11 @@ def test_a_document_is_written_whatever_the_order_of_its_keys(shop: PostgresShop
     shop.sql("CREATE TABLE {schema}.t (id int PRIMARY KEY, j jsonb, k jsonb)", "INSERT INTO {schema}.t VALUES (1, '1')")
     sent = ['{"bb": 1.10,  "a": {"z": [1, {"y": null, "x": 2}]}}', None]
     data = pa.table({"id": pa.array([1, 2], pa.int32()), "j": pa.array(sent, pa.string())})
+    if version_of_tests() < 16:
+        # It cannot tell a key that is there twice: what is not in jsonb's own form is refused.
+        with pytest.raises(WriteError, match=r"t\.j is jsonb: 1 values of the data would be changed"):
+            write(shop, data, mode=WriteMode.MERGE, key=("id",))
+        return
     write(shop, data, mode=WriteMode.MERGE, key=("id",))
     found = shop.fetch("SELECT j::text FROM {schema}.t ORDER BY id")
     assert found == [('{"a": {"z": [1, {"x": 2, "y": null}]}, "bb": 1.10}',), (None,)]

@@ -229,9 +229,9 @@ def test_a_log_that_is_shorter_than_raws_position_was_restored(shop: PostgresSho
 
 
 def test_a_server_that_keeps_no_logical_log_is_refused_with_what_to_set(tmp_path: Any) -> None:
-    programs = postgres.embedded()
+    programs = postgres.programs_of(postgres.version_of_tests())
     if programs is None:
-        pytest.skip("no PostgreSQL 18")
+        pytest.skip("no PostgreSQL")
     with postgres.postgres(programs, wal_level="replica") as output:
         shop = PostgresShop(tmp_path, output)
         shop.sql(T)
