@@ -1,4 +1,4 @@
-"""Azure Key Vault's keys: `azure-kv-key:VAULT/KEY`, an RSA key; VAULT a name or a whole host.
+"""Azure Key Vault's keys: `azure-kv-key:VAULT/KEY`, an RSA key; VAULT a name or a whole host of Microsoft's.
 
 By "Get Key", "Wrap Key" and "Unwrap Key" of Microsoft Learn, with RSA-OAEP-256. To wrap takes the public key alone, so
 who grants needs the permission Get, and who reads Unwrap Key. Which version of the key it was stands with what is
