@@ -152,12 +152,15 @@ def _replace(document: Document, new: bytes) -> None:
         if path.read_bytes() != document.text:
             raise ConfigError(f"{path}: someone else changed it at the same time; nothing was done: do it again")
         beside.replace(path)
-        sys.audit("el.step", "secrets in place")
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise ConfigError(f"{path}: it cannot be written: {error.strerror}; it is as it was") from None
-    finally:
+    except BaseException as error:
         _remove(beside)
+        if isinstance(error, OSError):
+            raise ConfigError(f"{path}: it cannot be written: {error.strerror}; it is as it was") from None
+        raise
+    # From here on another writer may have the new file, and write its own beside it.
+    sys.audit("el.step", "secrets in place")
+    with suppress(OSError):
+        _sync_folder(path.parent)
 
 
 def _write_new(place: Path, text: bytes) -> None:
