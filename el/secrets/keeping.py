@@ -102,18 +102,19 @@ class Keeper:
         return section, key
 
     def _new(self, document: Document, connection: str, like: str | None) -> tuple[dict[str, Any], bytes]:
+        """A part whose recipients are named: `rekey` wraps for each, which of a KMS is a request."""
         section = document.sections[connection] = part.new_section()
         key = new_key()
         if like is None:
             if self.identity is None:
                 raise ConfigError(f"{connection}: it is new, and needs an owner: make an identity by `secrets init`")
-            part.add_recipient(connection, section, key, "owner", recipient_of(self.identity))
+            part.name_recipient(section, "owner", recipient_of(self.identity))
             return section, key
         other, _ = self._open(document, like, part.OWNERS)
         # The new one may be a source, and staging is granted each connection by name.
         for role in part.SETTERS:
             for recipient in part.recipients_of(other, (role,)):
-                part.add_recipient(connection, section, key, role, recipient)
+                part.name_recipient(section, role, recipient)
         return section, key
 
     def _ask(self, connection: str, section: dict[str, Any]) -> None:

@@ -108,6 +108,11 @@ def put(connection: str, section: dict[str, Any], key: bytes, field: str, value:
     section["values"][field] = {"set": today(), "sealed": seal_value(key, f"{connection}.{field}", value)}
 
 
+def name_recipient(section: dict[str, Any], role: str, recipient: str) -> None:
+    """Let the next `rekey` wrap an encrypt_key for it."""
+    section["recipients"].setdefault(role, {})[recipient] = ""
+
+
 def add_recipient(connection: str, section: dict[str, Any], key: bytes, role: str, recipient: str) -> None:
     """Wrap the encrypt_key for it."""
     section["recipients"].setdefault(role, {})[recipient] = wrap(key, recipient, connection)

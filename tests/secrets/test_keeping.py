@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from el.errors import AccessDenied, ConfigError, SecretUnavailable
+from el.secrets import section
 from el.secrets.document import changed, create_document, read_document
 from el.secrets.keeping import Keeper
 from el.secrets.sealing import new_key, open_value
@@ -135,6 +136,16 @@ def test_a_new_connection_is_read_by_its_setter_alone_or_as_another_one_is(store
     keeper(store).put("lake.prod.password", "l")
     keeper(store).put("pond.prod.password", "w", like="shop.prod")
     assert [reads("ben", f"{name}.prod.password") for name in ("lake", "pond")] == [None, "w"]
+
+
+def test_a_new_connections_key_is_wrapped_once_for_each_recipient(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a KMS each is a request."""
+    keeper(store).put("shop.prod.password", "p")
+    keeper(store).grant("engineer", age("ben"), ["shop.prod"])
+    wrap, asked = section.wrap, []
+    monkeypatch.setattr(section, "wrap", lambda *given: (asked.append(given[1]), wrap(*given))[1])
+    keeper(store).put("pond.prod.password", "w", like="shop.prod")
+    assert sorted(asked) == sorted([age("ann"), age("ben")])
 
 
 def test_comments_and_order_of_the_file_stay(store: Path) -> None:
