@@ -38,6 +38,16 @@ def of_a_job(common: argparse.ArgumentParser) -> argparse.ArgumentParser:
     return job
 
 
+def home() -> Path:
+    """The folder for what is under way."""
+    return Path(os.environ.get("EL_HOME", ".el"))
+
+
+def profiles_dir(arguments: argparse.Namespace) -> Path | None:
+    """Where profiles.yml was said to be; None: nowhere, and it is looked for."""
+    return Path(arguments.profiles_dir) if arguments.profiles_dir else None
+
+
 def job_of(arguments: argparse.Namespace) -> Job:
     """The job that these arguments name. Raises `ConfigError`."""
     from el.config.job import Job
@@ -45,7 +55,7 @@ def job_of(arguments: argparse.Namespace) -> Job:
     from el.config.settings import load_config
 
     config = load_config(Path(arguments.config))
-    profiles = find_profiles(Path(arguments.profiles_dir) if arguments.profiles_dir else None)
+    profiles = find_profiles(profiles_dir(arguments))
     target = arguments.target or config.target
     # A target that only one of the two profiles knows leaves the other at its own default.
     source_target = target if target and has_output(profiles, config.source, target) else None
@@ -56,7 +66,7 @@ def job_of(arguments: argparse.Namespace) -> Job:
         config=config,
         source=load_output(profiles, config.source, source_target),
         destination=load_output(profiles, config.destination, destination_target),
-        home=Path(os.environ.get("EL_HOME", ".el")),
+        home=home(),
         files={
             name: _of_files(profiles, name, target) for name in sorted({d.source for d in config.dumps if d.source})
         },

@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from el.cli.arguments import profiles_dir
+
 if TYPE_CHECKING:
     from el.cli.arguments import Commands
 
@@ -31,6 +33,5 @@ def _changed(arguments: argparse.Namespace) -> int:
     from el.config.profiles import find_profiles
     from el.loading.changed import changed
 
-    profiles = Path(arguments.profiles_dir) if arguments.profiles_dir else None
     target = arguments.target or os.environ.get("EL_TARGET")
-    return changed(Path(arguments.project_dir), find_profiles(profiles).parent, target)
+    return changed(Path(arguments.project_dir), find_profiles(profiles_dir(arguments)).parent, target)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 from typing import TYPE_CHECKING
 
 from el.cli.arguments import job_of
+from el.cli.findings import show_findings
 from el.cli.grants import ROLES
-from el.cli.output import as_far_as_read
 
 if TYPE_CHECKING:
     from el.cli.arguments import Commands
@@ -28,17 +27,9 @@ def add(commands: Commands, job: argparse.ArgumentParser) -> None:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from el.checking.check import EXIT_CODE, Finding, check, failed
+    from el.checking.check import EXIT_CODE, check
     from el.config.access import Access, access_of
 
     job = job_of(arguments)
     role = Access(arguments.role) if arguments.role else access_of(job.destination)
-    found: list[Finding] = []
-    with as_far_as_read():
-        for each in check(job, role):
-            found.append(each)
-            if not arguments.json:
-                print(each)
-        if arguments.json:
-            print(json.dumps({"ok": not failed(found), "checks": [each.as_dict() for each in found]}, indent=2))
-    return EXIT_CODE if failed(found) else 0
+    return 0 if show_findings(check(job, role), as_json=arguments.json) else EXIT_CODE

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from el.cli.arguments import job_of
+from el.cli.arguments import home, job_of, profiles_dir
 
 if TYPE_CHECKING:
     from el.cli.arguments import Commands
@@ -49,7 +48,7 @@ def _exec(arguments: argparse.Namespace) -> int:
     role, names = str(access_of(outputs[-1])), ", ".join(sorted({str(output) for output in outputs}))
 
     def noted(result: str) -> None:
-        note(Path(os.environ.get("EL_HOME", ".el")), Entry("secrets exec", role, names, "", result))
+        note(home(), Entry("secrets exec", role, names, "", result))
 
     try:
         values = values_of([(each.name, each.reference) for each in found if each.name and each.reference], path.parent)
@@ -67,7 +66,7 @@ def _outputs(arguments: argparse.Namespace) -> tuple[Path, list[Output]]:
     from el.config.profiles import find_profiles, load_output
     from el.connectors.access import allows
 
-    path = find_profiles(Path(arguments.profiles_dir) if arguments.profiles_dir else None)
+    path = find_profiles(profiles_dir(arguments))
     if arguments.profile:
         output = load_output(path, arguments.profile, arguments.target)
         if arguments.profile in sources_of(arguments.config):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import getpass
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from el.errors import AccessDenied, ConfigError, ElError
+from el.cli.arguments import home, profiles_dir
+from el.cli.findings import show_findings
+from el.errors import ConfigError
 
 if TYPE_CHECKING:
     from el.secrets.keeping import Keeper
@@ -105,9 +106,6 @@ def rotate(arguments: argparse.Namespace) -> int:
 
 def check(arguments: argparse.Namespace) -> int:
     """Who can read what, how old each value is, and which secrets lie open."""
-    import json
-
-    from el.checking.check import failed
     from el.checking.secrets import Review, review
     from el.secrets.identity import find_identity
     from el.secrets.store import places_of_store
@@ -115,14 +113,8 @@ def check(arguments: argparse.Namespace) -> int:
     store = next((place for place in places_of_store(arguments.profiles_dir) if place.is_file()), None)
     identity = find_identity(store) if store is not None else None
     sources = sources_of(arguments.config)
-    found = []
-    for each in review(Review(store, _profiles(arguments), identity, sources, arguments.max_age)):
-        found.append(each)
-        if not arguments.json:
-            print(each)
-    if arguments.json:
-        print(json.dumps({"ok": not failed(found), "checks": [each.as_dict() for each in found]}, indent=2))
-    return 2 if failed(found) else 0
+    found = review(Review(store, _profiles(arguments), identity, sources, arguments.max_age))
+    return 0 if show_findings(found, as_json=arguments.json) else 2
 
 
 def _keeper(arguments: argparse.Namespace) -> Keeper:
@@ -206,7 +198,7 @@ def _profiles(arguments: argparse.Namespace) -> Path | None:
     from el.config.profiles import find_profiles
 
     try:
-        return find_profiles(Path(arguments.profiles_dir) if arguments.profiles_dir else None)
+        return find_profiles(profiles_dir(arguments))
     except ConfigError:
         return None
 
@@ -241,20 +233,9 @@ def _noted(command: str, *paths: str) -> Iterator[None]:
     """Note how what is inside ends, as of the other commands. Names of secrets, and no value."""
     from el.config.access import access_of
     from el.connectors.sql.audit import Entry
-    from el.loading.audit import note
+    from el.loading.audit import note, noting
 
     # A word that is no role is told before anything is done.
     role = str(access_of())
-    result = "failed"
-    try:
+    with noting(lambda result: note(home(), Entry(f"secrets {command}", role, ", ".join(paths), "", result))):
         yield
-        result = "done"
-    except AccessDenied:
-        result = "refused"
-        raise
-    except ElError as error:
-        result = f"failed: {type(error).__name__}"
-        raise
-    finally:
-        home = Path(os.environ.get("EL_HOME", ".el"))
-        note(home, Entry(f"secrets {command}", role, ", ".join(paths), "", result))

@@ -7,7 +7,7 @@ changes something, once; nothing that goes wrong here fails a command. What wait
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -75,19 +75,23 @@ class Audit:
 def audited(job: Job, command: str, *tables: str) -> Iterator[Audit]:
     """Note how what is inside ends. Of an error its kind alone: its text may name a value."""
     audit = Audit(job, command, list(tables))
-    try:
+    with noting(audit.note):
         yield audit
+
+
+@contextmanager
+def noting(note: Callable[[str], None]) -> Iterator[None]:
+    """Call `note` with the word for how what is inside ends."""
+    try:
+        yield
     except AccessDenied:
-        audit.note("refused")
-        raise
-    except ElError as error:
-        audit.note(f"failed: {type(error).__name__}")
+        note("refused")
         raise
     except BaseException as error:
-        audit.note("interrupted" if isinstance(error, KeyboardInterrupt) else f"failed: {type(error).__name__}")
+        note("interrupted" if isinstance(error, KeyboardInterrupt) else f"failed: {type(error).__name__}")
         raise
     else:
-        audit.note("done")
+        note("done")
 
 
 def note(home: Path, entry: Entry, pair: str = "") -> None:
