@@ -10,10 +10,11 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from el.extraction.slice import STEP
 from tests.forked import begin, context
 
 Step = tuple[str, int]
@@ -47,6 +48,19 @@ def steps_of_run(folder: Path, arguments: Sequence[str]) -> tuple[int, list[Step
         seen[name] = seen.get(name, 0) + 1
         found.append((name, seen[name]))
     return code, found
+
+
+def once_at(step: str, act: Callable[[], object]) -> list[bool]:
+    """Do this once, when a run of this process has come to a step of its own; the list holds True from then on."""
+    done: list[bool] = []
+
+    def hook(event: str, arguments: tuple[object, ...]) -> None:
+        if event == STEP and arguments[0] == step and not done:
+            done.append(True)
+            act()
+
+    sys.addaudithook(hook)
+    return done
 
 
 def _run(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,8 +16,8 @@ import yaml
 
 from el.cli.app import main
 from el.connectors.sqlserver import SqlServer
-from el.extraction.slice import STEP
 from tests.engines import connected, least_privileged, statement
+from tests.steps import once_at
 
 
 @dataclass(frozen=True)
@@ -86,15 +85,7 @@ class TsqlShop:
 
     def meanwhile(self, *statements: str, step: str = "planned") -> list[bool]:
         """Run these once, when the next run has come to a step of its own; what is returned holds True from then on."""
-        done: list[bool] = []
-
-        def between(event: str, arguments: tuple[object, ...]) -> None:
-            if event == STEP and arguments[0] == step and not done:
-                done.append(True)
-                self.sql(*statements)
-
-        sys.addaudithook(between)
-        return done
+        return once_at(step, lambda: self.sql(*statements))
 
     def raw(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.path / "warehouse.duckdb")) as connection:

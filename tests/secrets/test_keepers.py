@@ -110,12 +110,6 @@ def test_aws_says_why_there_is_none(aws: Any, monkeypatch: pytest.MonkeyPatch, t
 
 
 @pytest.fixture
-def web() -> Iterator[responses.RequestsMock]:
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as found:
-        yield found
-
-
-@pytest.fixture
 def vault(web: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch) -> responses.RequestsMock:
     monkeypatch.setenv("VAULT_ADDR", "https://vault.example:8200")
     monkeypatch.setenv("VAULT_TOKEN", "hvs.testing")

@@ -142,12 +142,6 @@ def test_aws_without_credentials_is_no_recipient_and_without_an_answer_an_error(
 
 
 @pytest.fixture
-def web() -> Iterator[responses.RequestsMock]:
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as found:
-        yield found
-
-
-@pytest.fixture
 def google(web: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch) -> responses.RequestsMock:
     import google.auth
     from google.auth.credentials import AnonymousCredentials

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -25,7 +24,8 @@ from el.connectors.postgres.changes import LogicalReplication
 from el.connectors.request import OP_READ, POSITION_READ, ColumnRead, Position, ReadRequest
 from el.connectors.type_rules import map_type
 from el.errors import PlanError, PositionLost
-from el.extraction.slice import STEP
+from tests.steps import once_at
+from tests.tsql_shop import state_from_raw
 
 
 def session(output: dict[str, Any], database: str | None = None) -> psycopg.Connection[Any]:
@@ -121,15 +121,7 @@ class PostgresShop:
 
     def meanwhile(self, *statements: str, step: str = "planned") -> list[bool]:
         """Run these once, when the next run has come to a step of its own; what is returned holds True from then on."""
-        done: list[bool] = []
-
-        def between(event: str, arguments: tuple[object, ...]) -> None:
-            if event == STEP and arguments[0] == step and not done:
-                done.append(True)
-                self.sql(*statements)
-
-        sys.addaudithook(between)
-        return done
+        return once_at(step, lambda: self.sql(*statements))
 
     def raw(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.path / "warehouse.duckdb")) as connection:
@@ -142,16 +134,8 @@ class PostgresShop:
         )
 
     def state(self, table: str, key: str, columns: str) -> list[tuple[Any, ...]]:
-        """Current state from raw, by the rule of the dbt project's macro `el_current_state`, in one query."""
-        complete = "SELECT load_id FROM shop_public._dlt_loads WHERE status = 0"
-        return self.raw(
-            f"SELECT {columns} FROM (SELECT * FROM shop_public.{table} WHERE _dlt_load_id IN ({complete}) "
-            "AND _el_op <> 'B' AND _dlt_load_id >= "
-            f"(SELECT max(_dlt_load_id) FROM shop_public._el_ledger WHERE table_name = '{table}' AND "
-            f"kind = 'snapshot' AND _dlt_load_id IN ({complete})) QUALIFY row_number() OVER (PARTITION BY {key} "
-            "ORDER BY _dlt_load_id DESC, _el_position DESC NULLS LAST, _el_op = 'D') = 1) "
-            "WHERE _el_op <> 'D' ORDER BY ALL"
-        )
+        """Current state from raw."""
+        return state_from_raw(self.raw, "shop_public", table, key, columns)
 
     def slots(self) -> Sequence[tuple[Any, ...]]:
         return self.rows(
