@@ -120,6 +120,18 @@ def test_digits_that_are_no_date_are_refused_and_not_left_out_in_silence() -> No
 PIECES = ["a", "b", "/", "_", "*", "?", "**/", "[ab]", "[!a]", "{x}", "{y}", "{on:%Y}"]
 
 
+def spoken(pieces: list[str]) -> list[str]:
+    """The pieces as the text says them: two stars beside each other are whole folders, or all that is below."""
+    found: list[str] = []
+    for piece in pieces:
+        joined = "".join(found[-1:]) + piece
+        if joined in ("**", "**/"):
+            found[-1:] = [joined]
+        else:
+            found.append(piece)
+    return found
+
+
 def readings(pieces: list[str], text: str) -> Iterator[dict[str, str]]:
     if not pieces:
         if not text:
@@ -137,6 +149,8 @@ def means(piece: str, taken: str) -> bool:
     one = len(taken) == 1 and taken != "/"
     if piece == "**/":
         return taken == "" or taken.endswith("/")
+    if piece == "**":
+        return True
     if piece == "{on:%Y}":
         return len(taken) == 4 and taken.isdigit()
     return {
@@ -163,7 +177,7 @@ def test_whatever_the_reference_finds_is_found_with_its_values_and_nothing_else_
         return
     uri = f"s3://b/{name}"
     assert parsed.prefix.startswith("s3://b/")
-    expected = {tuple(found.items()) for found in readings(["s3://b/", *pieces], uri)}
+    expected = {tuple(found.items()) for found in readings(["s3://b/", *spoken(pieces)], uri)}
     assert parsed.takes(uri) == bool(expected)
     try:
         found = parsed.match(file(uri))
@@ -174,4 +188,4 @@ def test_whatever_the_reference_finds_is_found_with_its_values_and_nothing_else_
         assert not expected
         return
     assert uri.startswith(parsed.prefix)
-    assert tuple((name, str(value.year) if isinstance(value, date) else value) for name, value in found) in expected
+    assert tuple((name, f"{value.year:04d}" if isinstance(value, date) else value) for name, value in found) in expected
