@@ -58,6 +58,7 @@ def plan_job(job: Job, warehouse: Future[Warehouse], before: Before | None = Non
             of_left = {schema for schema, _ in find_places(job.config, left).names.values()}
             held = _in_raw(opened, {schema for schema, _ in places.values()} | of_left)
             known = Known(job.config, source, catalog, held.ledger, held.tables, job.full_refresh, job.reader)
+            known = replace(known, propose=job.propose)
             plan = make_plan(known, chosen, everywhere, tried=tried, confirm_deletes=job.confirm_deletes)
             database = database_of(source, catalog)
             gone = gone_tables(job.config, catalog, database, held.ledger, everywhere.names, job.select)
@@ -150,4 +151,4 @@ def _in_raw(warehouse: Warehouse, schemas: Set[str]) -> _Held:
 def show_plan(job: Job) -> JobPlan:
     """The plan alone: nothing is finished, extracted or loaded."""
     with ThreadPoolExecutor(1) as background:
-        return plan_job(job, background.submit(warehouse_of, job))
+        return plan_job(replace(job, propose=True), background.submit(warehouse_of, job))

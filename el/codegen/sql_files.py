@@ -26,7 +26,7 @@ FLAGS = ("_el_deleted", "_el_deleted_load_id")
 
 def staging_file(source: str, table: TableDesign) -> GeneratedFile:
     """The view over a raw table: names that need no quotes, the exact types, the landing columns behind."""
-    lines = [f"cast({_raw(column)} as {_type(column)}) as {column.name}" for column in table.columns]
+    lines = [f"{_typed(column)} as {column.name}" for column in table.columns]
     lines += own_key(table)
     relation = "{{ source(" + f"'{table.source_name}', '{table.raw_table}'" + ") }}"
     body = f"select\n{listed([*lines, *LANDING])}\nfrom {relation}\n"
@@ -85,6 +85,14 @@ def _call(table: TableDesign, model: ModelDesign) -> str:
         return line
     inside = ",\n".join(f"            {argument}" for argument in arguments)
     return f"    {{{{\n        {macro}(\n{inside}\n        )\n    }}}}"
+
+
+def _typed(column: ColumnDesign) -> str:
+    if column.type.is_document:
+        # A cast would make it one text, not what stands in the text.
+        name = f"el_quoted('{column.raw}')" if column.raw in RESERVED else f"'{column.raw}'"
+        return f"{{{{ el_document({name}) }}}}"
+    return f"cast({_raw(column)} as {_type(column)})"
 
 
 def _raw(column: ColumnDesign) -> str:

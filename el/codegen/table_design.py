@@ -22,6 +22,11 @@ class TypeName:
     snowflake: str
 
     @property
+    def is_document(self) -> bool:
+        """Whether raw has it as text of JSON, and staging as a document."""
+        return (self.duckdb, self.snowflake) == ("json", "variant")
+
+    @property
     def common(self) -> str | None:
         """The one name that both understand, if there is one."""
         if self.duckdb == self.snowflake:

@@ -39,6 +39,7 @@ class Job:
     confirm_deletes: tuple[str, ...] = ()
     workers: int | None = None
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    propose: bool = False  # a plan that says what else documents have
 
     def outputs(self) -> tuple[Output, ...]:
         """All that it connects to."""

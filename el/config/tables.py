@@ -160,6 +160,13 @@ class ModelSettings(Strict):
         return self
 
 
+class PromoteSettings(Strict):
+    """A field of a document that becomes a column: `{path: order.total, type: "decimal(18,2)"}`."""
+
+    path: str
+    type: str
+
+
 class TableSettings(Strict):
     """One entry of `tables`: a glob over "schema.table", or a stream of the user's own with `query` and `key`."""
 
@@ -186,6 +193,11 @@ class TableSettings(Strict):
     contract: Literal["evolve", "freeze"] | None = None
     accept: Accepted = ()  # words of `ACCEPTED`, for what the plan would refuse otherwise
     isolation: Literal["snapshot", "read_committed"] | None = None  # where the plan would choose the other
+    promote: dict[str, PromoteSettings] = Field(default_factory=dict)  # fields of the document, by their columns
+    # What becomes of a table with values that do not fit their promoted column: they are NULL there and counted, or
+    # the table stops.
+    misfits: Literal["null", "stop"] = "null"
+    unnest: tuple[str, ...] = ()  # arrays of the document whose elements land in a table of their own too
     model: ModelSettings = ModelSettings()  # the tables that codegen makes of it
     columns: dict[str, ColumnSettings] = Field(default_factory=dict)
 
@@ -194,6 +206,8 @@ class TableSettings(Strict):
     def _short_forms(cls, value: Any) -> Any:
         if isinstance(value, dict) and isinstance(value.get("key"), str):
             value = {**value, "key": [value["key"]]}
+        if isinstance(value, dict) and isinstance(value.get("unnest"), str):
+            value = {**value, "unnest": [value["unnest"]]}
         if isinstance(value, dict) and isinstance(value.get("model"), str | list):
             value = {**value, "model": {"kind": value["model"]}}
         if isinstance(value, dict) and isinstance(value.get("deletes"), str):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 
+from el.connectors.misfits import Misfits
 from el.connectors.request import Position
 from el.errors import ReadError
 
@@ -35,14 +36,17 @@ class Buffer:
         close: Callable[[], None] | None = None,
         translate: Callable[[Exception], Exception] | None = None,
         reached: Position | None = None,
+        misfits: Misfits | None = None,
     ) -> None:
         """`close` releases the source, called once; `translate` turns a driver's exception into an `ElError`.
 
         reached: the place in the feed's log that these rows go up to, where only the read itself can tell; of a
             snapshot, the one at whose state it was read.
+        misfits: what did not fit its column and is NULL there; it grows while the buffer is drained.
         """
         self.schema = schema
         self.reached = reached
+        self.misfits = misfits if misfits is not None else Misfits()
         self.rows = 0
         self.bytes = 0
         self._batches = batches

@@ -39,6 +39,7 @@ class Column:
     hidden: bool = False  # SELECT * leaves it out
     encrypted: bool = False  # only the ciphertext can be read
     generated: bool = False  # by the database, as the period of a temporal table: it can be read, not written
+    path: str | None = None  # of a field that el.yml promotes, its place in the row's document
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,14 @@ class KeptChanges:
 
 
 @dataclass(frozen=True, slots=True)
+class Unnests:
+    """An array in the documents of a table."""
+
+    table: TableName
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """One table or view with all that its catalog knows."""
 
@@ -141,6 +150,7 @@ class Table:
     partly_seen: bool = False  # it may have more columns, which this login may not read and does not see
     # A column beside those of the table, which is not taken: a number that the database gives a row with each write.
     version: Column | None = None
+    unnests: Unnests | None = None  # its rows are the elements of an array in another table's documents
 
     def column(self, name: str) -> Column | None:
         """The column of this name; case decides only where two names differ in case alone."""

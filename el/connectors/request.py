@@ -136,6 +136,8 @@ class ReadRequest:
     limit: int | None = None  # rows at most
     isolation: Isolation = Isolation.DEFAULT
     split: Split | None = None  # of all that, one part
+    # Of each document not itself but the elements of the array at this path, a row each, with its place (`index`).
+    unnest: str | None = None
     # Not the rows of `table` but their changes, with OP_READ and POSITION_READ besides; or `ChangeFeed.snapshot`.
     changes: FeedRead | None = None
     placed: bool = False  # of a feed's snapshot: a source that knows where in the log it is says so in `Buffer.reached`
@@ -157,5 +159,6 @@ class ReadRequest:
         parts += [f"in the order of {', '.join(self.order_by)}"] if self.order_by else []
         parts += [f"at most {self.limit} rows"] if self.limit is not None else []
         parts += [f"the part {self.split}"] if self.split is not None else []
+        parts += [f"each element of {self.unnest}"] if self.unnest is not None else []
         parts += [f"changes: {self.changes}"] if self.changes is not None else []
         return f"{self.query if self.table is None else self.table}: {', '.join(parts)}"

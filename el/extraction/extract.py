@@ -14,6 +14,7 @@ from threading import Event
 
 from el.config.job import Job
 from el.connectors.catalog import TableName
+from el.connectors.misfits import Misfit, gathered
 from el.errors import ElError, Paused
 from el.extraction.fingerprint import RowHash
 from el.extraction.landing import LandedFile
@@ -41,6 +42,7 @@ class Landed:
     # The source's position that the rows go up to, where that differs from the window's upper bound.
     reached: str | None = None
     hashed: RowHash | None = None  # of the rows, where it is of use
+    misfits: tuple[Misfit, ...] = ()  # a column each
 
     @property
     def seconds(self) -> float:
@@ -200,4 +202,5 @@ def landed_of(results: Sequence[SliceResult], keys: SliceResult | None = None, *
         keys=keys,
         reached=(min if snapshot else max)(reached, default=None),
         hashed=sum(marks, RowHash()) if len(marks) == len(results) > 0 else None,
+        misfits=gathered(misfit for result in results for misfit in result.misfits),
     )

@@ -53,6 +53,7 @@ class LandedTable:
     schema: pa.Schema
     files: tuple[LandedFile, ...]
     comment: TableComment | None = None
+    documents: frozenset[str] = frozenset()  # the columns that are JSON in the warehouse, not text
 
 
 class LandingFiles:

@@ -24,6 +24,8 @@ from el.config.mask_key import MaskKey
 from el.config.pace import Pace
 from el.config.profiles import Output
 from el.connectors.base import Source
+from el.connectors.buffer import Buffer
+from el.connectors.misfits import Misfit
 from el.connectors.registry import open_source
 from el.connectors.request import OP_READ, ColumnRead, ReadRequest
 from el.errors import ElError, LoadError, RowRefused
@@ -66,6 +68,7 @@ class SliceResult:
     attempts: int
     reached: str | None = None  # `Buffer.reached`
     hashed: RowHash | None = None  # of the rows, where it was asked for
+    misfits: tuple[Misfit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,7 @@ class Slice:
     hashed: bool = False  # whether the rows are hashed too, to tell them from others
     watch: Watch = field(default_factory=Watch)  # what stops the read while it is at work
     equal: KeyRule | None = None  # how the key compares, where that is not by bytes
+    misfits_stop: bool = False  # a value that does not fit its promoted column stops the table
 
     def run(
         self, progress: Progress | None = None, cancelled: Event | None = None, source: Source | None = None
@@ -227,6 +231,7 @@ class _Reading:
         # One batch is written while the driver fetches the next: never more than the two in memory.
         self.writer = ThreadPoolExecutor(1, thread_name_prefix="el-write")
         self.rows = self.bytes = 0
+        self.misfits: tuple[Misfit, ...] = ()
 
     def run(self, attempt: int, shared: Source | None) -> SliceResult:
         """Read all, and close the files; none is left where that fails."""
@@ -249,7 +254,8 @@ class _Reading:
             for _, mask in self.masks:
                 mask.close()
         hashed = self.landing.hashed
-        return SliceResult(files, self.rows, self.bytes, self.started, utc_now(), attempt, reached, hashed)
+        ended = utc_now()
+        return SliceResult(files, self.rows, self.bytes, self.started, ended, attempt, reached, hashed, self.misfits)
 
     def _copy(self, shared: Source | None) -> str | None:
         """From the source into the files; `Buffer.reached`."""
@@ -260,6 +266,7 @@ class _Reading:
             look = work.watch.begin(work.table, source, work.connection)
             for batch in buffer:
                 self.control.stop_if_cancelled(work.table)
+                self._stop_at_misfits(buffer)
                 if writing is not None:
                     writing.result()
                 writing = self.writer.submit(self._write, batch)
@@ -274,7 +281,15 @@ class _Reading:
             writing.result()
         if work.pace.after:
             self._keep_pace()
+        # Also of documents that gave no row.
+        self._stop_at_misfits(buffer)
+        self.misfits = tuple(buffer.misfits)
         return buffer.reached.text if buffer.reached else None
+
+    def _stop_at_misfits(self, buffer: Buffer) -> None:
+        if self.work.misfits_stop and buffer.misfits:
+            first = next(iter(buffer.misfits))
+            raise RowRefused(f"{self.work.table}.{first.column}: {first.key}: {first.why} (`misfits: stop`)")
 
     def _write(self, batch: pa.RecordBatch) -> None:
         for name, mask in self.masks:

@@ -63,6 +63,7 @@ class Slicer:
                 hashed=_compared(table),
                 watch=_watch(self.job),
                 equal=table.equal,
+                misfits_stop=table.misfits_stop,
             )
             for number, request in enumerate(table.reads)
         ]

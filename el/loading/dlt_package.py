@@ -112,6 +112,8 @@ def source_of(schema: dlt.Schema, tables: Sequence[LandedTable]) -> Any:
 def _columns(table: LandedTable) -> Any:
     """dlt's columns; a description is the comment of a column in what CREATE TABLE of dlt knows comments."""
     found = py_arrow_to_table_schema_columns(table.schema)
+    for name in table.documents:
+        found[name]["data_type"] = "json"
     for name, said in (table.comment.columns if table.comment else {}).items():
         if name in found:
             found[name]["description"] = said

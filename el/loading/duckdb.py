@@ -37,6 +37,7 @@ class DuckDbWarehouse(Warehouse):
 
     loader_workers = 2
     file_mb = 1024
+    keeps_json = True
 
     def dlt_destination(self, raw_schema: str, run_id: str) -> Any:
         path = self.connector.config.path

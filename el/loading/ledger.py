@@ -21,6 +21,7 @@ LEDGER_SCHEMA = pa.schema(
         pa.field("upper_bound", pa.string()),
         pa.field("row_count", pa.int64()),
         pa.field("deleted_count", pa.int64()),
+        pa.field("misfits", pa.string()),  # JSON: column -> how many values did not fit it and are NULL
         pa.field("byte_count", pa.int64()),
         pa.field("partitions", pa.int64()),
         pa.field("fingerprint", pa.string()),

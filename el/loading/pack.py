@@ -5,6 +5,7 @@ Guarantee: a table is packed whole, with its ledger row, or not at all.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -77,12 +78,14 @@ class Packer:
             return replace(counted, status="unchanged", rows=0), None
         refuse_equal_keys(table, found.files, self.spool)
         doubled = doubled_keys(table, found.files, self.spool)
-        notes = (*counted.notes, doubled) if doubled else counted.notes
+        notes = (*counted.notes, *([doubled] if doubled else []), *(str(each) for each in found.misfits))
         found = self._without_held(table, found)
         counted = replace(counted, rows=found.rows, bytes=found.bytes, notes=notes)
         columns = raw_columns(table.landed_schema(), table.equal)
         row = self._ledger_row(table, found, fingerprint, counted.deleted)
-        packed = Packed(table, LandedTable(table.raw_table, columns, found.files, comment_of(table)), row)
+        documents = frozenset(c.name for c in table.columns if self.warehouse.keeps_json and c.mapping.duckdb == "JSON")
+        landed = LandedTable(table.raw_table, columns, found.files, comment_of(table), documents)
+        packed = Packed(table, landed, row)
         if found.rows > 0 or row["kind"] != Kind.DELTA:
             return replace(counted, status="loaded", kind=str(row["kind"]), load_id=self.load_id), packed
         if fingerprint is not None and fingerprint != held and table.reads_again:
@@ -150,6 +153,7 @@ class Packer:
             "upper_bound": upper,
             "row_count": found.rows,
             "deleted_count": deleted,
+            "misfits": json.dumps({each.column: each.count for each in found.misfits}) if found.misfits else None,
             "byte_count": found.bytes,
             "partitions": len(table.reads),
             "fingerprint": fingerprint,

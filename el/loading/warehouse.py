@@ -36,6 +36,7 @@ class Warehouse(ABC):
 
     loader_workers: ClassVar[int]  # how many files dlt loads at a time
     file_mb: ClassVar[int]  # how large a landing file gets
+    keeps_json: ClassVar[bool] = False  # has a type for JSON that keeps its text as it is
     own_limits: ClassVar[Limits] = Limits()  # of one value, where el.yml's `limits` say nothing else
 
     def __init__(

@@ -147,7 +147,8 @@ def _map_type(
         return replace(text, read_as=expression, loses=loses, exact_bytes=None)
     lossy = chosen.lossy or (settings.types or config.defaults.types) == "lossy"
     trim = chosen.trim or (config.defaults.trim if settings.trim is None else settings.trim)
-    return map_type(source.scheme, column.type, lossy=lossy, trim=trim)
+    found = map_type(source.scheme, column.type, lossy=lossy, trim=trim)
+    return found if column.path is None else found.over(column.path)
 
 
 def _mask_key(config: Config, chosen: ColumnSettings) -> MaskKey | None:

@@ -81,7 +81,9 @@ def definition(
     kept = {}
     for column in columns:
         chosen = own.get(column.source.name)
-        if chosen is not None and chosen.cast is not None:
+        if column.source.path is not None:
+            kept[column.name] = f"field {column.source.path}"
+        elif chosen is not None and chosen.cast is not None:
             kept[column.name] = f"cast {chosen.cast}"
         elif chosen is not None and chosen.mask is not None:
             kept[column.name] = str(column.mapping.loses).replace("masked: ", "mask ") + _which_key(table, column)

@@ -57,6 +57,7 @@ class TablePlan:
     key_unproven: bool = False  # the key is el.yml's, and the catalog does not say that no two rows have the same
     equal: KeyRule | None = None  # how the key compares, where that is not by bytes
     reads_again: bool = False  # rows are read again that raw may hold already
+    misfits_stop: bool = False  # a value that does not fit its promoted column stops the table
     anew: bool = False  # raw was loaded before, and the last load is none to go on from
 
     @property

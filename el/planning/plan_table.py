@@ -17,6 +17,7 @@ from el.connectors.request import POSITION_READ, Position, ReadRequest
 from el.errors import ElError, PlanError, PositionLost, ReadError
 from el.planning.columns import is_unproven, key_of, plan_columns
 from el.planning.definition import database_of, definition, keys_changed, what_changed, why_no_bound
+from el.planning.documents import proposals
 from el.planning.drift import find_drift
 from el.planning.held import HeldTable
 from el.planning.isolation import isolation_notes
@@ -42,6 +43,7 @@ class Known:
     held: Mapping[tuple[str, str], HeldTable] = field(default_factory=dict)  # the columns that it was loaded with
     full_refresh: bool = False  # every table begins with a new snapshot
     reader: str = ""  # as `Followed.reader`
+    propose: bool = False  # what documents have is looked at, and said
 
 
 class TablePlanner:
@@ -88,6 +90,8 @@ class TablePlanner:
         self.notes += refuse(table, settings, self.known.catalog)
         self.base: ReadRequest = table_request(config, self.known.source, table, settings)
         self.notes += isolation_notes(table, settings)
+        if self.known.propose:
+            self.notes += proposals(self.known.source, table)
 
     def _choose_strategy(self) -> None:
         known = self.known
@@ -246,6 +250,7 @@ class TablePlanner:
             equal=self.equal,
             reads_again=self.reads_again,
             anew=self.anew,
+            misfits_stop=self.settings.misfits == "stop",
         )
 
 

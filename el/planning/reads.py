@@ -39,7 +39,8 @@ def table_request(config: Config, source: Source, table: Table, settings: TableS
         conditions.append(Condition(column.name, wanted.op, value))
     query = settings.query or (query_text(config, settings) if settings.query_file else None)
     return ReadRequest(
-        table=None if query else table.name,
+        table=None if query else table.unnests.table if table.unnests else table.name,
+        unnest=table.unnests.path if table.unnests else None,
         query=SqlText(query) if query else None,
         where=tuple(conditions),
         isolation=isolation_of(table, settings),
@@ -52,6 +53,9 @@ def unfilled(source: Source, request: ReadRequest, drift: Drift) -> str | None:
     """Why raw's older rows lack values that the source has: a column that is new is not always empty."""
     for column in drift.added:
         name = column.source.name
+        if column.source.path is not None:
+            # The rows that raw holds have it in their documents.
+            continue
         if column.source.nullable:
             condition = Condition(name, Op.NOT_NULL)
             found = replace(request, columns=column.reads(), where=(*request.where, condition), limit=1)

@@ -17,6 +17,7 @@ from el.config.tables import ColumnSettings, StrategyName, TableSettings
 from el.connectors.base import Source
 from el.connectors.catalog import Catalog, Table, TableName
 from el.errors import ConfigError, PlanError
+from el.planning.documents import promoted, unnested
 from el.planning.query_table import query_table
 
 
@@ -90,6 +91,8 @@ class _Choice:
             self.entries.setdefault(found, []).append(entry)
         takes = [name for name in matched if taken_by(entry, self.tables[name])]
         self.taken.update(takes)
+        for name in takes:
+            self._unnest(name, entry)
         if not takes and not entry.protects and "gone" not in entry.accept:
             self.idle.append((entry, where, matched))
 
@@ -104,11 +107,33 @@ class _Choice:
     def chosen(self) -> list[Chosen]:
         """The tables that are taken and not excluded, with their settings."""
         found = [
-            _followed(self.config, _chosen(self.tables[name], settings, self.errors.get(name)))
+            _followed(self.config, self._promoted(_chosen(self.tables[name], settings, self.errors.get(name))))
             for name, settings in self.entries.items()
             if name in self.taken
         ]
         return [item for item in found if item.error or not item.settings.exclude]
+
+    def _unnest(self, name: TableName, entry: TableSettings) -> None:
+        """The tables of a document's arrays; later entries can give them settings."""
+        for path in entry.unnest:
+            try:
+                made = unnested(self.source, self.tables[name], path)
+                if made.name in self.tables:
+                    raise PlanError(f"{name}: unnest: {made.name} is a table already: {path} stays JSON")
+            except PlanError as error:
+                self.errors[name] = error
+                return
+            self.tables[made.name] = made
+            self.entries[made.name] = [TableSettings(name=str(made.name))]
+            self.taken.add(made.name)
+
+    def _promoted(self, item: Chosen) -> Chosen:
+        if item.error is not None:
+            return item
+        try:
+            return replace(item, table=promoted(self.source, item.table, item.settings))
+        except PlanError as error:
+            return replace(item, error=error)
 
     def _refuse(self, entry: TableSettings, error: PlanError) -> TableName:
         """Report an error under the entry's name."""

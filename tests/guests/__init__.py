@@ -17,7 +17,7 @@ def installed(folder: Path, package: str, entry_point: str) -> list[Path]:
     metadata.mkdir(parents=True)
     (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
     (metadata / "entry_points.txt").write_text(f"[{GROUP}]\n{entry_point}\n")
-    return [folder, GUESTS / "jsonlines"]
+    return [folder, GUESTS / "jsonlines", GUESTS / "documents"]
 
 
 @contextmanager

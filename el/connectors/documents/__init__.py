@@ -1,0 +1,122 @@
+"""What stores of documents share: a row is a key, a document in canonical text, and the fields that el.yml promotes.
+
+Guarantees: columns never depend on what the documents happen to hold; a promoted value is whole, or NULL beside its
+document, counted and told. A connector gives `read_documents`: keys and documents; the rest is here.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import pyarrow as pa
+
+from el.connectors.base import Source
+from el.connectors.buffer import Buffer
+from el.connectors.catalog import Column, SourceType, Table
+from el.connectors.documents.fields import Field, Promotion
+from el.connectors.documents.propose import SAMPLE, Proposal, propose
+from el.connectors.documents.text import steps_of
+from el.connectors.documents.unnest import INDEX, unnested
+from el.connectors.misfits import Misfit, Misfits
+from el.connectors.request import ColumnRead, Op, ReadRequest
+from el.errors import ReadError
+
+__all__ = ["DOCUMENT", "INDEX", "DocumentSource", "Misfit", "Misfits", "Proposal"]
+
+DOCUMENT = "document"
+
+
+class DocumentSource(Source):
+    """A store of documents. Which of its tables have documents says their column `document`."""
+
+    @abstractmethod
+    def read_documents(self, request: ReadRequest) -> Buffer:
+        """As `read_buffer`, of columns that the store itself has."""
+
+    def supports(self, op: Op, column: Column) -> bool:
+        return False
+
+    def propose(self, table: Table) -> tuple[Proposal, ...]:
+        """What a sample of a table's documents has. Asks no more than the sample of the store."""
+        if table.column(DOCUMENT) is None:
+            return ()
+        request = ReadRequest(table=table.name, columns=(ColumnRead(DOCUMENT, DOCUMENT),), limit=SAMPLE)
+        with self.read_buffer(request) as buffer:
+            return propose(text for batch in buffer for text in batch.column(0).to_pylist() if text is not None)
+
+    def read_buffer(self, request: ReadRequest) -> Buffer:
+        fields = [read for read in request.columns if read.read_as is not None]
+        if not fields and request.unnest is None:
+            return self.read_documents(request)
+        return _Fields(self, request, fields).buffer()
+
+
+class _Fields:
+    """A read with promoted fields, or of elements: over a read of what the store has."""
+
+    def __init__(self, source: DocumentSource, request: ReadRequest, promoted: Sequence[ColumnRead]) -> None:
+        self.source = source
+        self.request = request
+        self.misfits = Misfits()
+        self.plain = [read for read in request.columns if read.read_as is None]
+        self.promotion = Promotion(tuple(_field(read) for read in promoted), self.misfits)
+
+    def buffer(self) -> Buffer:
+        """Asks the store for keys, the document, and what else is wanted of it."""
+        request = self.request
+        own = [read for read in self.plain if read.source not in (DOCUMENT, INDEX)]
+        asked = (*own, ColumnRead(DOCUMENT, DOCUMENT, None, pa.string()))
+        # Of documents without elements the first rows may be none.
+        limit = None if request.unnest else request.limit
+        below = self.source.read_documents(replace(request, columns=asked, unnest=None, limit=limit))
+        found = {field.name: field for field in below.schema}
+        schema = [found[read.name] if read in own else _made_here(read) for read in request.columns]
+        beside = [field for field in below.schema if field.name not in {read.name for read in asked}]
+        made = pa.schema([*schema, *beside])
+        return Buffer(made, self._batches(below, made), close=below.close, reached=below.reached, misfits=self.misfits)
+
+    def _batches(self, below: Buffer, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        keys = [read.name for read in self.plain if read.source not in (DOCUMENT, INDEX)]
+        steps = None if self.request.unnest is None else steps_of(self.request.unnest)
+        # By their place in the source, whatever they are called in raw.
+        named = {read.source: read.name for read in self.plain if read.source in (DOCUMENT, INDEX)}
+        for batch in below:
+            found = batch
+            if steps is not None:
+                found = unnested(batch, DOCUMENT, steps, self.misfits, _namer(batch, keys))
+            columns = {name: found.column(name) for name in found.schema.names}
+            columns.update({name: columns[source] for source, name in named.items()})
+            columns.update(self.promotion.of(columns[DOCUMENT], _namer(found, keys)))
+            arrays = [columns[field.name].cast(field.type) for field in schema]
+            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _made_here(read: ColumnRead) -> pa.Field:
+    plain = pa.int64() if read.source == INDEX and read.read_as is None else pa.string()
+    return pa.field(read.name, read.arrow or plain)
+
+
+def _field(read: ColumnRead) -> Field:
+    path, part = read.read_as or "", False
+    if path.startswith("json(") and path.endswith(")"):
+        path, part = path[5:-1], True
+    try:
+        return Field(read.name, steps_of(path), read.arrow or pa.string(), part)
+    except ValueError as error:
+        raise ReadError(f"{read.name}: {error}") from None
+
+
+def _namer(batch: pa.RecordBatch, keys: Sequence[str]) -> Callable[[int], str]:
+    def name(row: int) -> str:
+        found = [f"{key} {batch.column(key)[row].as_py()!r}" for key in keys if key in batch.schema.names]
+        return ", ".join(found) or f"row {row}"
+
+    return name
+
+
+def field_column(name: str, path: str, type_: SourceType) -> Column:
+    """A promoted field as a column of its table. Raises `ValueError` for what is no path."""
+    steps_of(path)
+    return Column(name, type_, path=path)

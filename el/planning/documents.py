@@ -1,0 +1,95 @@
+"""What el.yml makes of documents: fields that are promoted to columns, arrays that get a table of their own.
+
+Guarantee: raw's columns are those that el.yml names, whatever the documents hold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from el.config.tables import StrategyName, TableSettings
+from el.connectors.base import Source
+from el.connectors.catalog import Column, Key, SourceType, Table, TableName, Unnests
+from el.connectors.documents import DOCUMENT, INDEX, DocumentSource, field_column
+from el.connectors.type_rules import find_rule
+from el.errors import PlanError
+
+
+def promoted(source: Source, table: Table, settings: TableSettings) -> Table:
+    """The table with the fields that el.yml promotes as columns. Raises `PlanError` for what cannot be."""
+    if settings.unnest or table.unnests is not None:
+        _check_unnest(source, table, settings)
+    if not settings.promote:
+        return table
+    _need_document(source, table, "promote")
+    columns = list(table.columns)
+    for name, wanted in settings.promote.items():
+        if table.column(name) is not None:
+            raise PlanError(f"{table.name}: promote: {name!r} is a column of the table already: take another name")
+        try:
+            type_ = source.parse_type(wanted.type)
+            columns.append(field_column(name, wanted.path, _checked(source, type_)))
+        except ValueError as error:
+            raise PlanError(f"{table.name}.{name}: promote: {error}") from None
+    return replace(table, columns=tuple(columns))
+
+
+def unnested(source: Source, table: Table, path: str) -> Table:
+    """The table of an array's elements: the key of their document, their place in it, and what they are."""
+    _need_document(source, table, "unnest")
+    if table.primary_key is None:
+        raise PlanError(f"{table.name}: unnest: the table has no key by which an element names its document")
+    try:
+        last = field_column(path, path, SourceType(DOCUMENT)).name.replace(".", "_").replace('"', "")
+    except ValueError as error:
+        raise PlanError(f"{table.name}: unnest: {error}") from None
+    key = table.primary_key.columns
+    columns = [column for column in table.columns if column.name in key]
+    columns += [Column(INDEX, SourceType(INDEX), nullable=False), Column(DOCUMENT, SourceType(DOCUMENT))]
+    return Table(
+        TableName(table.name.schema, f"{table.name.name}_{last}"),
+        tuple(columns),
+        primary_key=Key("key", (*key, INDEX)),
+        consistency=table.consistency,
+        unnests=Unnests(table.name, path),
+    )
+
+
+def proposals(source: Source, table: Table) -> list[str]:
+    """What a sample of the table's documents has beside what is promoted, for the plan to say."""
+    if not isinstance(source, DocumentSource) or table.unnests is not None:
+        return []
+    known = {column.path for column in table.columns}
+    return [f"seen in documents: {each}" for each in source.propose(table) if each.path not in known]
+
+
+def _checked(source: Source, type_: SourceType) -> SourceType:
+    rule = find_rule(source.scheme, type_)
+    if rule is None or rule.exact is None or rule.exact.read_as is None:
+        raise ValueError(f"{type_} is no type of a field")
+    if rule.exact.arrow is not None and callable(rule.exact.arrow):
+        precision = type_.precision or 0
+        if not 0 < precision <= 38 or not 0 <= (type_.scale or 0) <= precision:
+            raise ValueError(f"{type_} needs its digits, 38 at most, such as decimal(18,2)")
+    return type_
+
+
+def _need_document(source: Source, table: Table, setting: str) -> None:
+    if not isinstance(source, DocumentSource):
+        raise PlanError(f"{table.name}: {setting}: {source.scheme} has no documents: name its columns instead")
+    if table.column(DOCUMENT) is None:
+        raise PlanError(f"{table.name}: {setting}: the table has no documents: its columns are as they are")
+
+
+def _check_unnest(source: Source, table: Table, settings: TableSettings) -> None:
+    if settings.unnest:
+        _need_document(source, table, "unnest")
+    if table.unnests is None:
+        return
+    if settings.unnest:
+        raise PlanError(f"{table.name}: unnest: an array in an element of an array stays JSON")
+    if settings.cursor is not None or settings.strategy not in (None, StrategyName.AUTO, StrategyName.FULL):
+        raise PlanError(
+            f"{table.name}: elements are read as whole snapshots alone: of a document that has fewer of them than "
+            "before, no change tells which are gone. Leave out `strategy` and `cursor`"
+        )
