@@ -25,6 +25,7 @@ PLAIN_WORDS = {
     *("timestamp", "decimal", "numeric", "binary", "boolean", "char", "money", "image", "vector", "interval", "uuid"),
     *("blob", "set", "year", "point", "bool", "name", "tid", "varchar", "rowversion", "array", "range", "path"),
     *("composite", "line", "box", "circle", "polygon", "text", "character", "cube", "seg", "raster", "int8"),
+    *("document", "index"),
 }
 # Where a name may stand all the same, and why.
 MAY_NAME = {

@@ -86,6 +86,7 @@ class Consistency:
     statement: bool = False  # one read sees one moment by itself
     no_snapshot: str = "there is no isolation under which several reads see one moment"  # why, where there is none
     better: str | None = None  # what has to be done, so that there is one
+    complete: bool = False  # a read of no one moment misses no row that stays where it is, and gives none twice
     unstable: str = "rows that change their place meanwhile may be missed or come twice"  # of a read of no one moment
     # Why a read is not under SNAPSHOT, though it may be, unless el.yml asks for it.
     doubt: str | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,8 +14,12 @@ class Misfit:
     count: int
     why: str  # of the first one
     key: str  # of the first one
+    left_out: bool = False  # not a value: the whole row is not there
 
     def __str__(self) -> str:
+        if self.left_out:
+            keys = "1 key is" if self.count == 1 else f"{self.count:,} keys are"
+            return f"{keys} left out, the first is {self.key}: {self.why}"
         values = "1 value does not fit and is" if self.count == 1 else f"{self.count:,} values do not fit and are"
         return f"{self.column}: {values} NULL beside the document, the first in {self.key}: {self.why}"
 
@@ -26,13 +30,13 @@ class Misfits:
 
     found: dict[str, Misfit] = field(default_factory=dict)
 
-    def add(self, column: str, count: int, why: str, key: str) -> None:
+    def add(self, column: str, count: int, why: str, key: str, *, left_out: bool = False) -> None:
         """So many more of a column; of its first ones why and where."""
         if not count:
             return
         before = self.found.get(column)
-        first = Misfit(column, count, why, key)
-        self.found[column] = first if before is None else Misfit(column, before.count + count, before.why, before.key)
+        first = Misfit(column, count, why, key, left_out)
+        self.found[column] = first if before is None else replace(before, count=before.count + count)
 
     def __iter__(self) -> Iterator[Misfit]:
         return iter(self.found.values())
@@ -45,5 +49,5 @@ def gathered(found: Iterable[Misfit]) -> tuple[Misfit, ...]:
     """One of each column, of what several reads found."""
     together = Misfits()
     for each in found:
-        together.add(each.column, each.count, each.why, each.key)
+        together.add(each.column, each.count, each.why, each.key, left_out=each.left_out)
     return tuple(together)

@@ -67,7 +67,7 @@ def second_look(
     """
     if not key or window is None or window.kind is not Kind.SNAPSHOT or is_of_one_moment(context):
         return None
-    if "read_committed" in context.settings.accept:
+    if context.table.consistency.complete or "read_committed" in context.settings.accept:
         return None
     return KeyRead(_keys(context, columns, key), 100, of_one_moment=False)
 

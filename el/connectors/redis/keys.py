@@ -1,0 +1,192 @@
+"""The keys of a table and what they hold, in pages: each key once, each value as its bytes are.
+
+A key and its expiry are asked for right after one another. A container of more than `WHOLE` elements is scanned, a
+list of so many read in pieces: what is added or taken away meanwhile may be missed, as with keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from el.connectors.misfits import Misfits
+from el.connectors.redis.client import Command, refused, scanned, together
+from el.connectors.redis.config import KeyTable, KeyType
+from el.connectors.redis.seen import Seen
+from el.connectors.redis.tables import OWN
+from el.errors import ReadError
+
+PAGE = 1_000  # keys
+WHOLE = 10_000  # elements of a container that are read by one command
+_SIZES = {
+    KeyType.STRING: "STRLEN",
+    KeyType.HASH: "HLEN",
+    KeyType.LIST: "LLEN",
+    KeyType.SET: "SCARD",
+    KeyType.ZSET: "ZCARD",
+    KeyType.STREAM: "XLEN",
+}
+_ALL: dict[KeyType, tuple[str, tuple[bytes | str | int, ...]]] = {
+    KeyType.STRING: ("GET", ()),
+    KeyType.HASH: ("HGETALL", ()),
+    KeyType.LIST: ("LRANGE", (0, -1)),
+    KeyType.SET: ("SMEMBERS", ()),
+    KeyType.ZSET: ("ZRANGE", (0, -1, "WITHSCORES")),
+    KeyType.STREAM: ("XRANGE", ("-", "+")),
+}
+_SCANS = {KeyType.HASH: "HSCAN", KeyType.SET: "SSCAN", KeyType.ZSET: "ZSCAN"}
+_PAIRS = (KeyType.HASH, KeyType.ZSET)
+_TIMES = {True: "PEXPIRETIME", False: "PTTL"}
+
+
+@dataclass(slots=True)
+class Held:
+    """A key and what it holds, or a part of it. found: as the server gives it, names and values one after the other."""
+
+    key: bytes
+    type: KeyType
+    found: Any
+    expires_ms: int | None = None  # since 1970
+    first: int = 0  # the place of the first element
+    element_expiries: dict[bytes, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class KeyReader:
+    """Reads the keys of one table from one server. absolute, of_fields: it knows PEXPIRETIME, and HPEXPIRETIME."""
+
+    node: Any
+    table: KeyTable
+    misfits: Misfits
+    batch_bytes: int
+    seen: Seen
+    absolute: bool = True
+    of_fields: bool = True
+
+    def held(self) -> Iterator[Held]:
+        """All keys of the table, once each. A key that is gone meanwhile is left out."""
+        assert self.table.match is not None
+        for page in scanned(self.node, ("SCAN",), ("MATCH", self.table.match), PAGE):
+            keys = [key for key in self.seen.new(page) if not key.startswith(OWN)]
+            yield from self._page(keys)
+
+    def names(self) -> Iterator[list[tuple[bytes, KeyType]]]:
+        """The keys of the table with their types, without a look at what they hold."""
+        assert self.table.match is not None
+        for page in scanned(self.node, ("SCAN",), ("MATCH", self.table.match), PAGE):
+            yield self._typed([key for key in self.seen.new(page) if not key.startswith(OWN)])
+
+    def _page(self, keys: Sequence[bytes]) -> Iterator[Held]:
+        typed = self._typed(keys)
+        sizes = together(self.node, [(_SIZES[type_], key) for key, type_ in typed])
+        group: list[tuple[bytes, KeyType]] = []
+        taken = 0
+        for (key, type_), size in zip(typed, sizes, strict=True):
+            if refused(size) is not None:
+                # It became another type since.
+                yield from self._page([key])
+                continue
+            if type_ is not KeyType.STRING and int(size) > WHOLE:
+                yield from self._in_parts(key, type_)
+                continue
+            share = int(size) if type_ is KeyType.STRING else int(size) * (self.batch_bytes // WHOLE)
+            if group and taken + share > self.batch_bytes:
+                yield from self._whole(group)
+                group, taken = [], 0
+            group.append((key, type_))
+            taken += share
+        yield from self._whole(group)
+
+    def _typed(self, keys: Sequence[bytes]) -> list[tuple[bytes, KeyType]]:
+        """Their types; a key that is gone, or is of another type than the table's, is left out, this one counted."""
+        found: list[tuple[bytes, KeyType]] = []
+        for key, said in zip(keys, together(self.node, [("TYPE", key) for key in keys]), strict=True):
+            if (error := refused(said)) is not None:
+                raise error
+            name = bytes(said).decode()
+            if name == "none":
+                continue
+            if name not in {each.value for each in KeyType}:
+                self.misfits.add("key", 1, f"it is a {name}, which el does not read", repr(key), left_out=True)
+            elif self.table.type not in (None, KeyType(name)):
+                self.misfits.add("key", 1, f"it is a {name}, not a {self.table.type}", repr(key), left_out=True)
+            else:
+                found.append((key, KeyType(name)))
+        return found
+
+    def _whole(self, group: Sequence[tuple[bytes, KeyType]]) -> Iterator[Held]:
+        commands: list[Command] = []
+        for key, type_ in group:
+            name, more = _ALL[type_]
+            commands += [(name, key, *more), (_TIMES[self.absolute], key)]
+        answers = together(self.node, commands)
+        held, again = [], []
+        for (key, type_), found, left in zip(group, answers[::2], answers[1::2], strict=True):
+            if (error := refused(found)) is not None:
+                if not str(error).startswith("WRONGTYPE"):
+                    raise error
+                # It became another type since.
+                again.append(key)
+            elif found is not None and found != []:
+                held.append(Held(key, type_, found, self._moment(left)))
+        self._add_expiries([each for each in held if each.type is KeyType.HASH])
+        yield from held
+        if again:
+            yield from self._page(again)
+
+    def _in_parts(self, key: bytes, type_: KeyType) -> Iterator[Held]:
+        expires = self._moment(self.node.execute_command(_TIMES[self.absolute], key))
+        if type_ in _SCANS:
+            for page in self._scanned(key, type_):
+                held = Held(key, type_, page, expires)
+                self._add_expiries([held] if type_ is KeyType.HASH and page else [])
+                yield held
+        elif type_ is KeyType.LIST:
+            first = 0
+            while found := self.node.execute_command("LRANGE", key, first, first + WHOLE - 1):
+                yield Held(key, type_, found, expires, first)
+                first += WHOLE
+        else:
+            after: bytes | str = "-"
+            while found := self.node.execute_command("XRANGE", key, after, "+", "COUNT", PAGE):
+                yield Held(key, type_, found, expires)
+                after = b"(" + found[-1][0]
+
+    def _scanned(self, key: bytes, type_: KeyType) -> Iterator[list[Any]]:
+        seen = Seen()
+        for page in scanned(self.node, (_SCANS[type_], key), at_once=PAGE):
+            if type_ not in _PAIRS:
+                yield seen.new(page)
+                continue
+            values = dict(zip(page[::2], page[1::2], strict=True))
+            yield [each for name in seen.new(list(values)) for each in (name, values[name])]
+
+    def _add_expiries(self, hashes: Sequence[Held]) -> None:
+        """When fields expire by themselves, on servers that know it."""
+        if not self.of_fields or self.table.document or not hashes:
+            return
+        names = [each.found[::2] for each in hashes]
+        asked = [("HPEXPIRETIME", h.key, "FIELDS", len(n), *n) for h, n in zip(hashes, names, strict=True)]
+        for held, fields, times in zip(hashes, names, together(self.node, asked), strict=True):
+            if (error := refused(times)) is not None:
+                if "unknown command" in str(error):
+                    self.of_fields = False
+                    return
+                if not str(error).startswith("WRONGTYPE"):
+                    raise error
+                continue
+            # None of a key that is gone meanwhile.
+            known = zip(fields, times or (), strict=False)
+            held.element_expiries = {name: int(time) for name, time in known if int(time) >= 0}
+
+    def _moment(self, answer: Any) -> int | None:
+        if (error := refused(answer)) is not None:
+            raise ReadError(f"{error}") from None
+        found = int(answer)
+        if found < 0:
+            return None
+        if self.absolute:
+            return found
+        seconds, micros = (int(each) for each in self.node.execute_command("TIME"))
+        return seconds * 1000 + micros // 1000 + found
