@@ -54,6 +54,11 @@ def connect_error(error: Exception, config: RedisConfig) -> ElError:
         return NotPermitted(f"Redis: {text}")
     if "cluster support disabled" in text or isinstance(error, rx.ClusterError):
         return ConnectError(f"{where}: {text}; `cluster: true` is for a node of a cluster")
+    if isinstance(error, rx.TimeoutError) and config.encrypt and not config.unix_socket:
+        return ServerUnreachable(
+            f"nobody answers as Redis over TLS at {where}: check host, port and firewall; if the line is not encrypted, "
+            "set `encrypt: false`"
+        )
     if isinstance(error, rx.ConnectionError | rx.TimeoutError | OSError):
         return ServerUnreachable(f"nobody answers as Redis at {where}: check host, port and firewall")
     return ConnectError(f"{where}: {text}")
