@@ -21,7 +21,7 @@ class Misfit:
             keys = "1 key is" if self.count == 1 else f"{self.count:,} keys are"
             return f"{keys} left out, the first is {self.key}: {self.why}"
         values = "1 value does not fit and is" if self.count == 1 else f"{self.count:,} values do not fit and are"
-        return f"{self.column}: {values} NULL beside the document, the first in {self.key}: {self.why}"
+        return f"{self.column}: {values} NULL there, the first in {self.key}: {self.why}"
 
 
 @dataclass(slots=True)

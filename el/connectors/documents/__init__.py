@@ -59,9 +59,8 @@ class _Fields:
     def __init__(self, source: DocumentSource, request: ReadRequest, promoted: Sequence[ColumnRead]) -> None:
         self.source = source
         self.request = request
-        self.misfits = Misfits()
         self.plain = [read for read in request.columns if read.read_as is None]
-        self.promotion = Promotion(tuple(_field(read) for read in promoted), self.misfits)
+        self.fields = tuple(_field(read) for read in promoted)
 
     def buffer(self) -> Buffer:
         """Asks the store for keys, the document, and what else is wanted of it."""
@@ -75,20 +74,22 @@ class _Fields:
         schema = [found[read.name] if read in own else _made_here(read) for read in request.columns]
         beside = [field for field in below.schema if field.name not in {read.name for read in asked}]
         made = pa.schema([*schema, *beside])
-        return Buffer(made, self._batches(below, made), close=below.close, reached=below.reached, misfits=self.misfits)
+        batches = self._batches(below, made)
+        return Buffer(made, batches, close=below.close, reached=below.reached, misfits=below.misfits)
 
     def _batches(self, below: Buffer, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         keys = [read.name for read in self.plain if read.source not in (DOCUMENT, INDEX)]
+        promotion = Promotion(self.fields, below.misfits)
         steps = None if self.request.unnest is None else steps_of(self.request.unnest)
         # By their place in the source, whatever they are called in raw.
         named = {read.source: read.name for read in self.plain if read.source in (DOCUMENT, INDEX)}
         for batch in below:
             found = batch
             if steps is not None:
-                found = unnested(batch, DOCUMENT, steps, self.misfits, _namer(batch, keys))
+                found = unnested(batch, DOCUMENT, steps, below.misfits, _namer(batch, keys))
             columns = {name: found.column(name) for name in found.schema.names}
             columns.update({name: columns[source] for source, name in named.items()})
-            columns.update(self.promotion.of(columns[DOCUMENT], _namer(found, keys)))
+            columns.update(promotion.of(columns[DOCUMENT], _namer(found, keys)))
             arrays = [columns[field.name].cast(field.type) for field in schema]
             yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 

@@ -47,8 +47,8 @@ class Client:
     def _connect(self, config: RedisConfig, options: dict[str, Any]) -> None:
         if config.encrypt and config.sentinel is None and config.unix_socket is None:
             # A server without TLS answers nothing to a handshake, and would be waited for as for a long read.
-            probe = redis.Redis(host=config.host, port=config.port, **{**options, "socket_timeout": config.login_timeout})
-            with probe:
+            short = {**options, "socket_timeout": config.login_timeout}
+            with redis.Redis(host=config.host, port=config.port, **short) as probe:
                 probe.ping()
         if config.cluster:
             start = [_cluster.ClusterNode(config.host, config.port)]

@@ -56,8 +56,8 @@ def connect_error(error: Exception, config: RedisConfig) -> ElError:
         return ConnectError(f"{where}: {text}; `cluster: true` is for a node of a cluster")
     if isinstance(error, rx.TimeoutError) and config.encrypt and not config.unix_socket:
         return ServerUnreachable(
-            f"nobody answers as Redis over TLS at {where}: check host, port and firewall; if the line is not encrypted, "
-            "set `encrypt: false`"
+            f"nobody answers as Redis over TLS at {where}: check host, port and firewall; "
+            "`encrypt: false` is for a line that is not encrypted"
         )
     if isinstance(error, rx.ConnectionError | rx.TimeoutError | OSError):
         return ServerUnreachable(f"nobody answers as Redis at {where}: check host, port and firewall")

@@ -92,7 +92,7 @@ def test_promoted_fields_have_all_digits_and_a_misfit_is_null_counted_and_told(s
         "4": (None, None),
     }
     (said,) = (note for note in taken["notes"] if "fit" in note)
-    assert said.startswith("total: 2 values do not fit and are NULL beside the document, the first in _id '2'"), said
+    assert said.startswith("total: 2 values do not fit and are NULL there, the first in _id '2'"), said
     assert shop.raw("SELECT misfits FROM raw._el_ledger") == [('{"total": 2}',)]
     assert "a gift" not in said
 

@@ -160,12 +160,14 @@ def test_check_names_the_right_that_is_missing_and_what_is_too_much(store: Store
 
 def test_a_line_that_is_cut_while_it_reads_is_an_error_that_may_pass(store: Store) -> None:
     store.client.mset({f"k{number}": "x" * 1000 for number in range(3000)})
-    with line_to(store.output["host"], store.output["port"]) as line:
-        with open_connector({**store.output, "port": line.port}) as source:
-            assert isinstance(source, Redis)
-            line.cut_after(500_000)
-            with pytest.raises(ReadError) as raised:
-                _read(source, "keys")
+    with (
+        line_to(store.output["host"], store.output["port"]) as line,
+        open_connector({**store.output, "port": line.port}) as source,
+    ):
+        assert isinstance(source, Redis)
+        line.cut_after(500_000)
+        with pytest.raises(ReadError) as raised:
+            _read(source, "keys")
     assert raised.value.retryable
     assert "x" * 20 not in str(raised.value)
 

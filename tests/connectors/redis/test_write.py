@@ -128,7 +128,7 @@ def test_a_right_that_is_missing_leaves_nothing_written(store: Store) -> None:
     assert store.client.keys("*") == []
     put(weak, data.drop_columns(["expires_at"]))
     store.client.execute_command("ACL", "SETUSER", "weak", "-eval")
-    with pytest.raises((WriteError, NotPermitted), match="NOPERM|no permissions"):
+    with pytest.raises((WriteError, NotPermitted), match=r"NOPERM|no permissions"):
         put(weak, data)
     store.client.execute_command("ACL", "DELUSER", "weak")
 
@@ -176,18 +176,18 @@ def test_a_line_that_is_cut_leaves_all_or_nothing_and_the_same_run_ends_it(
             return place(self, keys)
 
         monkeypatch.setattr(write.Write, "_place", cut)
-        said = True
+        told = ""
         with target:
             try:
                 target.write_buffer(SCORES, data, run_id="cut")
             except WriteError as error:
-                said = False
-                assert "the same run_id (cut) again has one effect" in str(error)
+                told = str(error)
     monkeypatch.undo()
     there = len(store.client.keys("score:*"))
     assert there in (0, 500)
-    assert there == 500 or not said
-    assert said is (lost == "the line"), "a new line is opened before anything is sent"
+    assert there == 500 or told
+    # A line that is cut before is opened anew, before anything is sent.
+    assert ("the same run_id (cut) again has one effect" in told) is (lost == "the answer")
     assert put(store, data, run_id="cut").already_done is (there == 500)
     assert len(store.client.keys("score:*")) == 500
 

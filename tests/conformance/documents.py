@@ -1,0 +1,54 @@
+"""What the suite for stores without a schema must know of a store: how a test fills it, and what it holds."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+
+class DocumentStock(ABC):
+    """A store with documents that have one field `v`, and a log; nobody else uses it.
+
+    Its tables are `things`, a field a row with its bytes in `value`; `documents`, a document a row; and `log`, which is
+    followed.
+    """
+
+    output: dict[str, Any]
+    schema: str
+
+    @abstractmethod
+    def put(self, number: int, value: bytes) -> None: ...
+
+    @abstractmethod
+    def remove(self, number: int) -> None: ...
+
+    @abstractmethod
+    def key(self, number: int) -> bytes:
+        """The key of the document of this number."""
+
+    @abstractmethod
+    def log(self, value: bytes) -> None:
+        """One entry more."""
+
+    @abstractmethod
+    def forget(self) -> None:
+        """Let the log lose what it has up to now."""
+
+    @abstractmethod
+    def rows_to_write(self, numbers: range) -> dict[str, list[Any]]:
+        """What `write_buffer` takes for the documents of these numbers."""
+
+
+@dataclass(frozen=True)
+class DocumentFacts:
+    """values: bytes that a field can hold."""
+
+    name: str
+    values: tuple[bytes, ...]
+    opened: Callable[[], AbstractContextManager[DocumentStock]]
+
+    def __str__(self) -> str:
+        return self.name
