@@ -9,6 +9,7 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Iterator
+from json.encoder import encode_basestring
 
 # Numbers stay text, so that none of them costs digits, however many it has.
 _VALUE = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
@@ -36,7 +37,7 @@ def steps_of(path: str) -> tuple[str, ...]:
 
 def quoted(text: str) -> str:
     """Text as JSON."""
-    return json.dumps(text, ensure_ascii=False)
+    return encode_basestring(text)
 
 
 def of_bytes(value: bytes) -> str:

@@ -192,7 +192,7 @@ def _rows(
         return
     seen = Seen()
     for node in client.nodes:
-        reader = KeyReader(node, table, misfits, request.batch_bytes, seen, absolute)
+        reader = KeyReader(node, table, misfits, request.batch_bytes, seen, client.config.cluster, absolute)
         for held in reader.held():
             yield from rows_of(table, held, misfits)
 

@@ -37,6 +37,7 @@ _ALL: dict[KeyType, tuple[str, tuple[bytes | str | int, ...]]] = {
 }
 _SCANS = {KeyType.HASH: "HSCAN", KeyType.SET: "SSCAN", KeyType.ZSET: "ZSCAN"}
 _PAIRS = (KeyType.HASH, KeyType.ZSET)
+_NAMES = {each.value: each for each in KeyType}
 _TIMES = {True: "PEXPIRETIME", False: "PTTL"}
 
 
@@ -61,6 +62,7 @@ class KeyReader:
     misfits: Misfits
     batch_bytes: int
     seen: Seen
+    slots: bool = False  # one command takes keys of one slot alone
     absolute: bool = True
     of_fields: bool = True
 
@@ -71,32 +73,37 @@ class KeyReader:
             keys = [key for key in self.seen.new(page) if not key.startswith(OWN)]
             yield from self._page(keys)
 
-    def names(self) -> Iterator[list[tuple[bytes, KeyType]]]:
-        """The keys of the table with their types, without a look at what they hold."""
-        assert self.table.match is not None
-        for page in scanned(self.node, ("SCAN",), ("MATCH", self.table.match), PAGE):
-            yield self._typed([key for key in self.seen.new(page) if not key.startswith(OWN)])
-
     def _page(self, keys: Sequence[bytes]) -> Iterator[Held]:
-        typed = self._typed(keys)
-        sizes = together(self.node, [(_SIZES[type_], key) for key, type_ in typed])
         group: list[tuple[bytes, KeyType]] = []
         taken = 0
-        for (key, type_), size in zip(typed, sizes, strict=True):
-            if refused(size) is not None:
-                # It became another type since.
-                yield from self._page([key])
-                continue
-            if type_ is not KeyType.STRING and int(size) > WHOLE:
+        for key, type_, size in self._sized(keys):
+            if type_ is not KeyType.STRING and size > WHOLE:
                 yield from self._in_parts(key, type_)
                 continue
-            share = int(size) if type_ is KeyType.STRING else int(size) * (self.batch_bytes // WHOLE)
+            share = size if type_ is KeyType.STRING else size * (self.batch_bytes // WHOLE)
             if group and taken + share > self.batch_bytes:
                 yield from self._whole(group)
                 group, taken = [], 0
             group.append((key, type_))
             taken += share
         yield from self._whole(group)
+
+    def _sized(self, keys: Sequence[bytes]) -> list[tuple[bytes, KeyType, int]]:
+        """With their types, and how large they are: bytes of a string, elements of others."""
+        one = self.table.type
+        typed = self._typed(keys) if one is None else [(key, one) for key in keys]
+        found, others = [], []
+        for (key, type_), size in zip(typed, together(self.node, [(_SIZES[t], k) for k, t in typed]), strict=True):
+            error = refused(size)
+            if error is not None and not str(error).startswith("WRONGTYPE"):
+                raise error
+            if error is None:
+                found.append((key, type_, int(size)))
+            else:
+                others.append(key)
+        # Of another type than the table's, which is counted; or of another one since.
+        again = [key for key, _ in self._typed(others)]
+        return found + (self._sized(again) if again else [])
 
     def _typed(self, keys: Sequence[bytes]) -> list[tuple[bytes, KeyType]]:
         """Their types; a key that is gone, or is of another type than the table's, is left out, this one counted."""
@@ -107,22 +114,18 @@ class KeyReader:
             name = bytes(said).decode()
             if name == "none":
                 continue
-            if name not in {each.value for each in KeyType}:
+            if name not in _NAMES:
                 self.misfits.add("key", 1, f"it is a {name}, which el does not read", repr(key), left_out=True)
-            elif self.table.type not in (None, KeyType(name)):
+            elif self.table.type not in (None, _NAMES[name]):
                 self.misfits.add("key", 1, f"it is a {name}, not a {self.table.type}", repr(key), left_out=True)
             else:
-                found.append((key, KeyType(name)))
+                found.append((key, _NAMES[name]))
         return found
 
     def _whole(self, group: Sequence[tuple[bytes, KeyType]]) -> Iterator[Held]:
-        commands: list[Command] = []
-        for key, type_ in group:
-            name, more = _ALL[type_]
-            commands += [(name, key, *more), (_TIMES[self.absolute], key)]
-        answers = together(self.node, commands)
+        values, expiries = self._answers(group)
         held, again = [], []
-        for (key, type_), found, left in zip(group, answers[::2], answers[1::2], strict=True):
+        for (key, type_), found, left in zip(group, values, expiries, strict=True):
             if (error := refused(found)) is not None:
                 if not str(error).startswith("WRONGTYPE"):
                     raise error
@@ -134,6 +137,21 @@ class KeyReader:
         yield from held
         if again:
             yield from self._page(again)
+
+    def _answers(self, group: Sequence[tuple[bytes, KeyType]]) -> tuple[list[Any], list[Any]]:
+        """What these keys hold, and when they expire."""
+        times: list[Command] = [(_TIMES[self.absolute], key) for key, _ in group]
+        if not group:
+            return [], []
+        if not self.slots and all(type_ is KeyType.STRING for _, type_ in group):
+            # Of what is no string any longer it says nothing, as of what is gone.
+            values, *expiries = together(self.node, [("MGET", *(key for key, _ in group)), *times])
+            if (error := refused(values)) is not None:
+                raise error
+            return list(values), expiries
+        commands = [(_ALL[type_][0], key, *_ALL[type_][1]) for key, type_ in group]
+        answers = together(self.node, [each for pair in zip(commands, times, strict=True) for each in pair])
+        return answers[::2], answers[1::2]
 
     def _in_parts(self, key: bytes, type_: KeyType) -> Iterator[Held]:
         expires = self._moment(self.node.execute_command(_TIMES[self.absolute], key))
