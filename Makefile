@@ -19,6 +19,8 @@ DRIVER := libtdsodbc.so
 DEBIAN := libltdl7 unixodbc tdsodbc
 # A server of MySQL's family, which tests start by themselves.
 MARIADB := mariadb-server
+# A server of Redis; Valkey comes with the packages.
+REDIS := redis-server
 # A server for files in Azure's object storage, a package of npm.
 AZURITE := azurite@3.35.0
 
@@ -62,6 +64,13 @@ system:
 			apt-get install -y -qq --no-install-recommends $(MARIADB); } >/dev/null 2>&1 \
 			|| echo "could not install $(MARIADB): tests of MySQL are skipped"; \
 	else echo "missing: mariadbd; tests of MySQL are skipped (apt-get install $(MARIADB))"; fi
+	@if PATH="$$PATH:/usr/sbin:/usr/local/sbin" command -v redis-server >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing $(REDIS) ..."; \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+			apt-get install -y -qq --no-install-recommends $(REDIS); } >/dev/null 2>&1 \
+			|| echo "could not install $(REDIS): tests of Redis run on Valkey alone"; \
+	else echo "missing: redis-server; tests of Redis run on Valkey alone (apt-get install $(REDIS))"; fi
 	@if test -x $(VENV)/azurite/node_modules/.bin/azurite-blob || command -v azurite-blob >/dev/null; then :; \
 	elif command -v npm >/dev/null; then \
 		echo "installing $(AZURITE) ..."; \

@@ -45,7 +45,7 @@ class Client:
             raise
 
     def _connect(self, config: RedisConfig, options: dict[str, Any]) -> None:
-        if config.encrypt and config.sentinel is None and config.unix_socket is None:
+        if config.encrypt and not config.sentinels and config.unix_socket is None:
             # A server without TLS answers nothing to a handshake, and would be waited for as for a long read.
             short = {**options, "socket_timeout": config.login_timeout}
             with redis.Redis(host=config.host, port=config.port, **short) as probe:
@@ -56,7 +56,7 @@ class Client:
             self._cluster = _cluster.RedisCluster(startup_nodes=start, **options)
             primaries = sorted(self._cluster.get_primaries(), key=lambda node: str(node.name))
             self.nodes = tuple(self._cluster.get_redis_connection(node) for node in primaries)
-        elif config.sentinel is not None:
+        elif config.sentinels:
             self.nodes = (self._master(config, options),)
         elif config.unix_socket is not None:
             self.nodes = (redis.Redis(unix_socket_path=config.unix_socket, db=config.database, **options),)
@@ -64,12 +64,10 @@ class Client:
             self.nodes = (redis.Redis(host=config.host, port=config.port, db=config.database, **options),)
 
     def _master(self, config: RedisConfig, options: dict[str, Any]) -> Any:
-        known = config.sentinel
-        assert known is not None
-        secret = known.password.get_secret_value() if known.password else None
-        asked = {**options, "username": known.user, "password": secret}
-        found = _sentinel.Sentinel(known.places(), sentinel_kwargs=asked, **options)
-        return found.master_for(known.master, db=config.database)
+        secret = config.sentinel_password.get_secret_value() if config.sentinel_password else None
+        asked = {**options, "username": config.sentinel_user, "password": secret}
+        found = _sentinel.Sentinel(config.sentinel_places(), sentinel_kwargs=asked, **options)
+        return found.master_for(config.sentinel_master, db=config.database)
 
     def close(self) -> None:
         nodes, self.nodes = self.nodes, ()

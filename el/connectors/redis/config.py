@@ -60,33 +60,17 @@ class KeyTable(BaseModel):
         return KeyType.STREAM if self.stream is not None else self.type
 
 
-class Sentinel(BaseModel):
-    """Who knows which server is the master of that name now. hosts: "host:port" each."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    master: str
-    hosts: tuple[str, ...] = Field(min_length=1)
-    user: str | None = None
-    password: SecretStr | None = None
-
-    def places(self) -> list[tuple[str, int]]:
-        return [(host, int(port or 26379)) for host, _, port in (each.rpartition(":") for each in self._full())]
-
-    def _full(self) -> list[str]:
-        return [each if ":" in each else f"{each}:26379" for each in self.hosts]
-
-
 class RedisConfig(ConnectionConfig):
     """The server, and who signs in.
 
-    database: its number. cluster: the server is one node of a cluster, whose others it names. tables: by their names
-        in el.yml; without any, all keys are the table `keys`. ssl_ca: a file with the authorities to trust, where the
+    database: its number. cluster: the server is one node of a cluster, whose others it names. sentinels: "host:port" of
+        each, who know which server is `sentinel_master` now; in the place of host and port. tables: by their names in
+        el.yml; without any, all keys are the table `keys`. ssl_ca: a file with the authorities to trust, where the
         system's are not enough. ssl_cert, ssl_key: what the server wants to see of the client.
     login_timeout, query_timeout: seconds.
     """
 
-    names_database: ClassVar[tuple[str, ...]] = ("database", "sentinel")
+    names_database: ClassVar[tuple[str, ...]] = ("unix_socket", "database", "sentinel_master")
 
     host: str = Field(default="localhost", validation_alias=AliasChoices("host", "server"))
     port: int = Field(default=6379, ge=1, le=65535)
@@ -95,7 +79,10 @@ class RedisConfig(ConnectionConfig):
     user: str | None = Field(default=None, validation_alias=AliasChoices("user", "username"))
     password: SecretStr | None = None
     cluster: bool = False
-    sentinel: Sentinel | None = None
+    sentinels: tuple[str, ...] = ()
+    sentinel_master: str | None = None
+    sentinel_user: str | None = None
+    sentinel_password: SecretStr | None = None
     encrypt: bool = True
     trust_cert: bool = False
     ssl_ca: str | None = None
@@ -114,9 +101,16 @@ class RedisConfig(ConnectionConfig):
 
     @model_validator(mode="after")
     def _consistent(self) -> RedisConfig:
-        if self.cluster and (self.sentinel is not None or self.database or self.unix_socket):
-            raise ValueError("a cluster has database 0 alone, and no `sentinel` or `unix_socket`")
+        if self.cluster and (self.sentinels or self.database or self.unix_socket):
+            raise ValueError("a cluster has database 0 alone, and no `sentinels` or `unix_socket`")
+        if bool(self.sentinels) != (self.sentinel_master is not None):
+            raise ValueError("`sentinels` and `sentinel_master` go together")
         return self
+
+    def sentinel_places(self) -> list[tuple[str, int]]:
+        """Host and port of each."""
+        found = (each.rpartition(":") if ":" in each else (each, ":", "26379") for each in self.sentinels)
+        return [(host, int(port)) for host, _, port in found]
 
     @property
     def schema_name(self) -> str:
@@ -126,8 +120,8 @@ class RedisConfig(ConnectionConfig):
     @property
     def place(self) -> str:
         """The server for people."""
-        if self.sentinel is not None:
-            return f"{self.sentinel.master} by {', '.join(self.sentinel.hosts)}"
+        if self.sentinels:
+            return f"{self.sentinel_master} by {', '.join(self.sentinels)}"
         return self.unix_socket or f"{self.host}:{self.port}"
 
     def arguments(self) -> dict[str, Any]:

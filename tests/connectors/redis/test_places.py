@@ -102,7 +102,7 @@ def test_the_master_is_the_one_that_a_sentinel_names(tmp_path: Path) -> None:
         command = [str(binary("redis")), str(tmp_path / "sentinel.conf"), "--sentinel"]
         process = Process(command, port, tmp_path / "output")
         try:
-            place = {"sentinel": {"master": "shop", "hosts": [f"127.0.0.1:{port}"]}, "port": 1}
+            place = {"sentinels": [f"127.0.0.1:{port}"], "sentinel_master": "shop", "port": 1}
             with open_connector({**output, **place, "tables": TABLES}) as source:
                 assert isinstance(source, Redis)
                 rows = source.read_buffer(ReadRequest(table=TableName("db0", "all"))).to_arrow().to_pylist()

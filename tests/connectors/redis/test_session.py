@@ -47,7 +47,7 @@ EVERY: dict[str, Any] = {
         ({"port": 1, "login_timeout": 1}, ServerUnreachable, "nobody answers as Redis at 127.0.0.1:1"),
         ({"database": 99}, DatabaseMissing, "there is no database 99"),
         ({"encrypt": True, "login_timeout": 1}, ServerUnreachable, "over TLS"),
-        ({"sentinel": {"master": "m", "hosts": ["127.0.0.1:1"]}, "login_timeout": 1}, ServerUnreachable, "no sentinel"),
+        ({"sentinels": ["127.0.0.1:1"], "sentinel_master": "m", "login_timeout": 1}, ServerUnreachable, "no sentinel"),
     ],
 )
 def test_a_connection_that_fails_says_why_in_one_line_without_a_secret(
@@ -69,6 +69,7 @@ def test_a_connection_that_fails_says_why_in_one_line_without_a_secret(
         ({"tables": {"t": {"match": "*", "type": "json"}}}, "tables.t.type"),
         ({"tables": {}}, "name a table"),
         ({"cluster": True, "database": 1}, "a cluster has database 0 alone"),
+        ({"sentinels": ["a:1"]}, "go together"),
     ],
 )
 def test_settings_that_mean_nothing_are_refused_by_name(changed: dict[str, Any], says: str) -> None:
