@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 import pyarrow as pa
 
@@ -16,9 +17,10 @@ from el.connectors.base import Source
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import Column, SourceType, Table
 from el.connectors.documents.fields import Field, Promotion
+from el.connectors.documents.forms import PLAIN, Form
 from el.connectors.documents.propose import SAMPLE, Proposal, propose
 from el.connectors.documents.text import steps_of
-from el.connectors.documents.unnest import INDEX, unnested
+from el.connectors.documents.unnest import INDEX, Array, unnested
 from el.connectors.misfits import Misfit, Misfits
 from el.connectors.request import ColumnRead, Op, ReadRequest
 from el.errors import ReadError
@@ -30,6 +32,8 @@ DOCUMENT = "document"
 
 class DocumentSource(Source):
     """A store of documents. Which of its tables have documents says their column `document`."""
+
+    form: ClassVar[Form] = PLAIN  # how its documents write what JSON has no type for
 
     @abstractmethod
     def read_documents(self, request: ReadRequest) -> Buffer:
@@ -44,7 +48,8 @@ class DocumentSource(Source):
             return ()
         request = ReadRequest(table=table.name, columns=(ColumnRead(DOCUMENT, DOCUMENT),), limit=SAMPLE)
         with self.read_buffer(request) as buffer:
-            return propose(text for batch in buffer for text in batch.column(0).to_pylist() if text is not None)
+            texts = (text for batch in buffer for text in batch.column(0).to_pylist() if text is not None)
+            return propose(texts, self.form)
 
     def read_buffer(self, request: ReadRequest) -> Buffer:
         fields = [read for read in request.columns if read.read_as is not None]
@@ -79,14 +84,15 @@ class _Fields:
 
     def _batches(self, below: Buffer, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         keys = [read.name for read in self.plain if read.source not in (DOCUMENT, INDEX)]
-        promotion = Promotion(self.fields, below.misfits)
-        steps = None if self.request.unnest is None else steps_of(self.request.unnest)
+        form = self.source.form
+        promotion = Promotion(self.fields, below.misfits, form)
+        array = None if self.request.unnest is None else Array(steps_of(self.request.unnest), form)
         # By their place in the source, whatever they are called in raw.
         named = {read.source: read.name for read in self.plain if read.source in (DOCUMENT, INDEX)}
         for batch in below:
             found = batch
-            if steps is not None:
-                found = unnested(batch, DOCUMENT, steps, below.misfits, _namer(batch, keys))
+            if array is not None:
+                found = unnested(batch, DOCUMENT, array, below.misfits, _namer(batch, keys))
             columns = {name: found.column(name) for name in found.schema.names}
             columns.update({name: columns[source] for source, name in named.items()})
             columns.update(promotion.of(columns[DOCUMENT], _namer(found, keys)))

@@ -9,11 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from el.connectors.documents.forms import PLAIN, Form
 from el.connectors.documents.values import DAY, MOMENT, ZONE
 
 SAMPLE = 1_000  # documents
 _DEEP = 4  # names in a path
 _MANY = 50  # fields that are shown, the most frequent ones
+_A_MOMENT = "1970-01-01T00:00:00Z"
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TIMES = (("date", DAY), ("timestamp", MOMENT), ("timestamptz", MOMENT + ZONE))
 
@@ -50,7 +52,7 @@ class Seen:
         if kinds <= {"whole number", "decimal"}:
             digits = max(18, self.whole + self.fraction)
             return f"decimal({digits},{self.fraction})" if digits <= 38 else "double"
-        if len(kinds) == 1 and (only := next(iter(kinds))) in ("boolean", "date", "timestamp", "timestamptz"):
+        if len(kinds) == 1 and (only := next(iter(kinds))) in ("boolean", "date", "timestamp", "timestamptz", "binary"):
             return only
         return "varchar"
 
@@ -73,7 +75,7 @@ class Proposal:
         return f"{self.path}: {seen} of {self.documents:,} documents{way}"
 
 
-def propose(documents: Iterable[str]) -> tuple[Proposal, ...]:
+def propose(documents: Iterable[str], form: Form = PLAIN) -> tuple[Proposal, ...]:
     """What a sample of documents has, the most frequent fields first."""
     found: dict[tuple[str, ...], Seen] = {}
     number = 0
@@ -83,7 +85,7 @@ def propose(documents: Iterable[str]) -> tuple[Proposal, ...]:
             value = json.loads(document, parse_float=_Number, parse_int=_Number, parse_constant=_Number)
         except (ValueError, RecursionError):
             continue
-        for path, leaf in _leaves(value, ()):
+        for path, leaf in _leaves(value, (), form):
             found.setdefault(path, Seen()).add(leaf)
     most = sorted(found.items(), key=lambda item: (-sum(item[1].kinds.values()), item[0]))[:_MANY]
     return tuple(
@@ -92,12 +94,27 @@ def propose(documents: Iterable[str]) -> tuple[Proposal, ...]:
     )
 
 
-def _leaves(value: object, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], object]]:
-    if isinstance(value, Mapping) and value and len(path) < _DEEP and not set(value) & {"$binary"}:
+def _leaves(value: object, path: tuple[str, ...], form: Form) -> Iterator[tuple[tuple[str, ...], object]]:
+    value = _meant(value, form) if path else value
+    if isinstance(value, Mapping) and value and len(path) < _DEEP:
         for name, below in value.items():
-            yield from _leaves(below, (*path, str(name)))
+            yield from _leaves(below, (*path, str(name)), form)
     elif path:
         yield path, value
+
+
+def _meant(value: object, form: Form) -> object:
+    """What a value of the store's form is."""
+    if not isinstance(value, Mapping) or not value:
+        return value
+    name, inside = next(iter(value.items()))
+    if name in form.numbers:
+        return _Number(inside)
+    if name == form.instant:
+        return _A_MOMENT
+    if name == form.binary:
+        return b""
+    return None if name == form.null else inside if name in (*form.scalars, form.fields, form.elements) else value
 
 
 def _kind(value: object) -> str:
@@ -109,6 +126,8 @@ def _kind(value: object) -> str:
         return "boolean"
     if isinstance(value, str):
         return next((kind for kind, form in _TIMES if re.fullmatch(form, value, re.ASCII)), "text")
+    if isinstance(value, bytes):
+        return "binary"
     return "object" if isinstance(value, Mapping) else "array" if isinstance(value, list) else "null"
 
 

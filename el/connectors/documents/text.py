@@ -88,6 +88,12 @@ def elements(text: str) -> Iterator[str]:
         at = _skip(text, at + 1) if text.startswith(",", at) else at
 
 
+def members(text: str) -> Iterator[tuple[str, str]]:
+    """The names of an object and the JSON texts that stand under them."""
+    for name, at in _members(text, _skip(text, 0)):
+        yield name, text[at : _end(text, at)]
+
+
 def _members(text: str, at: int) -> Iterator[tuple[str, int]]:
     """The names of the object that begins here, and where their values begin."""
     at = _skip(text, at + 1)

@@ -7,18 +7,34 @@ anew, by way of a float.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
-from el.connectors.documents.text import Misplaced, elements, located
+from el.connectors.documents.forms import PLAIN, Form
+from el.connectors.documents.text import Misplaced, elements
 from el.connectors.misfits import Misfits
 
 INDEX = "index"
 
 
+@dataclass(frozen=True, slots=True)
+class Array:
+    """Where an array stands in documents of a form."""
+
+    steps: tuple[str, ...]
+    form: Form = PLAIN
+
+    def of(self, document: str) -> list[str]:
+        """Its elements as JSON; raises `Misplaced` where something else stands there."""
+        token = self.form.located(document, self.steps)
+        array = None if token is None else self.form.array(token)
+        return [] if array is None else [self.form.element(each) for each in elements(array)]
+
+
 def unnested(
-    batch: pa.RecordBatch, document: str, steps: tuple[str, ...], misfits: Misfits, key_of: Callable[[int], str]
+    batch: pa.RecordBatch, document: str, array: Array, misfits: Misfits, key_of: Callable[[int], str]
 ) -> pa.RecordBatch:
     """The batch with a row for each element, which stands in the document's place, and `INDEX` behind.
 
@@ -29,10 +45,9 @@ def unnested(
     texts: list[str] = []
     for row, text in enumerate(batch.column(document).to_pylist()):
         try:
-            array = None if text is None else located(text, steps)
-            found = [] if array is None else list(elements(array))
+            found = [] if text is None else array.of(text)
         except Misplaced as error:
-            misfits.add(".".join(steps), 1, str(error), key_of(row))
+            misfits.add(".".join(array.steps), 1, str(error), key_of(row))
             continue
         rows += [row] * len(found)
         places += range(len(found))

@@ -17,6 +17,8 @@ import pyarrow as pa
 from el.connectors.documents.text import Misplaced
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,9})?", re.ASCII)
+# As Extended JSON writes them.
+_NOT_FINITE = ("NaN", "Infinity", "-Infinity")
 _KINDS = {"{": "an object", "[": "an array", '"': "a text", "t": "true", "f": "false"}
 DAY = r"\d{4}-\d\d-\d\d"
 MOMENT = rf"{DAY}[T ]\d\d:\d\d:\d\d(\.\d{{1,6}})?"
@@ -35,6 +37,8 @@ def value_of(token: str, type_: pa.DataType) -> Any:
     if pa.types.is_boolean(type_):
         return _one_of(token if text is None else text, {"true": True, "false": False}, token, type_)
     if pa.types.is_floating(type_):
+        if (token if text is None else text) in _NOT_FINITE:
+            return float(token if text is None else text)
         number = float(_number(token, text, type_))
         if number in (float("inf"), float("-inf")):
             raise Misplaced("a number that is too large for double")
