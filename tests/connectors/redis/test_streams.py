@@ -54,7 +54,7 @@ def test_what_is_added_after_a_snapshot_began_comes_once_with_the_next_delta(sho
     for number in range(1, 4):
         add(shop.store, f"1-{number}", "a", str(number))
     with shop.store.opened(**EVENTS) as source:
-        buffer = source.read_buffer(ReadRequest(table=TableName("db0", "events")))
+        buffer = source.read_buffer(ReadRequest(table=TableName("db0", "events"), placed=True))
         add(shop.store, "1-4", "a", "4")
         assert buffer.to_arrow().num_rows == 3
         assert buffer.reached is not None
@@ -141,6 +141,17 @@ def test_a_server_that_counts_no_entries_is_loud_where_it_cannot_tell(shop: Shop
     add(shop.store, "1-3", "a", "3")
     shop.store.client.execute_command("XTRIM", "events", "MAXLEN", 1)
     assert "entries behind 1-2 were trimmed" in shop.run()["events"]["error"]
+
+
+def test_a_stream_that_is_read_whole_each_time_has_no_place_to_go_on_from(shop: Shop) -> None:
+    shop.take(EVENTS, "db0.events, strategy: full")
+    add(shop.store, "1-1", "a", "1")
+    shop.run()
+    assert shop.raw("SELECT strategy, bound_column, upper_bound FROM raw._el_ledger") == [("full", None, None)]
+    shop.take(EVENTS, "db0.events")
+    add(shop.store, "1-2", "a", "2")
+    taken = shop.run()["events"]
+    assert (taken["strategy"], taken["kind"], taken["rows"]) == ("stream", "snapshot", 2)
 
 
 def test_streams_of_a_pattern_are_read_whole(shop: Shop) -> None:
