@@ -19,6 +19,7 @@ def promoted(source: Source, table: Table, settings: TableSettings) -> Table:
     """The table with the fields that el.yml promotes as columns. Raises `PlanError` for what cannot be."""
     if settings.unnest or table.unnests is not None:
         _check_unnest(source, table, settings)
+    _refuse_shown(table, settings)
     if not settings.promote:
         return table
     _need_document(source, table, "promote")
@@ -72,6 +73,20 @@ def _checked(source: Source, type_: SourceType) -> SourceType:
         if not 0 < precision <= 38 or not 0 <= (type_.scale or 0) <= precision:
             raise ValueError(f"{type_} needs its digits, 38 at most, such as decimal(18,2)")
     return type_
+
+
+def _refuse_shown(table: Table, settings: TableSettings) -> None:
+    """A field that is left out or personal stands in the document all the same."""
+    whole = settings.columns.get(DOCUMENT)
+    if table.column(DOCUMENT) is None or (whole is not None and (whole.exclude or whole.pii is not None)):
+        return
+    for name in settings.promote:
+        chosen = settings.columns.get(name)
+        if chosen is not None and (chosen.exclude or chosen.pii is not None):
+            raise PlanError(
+                f"{table.name}.{name}: it is left out or personal, and stands in `{DOCUMENT}` in the clear: exclude "
+                f"`{DOCUMENT}` too, or give it a `pii`"
+            )
 
 
 def _need_document(source: Source, table: Table, setting: str) -> None:

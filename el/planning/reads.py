@@ -56,7 +56,7 @@ def unfilled(source: Source, request: ReadRequest, drift: Drift) -> str | None:
         if column.source.path is not None:
             # The rows that raw holds have it in their documents.
             continue
-        if column.source.nullable:
+        if column.source.nullable and source.supports(Op.NOT_NULL, column.source):
             condition = Condition(name, Op.NOT_NULL)
             found = replace(request, columns=column.reads(), where=(*request.where, condition), limit=1)
             with source.read_buffer(found) as buffer:

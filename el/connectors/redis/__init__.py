@@ -128,7 +128,7 @@ class Redis(DocumentSource, Target, ChangeSource, RightsSource):
         names = [*(read.source for read in reads), *own]
         gathered = Gathered(names, schema, request.batch_rows, request.batch_bytes)
         batches = _batches(rows if request.limit is None else islice(rows, request.limit), gathered)
-        reached = state.position if state is not None and request.placed else None
+        reached = state.position(str(table.stream)) if state is not None and request.placed else None
         return Buffer(schema, batches, translate=self.translate, reached=reached, misfits=misfits)
 
     def write_buffer(

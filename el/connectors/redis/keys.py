@@ -77,7 +77,8 @@ class KeyReader:
         group: list[tuple[bytes, KeyType]] = []
         taken = 0
         for key, type_, size in self._sized(keys):
-            if type_ is not KeyType.STRING and size > WHOLE:
+            # A document is whole, however large.
+            if type_ is not KeyType.STRING and size > WHOLE and not (self.table.document and type_ is KeyType.HASH):
                 yield from self._in_parts(key, type_)
                 continue
             share = size if type_ is KeyType.STRING else size * (self.batch_bytes // WHOLE)

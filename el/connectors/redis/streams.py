@@ -63,9 +63,9 @@ class StreamState:
             None if added is None else int(added),
         )
 
-    @property
-    def position(self) -> Position:
-        return Position(f"{self.last}.{self.added or 0:020d}")
+    def position(self, key: str) -> Position:
+        """Where this stream, of this key, ends."""
+        return Position(f"{self.last}.{self.added or 0:020d}", log=f"stream {key}")
 
 
 class Stream(ChangeFeed):
@@ -85,11 +85,13 @@ class Stream(ChangeFeed):
         return None
 
     def now(self, since: Position | None = None) -> Position:
-        found = self._state()
-        return since if since is not None and since.text == found.position.text else found.position
+        found = self._state().position(self._key)
+        return since if since is not None and since.text == found.text else found
 
     def alive(self, since: Position) -> str | None:
         after, added = since.text.partition(".")[0], int(since.text.partition(".")[2])
+        if since.log not in (None, f"stream {self._key}"):
+            return f"the profile names the stream {self._key} now, and raw has that of {since.log}"
         now = self._state()
         if not now.exists and after != _NONE:
             return "the stream is not there any longer"
@@ -107,6 +109,10 @@ class Stream(ChangeFeed):
         (after, _, before), (last, _, added) = since.text.partition("."), until.text.partition(".")
         counted = self._state().added is not None
         return (Entries(after, last, int(added) - int(before) if counted else None),)
+
+    @property
+    def _key(self) -> str:
+        return str(self.source.key_table(self.followed.table.name).stream)
 
     def _state(self) -> StreamState:
         found: StreamState = self.source.stream_state(self.followed.table.name)

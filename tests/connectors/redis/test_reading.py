@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Iterator
@@ -148,6 +149,12 @@ def test_containers_larger_than_one_read_come_whole(store: Store) -> None:
     assert {row["element"]: row["score"] for row in found["zset"]} == {b"m%d" % n: n / 7 for n in range(many)}
     assert {row["index"]: row["value"] for row in found["list"]} == {n: b"%d" % n for n in range(many)}
     assert len(rows) == 4 * many
+
+
+def test_a_document_is_whole_however_many_fields_it_has(store: Store) -> None:
+    store.client.hset("h", mapping={b"f%d" % number: b"%d" % number for number in range(WHOLE + 500)})
+    (row,) = store.read({"match": "h", "type": "hash", "document": True})
+    assert json.loads(row["document"]) == {f"f{number}": str(number) for number in range(WHOLE + 500)}
 
 
 def test_memory_is_bounded_by_the_batch_not_by_the_values(store: Store) -> None:

@@ -154,6 +154,28 @@ def test_a_stream_that_is_read_whole_each_time_has_no_place_to_go_on_from(shop: 
     assert (taken["strategy"], taken["kind"], taken["rows"]) == ("stream", "snapshot", 2)
 
 
+def test_a_table_that_names_another_stream_does_not_go_on_in_it(shop: Shop) -> None:
+    shop.take(EVENTS, "db0.events")
+    add(shop.store, "1-1", "a", "1")
+    shop.run()
+    for number in range(1, 9):
+        shop.store.client.execute_command("XADD", "others", f"1-{number}", "a", "1")
+    shop.take({"events": {"stream": "others", "document": True}}, "db0.events")
+    taken = shop.run()["events"]
+    assert "the profile names the stream others now" in taken["error"]
+    assert shop.run("--full-refresh")["events"]["rows"] == 8
+
+
+def test_a_column_that_is_new_begins_a_new_snapshot(shop: Shop) -> None:
+    shop.take({"events": {"stream": "events"}}, "db0.events")
+    add(shop.store, "1-1", "a", "1")
+    shop.run()
+    add(shop.store, "1-2", "a", "2")
+    shop.take(EVENTS, "db0.events")
+    taken = shop.run()["events"]
+    assert (taken["status"], taken["kind"], taken["rows"]) == ("loaded", "snapshot", 2), taken
+
+
 def test_streams_of_a_pattern_are_read_whole(shop: Shop) -> None:
     shop.take({"all": {"match": "events*", "type": "stream"}}, "db0.all")
     add(shop.store, "1-1", "a", "1")
