@@ -72,15 +72,25 @@ class Shop:
             return warehouse.execute(sql.replace("raw.", "shop_db0.")).fetchall()
 
 
-@pytest.fixture(params=KINDS)
-def store(request: pytest.FixtureRequest) -> Iterator[Store]:
-    output = shared(request.param)
+def _emptied(kind: str) -> Iterator[Store]:
+    output = shared(kind)
     client: Any = redis.Redis(port=output["port"], password=output["password"], protocol=2)
     client.flushall()
     yield Store(output, client)
     client.close()
 
 
+@pytest.fixture(params=KINDS)
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    yield from _emptied(request.param)
+
+
 @pytest.fixture
-def shop(store: Store, folder: Path, capsys: pytest.CaptureFixture[str]) -> Shop:
-    return Shop(store, folder, capsys)
+def one_store() -> Iterator[Store]:
+    """On one kind of server: where a whole run is tested, and what servers differ in is tested without one."""
+    yield from _emptied("valkey")
+
+
+@pytest.fixture
+def shop(one_store: Store, folder: Path, capsys: pytest.CaptureFixture[str]) -> Shop:
+    return Shop(one_store, folder, capsys)

@@ -151,6 +151,16 @@ def test_containers_larger_than_one_read_come_whole(store: Store) -> None:
     assert len(rows) == 4 * many
 
 
+def test_a_server_that_tells_a_span_alone_gives_the_moment_by_its_own_clock(store: Store) -> None:
+    """Redis 6 has no PEXPIRETIME."""
+    store.client.set("k", "v", px=3_600_000)
+    exact = store.client.execute_command("PEXPIRETIME", "k")
+    with store.opened() as source:
+        source._version = (6, 2)
+        (row,) = source.read_buffer(ReadRequest(table=TableName("db0", "keys"))).to_arrow().to_pylist()
+    assert abs(row["expires_at"].timestamp() * 1000 - exact) < 2_000
+
+
 def test_a_document_is_whole_however_many_fields_it_has(store: Store) -> None:
     store.client.hset("h", mapping={b"f%d" % number: b"%d" % number for number in range(WHOLE + 500)})
     (row,) = store.read({"match": "h", "type": "hash", "document": True})
