@@ -17,6 +17,9 @@ _WHOLE = pa.decimal128(38, 0)
 # Milliseconds since 1970 of the years 1 to 9999.
 _FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999
 _LONG = "$numberLong"
+_EXPONENT = r'[:\[,]\s*"?[+-]?[0-9.]+[eE][+-]?[0-9]+"?\s*[,}\]]'
+# Beside what was read, the documents themselves, under a name that no field has.
+TEXT = "\x00"
 
 
 def read_as(type_: pa.DataType, *, in_text: bool) -> pa.DataType:
@@ -86,7 +89,15 @@ def leaf_of(
         doubts.append(pc.and_(found.is_valid(), leaf.is_null()))
     else:
         leaf = found
+    if pa.types.is_decimal(leaf.type):
+        doubts.append(_with_exponents(rows.column(TEXT)))
     return leaf, reduce(pc.or_, doubts) if doubts else None
+
+
+def _with_exponents(documents: pa.Array) -> pa.Array:
+    """In which documents a number stands that has an exponent: of it the reader does not count the digits, and makes 0
+    of 1e-300 and too large a decimal of 1e16."""
+    return pc.fill_null(pc.match_substring_regex(documents, _EXPONENT), False)
 
 
 def read(documents: pa.Array, schema: pa.Schema) -> pa.RecordBatch | None:
@@ -105,4 +116,6 @@ def read(documents: pa.Array, schema: pa.Schema) -> pa.RecordBatch | None:
     except pa.ArrowInvalid:
         return None
     # Two values in one text, or none, are no document.
-    return found.combine_chunks().to_batches()[0] if found.num_rows == len(documents) else None
+    if found.num_rows != len(documents):
+        return None
+    return found.combine_chunks().append_column(TEXT, documents).to_batches()[0]
