@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from el.connectors.base import Source
 from el.connectors.buffer import Buffer
-from el.connectors.catalog import Column, SourceType, Table
+from el.connectors.catalog import Column, SourceType, Table, TableName
 from el.connectors.documents.fields import Field, Promotion
 from el.connectors.documents.forms import PLAIN, Form
 from el.connectors.documents.propose import SAMPLE, Proposal, propose
@@ -38,6 +38,10 @@ class DocumentSource(Source):
     @abstractmethod
     def read_documents(self, request: ReadRequest) -> Buffer:
         """As `read_buffer`, of columns that the store itself has."""
+
+    def key_names(self, name: TableName) -> tuple[str, ...]:
+        """By which columns a document of this table is named in what is told; () by all that are read beside it."""
+        return ()
 
     def supports(self, op: Op, column: Column) -> bool:
         return False
@@ -64,6 +68,8 @@ class _Fields:
     def __init__(self, source: DocumentSource, request: ReadRequest, promoted: Sequence[ColumnRead]) -> None:
         self.source = source
         self.request = request
+        # Asked for now: what is drained later is not the connector's own call any longer.
+        self.named = source.key_names(request.table) if request.table is not None else ()
         self.plain = [read for read in request.columns if read.read_as is None]
         self.fields = tuple(_field(read) for read in promoted)
 
@@ -83,18 +89,19 @@ class _Fields:
         return Buffer(made, batches, close=below.close, reached=below.reached, misfits=below.misfits)
 
     def _batches(self, below: Buffer, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        keys = [read.name for read in self.plain if read.source not in (DOCUMENT, INDEX)]
+        own = [read for read in self.plain if read.source not in (DOCUMENT, INDEX)]
+        keys = [read.name for read in own if not self.named or read.source in self.named]
         form = self.source.form
         promotion = Promotion(self.fields, below.misfits, form)
         array = None if self.request.unnest is None else Array(steps_of(self.request.unnest), form)
         # By their place in the source, whatever they are called in raw.
-        named = {read.source: read.name for read in self.plain if read.source in (DOCUMENT, INDEX)}
+        made = {read.source: read.name for read in self.plain if read.source in (DOCUMENT, INDEX)}
         for batch in below:
             found = batch
             if array is not None:
                 found = unnested(batch, DOCUMENT, array, below.misfits, _namer(batch, keys))
             columns = {name: found.column(name) for name in found.schema.names}
-            columns.update({name: columns[source] for source, name in named.items()})
+            columns.update({name: columns[source] for source, name in made.items()})
             columns.update(promotion.of(columns[DOCUMENT], _namer(found, keys)))
             arrays = [columns[field.name].cast(field.type) for field in schema]
             yield pa.RecordBatch.from_arrays(arrays, schema=schema)

@@ -102,6 +102,9 @@ class Redis(DocumentSource, Target, ChangeSource, RightsSource):
             raise ReadError(f"there is no table {name}: the profile's `tables` name {', '.join(self.config.tables)}")
         return found
 
+    def key_names(self, name: TableName) -> tuple[str, ...]:
+        return names_of(self.key_table(name))[0]
+
     def stream_state(self, name: TableName) -> StreamState:
         """Where a stream stands now."""
         key = str(self.key_table(name).stream).encode()
