@@ -24,7 +24,7 @@ REDIS := redis-server
 # A server for files in Azure's object storage, a package of npm.
 AZURITE := azurite@3.35.0
 
-.PHONY: help setup system demo test check format soak real real-sqlserver real-snowflake mutants bench clean
+.PHONY: help setup system demo test check format soak real real-sqlserver real-snowflake mutants bench dist clean
 
 help:
 	@echo "make demo    set up, load the sample shop twice, build the schema tables, say where to look"
@@ -34,6 +34,7 @@ help:
 	@echo "make real    ask real servers what is doubtful, and report (tests/real/README.md)"
 	@echo "make mutants show that tests notice defects put into the SQL Server connector on purpose"
 	@echo "make bench   how fast it is on this machine, as ratios"
+	@echo "make dist    build sdist and wheel into dist/"
 	@echo "make clean   remove what these made"
 
 setup: $(STAMP)
@@ -105,6 +106,10 @@ real-sqlserver real-snowflake: setup system
 
 mutants: setup system
 	@$(BIN)/python -m tests.mutation_check
+
+dist: setup
+	@rm -rf dist build
+	@$(BIN)/python -m build --outdir dist . >/dev/null && ls dist
 
 format: setup
 	$(BIN)/ruff check --fix .

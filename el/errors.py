@@ -40,6 +40,11 @@ from collections.abc import Callable
 CLEANERS: list[Callable[[str], str]] = []
 
 
+def to_install(*extras: str) -> str:
+    """The command that brings what these extras of the package have (pyproject.toml, `optional-dependencies`)."""
+    return f'pip install "el-loader[{",".join(extras)}]"'
+
+
 class ElError(Exception):
     """Base of all. `exit_code`: what the command exits with. `retryable`: whether the same call may succeed later."""
 

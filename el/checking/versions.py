@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from el import __version__
 from el.connectors.base import Connector
 from el.connectors.check import Check, fine, wrong
+from el.connectors.registry import how_to_install
 
 
 def of_el() -> Check:
@@ -23,6 +24,6 @@ def of_driver(connector: Connector) -> Iterator[Check]:
         try:
             found.append(f"{package} {version(package)}")
         except PackageNotFoundError:
-            yield wrong("driver", f"{package} is not installed", f"pip install {package}")
+            yield wrong("driver", f"{package} is not installed", how_to_install(connector.scheme, package))
     if found:
         yield fine("driver", ", ".join(found))

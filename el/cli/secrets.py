@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from el.cli import secrets_exec
 from el.cli import secrets_store as does
 from el.cli.grants import ROLES
-from el.errors import ConfigError
+from el.errors import ConfigError, to_install
 
 if TYPE_CHECKING:
     from el.cli.arguments import Commands
@@ -71,7 +71,7 @@ def _changes(under: Commands, place: argparse.ArgumentParser) -> None:
 def _needs_library(command: Command) -> Command:
     def checked(arguments: argparse.Namespace) -> int:
         if find_spec("pyrage") is None or find_spec("cryptography") is None:
-            raise ConfigError('secrets: a library is missing: pip install "el[secrets]"')
+            raise ConfigError(f"secrets: a library is missing: {to_install('secrets')}")
         return command(arguments)
 
     return checked

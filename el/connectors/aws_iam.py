@@ -13,7 +13,7 @@ from functools import cache
 from threading import Lock
 from typing import Any
 
-from el.errors import CLEANERS, AuthenticationFailed, ConnectError
+from el.errors import CLEANERS, AuthenticationFailed, ConnectError, DriverMissing, to_install
 from el.secrets.unheard import unheard
 
 # China has both orders, and a partition of its own an ending of its own.
@@ -56,8 +56,10 @@ def bundle_hint(host: str) -> str:
 
 def token(host: str, port: int, user: str, region: str, profile: str | None) -> str:
     """A new token for this user there. Raises `AuthenticationFailed` where this machine has no identity of AWS."""
-    from botocore import exceptions as wrong
-
+    try:
+        from botocore import exceptions as wrong
+    except ModuleNotFoundError:
+        raise DriverMissing(f"{host}:{port}: `auth: iam` needs boto3: {to_install('aws')}") from None
     why: ConnectError
     try:
         with unheard(*_LOGGERS):

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from el.connectors.access import Operation, access_of, require
 from el.connectors.base import ConnectionConfig, Connector, Source
-from el.errors import ConfigError
+from el.errors import ConfigError, DriverMissing, to_install
 from el.secrets.fields import looked_up, names_of, value_of
 
 GROUP = "el.connectors"
@@ -30,14 +30,32 @@ def schemes() -> dict[str, str]:
 
 
 def connector_class(scheme: str) -> type[Connector]:
-    """The class for a scheme. Raises `ConfigError` naming those that there are."""
-    try:
-        module, _, name = schemes()[scheme].partition(":")
-    except KeyError:
+    """The class for a scheme.
+
+    Raises `ConfigError` naming those that there are, and `DriverMissing` with the command that brings its driver.
+    """
+    if scheme not in schemes():
         known = ", ".join(sorted(schemes()))
-        raise ConfigError(f"there is no connector for type {scheme!r}; there are: {known}") from None
-    found: type[Connector] = getattr(import_module(module), name)
+        raise ConfigError(f"there is no connector for type {scheme!r}; there are: {known}")
+    found: type[Connector] = imported(schemes()[scheme], scheme)
     return found
+
+
+def imported(place: str, scheme: str) -> Any:
+    """place: "module:Class", of what is made for this type of database.
+
+    Raises `DriverMissing` with the command that brings the library that it needs.
+    """
+    module, _, name = place.partition(":")
+    try:
+        return getattr(import_module(module), name)
+    except ModuleNotFoundError as error:
+        raise DriverMissing(f"type {scheme!r} needs {error.name}: {how_to_install(scheme, str(error.name))}") from None
+
+
+def how_to_install(scheme: str, package: str) -> str:
+    """The command that brings a library of this connector: an extra of el's for its own, else the package itself."""
+    return to_install(scheme) if schemes()[scheme].startswith("el.") else f"pip install {package}"
 
 
 def open_connector(output: Mapping[str, Any], where: str = "profile") -> Connector:
@@ -71,7 +89,7 @@ def settings_of(scheme: str) -> tuple[frozenset[str], frozenset[str]]:
     """Names of a connector's settings: all that are no flags, and the flags; none for a type that is not known."""
     try:
         fields = connector_class(scheme).config_type.model_fields
-    except (ConfigError, ImportError):
+    except (ConfigError, DriverMissing):
         return frozenset(), frozenset()
     # One that also has a word for more than yes, such as "strict", is a flag all the same.
     told = {name for name, field in fields.items() if bool in (field.annotation, *get_args(field.annotation))}

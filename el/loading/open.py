@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
 from el.config.job import Job
 from el.config.profiles import Output
 from el.connectors.access import Operation
-from el.connectors.registry import open_connector
+from el.connectors.registry import imported, open_connector
 from el.connectors.sql.connector import SqlConnector
 from el.errors import ConfigError
 from el.loading.warehouse import Warehouse
@@ -40,11 +39,11 @@ def open_warehouse(
         raise ConfigError(f"{output}: type {output.type!r} cannot be a destination; there are: {known}")
     if output.type == "duckdb" and output.setting("path") in (None, "", ":memory:"):
         raise ConfigError(f"{output}: a DuckDB file that holds raw needs `path: FILE`")
-    module, _, name = WAREHOUSES[output.type].partition(":")
     connector = open_connector(output.settings, str(output))
     connector.require(Operation.USE_WAREHOUSE)
     assert isinstance(connector, SqlConnector)
-    found: Warehouse = getattr(import_module(module), name)(connector, naming, text_mb=text_mb, binary_mb=binary_mb)
+    made = imported(WAREHOUSES[output.type], output.type)
+    found: Warehouse = made(connector, naming, text_mb=text_mb, binary_mb=binary_mb)
     return found
 
 

@@ -15,7 +15,7 @@ import duckdb
 from rich.console import Console
 from rich.table import Table as Grid
 
-from el.errors import LoadError
+from el.errors import ConfigError, LoadError
 from el.sample import archive, old_database
 from el.sample import shop as sample
 
@@ -37,7 +37,9 @@ GROUP BY c.country ORDER BY paid DESC LIMIT 5"""
 
 
 def demo() -> None:
-    """Do it all, in the current folder. Raises `LoadError` when a command fails."""
+    """Do it all, in the current folder. Raises `LoadError` when a command fails, `ConfigError` in another folder."""
+    if not (Path("el.yml").exists() and Path("dbt_project").is_dir()):
+        raise ConfigError("the demo is of el's own repository: clone it, and run `make demo` there")
     for left in (SHOP, WAREHOUSE):
         left.parent.mkdir(exist_ok=True)
         left.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 from urllib.parse import parse_qsl
 
-from el.errors import ConfigError, SecretUnavailable
+from el.errors import ConfigError, SecretUnavailable, to_install
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,4 +49,4 @@ def library(module: str, name: Name, extra: str) -> Any:
     try:
         return import_module(module)
     except ImportError:
-        raise ConfigError(f'{name}: a library is missing: pip install "el[{extra}]"') from None
+        raise ConfigError(f"{name}: a library is missing: {to_install(extra)}") from None

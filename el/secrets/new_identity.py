@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyrage
 
-from el.errors import ConfigError
+from el.errors import ConfigError, to_install
 from el.secrets.identity import find_identity, own_file, refuse_beside
 
 KEYRING = ("el", "identity")
@@ -45,7 +45,7 @@ def _in_keyring(identity: str) -> tuple[str, str]:
         import keyring
         from keyring.errors import KeyringError
     except ImportError:
-        raise ConfigError('a library is missing: pip install "el[keyring]"') from None
+        raise ConfigError(f"a library is missing: {to_install('keyring')}") from None
     try:
         own = keyring.get_password(*KEYRING)
         if own is None:

@@ -338,7 +338,7 @@ def test_without_the_libraries_one_line_says_how_they_are_had(el: Run, monkeypat
 
     monkeypatch.setattr("el.cli.secrets.find_spec", lambda name: None if name == "pyrage" else find_spec(name))
     code, _, err = el("init")
-    assert (code, err.strip()) == (2, 'error: secrets: a library is missing: pip install "el[secrets]"')
+    assert (code, err.strip()) == (2, 'error: secrets: a library is missing: pip install "el-loader[secrets]"')
     assert not os.path.exists("secrets.yml")
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from el.connectors.snowflake.config import SnowflakeConfig
 from el.connectors.snowflake.errors import connect_error
-from el.errors import DatabaseMissing, DriverMissing, ElError, NotPermitted
+from el.errors import DatabaseMissing, DriverMissing, ElError, NotPermitted, to_install
 
 
 def open_session(config: SnowflakeConfig, *, paramstyle: str) -> Any:
@@ -59,7 +59,7 @@ def _driver() -> Any:
             warnings.simplefilter("ignore")
             import snowflake.connector as driver
     except ImportError:
-        raise DriverMissing("Snowflake's driver cannot be imported: pip install snowflake-connector-python") from None
+        raise DriverMissing(f"Snowflake's driver cannot be imported: {to_install('snowflake')}") from None
     return driver
 
 

@@ -22,7 +22,7 @@ from el.connectors.request import ReadRequest
 from el.connectors.sql.connector import Stream
 from el.connectors.sql.select import Statement
 from el.connectors.sqlserver.config import SqlServerConfig
-from el.errors import DriverMissing, ReadError
+from el.errors import DriverMissing, ReadError, to_install
 
 # What the dynamic linker says is missing -> what to install (Debian and Ubuntu; Red Hat).
 _LIBRARIES = {
@@ -42,7 +42,7 @@ def missing_library(error: BaseException, driver: str) -> DriverMissing | None:
         if library in text:
             return DriverMissing(f"{driver} needs the system library {library}: {package}")
     if isinstance(error, ImportError):
-        return DriverMissing(f"{driver} cannot be imported: pip install {driver}")
+        return DriverMissing(f"{driver} cannot be imported: {to_install('sqlserver')}")
     return None
 
 

@@ -1,4 +1,4 @@
-"""7z, by py7zr, an extra: pip install 'el[sevenzip]'. Files are packed together: all before one are unpacked for it."""
+"""7z, by py7zr, which the extra `sevenzip` brings. Files are packed together: all before one are unpacked for it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 from el.dumps.archives.base import Archive, Member, Unreadable
-from el.errors import DriverMissing
+from el.errors import DriverMissing, to_install
 
 if TYPE_CHECKING:
     from py7zr import SevenZipFile
@@ -69,7 +69,7 @@ def _opened(opened: BinaryIO) -> Iterator[SevenZipFile]:
         import py7zr
         from py7zr.exceptions import AbsolutePathError, ArchiveError, PasswordRequired
     except ImportError:
-        raise DriverMissing("files in .7z need py7zr: pip install 'el[sevenzip]'") from None
+        raise DriverMissing(f"files in .7z need py7zr: {to_install('sevenzip')}") from None
     try:
         with py7zr.SevenZipFile(opened) as archive:
             yield archive

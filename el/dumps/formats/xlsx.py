@@ -20,7 +20,7 @@ from xml.etree import ElementTree
 import pyarrow as pa
 
 from el.dumps.formats.base import ROW, Format, Reading
-from el.errors import ConfigError, RecordRefused
+from el.errors import ConfigError, RecordRefused, to_install
 
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet
@@ -55,7 +55,7 @@ class XlsxFormat(Format):
         try:
             from python_calamine import CalamineError, CalamineWorkbook
         except ImportError:
-            raise ConfigError('xlsx is read by python-calamine: pip install "el[xlsx]"') from None
+            raise ConfigError(f"xlsx is read by python-calamine: {to_install('xlsx')}") from None
         try:
             book = CalamineWorkbook.from_path(str(path))
             if self.sheet is None and len(book.sheet_names) != 1:

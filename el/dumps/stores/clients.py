@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import SecretStr
 
 from el.config.files_profile import FilesConfig
-from el.errors import AuthenticationFailed, ConfigError
+from el.errors import AuthenticationFailed, ConfigError, DriverMissing, to_install
 
 if TYPE_CHECKING:
     from obstore.store import AzureStore, ClientConfig, GCSStore, RetryConfig, S3Store
@@ -50,6 +50,9 @@ def client(root: str, config: FilesConfig) -> Client:
         return _CLIENTS[scheme](bucket, config, options)
     except (ConfigError, AuthenticationFailed):
         raise
+    except ModuleNotFoundError as error:
+        extra = "azure" if scheme == "az" else "aws"
+        raise DriverMissing(f"{root}: this machine's identity is found by {error.name}: {to_install(extra)}") from None
     except Exception as error:
         # What a library says of a key that it cannot read may hold a piece of it.
         raise ConfigError(f"{root}: the profile's settings are not taken: {type(error).__name__}") from None

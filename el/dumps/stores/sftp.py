@@ -1,4 +1,4 @@
-"""Files of a server reached by SSH: `sftp://host:22/folder/orders.csv`; by paramiko, an extra: pip install 'el[sftp]'.
+"""Files of a server reached by SSH: `sftp://host:22/folder/orders.csv`; by paramiko, of the extra `sftp`.
 
 Guarantees: a server whose key is not known, or is another one, gets no login; a file that is written to while it is
 read is seen; what is read comes in windows, so memory is bounded; a connection that was cut is made again by the next.

@@ -20,6 +20,7 @@ from el.errors import (
     DriverMissing,
     ElError,
     ServerUnreachable,
+    to_install,
 )
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def connect(root: str, config: FilesConfig) -> SFTPClient:
     try:
         import paramiko
     except ImportError:
-        raise DriverMissing("files by sftp:// need paramiko: pip install 'el[sftp]'") from None
+        raise DriverMissing(f"files by sftp:// need paramiko: {to_install('sftp')}") from None
     host, port = _address(root)
     if config.user is None:
         raise ConfigError(f"{root}: `user` is missing in the profile")

@@ -34,7 +34,7 @@ def packed(name: str, files: dict[str, bytes]) -> bytes:
             for path, data in files.items():
                 archive.writestr(path, data)
     elif name.endswith(".7z"):
-        py7zr = pytest.importorskip("py7zr", reason="py7zr is not installed: pip install 'el[sevenzip]'")
+        py7zr = pytest.importorskip("py7zr", reason="py7zr is not installed: pip install 'el-loader[sevenzip]'")
         with py7zr.SevenZipFile(out, "w") as seven:
             for path, data in files.items():
                 seven.writef(io.BytesIO(data), path)

@@ -66,7 +66,7 @@ def google(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 @pytest.fixture(scope="session")
 def sftp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sftp]:
     pytest.importorskip("asyncssh", reason="asyncssh, the server for SFTP, is not installed")
-    pytest.importorskip("paramiko", reason="paramiko is not installed: pip install 'el[sftp]'")
+    pytest.importorskip("paramiko", reason="paramiko is not installed: pip install 'el-loader[sftp]'")
     folder = tmp_path_factory.mktemp("sftp")
     (folder / "data").mkdir()
     with server(folder, tmp_path_factory.mktemp("keys")) as place:
