@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -99,11 +100,29 @@ class Promotion:
             found = leaf.cast(field.type)
         except pa.ArrowInvalid:
             return self._one_by_one(documents, field, key_of)
+        beyond = _beyond(found)
+        if beyond is not None and pc.any(beyond, min_count=0).as_py():
+            doubt = beyond if doubt is None else pc.or_(doubt, beyond)
+            found = pc.if_else(beyond, pa.scalar(None, found.type), found)
         if doubt is None:
             return found
         places = pc.indices_nonzero(doubt).to_pylist()
         again = self._one_by_one(documents.take(places), field, lambda row: key_of(places[row]))
         return pc.replace_with_mask(found, doubt, again)
+
+
+def _beyond(found: pa.Array) -> pa.Array | None:
+    """Which values Arrow takes that do not fit: floats that became infinite, moments outside the years 1 to 9999."""
+    if pa.types.is_floating(found.type):
+        return pc.fill_null(pc.is_inf(found), False)
+    if not (pa.types.is_date(found.type) or pa.types.is_timestamp(found.type)):
+        return None
+    first, last = date.min, date.max
+    if pa.types.is_timestamp(found.type):
+        zone = UTC if found.type.tz is not None else None
+        first, last = datetime.min.replace(tzinfo=zone), datetime.max.replace(tzinfo=zone)
+    outside = pc.or_(pc.less(found, pa.scalar(first, found.type)), pc.greater(found, pa.scalar(last, found.type)))
+    return pc.fill_null(outside, False)
 
 
 def _behind(key_of: KeyOf, begin: int) -> KeyOf:

@@ -18,6 +18,7 @@ _WHOLE = pa.decimal128(38, 0)
 _FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999
 _LONG = "$numberLong"
 _EXPONENT = r'[:\[,]\s*"?[+-]?[0-9.]+[eE][+-]?[0-9]+"?\s*[,}\]]'
+_OBJECT = r"^[ \t\r\n]*\{"
 # Beside what was read, the documents themselves, under a name that no field has.
 TEXT = "\x00"
 
@@ -43,7 +44,7 @@ def _type(below: Tree | pa.DataType, form: Form) -> pa.DataType:
     if form.fields is not None:
         return pa.struct([pa.field(form.fields, pa.struct(inside))])
     # So that a value is seen where an object should be.
-    names = [name for name in form.scalars if name not in below] if form.numbers else []
+    names = [name for name in form.scalars if name not in below]
     return pa.struct([*inside, *(pa.field(name, _beside(name, form)) for name in names)])
 
 
@@ -75,7 +76,7 @@ def leaf_of(
             inside = pc.struct_field(found, form.fields)
             doubts.append(pc.and_(found.is_valid(), inside.is_null()))
             found = inside
-        elif form.numbers:
+        else:
             named = [found.type.field(index).name for index in range(found.type.num_fields)]
             doubts += [pc.struct_field(found, name).is_valid() for name in form.scalars if name in named]
         found = pc.struct_field(found, step)
@@ -103,6 +104,9 @@ def _with_exponents(documents: pa.Array) -> pa.Array:
 def read(documents: pa.Array, schema: pa.Schema) -> pa.RecordBatch | None:
     """A row for each document; None where the reader does not take one of them as it is."""
     if not len(documents) or documents.null_count:
+        return None
+    # A document that is no object is none of a struct's rows, and of one that is null the reader ends the process.
+    if not pc.all(pc.match_substring_regex(documents, _OBJECT)).as_py():
         return None
     text = pc.binary_join(pa.ListArray.from_arrays([0, len(documents)], documents), "\n")[0].as_buffer()
     try:

@@ -68,7 +68,10 @@ def _bytes(token: str, text: str | None) -> bytes:
     inside = found.get("$binary") if isinstance(found, dict) else None
     if not isinstance(inside, dict) or not isinstance(inside.get("base64"), str):
         raise _misfit(token, pa.binary())
-    return base64.b64decode(inside["base64"])
+    try:
+        return base64.b64decode(inside["base64"], validate=True)
+    except ValueError:
+        raise Misplaced("a text that is no base64") from None
 
 
 def _number(token: str, text: str | None, type_: pa.DataType) -> str:

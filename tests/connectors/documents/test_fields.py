@@ -159,3 +159,43 @@ def test_what_is_proposed_holds_every_value_of_the_sample() -> None:
     sample = ('{"n": 1, "t": "x", "d": 1.25, "day": "2024-02-29"}', '{"n": 12, "t": 5, "d": 100, "tags": [1]}')
     proposed = {each.path: each.type for each in propose(sample)}
     assert proposed == {"n": "bigint", "t": "varchar", "d": "decimal(18,2)", "day": "date", "tags": None}
+
+
+@pytest.mark.parametrize(
+    ("type_", "token", "why"),
+    [
+        (pa.float64(), "1.7976931348623159e308", "too large"),
+        (pa.date32(), '"0000-01-01"', "no date32"),
+        (pa.timestamp("us"), '"0000-01-01T00:00:00"', "no timestamp"),
+        (INSTANT, '"9999-12-31T23:59:59-02:00"', "no timestamp"),
+        (INSTANT, '"0001-01-01T00:00:00+02:00"', "no timestamp"),
+        (pa.binary(), '{"$binary": {"base64": "!!!!", "subType": "00"}}', "no base64"),
+        (pa.binary(), '{"$binary": {"base64": "A", "subType": "00"}}', "no base64"),
+    ],
+)
+def test_what_the_reader_would_take_otherwise_than_it_stands_there_is_a_misfit(
+    type_: pa.DataType, token: str, why: str
+) -> None:
+    misfits = Misfits()
+    documents = pa.array([f'{{"a": {token}}}'] * 3)
+    found = Promotion((Field("a", ("a",), type_),), misfits).of(documents, str)
+    assert found["a"].null_count == 3
+    assert [(each.count, why in each.why) for each in misfits] == [(3, True)]
+
+
+@pytest.mark.parametrize("documents", [["null"], ["null", '{"a": {"b": 1}}'], ['{"a": {"b": 1}}', "[]", " null"]])
+def test_a_document_that_is_no_object_does_not_end_the_process(documents: list[str]) -> None:
+    """Arrow's reader of JSON reads beyond its memory where a row of a nested schema is null."""
+    (found,), counts = taken(documents, ("a.b", pa.int64()))
+    assert found == [1 if "{" in each else None for each in documents]
+    assert counts == ({"0": 1} if "[]" in documents else {})
+
+
+def test_two_documents_in_one_text_and_none_in_the_next_are_not_taken_for_one_each() -> None:
+    (found,), counts = taken(['{"a":1}{"a":2}', ""], ("a", pa.int64()))
+    assert (found, counts) == ([1, None], {"0": 1})
+
+
+def test_bytes_are_a_value_through_which_no_path_leads() -> None:
+    (found,), counts = taken(['{"a": {"$binary": {"base64": "", "subType": "00"}}}'], ("a.b", pa.int64()))
+    assert (found, counts) == ([None], {"0": 1})
