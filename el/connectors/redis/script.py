@@ -42,7 +42,8 @@ for i = 1, last - 1 do
     local put = tonumber(ARGV[at])
     for p = at + 1, at + 2 * put, 2 do
         if kind == 'string' then
-            redis.call('SET', key, ARGV[p + 1])
+            -- As it is: SET alone would make what expires stay for ever.
+            redis.call('SET', key, ARGV[p + 1], 'KEEPTTL')
         else
             redis.call('HSET', key, ARGV[p], ARGV[p + 1])
         end

@@ -96,6 +96,7 @@ class Write:
     def _gather(self, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> tuple[dict[bytes, Entry], int]:
         long = self.table.type is KeyType.HASH and set(schema.names) - {"expires_at"} == _LONG
         found: dict[bytes, Entry] = {}
+        fields: set[tuple[bytes, bytes]] = set()
         rows = values = size = 0
         for batch in batches:
             columns = {c.name: _as_bytes(batch.column(c.name)) for c in schema if c.name != "expires_at"}
@@ -104,6 +105,9 @@ class Write:
                 self._refuse_key(key, found, again=long)
                 entry = found.setdefault(key, Entry(expires_ms=expires[row]))
                 added = self._values(columns, row, long=long)
+                if long:
+                    self._refuse_field(key, added[0][0], fields)
+                    self._refuse_expiry(key, entry, expires[row])
                 entry.values += added
                 values += len(added)
                 size += len(key) + sum(len(name) + len(value or b"") for name, value in added)
@@ -135,6 +139,17 @@ class Write:
             raise WriteError(f"{self.target}: the data has key key={key!r} more than once")
         if key.startswith(b"_el_"):
             raise WriteError(f"{self.target}: {key!r} is a name of el's own")
+
+    def _refuse_field(self, key: bytes, name: bytes, fields: set[tuple[bytes, bytes]]) -> None:
+        if (key, name) in fields:
+            raise WriteError(f"{self.target}: the data has key key={key!r}, field={name!r} more than once")
+        fields.add((key, name))
+
+    def _refuse_expiry(self, key: bytes, entry: Entry, expires_ms: int | None) -> None:
+        if entry.expires_ms != expires_ms:
+            raise WriteError(
+                f"{self.target}.expires_at: the fields of key={key!r} say different moments, and a key has one"
+            )
 
     def _apply(self, entries: dict[bytes, Entry], rows: int) -> WriteResult:
         ledger, node = self._place(list(entries))
