@@ -5,6 +5,8 @@ Redis, "ACL": rules are taken from left to right, so that what takes away stands
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +21,7 @@ from el.connectors.rights import SourceNeeds, WarehouseNeeds, as_comment, collec
 
 READ = "+@read -@dangerous +@connection +scan +info|server +dbsize +time +acl|whoami +xinfo|stream"
 WRITE = "+eval +hexists +type +set +hset +hdel +pexpireat"
+_PARTS = re.compile(r"(\\.)|([*?])|\[((?:\\.|[^\]])+)\]|(.)", re.DOTALL)
 _PROBES: tuple[tuple[str, tuple[str | int, ...]], ...] = (
     ("SCAN", (0, "MATCH", "{key}", "COUNT", 1)),
     ("TYPE", ("{key}",)),
@@ -43,7 +46,7 @@ def script(config: RedisConfig, needs: SourceNeeds | WarehouseNeeds) -> str:
     if needs.access is Access.STAGING:
         return "\n".join([*lines, as_comment("Redis holds no staging data: nothing is granted.")]) + "\n"
     patterns = [f"~{each}" for each in _patterns(config, needs)]
-    rules = f"ACL SETUSER {user} on resetkeys resetchannels -@all {' '.join(patterns)} {READ}"
+    rules = f"ACL SETUSER {user} on resetkeys resetchannels -@all {' '.join(map(_word, patterns))} {READ}"
     writes = tuple(getattr(needs, "writes", ()))
     if writes or needs.access is Access.ENGINEER:
         rules += f" ~_el_writes* {WRITE}"
@@ -65,7 +68,7 @@ def _checks(
     user = config.user or "default"
     lacking = []
     for table in tables.values():
-        key = table.stream or str(table.match).replace("*", "el_probe").replace("?", "x")
+        key = table.stream or matching(str(table.match))
         for command, arguments in (*_PROBES, *_OF_TYPE.get(table.kind or KeyType.STRING, ())):
             told = [key if each == "{key}" else each for each in arguments]
             if _refused(do, command, *told):
@@ -75,7 +78,7 @@ def _checks(
         yield wrong(
             "rights",
             f"user {user} may not {command} keys such as {key!r}",
-            f"ACL SETUSER {user} {' '.join(f'~{p}' for p in sorted({_pattern(t) for t in tables.values()}))} {READ}",
+            f"ACL SETUSER {user} {' '.join(_word(f'~{p}') for p in sorted({_pattern(t) for t in tables.values()}))} {READ}",
         )
     else:
         yield fine("rights", f"user {user} may read the keys of {len(tables)} tables")
@@ -108,4 +111,26 @@ def _patterns(config: RedisConfig, needs: SourceNeeds | WarehouseNeeds) -> list[
 
 
 def _pattern(table: KeyTable) -> str:
-    return table.stream or str(table.match)
+    """As a rule of an ACL has it, which takes no blank: any one sign in its place. A stream's key is no pattern."""
+    pattern = re.sub(r"([*?\[\]\\])", r"\\\1", table.stream) if table.stream else str(table.match)
+    return re.sub(r"\s", "?", pattern)
+
+
+def _word(rule: str) -> str:
+    """A rule as redis-cli takes it: in quotes where it has quotes or backslashes."""
+    return rule if re.fullmatch(r"[^'\"\\]+", rule) else json.dumps(rule, ensure_ascii=False)
+
+
+def matching(pattern: str) -> str:
+    """A key that a pattern matches, for a probe."""
+    found = ""
+    for backslash, one, inside, other in _PARTS.findall(pattern):
+        if backslash:
+            found += backslash[1]
+        elif one:
+            found += {"*": "el_probe", "?": "x"}[one]
+        elif inside.startswith("^"):
+            found += next(each for each in "xyz0123456789" if re.match(f"[{inside}]", each))
+        else:
+            found += inside.removeprefix("\\")[:1] or other
+    return found
