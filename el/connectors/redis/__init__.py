@@ -29,7 +29,7 @@ from el.connectors.redis.errors import connect_error, statement_error
 from el.connectors.redis.keys import KeyReader
 from el.connectors.redis.rows import Gathered, Row, rows_of
 from el.connectors.redis.seen import Seen
-from el.connectors.redis.streams import Entries, Stream, StreamState, entries
+from el.connectors.redis.streams import NONE, Entries, Stream, StreamState, entries
 from el.connectors.redis.tables import arrow_of, catalog_of, names_of
 from el.connectors.redis.types import RULES
 from el.connectors.request import OP_READ, POSITION_READ, ColumnRead, ReadRequest
@@ -186,9 +186,9 @@ def _rows(
         read = request.changes
         if read is None:
             assert state is not None
-            read = Entries("0" * 20 + "-" + "0" * 20, state.last, None)
+            read = Entries(NONE, state.last, state.length)
         assert isinstance(read, Entries)
-        for held in entries(client.at(stream), stream, read):
+        for held in entries(client.at(stream), stream, read, misfits if request.changes is None else None):
             for row in rows_of(table, held, misfits):
                 place = f"{row['id']}.{row.get('index', 0):010d}"
                 yield {**row, OP_READ: "U", POSITION_READ: place}

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from redis.exceptions import ResponseError
+
 from el.connectors.misfits import Misfits
 from el.connectors.redis.client import Command, refused, scanned, together
 from el.connectors.redis.config import KeyTable, KeyType
@@ -39,6 +41,14 @@ _SCANS = {KeyType.HASH: "HSCAN", KeyType.SET: "SSCAN", KeyType.ZSET: "ZSCAN"}
 _PAIRS = (KeyType.HASH, KeyType.ZSET)
 _NAMES = {each.value: each for each in KeyType}
 _TIMES = {True: "PEXPIRETIME", False: "PTTL"}
+_GONE = -2  # what PEXPIRETIME and PTTL say of a key that is not there any longer
+
+
+def behind(id_: bytes) -> bytes:
+    """The id that follows one of a stream: "(" in front of an id, which excludes it, is known from Redis 6.2 on."""
+    milliseconds, _, number = id_.partition(b"-")
+    first, second = int(milliseconds), int(number or 0) + 1
+    return b"%d-%d" % ((first, second) if second < 2**64 else (first + 1, 0))
 
 
 @dataclass(slots=True)
@@ -132,7 +142,7 @@ class KeyReader:
                     raise error
                 # It became another type since.
                 again.append(key)
-            elif found is not None and found != []:
+            elif found is not None and found != [] and left != _GONE:
                 held.append(Held(key, type_, found, self._moment(left)))
         self._add_expiries([each for each in held if each.type is KeyType.HASH])
         yield from held
@@ -155,6 +165,16 @@ class KeyReader:
         return answers[::2], answers[1::2]
 
     def _in_parts(self, key: bytes, type_: KeyType) -> Iterator[Held]:
+        try:
+            yield from self._parts(key, type_)
+        except ResponseError as error:
+            if not str(error).startswith("WRONGTYPE"):
+                raise
+            raise ReadError(
+                f"{key!r} was a {type_} and became another type while it was read", retryable=True
+            ) from None
+
+    def _parts(self, key: bytes, type_: KeyType) -> Iterator[Held]:
         expires = self._moment(self.node.execute_command(_TIMES[self.absolute], key))
         if type_ in _SCANS:
             for page in self._scanned(key, type_):
@@ -167,10 +187,10 @@ class KeyReader:
                 yield Held(key, type_, found, expires, first)
                 first += WHOLE
         else:
-            after: bytes | str = "-"
+            after: bytes = b"-"
             while found := self.node.execute_command("XRANGE", key, after, "+", "COUNT", PAGE):
                 yield Held(key, type_, found, expires)
-                after = b"(" + found[-1][0]
+                after = behind(found[-1][0])
 
     def _scanned(self, key: bytes, type_: KeyType) -> Iterator[list[Any]]:
         seen = Seen()

@@ -75,10 +75,11 @@ def _checks(
                 lacking.append((command, key))
     if lacking:
         command, key = lacking[0]
+        patterns = sorted({_word(f"~{_pattern(table)}") for table in tables.values()})
         yield wrong(
             "rights",
             f"user {user} may not {command} keys such as {key!r}",
-            f"ACL SETUSER {user} {' '.join(_word(f'~{p}') for p in sorted({_pattern(t) for t in tables.values()}))} {READ}",
+            f"ACL SETUSER {user} {' '.join(patterns)} {READ}",
         )
     else:
         yield fine("rights", f"user {user} may read the keys of {len(tables)} tables")

@@ -18,31 +18,31 @@ from el.connectors.redis.keys import Held
 from el.connectors.redis.tables import arrow_of
 
 _HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
+_LAST = 253_402_300_799_999  # the last millisecond of the year 9999
 Row = dict[str, Any]
 
 
 def rows_of(table: KeyTable, held: Held, misfits: Misfits) -> Iterator[Row]:
     """The rows of a key, or of a part of it."""
-    beside = {"key": held.key, "expires_at": None if held.expires_ms is None else held.expires_ms * 1000}
+    beside = {"key": held.key, "expires_at": _moment("expires_at", held.expires_ms, held.key, misfits)}
     if table.kind is None:
-        for row in _elements(held):
+        for row in _elements(held, misfits):
             yield {"type": held.type.value, **beside, **row}
     elif table.document:
         yield from ({**beside, **row} for row in _documents(held, misfits))
     else:
-        for row in _elements(held):
+        for row in _elements(held, misfits, "field_expires_at"):
             element, expires = row["element"], row.pop("element_expires_at", None)
             yield {**beside, **row, "field": row.get("field", element), "member": element, "field_expires_at": expires}
 
 
-def _elements(held: Held) -> Iterator[Row]:
+def _elements(held: Held, misfits: Misfits, expiry: str = "element_expires_at") -> Iterator[Row]:
     """A row for each element: `element` is what tells it from others, with `index`."""
     if held.type is KeyType.STRING:
         yield {"element": b"", INDEX: 0, "value": held.found}
     elif held.type is KeyType.HASH:
         for name, value in _pairs(held.found):
-            expires = held.element_expiries.get(name)
-            at = None if expires is None else expires * 1000
+            at = _moment(expiry, held.element_expiries.get(name), held.key, misfits)
             yield {"element": name, INDEX: 0, "value": value, "element_expires_at": at}
     elif held.type is KeyType.LIST:
         yield from ({"element": b"", INDEX: held.first + n, "value": v} for n, v in enumerate(held.found))
@@ -56,6 +56,14 @@ def _elements(held: Held) -> Iterator[Row]:
                 # Beside the id, the field's name has to stand among what is general, too.
                 general = {"element": id_ + b" " + name, "id": sortable_id(id_), "field": name}
                 yield {**general, INDEX: number, "value": value}
+
+
+def _moment(column: str, milliseconds: int | None, key: bytes, misfits: Misfits) -> int | None:
+    """In microseconds; beyond the year 9999, which no warehouse has, it is counted as what does not fit."""
+    if milliseconds is None or milliseconds <= _LAST:
+        return None if milliseconds is None else milliseconds * 1000
+    misfits.add(column, 1, "it lies beyond the year 9999", f"key {key!r}")
+    return None
 
 
 def _documents(held: Held, misfits: Misfits) -> Iterator[Row]:

@@ -13,14 +13,15 @@ from typing import Any
 from redis.exceptions import ResponseError
 
 from el.connectors.abilities import ChangeFeed
+from el.connectors.misfits import Misfits
 from el.connectors.redis.config import KeyType
-from el.connectors.redis.keys import PAGE, Held
+from el.connectors.redis.keys import PAGE, Held, behind
 from el.connectors.redis.rows import plain_id, sortable_id
 from el.connectors.redis.tables import FEED
 from el.connectors.request import FeedRead, Position
 from el.errors import PositionLost
 
-_NONE = sortable_id(b"0-0")
+NONE = sortable_id(b"0-0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class StreamState:
         except ResponseError as error:
             if "no such key" not in str(error).lower():
                 raise
-            return cls(None, _NONE, 0, 0, exists=False)
+            return cls(None, NONE, 0, 0, exists=False)
         said = dict(zip(found[::2], found[1::2], strict=True))
         first = said.get(b"first-entry")
         added = said.get(b"entries-added")
@@ -93,7 +94,7 @@ class Stream(ChangeFeed):
         if since.log not in (None, f"stream {self._key}"):
             return f"the profile names the stream {self._key} now, and raw has that of {since.log}"
         now = self._state()
-        if not now.exists and after != _NONE:
+        if not now.exists and after != NONE:
             return "the stream is not there any longer"
         if now.last < after or (now.added is not None and now.added < added):
             return f"the stream ends at {plain_id(now.last)}, and raw has {plain_id(after)}: it was made anew"
@@ -102,6 +103,8 @@ class Stream(ChangeFeed):
         missing = None if now.added is None else now.added - added - now.length
         if missing == 0:
             return None
+        if missing is not None and missing < 0:
+            return f"the stream has more entries than were added behind {plain_id(after)}: it was made anew"
         some = "entries" if missing is None else f"{missing:,} entries"
         return f"{some} behind {plain_id(after)} were trimmed or deleted before they were read"
 
@@ -119,15 +122,19 @@ class Stream(ChangeFeed):
         return found
 
 
-def entries(node: Any, key: bytes, read: Entries) -> Iterator[Held]:
-    """The entries, in pages. Raises `PositionLost` where some of them are gone by now."""
-    after: bytes = b"(" + plain_id(read.after).encode() if read.after != _NONE else b"-"
+def entries(node: Any, key: bytes, read: Entries, misfits: Misfits | None = None) -> Iterator[Held]:
+    """The entries, in pages. Where some of them are gone by now: raises `PositionLost`; with `misfits`, of a snapshot,
+    they are counted there."""
+    after = behind(plain_id(read.after).encode())
     count = 0
     while page := node.execute_command("XRANGE", key, after, plain_id(read.until), "COUNT", PAGE):
         count += len(page)
         yield Held(key, KeyType.STREAM, page)
-        after = b"(" + page[-1][0]
-    if read.expected is not None and count != read.expected:
+        after = behind(page[-1][0])
+    if misfits is not None and read.expected is not None:
+        gone = "an entry that was trimmed or deleted while the stream was read"
+        misfits.add("id", read.expected - count, gone, f"{key!r}", left_out=True)
+    elif read.expected is not None and count != read.expected:
         raise PositionLost(
             f"of {read.expected:,} entries behind {plain_id(read.after)}, {count:,} are there: some were trimmed or "
             "deleted before they were read; run --full-refresh begins anew with a snapshot"
