@@ -56,8 +56,11 @@ def mariadb(*options: str) -> Iterator[dict[str, Any]]:
             f"CREATE USER 'el'@'%' IDENTIFIED BY '{PASSWORD}';\nGRANT ALL ON *.* TO 'el'@'%' WITH GRANT OPTION;\n"
         )
         port, certificate = free_port(), signed_by_itself(folder)
+        # Of its own: a server that starts removes from it the tables that another has there for the time being.
+        (folder / "tmp").mkdir()
         settings = {
             "datadir": folder / "data",
+            "tmpdir": folder / "tmp",
             "port": port,
             "bind-address": "127.0.0.1",
             "socket": folder / "socket",
