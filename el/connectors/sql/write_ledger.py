@@ -6,6 +6,7 @@ a row without a run besides, which its writers lock: they follow each other.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from el.connectors.catalog import TableName
@@ -15,6 +16,8 @@ from el.errors import ElError
 
 WRITES_TABLE = "_el_writes"
 LOCK = ""
+# How long a commit of one row may take.
+APPEARS_SECONDS = 2.0
 
 
 class WriteLedger:
@@ -41,8 +44,17 @@ class WriteLedger:
             try:
                 self.record(LOCK, "lock", 0)
             except ElError:
-                if not self.written(LOCK):
+                if not self._appears():
                     raise
+
+    def _appears(self) -> bool:
+        """Whether another writer's row for this target is there soon: it is in the way before it can be seen."""
+        until = time.monotonic() + APPEARS_SECONDS
+        while not self.written(LOCK):
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.02)
+        return True
 
     def lock(self) -> None:
         """Within a transaction: wait for another writer of this target, and then see what it did."""
