@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -113,6 +114,37 @@ def test_a_frame_of_pandas_is_made_as_it_is(place: Place) -> None:
     }
     assert [name for name, value in expected.items() if not same(value, one[name])] == [], one
     assert two == {**dict.fromkeys(two), "id": 2}
+
+
+def test_lists_and_structs_are_json_text_where_there_is_no_type_for_them(place: Place) -> None:
+    vectors = [[0.1, 2.5, 1e300], [], None, [None, -1.0]]
+    parts = [{"a": 2**63 - 1, "b": 'x"\\\n\u00e9\U0001f600'}, {"a": None, "b": ""}, None, {"a": -1, "b": "\u20ac"}]
+    singles = pa.array([[0.1], None, None, None], pa.list_(pa.float32()))
+    sent = pa.table({"id": range(4), "vector": vectors, "part": parts, "single": singles})
+    rows = made(place, sent)
+    assert np.float32(said(rows[0]["single"])[0]) == np.float32(0.1)
+    assert [said(row["vector"]) for row in rows] == vectors
+    assert [said(row["part"]) for row in rows] == parts
+
+
+def said(text: str | None) -> Any:
+    return None if text is None else json.loads(text)
+
+
+@pytest.mark.parametrize("value", [[math.nan], [math.inf], [-0.0], [b"x"]], ids=["nan", "infinity", "-0.0", "bytes"])
+def test_what_json_cannot_say_is_refused(place: Place, value: Any) -> None:
+    table = place.table("made")
+    with pytest.raises(WriteError, match=r"made\.v: JSON has no "):
+        place.write(table, pa.table({"id": [1], "v": [value]}), create=True)
+    with pytest.raises(WriteError, match="there is no table"):
+        place.write(table, numbered(1))
+
+
+def test_a_list_goes_into_a_column_of_text_that_is_there(place: Place) -> None:
+    table = place.table("made")
+    place.write(table, pa.table({"id": [0], "v": ["none"]}), create=True)
+    place.write(table, pa.table({"id": [1], "v": [[1, 2]]}))
+    assert sorted(tuple(row) for row in place.rows(table)) == [(0, "none"), (1, "[1,2]")]
 
 
 @pytest.mark.parametrize(

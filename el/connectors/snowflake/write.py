@@ -89,6 +89,9 @@ class SnowflakeWrite(SqlWrite[Snowflake]):
             for name, kind, *sizes in rows
         ]
 
+    def takes_text(self, column: TargetColumn) -> bool:
+        return holds(column.type, pa.string())
+
     def checked_early(self, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for field, column in zip(schema, self.columns, strict=True):
             if not holds(column.type, field.type):

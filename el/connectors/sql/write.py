@@ -26,6 +26,7 @@ from el.connectors.sql.common_form import TextIs
 from el.connectors.sql.compare import Compared, refuse_changes
 from el.connectors.sql.connector import SqlConnector
 from el.connectors.sql.incoming import Spool, as_batches, spooled
+from el.connectors.sql.nested import as_json, nested
 from el.connectors.sql.select import Statement
 from el.connectors.sql.write_job import TargetColumn, WriteJob, refuse_columns, refuse_keys
 from el.connectors.sql.write_ledger import WRITES_TABLE, WriteLedger
@@ -89,6 +90,10 @@ class SqlWrite(ABC, Generic[Session]):
         """The batches; raises `WriteError` early, and says why better than a comparison can."""
         return batches
 
+    def takes_text(self, column: TargetColumn) -> bool:
+        """Whether the column holds texts, or JSON that is sent as text."""
+        return self.session.facts(column.type).kind in (TypeKind.TEXT, TypeKind.DOCUMENT)
+
     def pads_blanks(self, column: TargetColumn) -> bool:
         """Whether the column fills up a text with blanks."""
         return False
@@ -146,6 +151,9 @@ class SqlWrite(ABC, Generic[Session]):
         schema, batches = as_batches(data)
         with _as_write_error():
             self._find_columns(schema)
+            schema, batches = as_json(schema, batches, self._said_in_text(schema), str(self.job.target))
+            if not self.columns:
+                self._types_of(schema)
             batches = self.checked_early(schema, batches) if self.columns else batches
             _again(self._make_ledger, self.session)
             if self.ledger.written(self.job.run_id):
@@ -170,8 +178,11 @@ class SqlWrite(ABC, Generic[Session]):
         known = [asked.get(folded, column.name) for folded, column in by_name.items()]
         refuse_columns(job.target, names, known if found else names, job.mode, job.key)
         self.columns = [by_name[self._folded(name)] for name in names] if found else []
-        if not found:
-            self._types_of(schema)
+
+    def _said_in_text(self, schema: pa.Schema) -> set[str]:
+        """The columns of lists and structs for which the table has text, or JSON, or nothing yet."""
+        there = dict(zip(schema.names, self.columns, strict=True)) if self.columns else {}
+        return {name for name in nested(schema) if name not in there or self.takes_text(there[name])}
 
     def _folded(self, name: str) -> str:
         return name.lower() if self.names_in_any_case else name
