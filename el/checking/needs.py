@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 
-from el.codegen.design import STAGING
-from el.codegen.pii import PII_STAGING, masked_types
+from el.codegen.pii import PII_STAGING, STAGING, masked_types
 from el.config.access import Access
 from el.config.job import Job
 from el.config.settings import Config

@@ -19,10 +19,15 @@ def add(commands: Commands, job: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a file would change")
     command.add_argument("--project-dir", default="dbt_project", metavar="DIR", help="default: dbt_project")
+    command.add_argument(
+        "--package", action="store_true", help="only the macros and generic tests that el brings; asks no database"
+    )
     command.set_defaults(command=_codegen)
 
 
 def _codegen(arguments: argparse.Namespace) -> int:
-    from el.codegen import codegen
+    from el.codegen import codegen, codegen_package
 
+    if arguments.package:
+        return codegen_package(Path(arguments.project_dir), check=arguments.check)
     return codegen(job_of(arguments), Path(arguments.project_dir), check=arguments.check)

@@ -1,5 +1,5 @@
 """The dbt project out of the source's own catalog: sources, staging views, schema tables, tests; and how it is kept."""
 
-from .command import Generated, codegen, generate
+from .command import Generated, codegen, codegen_package, generate
 
-__all__ = ["Generated", "codegen", "generate"]
+__all__ = ["Generated", "codegen", "codegen_package", "generate"]

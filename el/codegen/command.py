@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from el.config.job import Job
 from el.config.settings import Config
@@ -30,7 +30,10 @@ from .design import Held, design, nothing_held
 from .dump_files import dump_files
 from .dumps import DumpDesign, dump_designs
 from .files import Finding, GeneratedFile, State, compare, write
+from .hooks import with_hooks
+from .package import ABOUT, package_files, package_folders
 from .pii import masked_view
+from .project import FILE, DbtProject
 from .sql_files import model_file, staging_file
 from .table_design import TableDesign
 from .yaml_files import groups_file, model_yaml, sources_file, staging_yaml
@@ -88,16 +91,32 @@ def _dumps(
 
 def codegen(job: Job, project: Path, *, check: bool = False) -> int:
     """Write the project's files, or with `check` only compare; print what was found; the exit code."""
-    if not (project / "dbt_project.yml").is_file():
-        raise ConfigError(f"{project} is no dbt project: it has no dbt_project.yml; name another with --project-dir")
+    found = DbtProject.read(project)
     opened = open_source(job.source.settings, str(job.source)) if job.config.tables else nullcontext()
     with opened as source:
         generated = generate(job.config, source, lambda schemas: _held(job, schemas))
-    files = _selected(generated, job.select)
-    findings = compare(project, files, whole=not job.select)
+    files = [found.placed(file) for file in _selected(generated, job.select)]
+    written = _written(found, files, whole=not job.select, check=check)
+    return _report(generated, written, check=check)
+
+
+def codegen_package(project: Path, *, check: bool = False) -> int:
+    """Only what every dbt project needs of el, as `codegen` writes it too; no database is asked."""
+    return _report(None, _written(DbtProject.read(project), [], whole=False, check=check), check=check)
+
+
+def _written(project: DbtProject, files: Sequence[GeneratedFile], *, whole: bool, check: bool) -> list[Finding]:
+    """What was written of these files, of el's package, and of dbt_project.yml; with `check`, what would be."""
+    settings = with_hooks(project)
+    wanted = [*files, *package_files(project)]
+    findings = compare(project.folder, wanted, whole=whole, models=project.models, owned=package_folders(project))
     if not check:
-        write(project, files, findings)
-    return _report(generated, findings, check=check)
+        write(project.folder, wanted, findings)
+    if settings is not None:
+        findings.append(Finding(PurePosixPath(FILE), State.HOOKS))
+        if not check:
+            (project.folder / FILE).write_text(settings, encoding="utf-8")
+    return findings
 
 
 def _held(job: Job, schemas: Iterable[str]) -> dict[tuple[str, str], HeldTable]:
@@ -132,24 +151,27 @@ def _selected(generated: Generated, select: Sequence[str]) -> list[GeneratedFile
     return [file for file in generated.files if file.table is None or file.table in kept]
 
 
-def _report(generated: Generated, findings: Sequence[Finding], *, check: bool) -> int:
-    for said in generated.unknown:
+def _report(generated: Generated | None, findings: Sequence[Finding], *, check: bool) -> int:
+    for said in generated.unknown if generated else ():
         print(said)
-    for item in generated.untested:
+    for item in generated.untested if generated else ():
         print(f"not tested: {item.table}: {item.constraint}: {item.why}")
+    brought = [finding for finding in findings if finding.state is State.NEW and finding.about == ABOUT]
+    if brought:
+        print(f"{len(brought)} macros, tests and models that el brings: {State.NEW}")
     for finding in findings:
-        if finding.state is not State.SAME:
+        if finding.state is not State.SAME and finding not in brought:
             print(f"{finding.path}: {finding.state}")
         if finding.diff:
             print(finding.diff)
-    different = [f for f in findings if f.state in (State.NEW, State.CHANGED, State.DIFFERS, State.GONE)]
-    written = sum(finding.state in (State.NEW, State.CHANGED) for finding in findings)
-    verb = "to write" if check else "written"
+    writes = (State.NEW, State.CHANGED, State.OLD, State.HOOKS)
+    different = [f for f in findings if f.state in (*writes, State.DIFFERS, State.GONE)]
+    written = sum(finding.state in writes for finding in findings)
     same = sum(finding.state is State.SAME for finding in findings)
-    print(
-        f"{len(generated.tables)} tables: {written} files {verb}, {same} unchanged, {len(generated.untested)} "
-        "constraints not tested"
-    )
+    line = f"{written} files {'to write' if check else 'written'}, {same} unchanged"
+    if generated is not None:
+        line = f"{len(generated.tables)} tables: {line}, {len(generated.untested)} constraints not tested"
+    print(line)
     if any(finding.state is State.DIFFERS for finding in findings):
         print("an edited file is up to date again once its marker has the hash of what is generated now")
     return 1 if check and different else 0

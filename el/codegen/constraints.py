@@ -66,7 +66,7 @@ def model_tests(
             untested.append(Untested(table.table.name, f"check {check.name or 'check'}", translated.why or ""))
         else:
             (checks if check.enforced else doubted)[name] = literal(translated.expression)
-    tests += _row_rules("row_rules", where, {}, now, {"required": required, "checks": checks}, {"checks": doubted})
+    tests += _row_rules("el_row_rules", where, {}, now, {"required": required, "checks": checks}, {"checks": doubted})
     if table.key:
         tests.append(_unique(where, table.told_by, now))
     if model.kind is ModelKind.HISTORY:
@@ -100,9 +100,9 @@ def source_tests(table: TableDesign, others: Mapping[TableName, TableDesign], di
     for unique in table.table.uniques:
         found = table.named(unique.columns)
         if found and {column.name for column in found} != set(table.key) and _whole(found):
-            name = _name("source_unique", where, *(column.raw for column in found))
+            name = _name("el_source_unique", where, *(column.raw for column in found))
             config = {"enabled": AT_SOURCE} if modelled else {}
-            tests.append(DbtTest("source_unique", name, {**base, **_names(found)}, config))
+            tests.append(DbtTest("el_source_unique", name, {**base, **_names(found)}, config))
     for foreign in table.table.foreign_keys:
         parent = others.get(foreign.references)
         own, theirs = table.named(foreign.columns), parent.named(foreign.referenced_columns) if parent else None
@@ -115,11 +115,11 @@ def source_tests(table: TableDesign, others: Mapping[TableName, TableDesign], di
             **_names(theirs, "fields", "fields_at_source"),
             **_ignored(own),
         }
-        name = _name("source_relationships", where, *(column.raw for column in own), parent.raw_table)
+        name = _name("el_source_relationships", where, *(column.raw for column in own), parent.raw_table)
         only_there = parent.filtered or any(column.ignores_accents for column in own)
         only_there |= modelled and parent.state is not None
         config = {**({"enabled": AT_SOURCE} if only_there else {}), **_foreign_severity(foreign)}
-        tests.append(DbtTest("source_relationships", name, arguments, config))
+        tests.append(DbtTest("el_source_relationships", name, arguments, config))
     if table.table.kind == "query":
         # At the source there is no table of this name.
         tests = [
@@ -146,7 +146,7 @@ def _source_row_rules(table: TableDesign, where: str, base: Mapping[str, str], d
         # In raw a column may have another name than in the condition.
         if translated.expression and all(column.raw == column.name for column in translated.columns):
             into.setdefault("checks", {})[name] = literal(translated.expression)
-    return _row_rules("source_row_rules", where, base, {}, rules, doubted)
+    return _row_rules("el_source_row_rules", where, base, {}, rules, doubted)
 
 
 def _row_rules(
@@ -183,7 +183,7 @@ def _unique(where: str, columns: Sequence[str], config: Mapping[str, Any]) -> Db
     name = _name("unique", where, *columns)
     if len(columns) == 1:
         return DbtTest("unique", name, {}, config, columns[0])
-    return DbtTest("unique_together", name, {"columns": list(columns)}, config)
+    return DbtTest("el_unique_together", name, {"columns": list(columns)}, config)
 
 
 def _why_untested(table: TableDesign, key: ForeignKey, parent: TableDesign | None) -> str | None:
@@ -220,7 +220,7 @@ def _relationship(
         "to": to,
         "fields": [column.name for column in theirs],
     }
-    return DbtTest("relationships_together", name, {**arguments, **ignored}, config)
+    return DbtTest("el_relationships_together", name, {**arguments, **ignored}, config)
 
 
 def _ignored(columns: Sequence[ColumnDesign]) -> dict[str, bool]:

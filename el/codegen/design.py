@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from el.codegen.pii import PII_STAGING
+from el.codegen.pii import PII_STAGING, STAGING
 from el.codegen.table_design import ColumnDesign, ModelDesign, TableDesign, TypeName
 from el.config.settings import Config
 from el.config.tables import ModelKind
@@ -28,8 +28,6 @@ from el.planning.selection import Chosen
 from el.planning.strategies import TableContext, choose
 from el.planning.target_names import RESERVED, free_name, target_schema
 
-STAGING = "staging"
-"""The schema of the staging views, as dbt_project.yml has it."""
 _OWN_MODELS = ("el_loads_taken",)
 
 

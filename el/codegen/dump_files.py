@@ -8,10 +8,10 @@ from typing import Any
 
 from el.codegen.dumps import DumpColumn, DumpDesign, meeting_name, met
 from el.codegen.files import GeneratedFile
-from el.codegen.pii import PII_STAGING, MaskedView, PiiColumn
+from el.codegen.pii import PII_STAGING, STAGING, MaskedView, PiiColumn
 from el.codegen.sql_files import listed
 from el.codegen.table_design import LANDING, ModelDesign, TableDesign, TypeName
-from el.codegen.yaml_text import Inline, plain, to_yaml
+from el.codegen.yaml_text import Inline, InlineList, plain, to_yaml
 from el.planning.naming import normalise
 from el.planning.target_names import RESERVED
 
@@ -70,7 +70,9 @@ def _staging_yaml(source: str, dump: DumpDesign) -> GeneratedFile:
     text = f"{dump.name} as its files have it: those that count, one row a record, typed where its text can be."
     model: dict[str, Any] = {"name": dump.staging, "description": plain(text)}
     if any(column.pii for column in dump.columns):
-        model["config"] = Inline(schema=PII_STAGING)
+        model["config"] = Inline(schema=PII_STAGING, grants=Inline(select=InlineList()), materialized="view")
+    else:
+        model["config"] = Inline(schema=STAGING, materialized="view")
     body = to_yaml({"version": 2, "models": [model]})
     path = PurePosixPath("models", "staging", normalise(source), f"{dump.staging}.yml")
     return GeneratedFile(path, body, str(dump.name), str(dump.name))
@@ -190,11 +192,11 @@ def source_tables(dumps: Sequence[DumpDesign]) -> list[dict[str, Any]]:
     tables = [dump.raw_table for dump in dumps]
     arguments = Inline(source_name=name, tables=tables)
     enabled = Inline(enabled="{{ target.name != 'source' }}")
-    test = {"name": f"files_equal_ledger__{name}", "arguments": arguments, "config": enabled}
+    test = {"name": f"el_files_equal_ledger__{name}", "arguments": arguments, "config": enabled}
     ledger = {
         "name": "_el_files",
         "description": "One row a version of a file, written in the same package as its rows.",
-        "data_tests": [{"files_equal_ledger": test}],
+        "data_tests": [{"el_files_equal_ledger": test}],
     }
     return [ledger, *(_source_table(dump, enabled) for dump in dumps)]
 
@@ -204,10 +206,10 @@ def _source_table(dump: DumpDesign, enabled: Inline) -> dict[str, Any]:
     if dump.casts:
         columns = {raw: [type_.duckdb, type_.snowflake] for raw, type_ in dump.casts.items()}
         test = {
-            "name": f"values_survive_cast__{dump.source_name}_{dump.raw_table}",
+            "name": f"el_values_survive_cast__{dump.source_name}_{dump.raw_table}",
             "arguments": Inline(source_name=dump.source_name, table=dump.raw_table, columns=Inline(columns)),
             "config": enabled,
         }
-        entry["data_tests"] = [{"values_survive_cast": test}]
+        entry["data_tests"] = [{"el_values_survive_cast": test}]
     entry["columns"] = [Inline(name=column.raw) for column in dump.columns]
     return entry

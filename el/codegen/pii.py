@@ -26,6 +26,8 @@ from el.planning.keys import KEY_COLUMN
 from el.planning.naming import normalise
 from el.planning.selection import Chosen
 
+STAGING = "staging"
+"""The schema of the staging views."""
 PII_STAGING = "staging_pii"
 """The schema of the staging views that show personal data; no reader of staging is granted it."""
 
@@ -84,7 +86,7 @@ class MaskedView:
         shown = ", ".join(f"{name} ({kind})" for name, kind in kinds.items())
         masked = [column for column in self.pii if column.policy is not None]
         how = "masked on Snowflake, left out elsewhere" if masked else "left out"
-        settings: dict[str, Any] = {"alias": self.staging}
+        settings: dict[str, Any] = {"schema": STAGING, "alias": self.staging, "materialized": "view"}
         if self.group is not None:
             settings |= {"group": self.group, "access": "private"}
         settings["meta"] = {

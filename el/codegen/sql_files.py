@@ -56,7 +56,7 @@ def own_key(table: TableDesign, model: ModelDesign | None = None) -> tuple[str, 
 
 
 def _config(table: TableDesign, model: ModelDesign) -> str:
-    strategy = "append" if model.kind is ModelKind.LOG else "current_state"
+    strategy = "append" if model.kind is ModelKind.LOG else "el_current_state"
     settings = ["materialized='incremental'", f"incremental_strategy='{strategy}'"]
     key = {
         ModelKind.SNAPSHOT: ("_dlt_load_id",),
@@ -66,9 +66,10 @@ def _config(table: TableDesign, model: ModelDesign) -> str:
     if key:
         settings.append(f"unique_key={_list(key)}")
     settings.append(f"on_schema_change='{'fail' if table.frozen else 'append_new_columns'}'")
-    if not model.flagged and model.kind in (ModelKind.CURRENT, ModelKind.SNAPSHOT):
-        # Raw can give these again; the others hold what a purged raw has no more.
-        settings.append("transient=true")
+    # Raw can give some again. The others hold what a purged raw has no more: permanent tables have time travel and
+    # seven days of fail-safe, on every partition that a MERGE rewrites (Snowflake, "Understanding storage cost").
+    again = not model.flagged and model.kind in (ModelKind.CURRENT, ModelKind.SNAPSHOT)
+    settings.append(f"transient={'true' if again else 'false'}")
     if table.cluster_by:
         cluster = ("_dlt_load_id",) if model.kind in (ModelKind.LOG, ModelKind.SNAPSHOT) else table.cluster_by
         settings.append(f"cluster_by={_list(cluster)}")

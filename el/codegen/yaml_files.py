@@ -19,7 +19,7 @@ from .constraints import IN_RAW, DbtTest, Untested, model_tests, source_tests
 from .dump_files import source_tables
 from .dumps import DumpDesign
 from .files import GeneratedFile
-from .pii import PII_STAGING
+from .pii import PII_STAGING, STAGING
 from .sql_files import FLAGS, HISTORY, own_key
 from .table_design import LANDING, ColumnDesign, ModelDesign, TableDesign, TypeName
 from .yaml_text import Inline, InlineList, plain, to_yaml
@@ -71,7 +71,7 @@ def staging_yaml(config: Config, table: TableDesign) -> GeneratedFile:
     model = {
         "name": table.staging,
         "description": plain(f"{table.table.name} as it was landed: every load, one row a landed row, typed."),
-        "config": Inline(group=_group(table), access="private", **_place(table)),
+        "config": Inline(**_place(table), materialized="view", group=_group(table), access="private"),
     }
     path = PurePosixPath("models", "staging", normalise(config.source), f"{table.staging}.yml")
     body = to_yaml({"version": 2, "models": [model]})
@@ -115,9 +115,15 @@ def groups_file(config: Config, schema: str) -> GeneratedFile:
     return GeneratedFile(PurePosixPath("models", schema, f"_{schema}__groups.yml"), _headed(body), config.source)
 
 
-def _place(table: TableDesign) -> dict[str, str]:
-    """Where its staging view is, if it shows personal data."""
-    return {"schema": PII_STAGING} if any(column.pii for column in table.columns) else {}
+def _place(table: TableDesign) -> dict[str, Any]:
+    """Where its staging view is; the project's own `+grants` do not hold for one that shows personal data."""
+    personal = any(column.pii for column in table.columns)
+    return {"schema": PII_STAGING, "grants": Inline(select=InlineList())} if personal else {"schema": STAGING}
+
+
+def doc_name(column: str) -> str:
+    """The docs block of a column that el adds."""
+    return f"el_{column.lstrip('_').removeprefix('el_')}"
 
 
 def _group(table: TableDesign) -> str:
@@ -126,8 +132,8 @@ def _group(table: TableDesign) -> str:
 
 def _own_tables(config: Config, source: str, tables: Sequence[str]) -> list[dict[str, Any]]:
     recency = DbtTest(
-        "recent_run",
-        f"recent_run__{source}",
+        "el_recent_run",
+        f"el_recent_run__{source}",
         {
             "source_name": source,
             "days": max(1, round((config.dbt.error_after or config.dbt.warn_after) / timedelta(days=1))),
@@ -135,8 +141,8 @@ def _own_tables(config: Config, source: str, tables: Sequence[str]) -> list[dict
         {"enabled": IN_RAW, **({} if config.dbt.error_after else {"severity": "warn"})},
     )
     numbers = DbtTest(
-        "raw_equals_ledger",
-        f"raw_equals_ledger__{source}",
+        "el_raw_equals_ledger",
+        f"el_raw_equals_ledger__{source}",
         {"source_name": source, "tables": list(tables)},
         {"enabled": IN_RAW},
     )
@@ -196,7 +202,7 @@ def _own_column(name: str, tests: Sequence[DbtTest]) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "name": name,
         "data_type": _data_type(_OWN_TYPES.get(name, VARCHAR)),
-        "description": f"{{{{ doc('{name}') }}}}",
+        "description": f"{{{{ doc('{doc_name(name)}') }}}}",
     }
     if name in _OWN_REQUIRED:
         entry["constraints"] = InlineList([Inline(type="not_null")])

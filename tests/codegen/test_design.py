@@ -104,7 +104,7 @@ def test_a_condition_and_names_that_look_like_a_template_stay_text(tmp_path: Pat
     found = generated(tmp_path, '  - {name: "sales.*"}\n')
     sources = text(found, "_shop__sources.yml")
     tested = [test for table in yaml.safe_load(sources)["sources"][0]["tables"] for test in table.get("data_tests", [])]
-    (rules,) = [t["source_row_rules"]["arguments"] for t in tested if "source_row_rules" in t]
+    (rules,) = [t["el_source_row_rules"]["arguments"] for t in tested if "el_source_row_rules" in t]
     assert [Template(name).render() for name in rules["required_at_source"]] == ["id", "v{{x"]
     (at_source,), (raw,) = rules["checks_at_source"].values(), rules["checks"].values()
     assert Template(at_source).render().count("'{%'") == 1
@@ -126,7 +126,7 @@ def test_a_reference_to_a_table_of_which_not_all_rows_are_taken_is_tested_at_the
     assert [item.why for item in found.untested] == ["not all rows of sales.customer are taken"]
     (schema,) = yaml.safe_load(text(found, "_shop__sources.yml"))["sources"]
     tables = {table["name"]: table for table in schema["tables"]}
-    (test,) = [t["source_relationships"] for t in tables["order"]["data_tests"] if "source_relationships" in t]
+    (test,) = [t["el_source_relationships"] for t in tables["order"]["data_tests"] if "el_source_relationships" in t]
     assert test["config"] == {"enabled": "{{ target.name == 'source' }}"}
 
 
@@ -142,7 +142,7 @@ def test_a_reference_of_text_leaves_out_the_blanks_that_sql_server_leaves_out(tm
     item = replace(item, columns=tuple(replace(c, compared=TextRule()) for c in item.columns))
     found = [*model_tests(item, item.models[0], tables, TSQL)[0], *source_tests(item, tables, TSQL)]
     loosely = {test.generic: test.arguments.get("ignore_blanks") for test in found if "relationships" in test.generic}
-    assert loosely == {"relationships_together": True, "source_relationships": True}
+    assert loosely == {"el_relationships_together": True, "el_source_relationships": True}
     assert "relationships" in {test.generic for test in exact}
 
 

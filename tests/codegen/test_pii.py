@@ -62,7 +62,8 @@ def test_the_view_has_the_name_of_the_one_with_all_columns_which_stands_elsewher
         assert columns(found, name, target) == ["id", "born", "changed", *LANDING]
     assert said(found, name)["alias"] == "stg_shop__people"
     assert said(found, "stg_shop__people")["schema"] == "staging_pii"
-    assert "schema" not in said(found, "stg_shop__logins")
+    assert said(found, "stg_shop__people")["grants"] == {"select": []}
+    assert said(found, "stg_shop__logins")["schema"] == "staging"
     assert "stg_shop__logins__masked.sql" not in [file.path.name for file in found.files]
 
 
@@ -98,7 +99,7 @@ def test_a_kind_is_a_word_and_is_taken_away_by_name(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=r"columns\.email\.pii: .* is no kind of personal data"):
             generated(tmp_path, f"  - {{name: hr.people, columns: {{email: {{pii: {wrong}}}}}}}\n")
     gone = "  - {name: hr.people, columns: {email: {pii: none}, Pay: {pii: none}}}\n"
-    assert "schema" not in said(generated(tmp_path, PEOPLE + gone), "stg_shop__people")
+    assert said(generated(tmp_path, PEOPLE + gone), "stg_shop__people")["schema"] == "staging"
     with pytest.raises(PlanError, match=r"no table matches 'hr\.pepole'"):
         generated(tmp_path, "  - {name: 'hr.*'}\n  - {name: hr.pepole, columns: {email: {pii: email}}}\n")
 

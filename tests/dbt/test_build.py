@@ -125,7 +125,7 @@ def test_changed_names_the_models_that_have_loads_to_take_and_says_by_its_code_w
     assert models == ["customers", "order_lines", "orders_log", "payments", "products"]
     assert named[len(models) :] == [f"source:shop_sales.{table}" for table in tables]
     states = project.dbt("build", "--select", *named)
-    assert {"source_row_rules__shop_sales_orders", "raw_equals_ledger__shop_sales"} <= states.keys()
+    assert {"el_source_row_rules__shop_sales_orders", "el_raw_equals_ledger__shop_sales"} <= states.keys()
     assert project.shown() == project.source()
     assert project.el("changed", code=5) == ""
 
@@ -168,8 +168,8 @@ def test_rows_of_an_incomplete_load_are_no_difference(project: Project) -> None:
 
 def failed(project: Project, code: int = 1) -> list[str]:
     """The tables that the ledger's test names."""
-    states = project.dbt("test", "--select", "test_name:raw_equals_ledger", code=code)
-    assert list(states) == ["raw_equals_ledger__shop_sales"]
+    states = project.dbt("test", "--select", "test_name:el_raw_equals_ledger", code=code)
+    assert list(states) == ["el_raw_equals_ledger__shop_sales"]
     (result,) = [
         found["adapter_response"].get("broken", [])
         for found in json.loads((project.path / "target" / "run_results.json").read_text())["results"]

@@ -90,7 +90,7 @@ def test_a_column_that_holds_no_null_from_now_on_does_not_stop_its_table_for_wha
     assert project.warehouse("SELECT b FROM sales.prices") == [(7,)]
     assert project.warehouse("SELECT a FROM sales.tight") == [("x",)]
     assert "relationships" in {name.split("__sales_tight_history__")[0] for name in states}
-    assert "row_rules__sales_tight_history" in states
+    assert "el_row_rules__sales_tight_history" in states
     project.warehouse("UPDATE shop_sales.tight SET a = NULL")
     states = project.dbt("test", "--select", "source:*", code=1)
-    assert [name for name, state in states.items() if state == "fail"] == ["source_row_rules__shop_sales_tight"]
+    assert [name for name, state in states.items() if state == "fail"] == ["el_source_row_rules__shop_sales_tight"]

@@ -34,18 +34,18 @@ def asked(project: Project) -> dict[str, str]:
 def test_a_build_tests_what_has_something_new_and_leaves_out_the_rest(project: Project) -> None:
     assert len(asked(project)) == 24
     project.dbt(*HOURLY)
-    assert asked(project) == {"recent_run__shop_sales": "pass"}
+    assert asked(project) == {"el_recent_run__shop_sales": "pass"}
     with duckdb.connect(str(project.path / "local" / "shop.duckdb")) as shop:
         shop.execute("UPDATE sales.payments SET updated_at = updated_at + INTERVAL 9 YEAR WHERE payment_id = 1")
     project.el("run", "--progress", "none", "--select", "payments")
     project.dbt(*HOURLY)
     assert asked(project).keys() == {
-        "raw_equals_ledger__shop_sales",
-        "recent_run__shop_sales",
+        "el_raw_equals_ledger__shop_sales",
+        "el_recent_run__shop_sales",
         "relationships__sales_payments__order_id_orders",
-        "row_rules__el_loads_taken",
-        "row_rules__sales_payments",
-        "source_row_rules__shop_sales_payments",
+        "el_row_rules__el_loads_taken",
+        "el_row_rules__sales_payments",
+        "el_source_row_rules__shop_sales_payments",
         "unique__sales_payments__payment_id",
     }
     project.dbt("build", "--exclude-resource-type", "unit_test")
@@ -55,8 +55,8 @@ def test_a_build_tests_what_has_something_new_and_leaves_out_the_rest(project: P
 def test_a_test_that_failed_fails_again_until_it_passes_though_nothing_is_new(project: Project) -> None:
     (country,) = project.warehouse("SELECT country FROM sales.customers WHERE customer_id = 3")[0]
     project.warehouse("UPDATE sales.customers SET country = 'long' WHERE customer_id = 3")
-    project.dbt("test", "--select", "row_rules__sales_customers", code=1)
-    failed = {"recent_run__shop_sales": "pass", "row_rules__sales_customers": "fail"}
+    project.dbt("test", "--select", "el_row_rules__sales_customers", code=1)
+    failed = {"el_recent_run__shop_sales": "pass", "el_row_rules__sales_customers": "fail"}
     for _ in range(2):
         project.dbt(*HOURLY, code=1)
         assert asked(project) == failed
@@ -64,7 +64,7 @@ def test_a_test_that_failed_fails_again_until_it_passes_though_nothing_is_new(pr
     project.dbt(*HOURLY)
     assert asked(project) == dict.fromkeys(failed, "pass")
     project.dbt(*HOURLY)
-    assert asked(project) == {"recent_run__shop_sales": "pass"}
+    assert asked(project) == {"el_recent_run__shop_sales": "pass"}
 
 
 def test_what_raw_has_twice_fails_in_each_build_and_its_model_does_not_take_it(project: Project) -> None:
@@ -77,5 +77,5 @@ def test_what_raw_has_twice_fails_in_each_build_and_its_model_does_not_take_it(p
     )
     for _ in range(2):
         states = project.dbt(*HOURLY, code=1)
-        assert states["source_row_rules__shop_sales_products"] == "fail"
+        assert states["el_source_row_rules__shop_sales_products"] == "fail"
         assert states["products"] == "skipped"

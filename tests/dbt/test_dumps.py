@@ -77,8 +77,8 @@ def test_old_rows_meet_live_ones_in_one_way_whichever_are_loaded_first(tmp_path:
         assert main(["codegen"]) == 0
         assert main(["codegen", "--check"]) == 0
     statuses = Project(tmp_path).dbt("build")
-    assert "files_equal_ledger__shop_sales" in statuses
-    assert "values_survive_cast__shop_sales_notes" in statuses
+    assert "el_files_equal_ledger__shop_sales" in statuses
+    assert "el_values_survive_cast__shop_sales_notes" in statuses
     archive = sql(
         tmp_path, "SELECT id, amount::VARCHAR, note, _el_file IS NULL FROM sales.orders_with_archive ORDER BY id"
     )
@@ -124,9 +124,9 @@ def test_a_text_that_a_cast_would_lose_or_round_fails_its_test_and_a_replaced_fi
         assert main(["codegen"]) == 0
     statuses = Project(tmp_path).dbt("build", code=1)
     bad = {name for name, status in statuses.items() if status not in ("success", "pass")}
-    assert "values_survive_cast__shop_sales_notes" in bad
+    assert "el_values_survive_cast__shop_sales_notes" in bad
     results = json.loads((tmp_path / "target" / "run_results.json").read_text())["results"]
-    (failures,) = [r["failures"] for r in results if "values_survive_cast__shop_sales_notes" in r["unique_id"]]
+    (failures,) = [r["failures"] for r in results if "el_values_survive_cast__shop_sales_notes" in r["unique_id"]]
     assert failures == 3
     with inside(tmp_path):
         staged = sql(tmp_path, "SELECT id, amount::VARCHAR FROM staging.stg_shop__old_orders ORDER BY 1, 2")
@@ -151,7 +151,7 @@ def test_the_models_of_dumps_are_built_on_snowflake_too(tmp_path: Path) -> None:
             assert main(["run", "--progress", "none"]) == 0
             assert main(["codegen"]) == 0
         statuses = Project(tmp_path).dbt("build")
-        assert {"values_survive_cast__shop_sales_notes", "orders_history_with_versions"} <= set(statuses)
+        assert {"el_values_survive_cast__shop_sales_notes", "orders_history_with_versions"} <= set(statuses)
         with snowflake.connector.connect(**server.connection_parameters()) as connection:
             query = "SELECT id, note, _el_file IS NULL FROM sales.orders_with_archive ORDER BY id"
             found = connection.cursor().execute(query).fetchall()

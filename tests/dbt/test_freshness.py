@@ -38,7 +38,7 @@ def test_a_run_that_finds_nothing_new_keeps_a_source_fresh_and_it_is_asked_once(
     assert freshness(project) == {"_el_ledger": "pass"}
     (result,) = json.loads((project.path / "target" / "sources.json").read_text())["results"]
     assert abs(datetime.fromisoformat(result["max_loaded_at"][:19]) - began) < timedelta(minutes=2)
-    assert project.dbt("test", "--select", "recent_run__shop_sales") == {"recent_run__shop_sales": "pass"}
+    assert project.dbt("test", "--select", "el_recent_run__shop_sales") == {"el_recent_run__shop_sales": "pass"}
 
 
 @pytest.mark.parametrize("command", [["--select", "orders"], []], ids=["of some tables", "in which a table fails"])
@@ -48,4 +48,4 @@ def test_a_run_that_does_not_take_all_tables_leaves_a_source_old(project: Projec
         settings.write_text(settings.read_text() + "  - {name: sales.payments, cursor: no_such_column}\n")
     project.el("run", "--progress", "none", *command, code=0 if command else 1)
     assert freshness(project) == {"_el_ledger": "warn"}
-    assert project.dbt("test", "--select", "recent_run__shop_sales") == {"recent_run__shop_sales": "warn"}
+    assert project.dbt("test", "--select", "el_recent_run__shop_sales") == {"el_recent_run__shop_sales": "warn"}

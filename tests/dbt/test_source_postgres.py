@@ -72,9 +72,13 @@ def test_the_same_tests_run_at_postgresql_and_name_what_breaks_them(erp: tuple[P
     asked = ("test", "--select", "source:*", "--target", "source")
     states = project.dbt(*asked)
     assert set(states.values()) == {"pass"}
-    assert {name.split("__")[0] for name in states} == {"source_row_rules", "source_unique", "source_relationships"}
+    assert {name.split("__")[0] for name in states} == {
+        "el_source_row_rules",
+        "el_source_unique",
+        "el_source_relationships",
+    }
     for statement in SPOILED.replace("{schema}", schema).split(";"):
         server.execute(Statement(statement))
     states = project.dbt(*asked, code=1)
     failed = {name.split("__")[0] for name, state in states.items() if state == "fail"}
-    assert failed == {"source_row_rules", "source_unique", "source_relationships"}
+    assert failed == {f"el_source_{rule}" for rule in ("row_rules", "unique", "relationships")}

@@ -53,40 +53,42 @@ def test_each_violation_in_raw_fails_the_test_of_its_table_which_names_the_rule(
     states = project.dbt(*LOGGED, "test", "--select", "source:*", code=1)
     said = broken(project)
     assert failed(states) == said.keys()
-    numbers = [line.split(": load ") for line in sorted(said.pop("raw_equals_ledger__shop_sales"))]
+    numbers = [line.split(": load ") for line in sorted(said.pop("el_raw_equals_ledger__shop_sales"))]
     assert [table for table, _ in numbers] == ["payments", "products"]
     assert [line.split(" has ")[1] for _, line in numbers] == [
         "5999 rows, and 6000 in the ledger",
         "301 rows, and 300 in the ledger",
     ]
     assert said == {
-        "source_row_rules__shop_sales_customers": ["unique: customer_id (1 rows)"],
-        "source_row_rules__shop_sales_orders": [
+        "el_source_row_rules__shop_sales_customers": ["unique: customer_id (1 rows)"],
+        "el_source_row_rules__shop_sales_orders": [
             "not null: ordered_at (1 rows)",
             "check: orders_status_check (1 rows)",
         ],
-        "source_row_rules__shop_sales_products": ["unique: product_id (1 rows)"],
+        "el_source_row_rules__shop_sales_products": ["unique: product_id (1 rows)"],
     }
 
 
 def test_failures_that_are_stored_have_the_rules_too(project: Project) -> None:
-    project.dbt(*LOGGED, "test", "--select", "source_row_rules__shop_sales_orders", "--store-failures", code=1)
+    project.dbt(*LOGGED, "test", "--select", "el_source_row_rules__shop_sales_orders", "--store-failures", code=1)
     assert broken(project) == {
-        "source_row_rules__shop_sales_orders": [
+        "el_source_row_rules__shop_sales_orders": [
             "not null: ordered_at (1 rows)",
             "check: orders_status_check (1 rows)",
         ]
     }
-    stored = 'SELECT rule_name, failing_rows FROM "dbt_test__audit"."source_row_rules__shop_sales_orders" ORDER BY ALL'
+    stored = (
+        'SELECT rule_name, failing_rows FROM "dbt_test__audit"."el_source_row_rules__shop_sales_orders" ORDER BY ALL'
+    )
     assert project.warehouse(stored) == [("check: orders_status_check", 1), ("not null: ordered_at", 1)]
 
 
 def test_each_violation_that_reaches_a_schema_table_fails_its_tests_there(project: Project) -> None:
     project.models()
     states = project.dbt(*LOGGED, "test", "--exclude", "source:*", "test_type:unit", code=1)
-    assert failed(states) == {"relationships__sales_order_lines__product_id_products", "row_rules__sales_orders"}
+    assert failed(states) == {"relationships__sales_order_lines__product_id_products", "el_row_rules__sales_orders"}
     assert broken(project) == {
-        "row_rules__sales_orders": ["not null: ordered_at (1 rows)", "check: orders_status_check (1 rows)"]
+        "el_row_rules__sales_orders": ["not null: ordered_at (1 rows)", "check: orders_status_check (1 rows)"]
     }
 
 
@@ -106,14 +108,18 @@ def test_the_same_tests_find_at_the_source_what_is_dirty_there(project: Project)
         dirty.execute("UPDATE sales.products SET price = -1 WHERE product_id = 2")
     states = project.dbt(*LOGGED, "test", "--select", "source:*", "--target", "source", code=1)
     assert failed(states) == {
-        "source_row_rules__shop_sales_payments",
-        "source_relationships__shop_sales_orders__customer_id_customers",
-        "source_row_rules__shop_sales_customers",
-        "source_row_rules__shop_sales_products",
+        "el_source_row_rules__shop_sales_payments",
+        "el_source_relationships__shop_sales_orders__customer_id_customers",
+        "el_source_row_rules__shop_sales_customers",
+        "el_source_row_rules__shop_sales_products",
     }
     assert broken(project) == {
-        "source_row_rules__shop_sales_payments": ["unique: payment_id (1 rows)"],
-        "source_row_rules__shop_sales_customers": ["not null: name (1 rows)"],
-        "source_row_rules__shop_sales_products": ["check: products_price_check (1 rows)"],
+        "el_source_row_rules__shop_sales_payments": ["unique: payment_id (1 rows)"],
+        "el_source_row_rules__shop_sales_customers": ["not null: name (1 rows)"],
+        "el_source_row_rules__shop_sales_products": ["check: products_price_check (1 rows)"],
     }
-    assert {name.split("__")[0] for name in states} == {"source_row_rules", "source_unique", "source_relationships"}
+    assert {name.split("__")[0] for name in states} == {
+        "el_source_row_rules",
+        "el_source_unique",
+        "el_source_relationships",
+    }

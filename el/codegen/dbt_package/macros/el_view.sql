@@ -1,4 +1,7 @@
 {% macro el_view(otherwise) -%}
+    {%- if not el_generated() -%}
+        {{- return(otherwise()) -}}
+    {%- endif -%}
     {%- set known = el_known() -%}
     {%- set there = load_cached_relation(this) -%}
     {%- set name = (this.schema ~ '.' ~ this.identifier) | lower -%}

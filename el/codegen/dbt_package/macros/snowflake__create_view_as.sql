@@ -1,3 +1,5 @@
+{# Of a view with columns under masking policies, the policies and tags stand in the statement that makes it: at no moment
+   it is there without them. Where a policy is not there, the statement fails. #}
 {% macro snowflake__create_view_as(relation, sql) -%}
     {%- set policies = el_pii().get('policies') or {} -%}
     {%- if not policies -%}

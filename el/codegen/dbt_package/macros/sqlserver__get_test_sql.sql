@@ -1,3 +1,5 @@
+{# How a test runs at the source. dbt-sqlserver would make a view for each test; here a test only reads, so that it needs
+   no right but SELECT. #}
 {% macro sqlserver__get_test_sql(main_sql, fail_calc, warn_if, error_if, limit) -%}
     select
         {{ fail_calc }} as failures,

@@ -1,4 +1,11 @@
-{{ config(materialized='incremental', incremental_strategy='append') }}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        schema='staging',
+        transient=true
+    )
+}}
 
 -- Written by el_end when a build ends, and by el_begin for a model that has taken nothing yet.
 select

@@ -1,4 +1,4 @@
-{% test files_equal_ledger(model, source_name, tables) %}
+{% test el_files_equal_ledger(model, source_name, tables) %}
 
 with counted as (
     select

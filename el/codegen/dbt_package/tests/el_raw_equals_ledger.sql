@@ -1,4 +1,4 @@
-{% test raw_equals_ledger(model, source_name, tables) %}
+{% test el_raw_equals_ledger(model, source_name, tables) %}
 
 {%- set loads = el_tested(source_name)['loads'] %}
 {%- set tested = [] %}

@@ -1,4 +1,4 @@
-{% test recent_run(model, source_name, days) %}
+{% test el_recent_run(model, source_name, days) %}
 
 select last_run.loaded_at
 from ({{ el_last_run(source_name) }}) as last_run

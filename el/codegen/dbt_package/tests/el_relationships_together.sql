@@ -1,4 +1,4 @@
-{% test relationships_together(model, columns, to, fields, ignore_case=false, ignore_blanks=false) %}
+{% test el_relationships_together(model, columns, to, fields, ignore_case=false, ignore_blanks=false) %}
 
 with tested as (
     select * from {{ model }}

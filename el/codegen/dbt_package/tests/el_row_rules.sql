@@ -1,4 +1,4 @@
-{% test row_rules(model, required=[], checks={}) %}
+{% test el_row_rules(model, required=[], checks={}) %}
 
 {{ config(fail_calc='coalesce(sum(failing_rows), 0)') }}
 

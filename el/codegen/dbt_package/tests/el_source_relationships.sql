@@ -1,4 +1,4 @@
-{% test source_relationships(model, source_name, table, columns, to, fields, at_source=none, fields_at_source=none, ignore_case=false, ignore_blanks=false) %}
+{% test el_source_relationships(model, source_name, table, columns, to, fields, at_source=none, fields_at_source=none, ignore_case=false, ignore_blanks=false) %}
 
 {%- set names = el_tested_names(columns, at_source) %}
 {%- set theirs = el_tested_names(fields, fields_at_source) %}

@@ -1,4 +1,4 @@
-{% test source_row_rules(model, source_name, table, key=[], required=[], checks={}, key_at_source=none, required_at_source=none, checks_at_source={}) %}
+{% test el_source_row_rules(model, source_name, table, key=[], required=[], checks={}, key_at_source=none, required_at_source=none, checks_at_source={}) %}
 
 {{ config(fail_calc='coalesce(sum(failing_rows), 0)') }}
 

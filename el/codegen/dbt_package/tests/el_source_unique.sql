@@ -1,4 +1,4 @@
-{% test source_unique(model, source_name, table, columns, at_source=none) %}
+{% test el_source_unique(model, source_name, table, columns, at_source=none) %}
 
 {%- set names = el_tested_names(columns, at_source) %}
 {%- set within = names if target.name == 'source' else names + ['_dlt_load_id', '_el_position'] %}

@@ -1,4 +1,4 @@
-{% test unique_together(model, columns) %}
+{% test el_unique_together(model, columns) %}
 
 select
     {{ columns | join(', ') }},

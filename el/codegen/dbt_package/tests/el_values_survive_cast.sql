@@ -1,4 +1,4 @@
-{% test values_survive_cast(model, source_name, table, columns) %}
+{% test el_values_survive_cast(model, source_name, table, columns) %}
 
 with counting as (
     {{ el_files(source_name, table) }}

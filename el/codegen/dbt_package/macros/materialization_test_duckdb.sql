@@ -1,0 +1,3 @@
+{% materialization test, adapter='duckdb' -%}
+    {{- return(el_test(dbt.materialization_test_default)) -}}
+{%- endmaterialization %}

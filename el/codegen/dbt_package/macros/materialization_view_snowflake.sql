@@ -1,0 +1,3 @@
+{% materialization view, adapter='snowflake' -%}
+    {{- return(el_view(dbt.materialization_view_snowflake)) -}}
+{%- endmaterialization %}
