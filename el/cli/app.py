@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from el import __version__
-from el.cli import changed, check, codegen, grants, local, plan, purge, run, secrets, state
+from el.cli import changed, check, codegen, grants, local, plan, purge, run, secrets, state, write
 from el.cli.arguments import EXIT_CODES, of_a_job, of_every_command
 from el.cli.output import any_output, as_far_as_read
 from el.errors import ElError
@@ -82,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     changed.add(commands, common)
     for command in (state, purge, check, grants):
         command.add(commands, job)
+    write.add(commands, common)
     secrets.add(commands, common, job)
     local.add(commands, common)
     return parser
