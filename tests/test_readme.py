@@ -65,8 +65,9 @@ def test_readme_tells_of_every_setting(model: str, setting: str) -> None:
 
 
 @pytest.mark.parametrize(("command", "flag"), commands(), ids=lambda value: str(value))
-def test_readme_tells_of_every_command_and_flag(command: str, flag: str) -> None:
-    assert f"`{flag}" in README if flag else f"`{command}" in README, f"{command} {flag} is not in README.md"
+def test_every_command_and_flag_is_told_of(command: str, flag: str) -> None:
+    told = README + "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs").glob("*.md"))
+    assert f"`{flag or command}" in told, f"{command} {flag} is neither in README.md nor in docs/"
 
 
 def test_every_test_that_the_guarantees_name_is_there() -> None:
