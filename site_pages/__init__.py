@@ -1,0 +1,1 @@
+"""The documentation's site: what mkdocs builds beside the pages of docs/."""

@@ -1,0 +1,22 @@
+"""The pages of the site that are made when it is built, so that none can be older than the code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+
+def _readme(root: Path) -> str:
+    """README.md as a page of docs/."""
+    return (root / "README.md").read_text(encoding="utf-8").replace("](docs/", "](")
+
+
+PAGES: Mapping[str, Callable[[Path], str]] = {
+    "index.md": _readme,
+}
+"""Each page by its name, and what makes it out of the repository at a path."""
+
+
+def made_pages(root: Path) -> dict[str, str]:
+    """All of them, as Markdown."""
+    return {name: make(root) for name, make in PAGES.items()}

@@ -1,0 +1,60 @@
+"""The documentation's site is built without a warning, and none of its pages asks another server for anything."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def test_each_page_of_docs_is_a_page_of_the_site(site: Path) -> None:
+    pages = {path.stem for path in (ROOT / "docs").glob("*.md")}
+    assert {*pages, "index"} <= {path.stem for path in site.glob("*.html")}
+
+
+class _Fetched(HTMLParser):
+    """What a browser fetches by itself to show a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if value and (name == "src" or (name == "href" and tag in ("link", "image", "use"))):
+                self.found.append(value)
+
+
+def test_no_page_fetches_anything_from_another_server(site: Path) -> None:
+    for path in site.rglob("*.html"):
+        page = _Fetched()
+        page.feed(path.read_text(encoding="utf-8"))
+        assert page.found
+        assert not [place for place in page.found if re.match(r"(\w+:)?//", place)], path
+        # The theme fetches a renderer of diagrams from another server for these alone.
+        assert 'class="mermaid"' not in path.read_text(encoding="utf-8"), path
+    for path in (ROOT / "docs").rglob("*.css"):
+        assert "@import" not in path.read_text(encoding="utf-8")
+
+
+def test_no_link_of_a_page_leads_out_of_the_site_by_a_path(site: Path) -> None:
+    for path in site.rglob("*.html"):
+        for target in re.findall(r'<a [^>]*href="([^"]+)"', path.read_text(encoding="utf-8")):
+            if not re.match(r"\w+:", target) and not target.startswith("#") and path.name != "404.html":
+                place = (path.parent / target.partition("#")[0]).resolve()
+                assert place.exists(), f"{path.name}: {target}"
