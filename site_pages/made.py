@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from site_pages.commands import commands
+from site_pages.settings import connections, el_yml
+
 
 def _readme(root: Path) -> str:
     """README.md as a page of docs/."""
@@ -13,6 +16,9 @@ def _readme(root: Path) -> str:
 
 PAGES: Mapping[str, Callable[[Path], str]] = {
     "index.md": _readme,
+    "el_yml.md": el_yml,
+    "connections.md": connections,
+    "commands.md": commands,
 }
 """Each page by its name, and what makes it out of the repository at a path."""
 

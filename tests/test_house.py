@@ -59,14 +59,8 @@ def modules() -> list[Path]:
 
 
 def texts(tree: ast.AST) -> Iterator[ast.Constant]:
-    """The texts of a module that are no docstrings."""
-    said = {
-        id(node.body[0].value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-        and node.body
-        and isinstance(node.body[0], ast.Expr)
-    }
+    """The texts of a module that are no docstrings: of a module, a class, a function, or of the field above."""
+    said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in said:
             yield node

@@ -14,32 +14,46 @@ from el.config.tables import StrategyName
 class RawSettings(Strict):
     """The raw schema."""
 
-    schema_: Template = Field(default="{source}_{schema}", alias="schema")  # its name, from {source} and {schema}
+    schema_: Template = Field(default="{source}_{schema}", alias="schema")
+    """The raw schema's name, from {source} and {schema}."""
     naming: Literal["snake_case", "preserve"] = "snake_case"
-    # How long loads that a later snapshot supersedes stay, until `purge` removes them; without it, for ever.
+    """How names are written in raw: as `snake_case`, or with `preserve` as the source spells them."""
     keep: Duration | None = None
+    """How long loads stay that a later snapshot supersedes, until `purge` removes them, such as `30d`; without it, for
+    ever.
+    """
 
 
 class Defaults(Strict):
     """What holds for every table that does not say otherwise."""
 
     strategy: StrategyName = StrategyName.AUTO
-    workers: int = Field(default=4, ge=1, le=64)  # reads at once, each on its own connection
-    # Bounds of one record batch in memory.
+    """As of a table."""
+    workers: int = Field(default=4, ge=1, le=64)
+    """Reads at once, each on a connection of its own."""
     batch_rows: int = Field(default=65_536, ge=1)
+    """Rows of one record batch in memory, at most."""
     batch_mb: int = Field(default=64, ge=1)
-    # The size at which a landing file is closed; by default what the warehouse loads best.
+    """Size of one record batch in memory, at most."""
     file_mb: int | None = Field(default=None, ge=1)
-    types: Literal["exact", "lossy"] = "exact"  # lossy: where the type table offers it
+    """The size at which a landing file is closed; by default what the warehouse loads best."""
+    types: Literal["exact", "lossy"] = "exact"
+    """As of a table."""
     trim: bool = False
-    partition_rows: int = Field(default=5_000_000, ge=1)  # what one partition aims at
-    retries: int = Field(default=3, ge=0, le=20)  # how often a retryable failure of a slice is tried again
-    # How long a run on another machine may be silent before its lock on the warehouse counts as left behind.
+    """As of a table."""
+    partition_rows: int = Field(default=5_000_000, ge=1)
+    """Rows that one partition aims at, where `partition_by` divides a table."""
+    retries: int = Field(default=3, ge=0, le=20)
+    """How often a retryable failure of a slice is tried again."""
     lock_lease: Duration = timedelta(minutes=10)
-    # run: all tables are read in one SNAPSHOT transaction, one after the other anyway; table: each at its own moment.
+    """After so much silence, a lock of a run on another machine counts as left behind."""
     consistent: Literal["table", "run"] | None = None
-    # Whether raw follows a source whose columns change, as far as nothing is lost by it, or such a table stops.
+    """`table`: each table is read at its own moment. `run`: all tables are read in one SNAPSHOT transaction, one after
+    the other; at once where connections can share a moment. It is open for at most
+    `source_limits.snapshot_minutes`: tables that are not read by then come from another moment.
+    """
     contract: Literal["evolve", "freeze"] = "evolve"
+    """As of a table."""
 
 
 class LimitSettings(Strict):
@@ -50,18 +64,27 @@ class LimitSettings(Strict):
     """
 
     text_mb: int | None = Field(default=None, ge=1, le=128)
+    """Of one text. By default 16 on Snowflake; DuckDB has no limit."""
     binary_mb: int | None = Field(default=None, ge=1, le=64)
+    """Of one binary value. By default 8 on Snowflake; DuckDB has no limit."""
 
 
 class DbtSettings(Strict):
     """What codegen writes into the dbt project."""
 
-    # The target schema of a source schema, from {source} and {schema}.
     schema_: Template = Field(default="{schema}", alias="schema")
-    loads_taken: str | None = None  # where dbt notes which loads its models took: database.schema.table, or none
-    # How old the last load may be.
+    """The target schema of a source schema, from {source} and {schema}; never a raw schema."""
+    loads_taken: str | None = None
+    """Where dbt notes which loads its models took: `database.schema.el_loads_taken`, or `none` if nothing is made of
+    raw. By default any `el_loads_taken` that the login sees. Where there is none, `purge` removes nothing.
+    """
     warn_after: Duration = timedelta(days=7)
+    """dbt warns when the last whole run is older: one that took all tables of a raw schema and failed in none."""
     error_after: Duration | None = None
-    # What readers of staging get of a column that el.yml calls personal: nothing; or Snowflake's, under a policy.
+    """dbt fails when the last whole run is older."""
     pii: Literal["exclude", "policy"] = "exclude"
-    owner: str = "data team"  # of the groups, one for each target schema
+    """What readers of staging see of a column that holds personal data: nothing, or with `policy` what Snowflake's
+    masking policies show them.
+    """
+    owner: str = "data team"
+    """The owner of the dbt groups, of which each target schema has one."""

@@ -45,15 +45,25 @@ class BcpSettings(Strict):
     """What bcp writes: a native file with its format file, or a character file with that or with `columns`."""
 
     type: Literal["bcp"]
-    format_file: str | None = None  # a path; beside el.yml, if it is not absolute
+    """The format."""
+    format_file: str | None = None
+    """The file that `bcp ... format nul -n -f` makes; beside el.yml, if its path is not absolute."""
     columns: tuple[str, ...] = ()
-    encoding: Encoding | None = None  # of text that is not UTF-16 by the format file
+    """The names of a character file that has no format file."""
+    encoding: Encoding | None = None
+    """Of text that is not UTF-16 by the format file: `cp1252`, or `utf-16le` for `-w`."""
     field_terminator: str = "\t"
+    """What stands between two fields of a character file."""
     row_terminator: str = "\r\n"
-    unterminated: bool = False  # the last row may lack its terminator
-    breaks_inside: bool = False  # values of a character file may hold the row terminator
-    types: dict[str, str] = Field(default_factory=dict)  # of columns whose digits a format file does not say
-    accept: tuple[str, ...] = ()  # types that no file was seen with
+    """What stands behind a row of a character file."""
+    unterminated: bool = False
+    """The last row may lack its terminator; else such a file counts as cut."""
+    breaks_inside: bool = False
+    """Values of a character file may hold the row terminator, but in its first and last columns."""
+    types: dict[str, str] = Field(default_factory=dict)
+    """Of columns whose digits a format file does not say: `{price: "decimal(18,4)"}`."""
+    accept: tuple[str, ...] = ()
+    """Types that no file was seen with, and that you take all the same."""
 
     @field_validator("field_terminator", "row_terminator")
     @classmethod
@@ -86,32 +96,44 @@ class BacpacSettings(Strict):
     """One table of a bacpac."""
 
     type: Literal["bacpac"]
-    table: str  # schema.table
-    accept: tuple[str, ...] = ()  # types that no bacpac was seen with
+    """The format."""
+    table: str
+    """The table in the bacpac: `schema.table`."""
+    accept: tuple[str, ...] = ()
+    """Types that no bacpac was seen with, and that you take all the same."""
 
 
 class JsonSettings(Strict):
     """One array of objects, as FOR JSON writes: each object's text."""
 
     type: Literal["json"]
+    """The format."""
     encoding: Encoding = "utf-8"
+    """Any of Python's."""
 
 
 class XmlSettings(Strict):
     """Rows of FOR XML: each one's text."""
 
     type: Literal["xml"]
-    root: str | None = None  # the element whose children are the rows; by default they stand alone
+    """The format."""
+    root: str | None = None
+    """The element whose children are the rows; by default they stand alone."""
     encoding: Encoding = "utf-8"
+    """Any of Python's."""
 
 
 class XlsxSettings(Strict):
     """A sheet of an Excel workbook."""
 
     type: Literal["xlsx"]
-    sheet: str | None = None  # by default the only one
-    header: int = 1  # the number of the row with the names; 0: there is none
+    """The format."""
+    sheet: str | None = None
+    """The sheet's name; by default the only one."""
+    header: int = 1
+    """The number of the row with the names; 0: there is none."""
     columns: tuple[str, ...] = ()
+    """The names, where there is no header."""
 
     @model_validator(mode="after")
     def _consistent(self) -> XlsxSettings:
@@ -124,10 +146,15 @@ class FixedSettings(Strict):
     """Text in columns of fixed width."""
 
     type: Literal["fixed"]
-    columns: dict[str, int]  # the width of each, in characters
+    """The format."""
+    columns: dict[str, int]
+    """The width of each column in characters: `{id: 8, name: 20}`."""
     encoding: Encoding = "utf-8"
+    """Any of Python's."""
     row_terminator: str = "\r\n"
+    """What stands behind a row."""
     unterminated: bool = False
+    """The last row may lack its terminator; else such a file counts as cut."""
 
     @field_validator("row_terminator")
     @classmethod

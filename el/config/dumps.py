@@ -36,14 +36,23 @@ class CsvSettings(Strict):
     """Delimited text, with quotes or without."""
 
     type: Literal["csv"]
-    delimiter: str = ","  # one character of ASCII
-    quote: str | None = '"'  # none: quotes are characters like any other
-    escape: str | None = None  # what stands before a quote inside quotes; by default such a quote is doubled
-    newline: Literal["any", "\n", "\r\n", "\r"] = "any"  # any: \n with or without \r before it
+    """The format."""
+    delimiter: str = ","
+    """One character of ASCII."""
+    quote: str | None = '"'
+    """One character, or `none`: quotes are characters like any other."""
+    escape: str | None = None
+    """What stands before a quote inside quotes; by default such a quote is doubled."""
+    newline: Literal["any", "\n", "\r\n", "\r"] = "any"
+    """`any`: a line feed, with a carriage return before it or not. Else exactly this one."""
     header: bool = True
-    columns: tuple[str, ...] = ()  # the names where there is no header
-    encoding: Encoding = "utf-8"  # any of Python's
-    null: tuple[str, ...] = ("",)  # what is NULL where it stands without quotes
+    """Whether the first line has the names."""
+    columns: tuple[str, ...] = ()
+    """The names, where there is no header."""
+    encoding: Encoding = "utf-8"
+    """Any of Python's."""
+    null: tuple[str, ...] = ("",)
+    """What is NULL where it stands without quotes: a word, or a list."""
 
     @field_validator("delimiter", "newline", mode="before")
     @classmethod
@@ -81,12 +90,14 @@ class ParquetSettings(Strict):
     """Parquet: values with types of their own."""
 
     type: Literal["parquet"]
+    """The format."""
 
 
 class NdjsonSettings(Strict):
     """A JSON document a line: taken as its text."""
 
     type: Literal["ndjson"]
+    """The format."""
 
 
 def _type(value: Any) -> str | None:
@@ -127,29 +138,48 @@ FormatSettings = Annotated[
 class DumpSettings(Strict):
     """One entry of `dumps`: files that become rows of one raw table."""
 
-    name: str  # schema.table, as of a table
-    files: str  # where they are: a path or a uri with *, {captures} and {as_of:%Y%m%d}
-    source: str | None = None  # a profile of `type: files`; by default the job's own, if it is one
-    format: FormatSettings | None = None  # `plan` proposes one
-    # What is done where a file that was loaded is another one now: nothing, which is a failure; or the new version is
-    # taken, and counts instead of the former one (replace) or beside it (append).
+    name: str
+    """The table in raw: `schema.table`."""
+    files: str
+    """Where the files are: a path or a uri with `*`, `**/`, `{captures}` and `{as_of:%Y%m%d}`, which become columns;
+    `a.zip!/*.csv` in an archive.
+    """
+    source: str | None = None
+    """A profile of `type: files`; by default the job's own, if it is one."""
+    format: FormatSettings | None = None
+    """How the files are read: a name such as `csv`, or `{type: csv, ...}` with the settings below. `plan` proposes
+    one.
+    """
     changed: Literal["fail", "replace", "append"] = "fail"
-    rejects: int = Field(default=0, ge=0)  # records that a file may leave out; each stands in `_el_rejects`
-    settle: Duration = timedelta(0)  # a file that was changed later than this ago waits for the next run
-    # Whether the warehouse reads the files by itself, out of the profile's `stage`: where that is exact, or else the
-    # entry fails (require), or never.
+    """What is done where a loaded file is another one now: the entry fails; or the new version is taken, and counts
+    instead of the former one (`replace`) or beside it (`append`).
+    """
+    rejects: int = Field(default=0, ge=0)
+    """How many records a file may leave out; each stands in `_el_rejects`."""
+    settle: Duration = timedelta(0)
+    """A file that was changed more recently than this waits for the next run."""
     express: Literal["auto", "require", "off"] = "auto"
-    contract: Literal["evolve", "freeze"] | None = None  # freeze: all files have the columns of the first
+    """Whether Snowflake reads the files by itself, out of the profile's `stage`: where that is exact; or else the
+    entry fails (`require`); or never (`off`).
+    """
+    contract: Literal["evolve", "freeze"] | None = None
+    """`freeze`: all files have the columns of the first."""
     rename: str | None = None
-    # Column in raw -> what staging makes of its text; a column of `into` has the type of that table by itself.
+    """The table's name in raw."""
     types: dict[str, str] = Field(default_factory=dict)
-    # Column in raw -> which personal data it holds; columns of `into` have what that table's have.
+    """By column in raw: what staging makes of its text, such as `decimal(12,2)`, with a test of it. A column of `into`
+    has that table's type by itself.
+    """
     pii: dict[str, Pii] = Field(default_factory=dict)
-    into: str | None = None  # the table of `tables` whose older rows these are
-    # archive: keys that the table no longer has stay, as they are here; versions: past states of its rows, none of
-    # which is the current one.
+    """By column in raw: which personal data it holds. A column of `into` has that table's by itself."""
+    into: str | None = None
+    """The table of `tables` whose older rows these are."""
     history: Literal["archive", "versions"] | None = None
+    """`archive`: keys that the table no longer has stay, as they are here. `versions`: past states of its rows, none
+    of which is the current one.
+    """
     model: ModelSettings = ModelSettings()
+    """As of a table."""
 
     @field_validator("files")
     @classmethod

@@ -24,38 +24,61 @@ class FilesConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: Literal["files"] = "files"
-    url: str = Field(min_length=1)  # the folder in which patterns begin: a path, or s3://bucket/folder, az://container
-    stage: str | None = None  # the warehouse's external stage over the same folder
-    endpoint: str | None = None  # of a private link, of a server that speaks the same protocol, or of a stand-in
-    ca_file: str | None = None  # certificates, as PEM, that are trusted beside the well-known ones
-    anonymous: bool = False  # a public bucket is read without a signature
+    """Always `files`: el's own type, not dbt's."""
+    url: str = Field(min_length=1)
+    """The folder in which patterns begin: a path, `s3://bucket/folder`, `az://container`, `gs://bucket`,
+    `sftp://host:22/folder`.
+    """
+    stage: str | None = None
+    """The warehouse's external stage over the same folder, out of which it reads parquet by itself."""
+    endpoint: str | None = None
+    """Of a private link, or of a server that speaks the protocol of S3, Azure or Google."""
+    ca_file: str | None = None
+    """Certificates, as PEM, that are trusted beside the well-known ones."""
+    anonymous: bool = False
+    """A public bucket is read without a signature."""
 
-    # s3://; without keys: environment, ~/.aws, the machine's role
     access_key_id: str | None = None
+    """S3. Without keys: what Amazon's tools find, in the environment, in `~/.aws`, or as the machine's role."""
     secret_access_key: SecretStr | None = None
+    """S3; goes with `access_key_id`."""
     session_token: SecretStr | None = None
+    """S3; of a key that is lent for a while."""
     region: str | None = None
-    aws_profile: str | None = None  # of ~/.aws
+    """S3."""
+    aws_profile: str | None = None
+    """S3: whose keys in `~/.aws`."""
 
-    # az://; without keys: environment, managed identity, `az login`
     account: str | None = None
+    """Azure: the storage account. Without a key: environment, managed identity, `az login`."""
     account_key: SecretStr | None = None
+    """Azure."""
     sas_token: SecretStr | None = None
+    """Azure; in the place of `account_key`."""
     tenant_id: str | None = None
+    """Azure; with `client_id` and `client_secret`, in the place of `account_key`."""
     client_id: str | None = None
+    """Azure; see `tenant_id`."""
     client_secret: SecretStr | None = None
+    """Azure; see `tenant_id`."""
 
-    # gs://; without a key: application default credentials
-    service_account_key: SecretStr | None = None  # its JSON
+    service_account_key: SecretStr | None = None
+    """Google: the key's JSON. Without it: application default credentials."""
     service_account_path: str | None = None
+    """Google: a file with the key's JSON."""
 
-    # sftp://host:port/folder
     user: str | None = None
+    """SFTP. Without a password or a key: the keys of the user's agent and folder."""
     password: SecretStr | None = None
+    """SFTP."""
     private_key_path: str | None = None
+    """SFTP: a file with the private key."""
     private_key_passphrase: SecretStr | None = None
-    host_key: str | None = None  # the server's public key, "ssh-ed25519 AAAA..."; without it: known_hosts
-    known_hosts: str | None = None  # a file; without it ~/.ssh/known_hosts
+    """SFTP: what the private key is encrypted with."""
+    host_key: str | None = None
+    """SFTP: the server's public key, `ssh-ed25519 AAAA...`. A server that is not known gets no login."""
+    known_hosts: str | None = None
+    """SFTP: a file with the server's public key; without it `~/.ssh/known_hosts`."""
 
     @model_validator(mode="before")
     @classmethod

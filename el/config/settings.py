@@ -34,18 +34,33 @@ class Config(Strict):
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     version: Literal[1]
+    """The version of this file's form: 1."""
     source: str
+    """The profile of profiles.yml that tables are taken from."""
     destination: str
+    """The profile of profiles.yml that they are brought to."""
     target: str | None = None
-    # Where the key of `mask: hmac` is: the key itself stands in no file of el's.
+    """Which output of both profiles; each profile's own where nothing is said. `EL_TARGET` and `--target` override it.
+    """
     mask_key: Annotated[MaskKey, BeforeValidator(_mask_key)] | None = None
+    """Where the key of `mask: hmac` is, such as `env:EL_MASK_KEY`. The key itself stands in no file of el's."""
     raw: RawSettings = RawSettings()
+    """The raw schemas."""
     defaults: Defaults = Defaults()
+    """What holds where a table says nothing."""
     limits: LimitSettings = LimitSettings()
+    """The largest value that the warehouse takes."""
     source_limits: SourceLimits = SourceLimits()
+    """How gently the source is read."""
     dbt: DbtSettings = DbtSettings()
+    """What `codegen` writes into the dbt project."""
     tables: tuple[TableSettings, ...] = ()
+    """Which tables are taken, and how. Of several entries that match a table, later ones win, setting by setting and
+    column by column. A mask, a kind of personal data or an exclusion is only taken away by name: `mask: none`,
+    `pii: none`, `exclude: false`.
+    """
     dumps: tuple[DumpSettings, ...] = ()
+    """Which files are taken, and how."""
     path: Path = Field(default=Path("el.yml"), exclude=True)
 
     @model_validator(mode="after")

@@ -13,16 +13,22 @@ from el.config.strict import Strict
 class SourceLimits(Strict):
     """How gently the source is read."""
 
-    connections: int | None = Field(default=None, ge=1)  # reads at once, whatever `workers` says
-    rows_per_second: int | None = Field(default=None, ge=1)  # of all reads together
-    pause: Pause | None = None  # "08:00-18:00": hours by this machine's clock in which no read begins
-    # If SQL Server's version store is larger, no read begins, and one that is at work stops, for a long SNAPSHOT read
-    # lets it grow.
+    connections: int | None = Field(default=None, ge=1)
+    """Reads at once, whatever `workers` says."""
+    rows_per_second: int | None = Field(default=None, ge=1)
+    """Of all reads together; each has the share of as many as can be at work at once."""
+    pause: Pause | None = None
+    """Hours by this machine's clock in which no read begins, such as `"08:00-18:00"`."""
     version_store_mb: int | None = Field(default=None, ge=1)
-    # A read stops, and is tried again, where another session has waited so long for it; 0 is never.
+    """If SQL Server's version store is larger, no read begins, and one that is at work stops: a long SNAPSHOT read
+    lets it grow. It needs VIEW SERVER STATE.
+    """
     blocked_seconds: int = Field(default=30, ge=0)
-    # After so long the tables that `consistent: run` has not read yet come from a SNAPSHOT transaction of their own.
+    """A read stops, and is tried again, where another session has waited so long for it; 0 is never. It is looked at
+    once a minute, and needs VIEW SERVER STATE, at MySQL PROCESS.
+    """
     snapshot_minutes: int = Field(default=60, ge=1)
+    """How long the one transaction of `consistent: run` may be open."""
 
     @field_validator("pause", mode="before")
     @classmethod

@@ -75,13 +75,23 @@ class ColumnSettings(Strict):
     """One column: left out, masked, personal, cast by an expression of the source's SQL, renamed, trimmed, or lossy."""
 
     exclude: bool = False
-    # hmac needs `mask_key`; null makes every value NULL; none takes away a mask that an earlier entry gave.
+    """Leave the column out."""
     mask: Literal["hmac", "sha256", "null", "none"] | None = None
-    pii: str | None = None  # which personal data it holds; none takes it away again
+    """A pseudonym in the place of the value: `hmac` under the `mask_key`; `sha256` of all digits, which has no key, so
+    that who guesses a value finds its row; `null`. `none` takes away a mask that an earlier entry gave.
+    """
+    pii: str | None = None
+    """Which personal data the column holds, in a word of your own, such as `email`; `none` takes it away. Who reads
+    the schema `staging` alone does not see the column.
+    """
     cast: str | None = None
+    """A type of the source's that the source itself casts it to, such as `decimal(18,4)`."""
     rename: str | None = None
+    """The column's name in raw."""
     lossy: bool = False
+    """Take the shorter way of its type, where the table of types has one; `plan` says what is lost."""
     trim: bool = False
+    """Without trailing blanks."""
 
     @field_validator("mask", mode="before")
     @classmethod
@@ -100,8 +110,11 @@ class FilterSettings(Strict):
     """A typed condition on one column: the value is bound as a parameter of the column's own type."""
 
     column: str
+    """The column."""
     op: Op
+    """How its value is compared."""
     value: str | int | float | date | datetime | None = None
+    """With what; `is null` and `is not null` take none."""
 
     @model_validator(mode="after")
     def _value_fits(self) -> FilterSettings:
@@ -119,10 +132,12 @@ class FilterSettings(Strict):
 class DeleteSettings(Strict):
     """How rows that are gone from the source are found where the strategy does not show them."""
 
-    by: Literal["keys"] = "keys"  # the key set alone is read and compared with what raw holds
-    every: Duration = timedelta(days=1)  # how often at most
-    # If more of raw's rows are gone than this, the table stops until `run --confirm-deletes` names it.
+    by: Literal["keys"] = "keys"
+    """The key set alone is read, and compared with what raw holds."""
+    every: Duration = timedelta(days=1)
+    """How often at most."""
     max_percent: float = Field(default=20, ge=0, le=100)
+    """If more of raw's rows are gone than this, the table stops until `run --confirm-deletes` names it."""
 
 
 class ModelKind(StrEnum):
@@ -137,12 +152,17 @@ class ModelKind(StrEnum):
 class ModelSettings(Strict):
     """What codegen makes of a table: `current`, or [current, log], or {kind: current, deleted: flag, schema: core}."""
 
-    # By default current where there is a key, else snapshot where the strategy is full, else log.
     kind: tuple[ModelKind, ...] = ()
-    # Rows that are deleted at the source are deleted too, or kept and marked.
+    """One of these or a list: `current`, one row a key, as the source has it now; `snapshot`, the last full snapshot;
+    `history`, one row for each version of a key (slowly changing dimension of type 2); `log`, every landed row. By
+    default `current` where there is a key, else `snapshot` where the strategy is `full`, else `log`.
+    """
     deleted: Literal["apply", "flag"] = "apply"
-    schema_: str | None = Field(default=None, alias="schema")  # by default as `dbt.schema` says
-    cluster_by: tuple[str, ...] | None = None  # Snowflake's cluster keys; by default none
+    """Rows that are deleted at the source are deleted here too, or with `flag` kept and marked."""
+    schema_: str | None = Field(default=None, alias="schema")
+    """The target schema; by default as `dbt.schema` says."""
+    cluster_by: tuple[str, ...] | None = None
+    """Snowflake's cluster keys; by default none."""
 
     @model_validator(mode="before")
     @classmethod
@@ -164,42 +184,84 @@ class PromoteSettings(Strict):
     """A field of a document that becomes a column: `{path: order.total, type: "decimal(18,2)"}`."""
 
     path: str
+    """Where the field is in the document: names with dots between them."""
     type: str
+    """The column's type; a value that does not fit is a misfit."""
 
 
 class TableSettings(Strict):
     """One entry of `tables`: a glob over "schema.table", or a stream of the user's own with `query` and `key`."""
 
     name: str
+    """`schema.table`, or a glob such as `sales.*`; of a query the stream's own name."""
     query: str | None = None
+    """A SELECT of your own, with its `key`. Each column needs a name of its own. On SQL Server no ORDER BY without TOP
+    or OFFSET, no FOR XML or JSON.
+    """
     query_file: str | None = None
+    """The same in a file beside el.yml."""
     strategy: StrategyName | None = None
+    """How changes are found; `auto` picks the strongest that the table allows. `changes` takes whichever log of
+    changes the source keeps.
+    """
     key: tuple[str, ...] | None = None
-    cursor: str | None = None  # the growing column
-    lag: Lag | None = None  # how far behind the last value a cursor window begins, for late commits
-    # Whether rows at the last value are read again, for more of them may come; so for dates and whole seconds.
+    """The column or columns that identify a row; by default the primary key, else a unique key."""
+    cursor: str | None = None
+    """The column that grows with every change."""
+    lag: Lag | None = None
+    """How far before the last value a cursor's window begins, for what is committed late: `5m`, or a number; 0 is not
+    at all. By default 5 minutes, or 10,000 rows; of dates a day. An hour more where the source's clock is not UTC.
+    With VIEW SERVER STATE the bound also stays before the oldest transaction that writes for longer. Rows that raw
+    holds already are not loaded again.
+    """
     inclusive: bool | None = None
-    filters: tuple[FilterSettings, ...] = ()  # conditions that limit what is taken
-    deletes: DeleteSettings | None = None  # `keys`, or {by: keys, every: 1d, max_percent: 20}
-    images: Literal["after", "both"] = "after"  # whether cdc brings the row before an update too (`_el_op` B)
-    partition_by: str | None = None  # a whole-number column by whose ranges a snapshot is divided
+    """Whether rows at the last value are read again, for more of them may come. By default yes, unless the column is
+    unique.
+    """
+    filters: tuple[FilterSettings, ...] = ()
+    """Conditions that limit what is taken; all have to hold."""
+    deletes: DeleteSettings | None = None
+    """`keys` finds rows that are gone by reading the keys alone, for strategies that do not show them."""
+    images: Literal["after", "both"] = "after"
+    """Of `cdc` and of MySQL's and PostgreSQL's logs: `both` brings the row before an update too (`_el_op` B), but for
+    values of text, ntext and image.
+    """
+    partition_by: str | None = None
+    """A whole-number column, which no update changes: a snapshot is read in ranges of it, each at its own moment
+    unless `consistent: run`, or all at one where connections can share it.
+    """
     partitions: int | None = Field(default=None, ge=1, le=1000)
+    """In how many ranges a snapshot is read. A source that needs no column takes this alone."""
     rename: str | None = None
+    """The table's name in raw."""
     types: Literal["exact", "lossy"] | None = None
+    """`lossy`: the shorter way of a type where the table of types has one; `plan` says what is lost."""
     trim: bool | None = None
+    """Take `char` without trailing blanks."""
     exclude: bool = False
-    views: bool = False  # a glob takes views too
-    skip_unchanged: bool = True  # a full snapshot whose content is what raw holds already is not loaded again
+    """Leave these tables out."""
+    views: bool = False
+    """A glob takes views too. A view's own name takes it anyway."""
+    skip_unchanged: bool = True
+    """Do not load a full snapshot that equals the last one."""
     contract: Literal["evolve", "freeze"] | None = None
-    accept: Accepted = ()  # words of `ACCEPTED`, for what the plan would refuse otherwise
-    isolation: Literal["snapshot", "read_committed"] | None = None  # where the plan would choose the other
-    promote: dict[str, PromoteSettings] = Field(default_factory=dict)  # fields of the document, by their columns
-    # What becomes of a table with values that do not fit their promoted column: they are NULL there and counted, or
-    # the table stops.
+    """`evolve`: raw follows a source whose columns change, as far as nothing is lost. `freeze`: such a table stops."""
+    accept: Accepted = ()
+    """Words for what the plan refuses otherwise; the refusal says which word accepts what. They are below."""
+    isolation: Literal["snapshot", "read_committed"] | None = None
+    """How a read is isolated; by default SNAPSHOT where it can be. `snapshot` also for a view over another database."""
+    promote: dict[str, PromoteSettings] = Field(default_factory=dict)
+    """Fields of the document that become columns: `{total: {path: order.total, type: "decimal(18,2)"}}`."""
     misfits: Literal["null", "stop"] = "null"
-    unnest: tuple[str, ...] = ()  # arrays of the document whose elements land in a table of their own too
-    model: ModelSettings = ModelSettings()  # the tables that codegen makes of it
+    """What becomes of a value that does not fit its promoted column: with `"null"` it is NULL there, and is counted
+    and told; with `stop` the table stops.
+    """
+    unnest: tuple[str, ...] = ()
+    """Arrays of the document whose elements land in a table of their own too, `<table>_lines` for `lines`."""
+    model: ModelSettings = ModelSettings()
+    """The tables that `codegen` makes of it; a kind alone is enough, as in `model: history`."""
     columns: dict[str, ColumnSettings] = Field(default_factory=dict)
+    """Settings of single columns, by their names."""
 
     @model_validator(mode="before")
     @classmethod

@@ -100,8 +100,10 @@ class ConnectionConfig(BaseModel):
     # Settings that say which database it is, beside host, server, port, dsn, account, database and path.
     names_database: ClassVar[tuple[str, ...]] = ()
 
-    access: Access | None = None  # the role; EL_ROLE can only weaken it
-    staging_data: tuple[str, ...] = ()  # schemas, as the database spells them: all that the role staging can read
+    access: Access | None = None
+    """The role: `owner`, `engineer` or `staging`; owner where nothing is said. `EL_ROLE` can only weaken it."""
+    staging_data: tuple[str, ...] = ()
+    """Schemas, as the database spells them: all that the role `staging` can read."""
 
     @classmethod
     def is_secret(cls, setting: str, text: str) -> bool:

@@ -12,22 +12,22 @@ from el.connectors.base import ConnectionConfig
 
 
 class ClusterConfig(ConnectionConfig):
-    """Where the writer is, if it is another one than `host`, and as whom to sign in.
-
-    writer_host: the endpoint of the cluster's writer, where `host` is that of its readers: logs of changes are followed
-        there, and rows are written there. auth: "iam" makes a token of AWS for each connection, for the endpoint as it
-        is named here. region: of the endpoint, where its name does not say it. aws_profile: whose identity; else what
-        Amazon's tools find.
-    """
+    """Where the writer is, if it is another one than `host`, and as whom to sign in."""
 
     host: str
     port: int
     user: str
     password: SecretStr | None = None
     writer_host: str | None = None
+    """The endpoint of the cluster's writer, where `host` is that of its readers: logs of changes are followed there,
+    and rows are written there.
+    """
     auth: Literal["password", "iam"] = Field(default="password", validation_alias=AliasChoices("auth", "method"))
+    """`iam` makes a token of AWS for each connection, for the endpoint as it is named here."""
     region: str | None = None
+    """Of the endpoint, where its name does not say it."""
     aws_profile: str | None = Field(default=None, validation_alias=AliasChoices("aws_profile", "iam_profile"))
+    """Whose identity in `~/.aws`; else what Amazon's tools find."""
 
     @property
     @abstractmethod

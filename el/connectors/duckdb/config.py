@@ -10,14 +10,14 @@ from el.connectors.base import ConnectionConfig
 
 
 class DuckDbConfig(ConnectionConfig):
-    """`path`: the file, or ":memory:". `read_only`: open without the right to write.
-
-    settings, and what follows a "?" in the path, may hold a token: no repr shows them.
-    """
+    """A file, or DuckDB in memory. No repr shows what may hold a token."""
 
     path: str = Field(default=":memory:", repr=False)
+    """The file. What follows a `?` in it may hold a token, and is shown nowhere."""
     read_only: bool = False
+    """Open it without the right to write."""
     settings: dict[str, Any] = Field(default_factory=dict, repr=False)
+    """DuckDB's own settings, by name; shown nowhere."""
 
     @classmethod
     def is_secret(cls, setting: str, text: str) -> bool:

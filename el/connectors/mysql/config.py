@@ -15,27 +15,34 @@ from el.connectors.cluster_config import ClusterConfig
 
 
 class MySqlConfig(ClusterConfig):
-    """The server, and who signs in.
-
-    database: the session's default, and no more: tables are named in full. unix_socket: takes the place of host and
-        port, and needs no encryption. ssl_ca: a file with the authorities to trust, where the system's are not enough.
-    login_timeout, query_timeout, lock_timeout: seconds.
-    """
+    """The server, and who signs in."""
 
     names_database: ClassVar[tuple[str, ...]] = ("unix_socket",)
 
     host: str = Field(default="localhost", validation_alias=AliasChoices("host", "server"))
+    """The server."""
     port: int = Field(default=3306, ge=1, le=65535)
+    """Its port."""
     unix_socket: str | None = None
+    """In the place of host and port; needs no encryption."""
     database: str | None = Field(default=None, validation_alias=AliasChoices("database", "schema"))
+    """The session's default, and no more: tables are named in full."""
     user: str = Field(validation_alias=AliasChoices("user", "username"))
+    """Who signs in."""
     password: SecretStr | None = None
+    """With which password."""
     encrypt: bool = True
+    """TLS, with the certificate checked."""
     trust_cert: bool = False
+    """Take a certificate that nobody signed."""
     ssl_ca: str | None = Field(default=None, validation_alias=AliasChoices("ssl_ca", "ca_file"))
+    """A file with the authorities to trust, where the system's are not enough."""
     login_timeout: int = Field(default=15, ge=1)
+    """Seconds."""
     query_timeout: int = Field(default=7200, ge=1)
+    """Seconds."""
     lock_timeout: int = Field(default=30, ge=1)
+    """Seconds that a statement waits for a lock."""
 
     @property
     def place(self) -> str:

@@ -17,34 +17,44 @@ SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-
 
 
 class PostgresConfig(ClusterConfig):
-    """The server, and who signs in.
-
-    host: a name, or the folder of a socket, beginning with a slash. sslrootcert: a file with the authorities to trust,
-        where the system's are not enough. role: taken by SET ROLE. search_path: where names without a schema are looked
-        up, as in a query of one's own; by default in public and in the schemas of extensions.
-    publication: what the tables' owner made for `strategy: changes`. slot: the replication slot of this reader, where
-        its name shall not be made of who reads.
-    login_timeout, query_timeout, lock_timeout: seconds.
-    """
+    """The server, and who signs in."""
 
     names_database: ClassVar[tuple[str, ...]] = ("dbname",)
 
     host: str = Field(default="localhost", validation_alias=AliasChoices("host", "server"))
+    """The server; or the folder of a socket, beginning with a slash."""
     port: int = Field(default=5432, ge=1, le=65535)
+    """Its port."""
     database: str = Field(validation_alias=AliasChoices("database", "dbname"))
+    """The database."""
     user: str = Field(validation_alias=AliasChoices("user", "username"))
+    """Who signs in."""
     password: SecretStr | None = Field(default=None, validation_alias=AliasChoices("password", "pass"))
+    """With which password."""
     sslmode: SslMode = "verify-full"
+    """As libpq has it; the certificate is checked, name and all, unless this says less."""
     sslrootcert: str | None = Field(default=None, validation_alias=AliasChoices("sslrootcert", "ca_file"))
+    """A file with the authorities to trust, where the system's are not enough."""
     sslcert: str | None = None
+    """The client's certificate."""
     sslkey: str | None = None
+    """The client's private key."""
     role: str | None = None
+    """Taken by SET ROLE."""
     publication: str = "el"
+    """What the tables' owner made for `strategy: changes`."""
     slot: str | None = Field(default=None, pattern=r"^[a-z0-9_]{1,63}$")
+    """The replication slot of this reader, where its name shall not be made of who reads."""
     search_path: str | None = None
+    """Where names without a schema are looked up, as in a query of your own; by default in public and in the schemas
+    of extensions.
+    """
     login_timeout: int = Field(default=15, ge=1, validation_alias=AliasChoices("login_timeout", "connect_timeout"))
+    """Seconds."""
     query_timeout: int = Field(default=7200, ge=1)
+    """Seconds."""
     lock_timeout: int = Field(default=30, ge=1)
+    """Seconds that a statement waits for a lock."""
 
     @property
     def place(self) -> str:

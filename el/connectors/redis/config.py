@@ -26,19 +26,18 @@ WITH_DOCUMENT = (KeyType.STRING, KeyType.HASH, KeyType.STREAM)
 
 
 class KeyTable(BaseModel):
-    """The keys of one table: those that a pattern matches, or one stream.
-
-    match: a pattern of Redis's, as KEYS and SCAN take it. type: theirs; without it a table has keys of every type, an
-    element a row. document: what a key holds (a hash's fields, an entry's fields, the JSON in a string) is a document.
-    stream: one stream by its key, which can be followed.
-    """
+    """The keys of one table: those that a pattern matches, or one stream."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     match: str | None = None
+    """A pattern of Redis's, as KEYS and SCAN take it."""
     type: KeyType | None = None
+    """The type of the keys; without it a table has keys of every type, an element a row."""
     document: bool = False
+    """What a key holds (a hash's fields, an entry's fields, the JSON in a string) is a document."""
     stream: str | None = None
+    """One stream by its key, which can be followed."""
 
     @model_validator(mode="before")
     @classmethod
@@ -61,36 +60,48 @@ class KeyTable(BaseModel):
 
 
 class RedisConfig(ConnectionConfig):
-    """The server, and who signs in.
-
-    database: its number. cluster: the server is one node of a cluster, whose others it names. sentinels: "host:port" of
-        each, who know which server is `sentinel_master` now; in the place of host and port. tables: by their names in
-        el.yml; without any, all keys are the table `keys`. ssl_ca: a file with the authorities to trust, where the
-        system's are not enough. ssl_cert, ssl_key: what the server wants to see of the client.
-    login_timeout, query_timeout: seconds.
-    """
+    """The server, and who signs in."""
 
     names_database: ClassVar[tuple[str, ...]] = ("unix_socket", "database", "sentinel_master")
 
     host: str = Field(default="localhost", validation_alias=AliasChoices("host", "server"))
+    """The server."""
     port: int = Field(default=6379, ge=1, le=65535)
+    """Its port."""
     unix_socket: str | None = None
+    """In the place of host and port; needs no encryption."""
     database: int = Field(default=0, ge=0, validation_alias=AliasChoices("database", "db"))
+    """Its number."""
     user: str | None = Field(default=None, validation_alias=AliasChoices("user", "username"))
+    """Who signs in."""
     password: SecretStr | None = None
+    """With which password."""
     cluster: bool = False
+    """The server is one node of a cluster, whose others it names."""
     sentinels: tuple[str, ...] = ()
+    """`host:port` of each sentinel; in the place of host and port."""
     sentinel_master: str | None = None
+    """Of which server the sentinels say where it is now."""
     sentinel_user: str | None = None
+    """Who signs in to the sentinels."""
     sentinel_password: SecretStr | None = None
+    """With which password."""
     encrypt: bool = True
+    """TLS, with the certificate checked."""
     trust_cert: bool = False
+    """Take a certificate that nobody signed."""
     ssl_ca: str | None = None
+    """A file with the authorities to trust, where the system's are not enough."""
     ssl_cert: str | None = None
+    """The client's certificate."""
     ssl_key: str | None = None
+    """The client's private key."""
     login_timeout: int = Field(default=15, ge=1)
+    """Seconds."""
     query_timeout: int = Field(default=60, ge=1)
+    """Seconds."""
     tables: dict[str, KeyTable] = Field(default_factory=lambda: {"keys": KeyTable(match="*")})
+    """By their names in el.yml: a pattern of keys, or the settings below. Without it, all keys are the table `keys`."""
 
     @field_validator("tables", mode="after")
     @classmethod

@@ -25,37 +25,50 @@ _OWN_TAG = 500
 
 
 class SnowflakeConfig(ConnectionConfig):
-    """The fields that dbt-snowflake has, and timeouts in seconds.
-
-    login_timeout: of a login. network_timeout: how long a request is tried again while nobody answers; it ends no
-    statement that runs. metadata_timeout: of a statement that only looks at or changes definitions. statement_timeout:
-    of any other; by default the account's own, two days.
-
-    private_key: PEM, or the base64 of its DER. private_key_path: a PEM file (PKCS#8). host, port, protocol: only for an
-    account behind a private link, or a stand-in.
-    """
+    """The fields that dbt-snowflake has, and timeouts."""
 
     account: str = Field(min_length=1)
+    """The account's identifier, such as `myorg-myaccount`."""
     user: str | None = Field(default=None, validation_alias=AliasChoices("user", "username"))
+    """Who signs in. The first way that is given counts: a key pair, `token`, `authenticator`, `password`."""
     private_key: SecretStr | None = None
+    """The key itself: PEM, or the base64 of its DER."""
     private_key_path: str | None = None
+    """A PEM file (PKCS#8)."""
     private_key_passphrase: SecretStr | None = None
+    """What the key is encrypted with."""
     token: SecretStr | None = None
+    """An OAuth or programmatic access token."""
     password: SecretStr | None = None
+    """The last way to sign in: Snowflake ends it for most accounts."""
     authenticator: str | None = None
+    """Such as `externalbrowser`, or `WORKLOAD_IDENTITY`."""
     workload_identity_provider: str | None = None
+    """With `authenticator: WORKLOAD_IDENTITY`."""
     role: str | None = None
+    """The role of the sessions."""
     database: str = Field(min_length=1)
+    """The database of raw."""
     warehouse: str | None = None
+    """The warehouse that loads."""
     schema_: str | None = Field(default=None, alias="schema")
+    """The session's schema, for queries of your own; el names each table in full."""
     host: str | None = None
+    """Only for an account behind a private link."""
     port: int | None = None
+    """As `host`."""
     protocol: str | None = None
+    """As `host`."""
     query_tag: str | None = None
+    """Stands in each statement's QUERY_TAG, beside what el puts there."""
     login_timeout: int = Field(default=30, ge=1)
+    """Seconds of a login."""
     network_timeout: int = Field(default=300, ge=1)
+    """Seconds in which a request is tried again while nobody answers; it ends no statement that runs."""
     metadata_timeout: int = Field(default=300, ge=1)
+    """Seconds of a statement that only looks at or changes definitions."""
     statement_timeout: int | None = Field(default=None, ge=1)
+    """Seconds of any other statement; by default the account's own, two days."""
 
     @model_validator(mode="before")
     @classmethod

@@ -18,38 +18,50 @@ _SPECIAL = frozenset("[]{}(),;?*=!@ ")
 
 
 class SqlServerConfig(ConnectionConfig):
-    """The fields that dbt-sqlserver has, and el's own: `reader`, `dsn`, `odbc`, and the timeouts.
-
-    reader: mssql-python brings its driver along and needs no driver manager; pyodbc is for a DSN, Kerberos or
-        FreeTDS. odbc: further keywords of the connection string, as the driver spells them.
-    staging_schema: where `write_buffer` stages its rows; the target's own schema where it is not given.
-    max_dop: processors of the server that one read may use (MAXDOP); 0 leaves it to the server.
-    login_timeout, query_timeout: seconds; lock_timeout: seconds that a read waits for a lock. 0 waits for ever.
-    encrypt: "strict" is TDS 8, whose certificate is always checked; certificate_host: the name in it, where that is not
-        `host`. multi_subnet_failover: all addresses of a listener are tried at once.
-    """
+    """The fields that dbt-sqlserver has, and el's own: `reader`, `dsn`, `odbc`, and the timeouts."""
 
     host: str | None = Field(default=None, validation_alias=AliasChoices("host", "server"))
+    """The server; of a named instance `db01\\SALES`, without `port`."""
     port: int = Field(default=1433, ge=1, le=65535)
+    """Its port."""
     database: str | None = Field(default=None, validation_alias=AliasChoices("database", "db"))
+    """The database."""
     user: str | None = Field(default=None, validation_alias=AliasChoices("user", "username", "UID", "uid"))
+    """Who signs in."""
     password: SecretStr | None = Field(default=None, validation_alias=AliasChoices("password", "PWD", "pwd", "pass"))
+    """With which password."""
     authentication: str | None = None
+    """Such as `ActiveDirectoryServicePrincipal`; in the place of a password."""
     windows_login: bool = Field(default=False, validation_alias=AliasChoices("windows_login", "trusted_connection"))
+    """Sign in as the user of this process (Kerberos)."""
     encrypt: bool | Literal["strict"] = True
+    """TLS, with the certificate checked; `strict` is TDS 8."""
     certificate_host: str | None = None
+    """The name in the certificate, where it is not `host`."""
     multi_subnet_failover: bool = True
+    """All addresses of a listener are tried at once."""
     trust_cert: bool = Field(default=False, validation_alias=AliasChoices("trust_cert", "TrustServerCertificate"))
+    """Take a certificate that nobody signed."""
     driver: str = "ODBC Driver 18 for SQL Server"
+    """Of `pyodbc`: its ODBC driver."""
     reader: Literal["mssql-python", "pyodbc"] = "mssql-python"
+    """`mssql-python` brings its driver along; `pyodbc` is for a DSN, Kerberos or FreeTDS."""
     dsn: str | None = None
+    """Of `pyodbc`: a data source of the driver manager's."""
     odbc: dict[str, str] = Field(default_factory=dict, repr=False)
+    """Of `pyodbc`: further keywords of the connection string, as the driver spells them."""
     application_intent: Literal["ReadOnly", "ReadWrite"] | None = None
+    """`ReadOnly` for a readable secondary."""
     staging_schema: str | None = None
+    """Where `write_buffer` stages its rows; by default the target's own schema."""
     max_dop: int = Field(default=2, ge=0)
+    """Processors of the server that one read may use (MAXDOP); 0 leaves it to the server."""
     login_timeout: int = Field(default=15, ge=0)
+    """Seconds; 0 waits for ever."""
     query_timeout: int = Field(default=7200, ge=0)
+    """Seconds; 0 waits for ever."""
     lock_timeout: int = Field(default=30, ge=0)
+    """Seconds that a read waits for a lock; 0 waits for ever."""
 
     @field_validator("odbc", mode="before")
     @classmethod
