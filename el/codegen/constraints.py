@@ -6,9 +6,8 @@ the reason why it does not. Names are unique in the project and the same at ever
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from el.config.tables import ModelKind
@@ -18,23 +17,12 @@ from el.planning.keys import KEY_COLUMN
 from el.planning.naming import normalise
 
 from .checks import Translated, translate
+from .data_test import IN_RAW, DbtTest, test_name
+from .document_tests import document_tests
 from .table_design import ColumnDesign, ModelDesign, TableDesign
 from .yaml_text import literal
 
-MAX_NAME = 120
 AT_SOURCE = "{{ target.name == 'source' }}"
-IN_RAW = "{{ target.name != 'source' }}"
-
-
-@dataclass(frozen=True, slots=True)
-class DbtTest:
-    """One data test. column: that it stands under, None for the table itself."""
-
-    generic: str
-    name: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    config: Mapping[str, Any] = field(default_factory=dict)
-    column: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +84,11 @@ def source_tests(table: TableDesign, others: Mapping[TableName, TableDesign], di
     where = f"{table.source_name}_{table.raw_table}"
     base = {"source_name": table.source_name, "table": table.raw_table}
     modelled = any(model.kind is not ModelKind.LOG for model in table.models)
-    tests = _source_row_rules(table, where, base, dialect)
+    tests = [*_source_row_rules(table, where, base, dialect), *document_tests(table, where, base)]
     for unique in table.table.uniques:
         found = table.named(unique.columns)
         if found and {column.name for column in found} != set(table.key) and _whole(found):
-            name = _name("el_source_unique", where, *(column.raw for column in found))
+            name = test_name("el_source_unique", where, *(column.raw for column in found))
             config = {"enabled": AT_SOURCE} if modelled else {}
             tests.append(DbtTest("el_source_unique", name, {**base, **_names(found)}, config))
     for foreign in table.table.foreign_keys:
@@ -115,7 +103,7 @@ def source_tests(table: TableDesign, others: Mapping[TableName, TableDesign], di
             **_names(theirs, "fields", "fields_at_source"),
             **_ignored(own),
         }
-        name = _name("el_source_relationships", where, *(column.raw for column in own), parent.raw_table)
+        name = test_name("el_source_relationships", where, *(column.raw for column in own), parent.raw_table)
         only_there = parent.filtered or any(column.ignores_accents for column in own)
         only_there |= modelled and parent.state is not None
         config = {**({"enabled": AT_SOURCE} if only_there else {}), **_foreign_severity(foreign)}
@@ -164,7 +152,7 @@ def _row_rules(
         if said:
             # What is known of the source's own text alone is asked there alone.
             there = {} if set(said) != {"checks_at_source"} else {"enabled": AT_SOURCE}
-            name = _name(generic, where + suffix)
+            name = test_name(generic, where + suffix)
             found.append(DbtTest(generic, name, {**base, **said}, {**config, **severity, **there}))
     return found
 
@@ -180,7 +168,7 @@ def _whole(columns: Iterable[ColumnDesign]) -> bool:
 
 
 def _unique(where: str, columns: Sequence[str], config: Mapping[str, Any]) -> DbtTest:
-    name = _name("unique", where, *columns)
+    name = test_name("unique", where, *columns)
     if len(columns) == 1:
         return DbtTest("unique", name, {}, config, columns[0])
     return DbtTest("el_unique_together", name, {"columns": list(columns)}, config)
@@ -209,7 +197,7 @@ def _relationship(
     assert own is not None
     assert theirs is not None
     assert model is not None
-    name = _name("relationships", where, *(column.name for column in own), model.name)
+    name = test_name("relationships", where, *(column.name for column in own), model.name)
     config = {**now, **_foreign_severity(key)}
     to = f"ref('{model.name}')"
     ignored = _ignored(own)
@@ -244,13 +232,6 @@ def _checks(table: TableDesign, dialect: Dialect) -> Iterable[tuple[str, Check, 
             name = f"{said}_{len(taken) + 1}"
         taken.add(name)
         yield name, check, translate(check.expression, dialect, columns)
-
-
-def _name(*parts: str) -> str:
-    name = "__".join((parts[0], parts[1], "_".join(parts[2:]))) if len(parts) > 2 else "__".join(parts)
-    if len(name) > MAX_NAME:
-        name = f"{name[: MAX_NAME - 9]}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-    return name
 
 
 def _once(tests: Sequence[DbtTest]) -> list[DbtTest]:

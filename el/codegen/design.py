@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from el.codegen.pii import PII_STAGING, STAGING
 from el.codegen.table_design import ColumnDesign, ModelDesign, TableDesign, TypeName
 from el.config.settings import Config
-from el.config.tables import ModelKind
+from el.config.tables import ModelKind, TableSettings
 from el.connectors.base import Source
 from el.connectors.catalog import Catalog, TableName
 from el.connectors.request import ReadRequest
 from el.errors import PlanError
 from el.planning.columns import ColumnPlan, key_of, plan_columns
+from el.planning.documents import field_of, picked
 from el.planning.drift import find_drift
 from el.planning.held import HeldTable
 from el.planning.keys import KEY_COLUMN, key_rule
@@ -51,6 +52,7 @@ class _Part:
     key: tuple[str, ...]  # names in staging
     told_by: tuple[str, ...]
     named: list[Named]  # its models
+    picks: tuple[ColumnDesign, ...] = ()
 
 
 def design(
@@ -101,7 +103,8 @@ class _Designer:
         base = free_name(place[1], set(_OWN_MODELS))
         suffixes = {ModelKind.HISTORY: "_history", ModelKind.LOG: "_log"}
         named = [(kind, schema, base + suffixes.get(kind, "")) for kind in kinds]
-        return _Part(item, columns, key, (KEY_COLUMN,) if equal else key, named)
+        picks = _picks(self.config, self.source, item, columns)
+        return _Part(item, columns, key, (KEY_COLUMN,) if equal else key, named, picks)
 
     def _kinds(self, item: Chosen, key: tuple[str, ...]) -> tuple[ModelKind, ...]:
         wanted = item.settings.model.kind
@@ -166,6 +169,7 @@ def _designed(config: Config, part: _Part, place: tuple[str, str], names: _Names
         filtered=bool(item.settings.filters),
         told_by=part.told_by,
         ordered_by=_ordered_by(part),
+        picks=part.picks,
     )
 
 
@@ -194,9 +198,26 @@ def _columns(source: Source, plans: Sequence[ColumnPlan], item: Chosen) -> tuple
                 exact=plan.mapping.exact,
                 masked=bool(settings and (settings.mask or settings.cast)),
                 pii=settings.pii if settings else None,
+                field=field_of(source, plan.source),
             )
         )
     return tuple(found)
+
+
+def _picks(config: Config, source: Source, item: Chosen, columns: Sequence[ColumnDesign]) -> tuple[ColumnDesign, ...]:
+    """The fields that staging alone has."""
+    fields = picked(source, item.table, item.settings)
+    if not fields:
+        return ()
+    table = replace(item.table, columns=fields, primary_key=None)
+    settings = TableSettings.model_construct(name=item.settings.name)
+    made = _columns(
+        source, plan_columns(config, source, table, settings), replace(item, table=table, settings=settings)
+    )
+    taken = {column.name for column in columns}
+    if doubled := sorted(taken & {column.name for column in made}):
+        raise PlanError(f"{item.table.name}: pick: {doubled[0]!r} is a column of the table already: take another name")
+    return tuple(replace(column, in_raw=False) for column in made)
 
 
 def _refuse_doubles(parts: Sequence[_Part]) -> None:

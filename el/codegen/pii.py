@@ -107,7 +107,7 @@ def masked_view(table: TableDesign, *, policies: bool) -> MaskedView | None:
     pii = [PiiColumn(c.name, c.pii, c.type.snowflake if policies else None) for c in table.columns if c.pii]
     if not pii:
         return None
-    names = [column.name for column in table.columns]
+    names = [column.name for column in table.shown]
     personal = {column.name for column in pii}
     # The key's text has the value in it, and so has the position where the value is the cursor.
     names += [KEY_COLUMN] if table.told_by == (KEY_COLUMN,) and not personal & set(table.key) else []

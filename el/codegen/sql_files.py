@@ -26,7 +26,7 @@ FLAGS = ("_el_deleted", "_el_deleted_load_id")
 
 def staging_file(source: str, table: TableDesign) -> GeneratedFile:
     """The view over a raw table: names that need no quotes, the exact types, the landing columns behind."""
-    lines = [f"{_typed(column)} as {column.name}" for column in table.columns]
+    lines = [f"{_typed(column, table)} as {column.name}" for column in table.shown]
     lines += own_key(table)
     relation = "{{ source(" + f"'{table.source_name}', '{table.raw_table}'" + ") }}"
     body = f"select\n{listed([*lines, *LANDING])}\nfrom {relation}\n"
@@ -46,7 +46,7 @@ def model_file(table: TableDesign, model: ModelDesign) -> GeneratedFile:
 def model_columns(table: TableDesign, model: ModelDesign) -> list[str]:
     """The names of a schema table's columns, in order."""
     more = HISTORY if model.kind is ModelKind.HISTORY else FLAGS if model.flagged else ()
-    return [*(column.name for column in table.columns), *own_key(table, model), *LANDING, *more]
+    return [*(column.name for column in table.shown), *own_key(table, model), *LANDING, *more]
 
 
 def own_key(table: TableDesign, model: ModelDesign | None = None) -> tuple[str, ...]:
@@ -88,12 +88,23 @@ def _call(table: TableDesign, model: ModelDesign) -> str:
     return f"    {{{{\n        {macro}(\n{inside}\n        )\n    }}}}"
 
 
-def _typed(column: ColumnDesign) -> str:
+def _typed(column: ColumnDesign, table: TableDesign) -> str:
     if column.type.is_document:
         # A cast would make it one text, not what stands in the text.
         name = f"el_quoted('{column.raw}')" if column.raw in RESERVED else f"'{column.raw}'"
         return f"{{{{ el_document({name}) }}}}"
-    return f"cast({_raw(column)} as {_type(column)})"
+    picked = _picked(column, table)
+    value = _raw(column) if picked is None else f"coalesce({_raw(column)}, {picked})" if column.in_raw else picked
+    return f"cast({value} as {_type(column)})"
+
+
+def _picked(column: ColumnDesign, table: TableDesign) -> str | None:
+    """A field out of the document: of rows that came before it was promoted, too."""
+    if column.field is None or table.document is None or column.masked:
+        return None
+    steps = _list([step.replace("\\", "\\\\").replace("'", "\\'") for step in column.field.steps])
+    arguments = f"'{table.document.raw}', {steps}, '{column.field.type}', '{column.field.form}'"
+    return f"{{{{ el_document_field({arguments}) }}}}"
 
 
 def _raw(column: ColumnDesign) -> str:

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 
 from el.config.tables import ModelKind
 from el.connectors.catalog import Column, Table
+from el.planning.documents import PickedField
 from el.types.key_text import TextRule
 from el.types.rule import TypeFacts, TypeKind
 
+DOCUMENT = "document"  # the type of a whole document
 LANDING = ("_dlt_load_id", "_el_op", "_el_position", "_el_extracted_at")
 _ONE_NAME = {("double", "float"): "double", ("blob", "binary"): "binary"}
 
@@ -51,6 +53,8 @@ class ColumnDesign:
     exact: bool
     masked: bool  # its values are not the source's
     pii: str | None = None  # which personal data it holds
+    field: PickedField | None = None  # how it is taken out of the document
+    in_raw: bool = True
 
     @property
     def required(self) -> bool:
@@ -109,6 +113,17 @@ class TableDesign:
     told_by: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
     ordered_by: str | None = None  # the column, by its name in staging, of which `_el_position` is the text
+    picks: tuple[ColumnDesign, ...] = ()  # fields of the document, which raw has not as columns
+
+    @property
+    def shown(self) -> tuple[ColumnDesign, ...]:
+        """All columns of staging and the schema tables, but el's own."""
+        return (*self.columns, *self.picks)
+
+    @property
+    def document(self) -> ColumnDesign | None:
+        """The column with the whole document, if raw has one."""
+        return next((c for c in self.columns if c.source.type.name == DOCUMENT and not c.masked), None)
 
     def named(self, names: Sequence[str]) -> tuple[ColumnDesign, ...] | None:
         """The columns of these source names; None if one of them is not taken."""

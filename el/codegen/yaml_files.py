@@ -15,7 +15,9 @@ from el.planning.keys import KEY_COLUMN
 from el.planning.naming import normalise
 from el.planning.target_names import RESERVED
 
-from .constraints import IN_RAW, DbtTest, Untested, model_tests, source_tests
+from .constraints import Untested, model_tests, source_tests
+from .data_test import IN_RAW, DbtTest
+from .document_tests import misfit_tests
 from .dump_files import source_tables
 from .dumps import DumpDesign
 from .files import GeneratedFile
@@ -55,7 +57,12 @@ def sources_file(
                 ),
                 "schema": _per_target(original, raw_schema),
                 "tables": [
-                    *_own_tables(config, name, [*(t.raw_table for t in inside), *(d.raw_table for d in of_files)]),
+                    *_own_tables(
+                        config,
+                        name,
+                        [*(t.raw_table for t in inside), *(d.raw_table for d in of_files)],
+                        [t.raw_table for t in inside if t.document is not None],
+                    ),
                     *(_source_table(table, others, dialect) for table in inside),
                     *source_tables(of_files),
                 ],
@@ -99,7 +106,7 @@ def model_yaml(
     if general:
         entry["data_tests"] = general
     entry["columns"] = [
-        *(_column(column, model, table.told_by, tests) for column in table.columns),
+        *(_column(column, model, table.told_by, tests) for column in table.shown),
         *(_own_column(name, tests) for name in (*own_key(table, model), *LANDING, *_further(model))),
     ]
     path = PurePosixPath("models", model.schema, f"{model.name}.yml")
@@ -130,7 +137,7 @@ def _group(table: TableDesign) -> str:
     return table.models[0].schema
 
 
-def _own_tables(config: Config, source: str, tables: Sequence[str]) -> list[dict[str, Any]]:
+def _own_tables(config: Config, source: str, tables: Sequence[str], documents: Sequence[str]) -> list[dict[str, Any]]:
     recency = DbtTest(
         "el_recent_run",
         f"el_recent_run__{source}",
@@ -156,7 +163,7 @@ def _own_tables(config: Config, source: str, tables: Sequence[str]) -> list[dict
                 "loaded_at_query": f"{{{{ el_last_run('{source}') }}}}",
                 "freshness": _freshness(config.dbt.warn_after, config.dbt.error_after),
             },
-            "data_tests": [_test(numbers), _test(recency)],
+            "data_tests": [_test(test) for test in (numbers, recency, *misfit_tests(source, documents))],
         },
     ]
 

@@ -252,6 +252,8 @@ class TableSettings(Strict):
     """How a read is isolated; by default SNAPSHOT where it can be. `snapshot` also for a view over another database."""
     promote: dict[str, PromoteSettings] = Field(default_factory=dict)
     """Fields of the document that become columns: `{total: {path: order.total, type: "decimal(18,2)"}}`."""
+    pick: dict[str, PromoteSettings] = Field(default_factory=dict)
+    """The same of fields that staging alone has: nothing changes in raw, and nothing is read again."""
     misfits: Literal["null", "stop"] = "null"
     """What becomes of a value that does not fit its promoted column: with `"null"` it is NULL there, and is counted
     and told; with `stop` the table stops.

@@ -5,14 +5,16 @@ Guarantee: raw's columns are those that el.yml names, whatever the documents hol
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from el.config.tables import StrategyName, TableSettings
 from el.connectors.base import Source
 from el.connectors.catalog import Column, Key, SourceType, Table, TableName, Unnests
 from el.connectors.documents import DOCUMENT, INDEX, DocumentSource, field_column
+from el.connectors.documents.text import steps_of
 from el.connectors.type_rules import find_rule
 from el.errors import PlanError
+from el.types.rule import TypeKind
 
 
 def promoted(source: Source, table: Table, settings: TableSettings) -> Table:
@@ -20,6 +22,7 @@ def promoted(source: Source, table: Table, settings: TableSettings) -> Table:
     if settings.unnest or table.unnests is not None:
         _check_unnest(source, table, settings)
     _refuse_shown(table, settings)
+    picked(source, table, settings)
     if not settings.promote:
         return table
     _need_document(source, table, "promote")
@@ -33,6 +36,53 @@ def promoted(source: Source, table: Table, settings: TableSettings) -> Table:
         except ValueError as error:
             raise PlanError(f"{table.name}.{name}: promote: {error}") from None
     return replace(table, columns=tuple(columns))
+
+
+def picked(source: Source, table: Table, settings: TableSettings) -> tuple[Column, ...]:
+    """The fields that staging takes out of the document, which raw has not. Raises `PlanError` for what cannot be."""
+    if not settings.pick:
+        return ()
+    _need_document(source, table, "pick")
+    whole = settings.columns.get(DOCUMENT)
+    if whole is not None and (whole.exclude or whole.pii is not None or whole.mask):
+        raise PlanError(f"{table.name}: pick: fields are taken out of `{DOCUMENT}`, which is not there in the clear")
+    assert isinstance(source, DocumentSource)
+    found = []
+    for name, wanted in settings.pick.items():
+        if table.column(name) is not None or name in settings.promote:
+            raise PlanError(f"{table.name}: pick: {name!r} is a column of the table already: take another name")
+        try:
+            column = field_column(name, wanted.path, _checked(source, source.parse_type(wanted.type)))
+            field = field_of(source, column)
+            if field is None:
+                raise ValueError(f"dbt does not know this store's documents: promote {wanted.path} instead")
+            if field.type == "json":
+                raise ValueError("a warehouse writes the numbers of a part anew: promote it, or give its fields types")
+        except ValueError as error:
+            raise PlanError(f"{table.name}.{name}: pick: {error}") from None
+        found.append(column)
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class PickedField:
+    """A field as the dbt project's macros are asked for it. type: by the first of its names, "decimal(18,2)"."""
+
+    steps: tuple[str, ...]
+    type: str
+    form: str
+
+
+def field_of(source: Source, column: Column) -> PickedField | None:
+    """How dbt picks a promoted or picked field out of its document; None of what is none, or dbt does not know."""
+    if column.path is None or not isinstance(source, DocumentSource) or not source.form.name:
+        return None
+    steps, rule = steps_of(column.path), find_rule(source.scheme, column.type)
+    # DuckDB takes it for any name.
+    if rule is None or "*" in steps:
+        return None
+    digits = f"({column.type.precision},{column.type.scale or 0})" if rule.kind is TypeKind.DECIMAL else ""
+    return PickedField(steps, rule.shown + digits, source.form.name)
 
 
 def unnested(source: Source, table: Table, path: str) -> Table:

@@ -21,10 +21,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Form:
     """The names of types, as they stand in a document; what has none is JSON's own.
 
-    numbers, ids: their value is text. instant: milliseconds since 1970, under a number's name. fields, elements: of an
-    object and an array. inline: bytes are base64 by themselves, not an object with it.
+    name: by which the macros of the dbt project know it; "": they do not. numbers, ids: their value is text. instant:
+    milliseconds since 1970, under a number's name. fields, elements: of an object and an array. inline: bytes are
+    base64 by themselves, not an object with it.
     """
 
+    name: str = ""
     numbers: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
     instant: str | None = None
@@ -116,10 +118,21 @@ def _moment(token: str) -> str:
     return json.dumps(found.isoformat(timespec="milliseconds").replace("+00:00", "Z"))
 
 
-PLAIN = Form()
+PLAIN = Form("json")
 EXTENDED_JSON = Form(
-    numbers=("$numberInt", "$numberLong", "$numberDouble", "$numberDecimal"), ids=("$oid", "$symbol"), instant="$date"
+    "extended_json",
+    numbers=("$numberInt", "$numberLong", "$numberDouble", "$numberDecimal"),
+    ids=("$oid", "$symbol"),
+    instant="$date",
 )
 DYNAMODB_JSON = Form(
-    numbers=("N",), text="S", boolean="BOOL", null="NULL", binary="B", inline=True, fields="M", elements="L"
+    "dynamodb_json",
+    numbers=("N",),
+    text="S",
+    boolean="BOOL",
+    null="NULL",
+    binary="B",
+    inline=True,
+    fields="M",
+    elements="L",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -15,6 +16,7 @@ import pyarrow.compute as pc
 import sqlglot
 from fakesnow import arrow, copy_into, info_schema, rowtype, transforms
 from fakesnow.transforms import show, stage
+from fakesnow.variables import Variables
 from sqlglot import Expr, exp
 
 from . import catalog, keys
@@ -32,6 +34,7 @@ def install(stages: Path) -> None:
     transforms.integer_precision = _number_keeps_38_digits
     transforms.upper_case_unquoted_identifiers = _upper_case
     transforms.numeric_agg_implicit_cast = _exact_sums
+    Variables.inline_variables = _variables_outside_texts
     copy_into._get_table_columns = _column_names_as_they_are
     copy_into._match_parquet_columns = _match_columns
     copy_into._params = _copy_parameters
@@ -49,6 +52,16 @@ def install(stages: Path) -> None:
     for_all, show_all = info_schema.fs_global_creation_sql, show.fs_global_creation_sql
     info_schema.fs_global_creation_sql = lambda: for_all() + ";" + catalog.TABLES_SQL + keys.TABLE_SQL
     show.fs_global_creation_sql = lambda: show_all() + ";" + catalog.SHOW_SQL
+
+
+_inline_variables = Variables.inline_variables
+_TEXT = re.compile(r"('(?:[^'\\]|\\.|'')*')", re.DOTALL)
+
+
+def _variables_outside_texts(self: Any, sql: str) -> str:
+    """What a dollar stands in front of within quotes is text (Snowflake, "SQL variables"), as in '$numberInt'."""
+    parts = _TEXT.split(sql)
+    return "".join(part if number % 2 else _inline_variables(self, part) for number, part in enumerate(parts))
 
 
 def _put_straight_into_the_stage(_request: Any, _expression: Expr, put: Any) -> Any:

@@ -49,6 +49,7 @@ from .tables import (
     temporary_tables,
     transient_objects,
 )
+from .variants import variants
 
 if TYPE_CHECKING:
     from .engine import Session
@@ -243,5 +244,6 @@ RULES: tuple[Rule, ...] = (
     merge_for_duckdb,
     hash_functions,
     text_functions,
+    variants,
     offsets_in_text,
 )
