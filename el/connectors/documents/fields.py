@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from decimal import Context, Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -25,6 +26,7 @@ from el.connectors.misfits import Misfits
 
 # Documents that are read at once; where one of them is not taken so, of them so many; then one by one.
 _PIECES = (65_536, 2_048, 64)
+_EXACT = Context(prec=80)
 KeyOf = Callable[[int], str]
 
 
@@ -112,9 +114,13 @@ class Promotion:
 
 
 def _beyond(found: pa.Array) -> pa.Array | None:
-    """Which values Arrow takes that do not fit: floats that became infinite, moments outside the years 1 to 9999."""
+    """Which values Arrow takes that do not fit: floats that became infinite, decimals with a digit too many in front of
+    zeros, moments outside the years 1 to 9999."""
     if pa.types.is_floating(found.type):
         return pc.fill_null(pc.is_inf(found), False)
+    if pa.types.is_decimal(found.type):
+        largest = Decimal(10**found.type.precision - 1).scaleb(-found.type.scale, _EXACT)
+        return pc.fill_null(pc.greater(pc.abs(found), pa.scalar(largest, found.type)), False)
     if not (pa.types.is_date(found.type) or pa.types.is_timestamp(found.type)):
         return None
     first, last = date.min, date.max

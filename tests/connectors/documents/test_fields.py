@@ -165,6 +165,9 @@ def test_what_is_proposed_holds_every_value_of_the_sample() -> None:
     ("type_", "token", "why"),
     [
         (pa.float64(), "1.7976931348623159e308", "too large"),
+        (MONEY, "10000000000000000", "does not hold"),
+        (MONEY, "-20000000000000000.00", "does not hold"),
+        (pa.decimal128(38, 0), "1" + "0" * 38, "does not hold"),
         (pa.date32(), '"0000-01-01"', "no date32"),
         (pa.timestamp("us"), '"0000-01-01T00:00:00"', "no timestamp"),
         (INSTANT, '"9999-12-31T23:59:59-02:00"', "no timestamp"),
