@@ -60,123 +60,197 @@ class ElError(Exception):
 
 
 class ConfigError(ElError):
-    """The configuration is wrong; the message names the file and the line."""
+    """The configuration is wrong; the message names the file and the line.
+
+    Nothing was moved. Mend the place that the message names, then look with `python -m el plan`.
+    """
 
     exit_code = 2
 
 
 class PlanError(ConfigError):
-    """What is asked for cannot be done with this source; nothing was moved."""
+    """What is asked for cannot be done with this source; nothing was moved.
+
+    In a run this table stops, and the others load. Do what the message names: a setting in el.yml, a right at the
+    source, or `accept` if you know better.
+    """
 
 
 class ConnectError(ElError):
-    """There is no working connection."""
+    """There is no working connection.
+
+    `python -m el check` looks at both connections, and at what each needs.
+    """
 
     exit_code = 3
 
 
 class DriverMissing(ConnectError):
-    """A driver or a system library is missing; the message names the package to install."""
+    """A driver or a system library is missing; the message names the package to install.
+
+    Install that package, and run the same command again.
+    """
 
 
 class AuthenticationFailed(ConnectError):
-    """User, password, key or token was refused."""
+    """User, password, key or token was refused.
+
+    Check user and secret in profiles.yml, and where the secret is kept.
+    """
 
 
 class ServerUnreachable(ConnectError):
-    """Nobody answers at this host and port."""
+    """Nobody answers at this host and port.
+
+    Check host and port, the firewall between, and whether the server is up. Then run again.
+    """
 
     retryable = True
 
 
 class CertificateUntrusted(ConnectError):
-    """The server's TLS certificate is not trusted by this machine."""
+    """The server's TLS certificate is not trusted by this machine.
+
+    Install the certificate of its authority, or name its file in the profile. `trust_cert: true` takes any.
+    """
 
 
 class DatabaseMissing(ConnectError):
-    """The database does not exist, or this login may not open it."""
+    """The database does not exist, or this login may not open it.
+
+    Check `database` in profiles.yml, and whether this login may open it.
+    """
 
 
 class NotPermitted(ConnectError):
-    """The connection works, but its rights do not suffice."""
+    """The connection works, but its rights do not suffice.
+
+    `python -m el grants` prints what an administrator has to run.
+    """
 
 
 class SecretUnavailable(ConnectError):
-    """A secret that a setting refers to cannot be had; the message names the reference, and no value."""
+    """A secret that a setting refers to cannot be had; the message names the reference, and no value.
+
+    Check the reference, and whether this machine may read it.
+    """
 
 
 class AccessDenied(ElError):
-    """The role of the connection (EL_ROLE, or the profile's `access`) may not do this."""
+    """The role of the connection (EL_ROLE, or the profile's `access`) may not do this.
+
+    Nothing was asked of a database. Use a connection of a stronger role.
+    """
 
     exit_code = 3
 
 
 class RunLocked(ElError):
-    """Another run holds the lock of the same destination."""
+    """Another run holds the lock of the same destination.
+
+    Wait until it ends. A lock that a machine left behind is free after `defaults.lock_lease`.
+    """
 
     exit_code = 3
 
 
 class DatabaseError(ElError):
-    """The database refused or broke off an operation. number: the server's own number of the error, 0 if unknown."""
+    """The database refused or broke off an operation.
+
+    The message has the server's own words. What was of the moment, such as a lost line, is gone with the next run.
+    """
 
     number: int = 0
+    """The server's own number of the error, 0 if unknown."""
 
 
 class ReadError(DatabaseError):
-    """A read failed. Its text begins with "database error: "."""
+    """A read failed. Its text begins with "database error: ".
+
+    Nothing of that read counts. The next run reads it again.
+    """
 
     def __init__(self, message: str, *, retryable: bool | None = None) -> None:
         super().__init__(f"database error: {message}", retryable=retryable)
 
 
 class WriteError(DatabaseError):
-    """A write could not be left consistent, and was undone. Its text begins with "data is not in stable state: "."""
+    """A write could not be left consistent, and was undone. Its text begins with "data is not in stable state: ".
+
+    The target is as it was before. Mend what the message names, and write again: a `run_id` is written once.
+    """
 
     def __init__(self, message: str, *, retryable: bool | None = None) -> None:
         super().__init__(f"data is not in stable state: {message}", retryable=retryable)
 
 
 class RowRefused(ElError):
-    """A row holds a value that cannot arrive as it is; the message names table, column and key. Its table fails."""
+    """A row holds a value that cannot arrive as it is; the message names table, column and key. Its table fails.
+
+    Change the value at the source, or say in el.yml how it shall arrive: `cast`, `exclude`, `limits`.
+    """
 
 
 class RecordRefused(ElError):
-    """A record of a file cannot be read as it is; the message names file, record, byte and reason. Its file fails."""
+    """A record of a file cannot be read as it is; the message names file, record, byte and reason. Its file fails.
+
+    Mend the file, or its `format` in el.yml. `rejects` lets so many records go; each is kept in `_el_rejects`.
+    """
 
 
 class FileRefused(ElError):
-    """A file cannot be taken: it is another one than before, or has other columns. It fails alone."""
+    """A file cannot be taken: it is another one than before, or has other columns. It fails alone.
+
+    Say in el.yml what the message asks for, such as a `format`, or `changed: replace`.
+    """
 
 
 class FileChanged(ElError):
-    """A file is another one by now than the one that was listed; the next run lists it again."""
+    """A file is another one by now than the one that was listed; the next run lists it again.
+
+    Run again. `settle` lets a file rest before it is taken.
+    """
 
     retryable = True
 
 
 class Paused(ElError):
-    """The source is left alone at this hour; a later run takes the table."""
+    """The source is left alone at this hour; a later run takes the table.
+
+    There is nothing to do: `source_limits.pause` asks for it.
+    """
 
     exit_code = 0
 
 
 class SourceBusy(ElError):
-    """The source is under more pressure than el.yml's `source_limits` allow; nothing was read."""
+    """The source is under more pressure than el.yml's `source_limits` allow; nothing was read.
+
+    Run again later, or change `source_limits`.
+    """
 
     retryable = True
 
 
 class SuspiciousDeletes(ElError):
-    """More rows are gone from the source than the table's settings allow without a confirmation."""
+    """More rows are gone from the source than the table's settings allow without a confirmation.
+
+    Look whether they are really gone. If so: `python -m el run --confirm-deletes TABLE`.
+    """
 
 
 class PositionLost(ElError):
-    """The source has forgotten changes since the last load; the message says how to begin anew. Its table fails."""
+    """The source has forgotten changes since the last load; the message says how to begin anew. Its table fails.
+
+    `python -m el state reset TABLE` begins anew with a snapshot; raw keeps what it has.
+    """
 
 
 class LoadError(ElError):
-    """A load package did not reach the destination whole; the next run finishes it."""
+    """A load package did not reach the destination whole; the next run finishes it.
+
+    Run again: what was loaded stays valid, and nothing is doubled.
+    """
 
 
 class DifferencesFound(ElError):

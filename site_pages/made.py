@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from site_pages.commands import commands
+from site_pages.messages import troubleshooting
 from site_pages.settings import connections, el_yml
 
 
@@ -19,6 +20,7 @@ PAGES: Mapping[str, Callable[[Path], str]] = {
     "el_yml.md": el_yml,
     "connections.md": connections,
     "commands.md": commands,
+    "troubleshooting.md": troubleshooting,
 }
 """Each page by its name, and what makes it out of the repository at a path."""
 
