@@ -26,6 +26,8 @@ RESERVED = frozenset(
     {"CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "CURRENT_USER", "LOCALTIME", "LOCALTIMESTAMP"}
 )
 LANDING_PREFIXES = ("_dlt_", "_el_")
+# Of a store of documents: a document's own bytes, where its text is not all of it.
+RAW_BYTES = "_el_raw"
 
 # What no file may be called everywhere: dlt names files after tables, with dots between the parts.
 _NO_FILE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]|[. ]$|^ |^(con|prn|aux|nul|clock\$|com\d|lpt\d)$', re.IGNORECASE)
@@ -132,7 +134,7 @@ def _refusals(original: str, name: str) -> list[str]:
         return [f"{original!r} has {len(name)} characters, and Snowflake takes {MAX_LENGTH}: {hint}"]
     if name.upper() in RESERVED:
         return [f"{original!r} would be named {name!r}, which Snowflake refuses even quoted: {hint}"]
-    if name.lower().startswith(LANDING_PREFIXES):
+    if name.lower().startswith(LANDING_PREFIXES) and original != RAW_BYTES:
         return [
             f"{original!r} would be named {name!r}, and {' and '.join(LANDING_PREFIXES)} begin el's own names: {hint}"
         ]
