@@ -4,7 +4,7 @@
     {%- if not whole -%}
         {%- do known['fetched'].update({source_name: readers | map(attribute='id') | list}) -%}
     {%- endif -%}
-    {%- if readers and adapter.get_relation(ledger.database, ledger.schema, ledger.identifier) -%}
+    {%- if readers and el_relation(ledger) -%}
         {%- set of = {} -%}
         {%- for reader in readers -%}
             {%- do of.update({(reader.model, reader.table): reader}) -%}

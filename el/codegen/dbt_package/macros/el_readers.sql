@@ -33,5 +33,5 @@
 
 {% macro el_notes() -%}
     {%- set notes = ref('el_loads_taken') -%}
-    {{- return(adapter.get_relation(notes.database, notes.schema, notes.identifier) if execute else notes) -}}
+    {{- return(el_relation(notes) if execute else notes) -}}
 {%- endmacro %}

@@ -7,7 +7,7 @@
     {%- if source_name not in sources -%}
         {%- set found = {'loads': {}, 'current': {}, 'required': {}} -%}
         {%- set ledger = known[0] -%}
-        {%- if adapter.get_relation(ledger.database, ledger.schema, ledger.identifier) -%}
+        {%- if el_relation(ledger) -%}
             {%- for row in run_query(el_tested_loads_sql(source_name)) -%}
                 {%- do found['loads'].setdefault(row[0], []).append(row[1]) -%}
                 {%- if row[2] -%}

@@ -29,7 +29,7 @@ counted as (
         ledger._dlt_load_id >= '{{ firsts | map('last') | min }}'
         and ledger._dlt_load_id >= tested.first_load
     group by ledger.table_name, ledger._dlt_load_id
-    {%- for table, first, relation in tested if adapter.get_relation(relation.database, relation.schema, relation.identifier) %}
+    {%- for table, first, relation in tested if el_relation(relation) %}
     union all
     select
         '{{ table }}' as table_name,
