@@ -30,7 +30,10 @@ from .design import Held, design, nothing_held
 from .dump_files import dump_files
 from .dumps import DumpDesign, dump_designs
 from .files import Finding, GeneratedFile, State, compare, write
+from .fit import fit, free_names
 from .hooks import with_hooks
+from .older_dbt import as_read
+from .own_names import NO_NAMES, OwnNames
 from .package import ABOUT, package_files, package_folders
 from .pii import masked_view
 from .project import FILE, DbtProject
@@ -46,25 +49,26 @@ class Generated:
     tables: tuple[TableDesign, ...]
     files: tuple[GeneratedFile, ...]
     untested: tuple[Untested, ...]
-    unknown: tuple[str, ...] = ()  # of dumps that raw does not hold yet
+    said: tuple[str, ...] = ()  # of names that are taken, and of dumps that raw does not hold yet
     dumps: tuple[TableName, ...] = ()
 
 
-def generate(config: Config, source: Source | None, held: Held = nothing_held) -> Generated:
+def generate(config: Config, source: Source | None, held: Held = nothing_held, own: OwnNames = NO_NAMES) -> Generated:
     """Everything that belongs into the dbt project. Raises `PlanError` for what cannot be taken or named.
 
-    source: None for a job of files alone.
+    source: None for a job of files alone. own: what the project has names for itself.
     """
     # A source without SQL has no conditions of its own to be translated.
     dialect = source.dialect if isinstance(source, SqlConnector) else Dialect("")
     tables: list[TableDesign] = []
+    said: list[str] = []
     chosen: list[Chosen] = []
     if source is not None:
         catalog = source.describe()
         chosen = choose_tables(config, source, catalog)
-        tables = design(config, source, catalog, chosen, held)
+        tables, said = free_names(design(config, source, catalog, chosen, held), own)
     policies = config.dbt.pii == "policy"
-    dumps, unknown = _dumps(config, chosen, tables, held)
+    dumps, unknown = _dumps(config, chosen, tables, held, own)
     others = {table.table.name: table for table in tables}
     files = [sources_file(config, tables, dialect, dumps), *dump_files(config.source, dumps, policies=policies)]
     files += [groups_file(config, schema) for schema in sorted({m.schema for t in tables for m in t.models})]
@@ -77,41 +81,43 @@ def generate(config: Config, source: Source | None, held: Held = nothing_held) -
             text, missing = model_yaml(table, model, others, dialect)
             files += [model_file(table, model), text]
             untested += [item for item in missing if item not in untested]
-    return Generated(tuple(tables), tuple(files), tuple(untested), tuple(unknown), tuple(d.name for d in dumps))
+    return Generated(tuple(tables), tuple(files), tuple(untested), (*said, *unknown), tuple(d.name for d in dumps))
 
 
 def _dumps(
-    config: Config, chosen: Sequence[Chosen], tables: Sequence[TableDesign], held: Held
+    config: Config, chosen: Sequence[Chosen], tables: Sequence[TableDesign], held: Held, own: OwnNames
 ) -> tuple[list[DumpDesign], list[str]]:
     if not config.dumps:
         return [], []
     places = find_places(config, [*chosen, *dump_tables(config)]).names
-    return dump_designs(config, chosen, tables, held(sorted({schema for schema, _ in places.values()})))
+    return dump_designs(config, chosen, tables, held(sorted({schema for schema, _ in places.values()})), own.models)
 
 
 def codegen(job: Job, project: Path, *, check: bool = False) -> int:
     """Write the project's files, or with `check` only compare; print what was found; the exit code."""
     found = DbtProject.read(project)
+    own = OwnNames.of(found)
     opened = open_source(job.source.settings, str(job.source)) if job.config.tables else nullcontext()
     with opened as source:
-        generated = generate(job.config, source, lambda schemas: _held(job, schemas))
-    files = [found.placed(file) for file in _selected(generated, job.select)]
-    written = _written(found, files, whole=not job.select, check=check)
-    return _report(generated, written, check=check)
+        generated = generate(job.config, source, lambda schemas: _held(job, schemas), own)
+    fitted = fit(found, own, as_read(found, [*map(found.placed, generated.files), *package_files(found)]))
+    written = _written(found, _selected(generated, fitted.files, job.select), whole=not job.select, check=check)
+    return _report(generated, fitted.notes, written, check=check)
 
 
 def codegen_package(project: Path, *, check: bool = False) -> int:
     """Only what every dbt project needs of el, as `codegen` writes it too; no database is asked."""
-    return _report(None, _written(DbtProject.read(project), [], whole=False, check=check), check=check)
+    found = DbtProject.read(project)
+    fitted = fit(found, OwnNames.of(found), as_read(found, package_files(found)))
+    return _report(None, fitted.notes, _written(found, fitted.files, whole=False, check=check), check=check)
 
 
 def _written(project: DbtProject, files: Sequence[GeneratedFile], *, whole: bool, check: bool) -> list[Finding]:
-    """What was written of these files, of el's package, and of dbt_project.yml; with `check`, what would be."""
+    """What was written of these files, and of dbt_project.yml; with `check`, what would be."""
     settings = with_hooks(project)
-    wanted = [*files, *package_files(project)]
-    findings = compare(project.folder, wanted, whole=whole, models=project.models, owned=package_folders(project))
+    findings = compare(project.folder, files, whole=whole, models=project.models, owned=package_folders(project))
     if not check:
-        write(project.folder, wanted, findings)
+        write(project.folder, files, findings)
     if settings is not None:
         findings.append(Finding(PurePosixPath(FILE), State.HOOKS))
         if not check:
@@ -137,10 +143,10 @@ def _held(job: Job, schemas: Iterable[str]) -> dict[tuple[str, str], HeldTable]:
         return {}
 
 
-def _selected(generated: Generated, select: Sequence[str]) -> list[GeneratedFile]:
+def _selected(generated: Generated, files: Sequence[GeneratedFile], select: Sequence[str]) -> Sequence[GeneratedFile]:
     """The files of these tables, and those that no single table has."""
     if not select:
-        return list(generated.files)
+        return files
     names = [table.table.name for table in generated.tables] + list(generated.dumps)
     kept: set[str] = set()
     for text in select:
@@ -148,11 +154,11 @@ def _selected(generated: Generated, select: Sequence[str]) -> list[GeneratedFile
         if not found:
             raise ConfigError(f"--select {text}: no table of el.yml matches")
         kept.update(str(name) for name in found)
-    return [file for file in generated.files if file.table is None or file.table in kept]
+    return [file for file in files if file.table is None or file.table in kept]
 
 
-def _report(generated: Generated | None, findings: Sequence[Finding], *, check: bool) -> int:
-    for said in generated.unknown if generated else ():
+def _report(generated: Generated | None, notes: Sequence[str], findings: Sequence[Finding], *, check: bool) -> int:
+    for said in (*(generated.said if generated else ()), *notes):
         print(said)
     for item in generated.untested if generated else ():
         print(f"not tested: {item.table}: {item.constraint}: {item.why}")

@@ -7,7 +7,7 @@ gets its files with the first codegen after its first run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from el.codegen.table_design import ModelDesign, TableDesign, TypeName
@@ -63,13 +63,20 @@ class DumpDesign:
 
 
 def dump_designs(
-    config: Config, chosen: Sequence[Chosen], tables: Sequence[TableDesign], held: Mapping[tuple[str, str], HeldTable]
+    config: Config,
+    chosen: Sequence[Chosen],
+    tables: Sequence[TableDesign],
+    held: Mapping[tuple[str, str], HeldTable],
+    own: Collection[str] = (),
 ) -> tuple[list[DumpDesign], list[str]]:
-    """All dumps that raw holds; and what is to be said of the others. Raises `PlanError` for what cannot be named."""
+    """All dumps that raw holds; and what is to be said of the others. Raises `PlanError` for what cannot be named.
+
+    own: names of models that the project has itself.
+    """
     places = find_places(config, [*chosen, *dump_tables(config)])
     found: list[DumpDesign] = []
     said: list[str] = []
-    taken = {table.staging for table in tables} | {model.name for table in tables for model in table.models}
+    taken = set(own) | {table.staging for table in tables} | {model.name for table in tables for model in table.models}
     for entry in config.dumps:
         name = dump_name(entry)
         if name in places.problems:

@@ -111,6 +111,11 @@ def write(project: Path, files: Sequence[GeneratedFile], findings: Sequence[Find
             (project / finding.path).unlink()
 
 
+def is_marked(text: str) -> bool:
+    """Whether codegen wrote the file that has this text, edited since or not."""
+    return _marked(text) is not None
+
+
 def _texts(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.rglob("*")) if path.suffix in (".sql", ".yml", ".md")]
 

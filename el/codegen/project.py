@@ -67,6 +67,11 @@ class DbtProject:
             raise ConfigError(f"{self.folder / FILE}: write {setting} as a list of plain names for el")
         return [PurePosixPath(path) for path in found]
 
+    def entries(self, setting: str) -> list[dict[str, Any]]:
+        """A setting that is a list of maps."""
+        found = self.settings.get(setting)
+        return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
+
     def placed(self, file: GeneratedFile) -> GeneratedFile:
         """A file whose path begins with `models`, in the project's own folder of models."""
         first, *others = file.path.parts

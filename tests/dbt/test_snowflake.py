@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -107,3 +109,19 @@ def test_a_number_gets_more_digits_in_place_and_what_cannot_be_widened_stops_its
     rows(standin, changed)
     assert project.dbt("run", "--select", "payments", code=1) == {"payments": "error"}
     project.models("--full-refresh", "--select", "payments")
+
+
+def test_a_project_that_quotes_names_finds_raw_all_the_same(
+    built: tuple[Project, dict[str, str]], standin: SnowflakeStandIn, tmp_path: Path
+) -> None:
+    """Snowflake, "Identifier requirements": what has no quotes is in capitals, where no quoted name finds it."""
+    project = Project(shutil.copytree(built[0].path, tmp_path / "project", ignore=shutil.ignore_patterns("target")))
+    settings = project.path / "dbt_project" / "dbt_project.yml"
+    # In schemas of its own: where names differ by case alone, the stand-in takes them for the same.
+    text = settings.read_text().replace("vars:\n", "vars:\n  own_schemas: []\n")
+    settings.write_text(text + "quoting: {database: true, schema: true, identifier: true}\n")
+    project.el("codegen")
+    assert set(project.models("--select", "el_loads_taken", "+products").values()) == {"success"}
+    schema = standin.dbt_output()["schema"]
+    ((count,),) = rows(standin, f'SELECT count(*) FROM "{schema}_sales"."products"')
+    assert count == len(project.source()["products"]) > 0
