@@ -85,8 +85,14 @@ class _Fields:
         schema = [found[read.name] if read in own else _made_here(read) for read in request.columns]
         beside = [field for field in below.schema if field.name not in {read.name for read in asked}]
         made = pa.schema([*schema, *beside])
-        batches = self._batches(below, made)
-        return Buffer(made, batches, close=below.close, reached=below.reached, misfits=below.misfits)
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            yield from self._batches(below, made)
+            # Of changes it is known once they are all read.
+            buffer.reached = below.reached
+
+        buffer = Buffer(made, batches(), close=below.close, reached=below.reached, misfits=below.misfits)
+        return buffer
 
     def _batches(self, below: Buffer, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         own = [read for read in self.plain if read.source not in (DOCUMENT, INDEX)]

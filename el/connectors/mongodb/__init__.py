@@ -12,11 +12,14 @@ from typing import Any, ClassVar
 from bson.timestamp import Timestamp
 from pymongo import MongoClient
 
+from el.connectors.abilities import ChangeSource
 from el.connectors.base import Identity
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import Catalog, TableName
 from el.connectors.documents import DocumentSource
 from el.connectors.documents.forms import EXTENDED_JSON, Form
+from el.connectors.mongodb import changes
+from el.connectors.mongodb.changes import ChangeStream
 from el.connectors.mongodb.client import Server, connected, operation_time, server_of
 from el.connectors.mongodb.config import MongoDbConfig
 from el.connectors.mongodb.errors import connect_error, statement_error
@@ -28,13 +31,14 @@ from el.connectors.request import ReadRequest
 from el.errors import ElError, ReadError
 
 
-class MongoDb(DocumentSource):
+class MongoDb(DocumentSource, ChangeSource):
     """A server of MongoDB, a replica set, or a sharded cluster."""
 
     scheme = "mongodb"
     config_type = MongoDbConfig
     config: MongoDbConfig
     rules = RULES
+    feeds = (ChangeStream,)
     form: ClassVar[Form] = EXTENDED_JSON
 
     def __init__(self, config: MongoDbConfig) -> None:
@@ -99,9 +103,16 @@ class MongoDb(DocumentSource):
     def read_documents(self, request: ReadRequest) -> Buffer:
         if request.table is None:
             raise ReadError("MongoDB is read collection by collection")
+        if isinstance(request.changes, changes.StreamChanges):
+            return changes.read(self, request, request.changes)
         reads = reads_of(request)
         collection = self.client[request.table.schema][request.table.name]
-        return Buffer(schema_of(reads), batches(collection, request, reads), translate=self.translate)
+        if not isinstance(request.changes, changes.NotBefore):
+            return Buffer(schema_of(reads), batches(collection, request, reads), translate=self.translate)
+        session = self.client.start_session(causal_consistency=True)
+        session.advance_operation_time(request.changes.time)
+        found = batches(collection, request, reads, session=session)
+        return Buffer(schema_of(reads), found, close=session.end_session, translate=self.translate)
 
 
 __all__ = ["MongoDb"]
