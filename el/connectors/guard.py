@@ -94,4 +94,5 @@ _CHECKS: dict[str, Callable[..., None]] = {
     "connect": _connect,
     "read_buffer": _read,
     "write_buffer": _write,
+    "write_each": _write,
 }

@@ -13,7 +13,7 @@ from bson.timestamp import Timestamp
 from pymongo import MongoClient
 
 from el.connectors.abilities import ChangeSource
-from el.connectors.base import Identity
+from el.connectors.base import ArrowStream, Identity, Target, WriteMode, WriteResult
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import Catalog, TableName
 from el.connectors.documents import DocumentSource
@@ -28,10 +28,11 @@ from el.connectors.mongodb.tables import ID, catalog_of
 from el.connectors.mongodb.types import RULES
 from el.connectors.origin import in_words
 from el.connectors.request import ReadRequest
+from el.connectors.sql.write_job import WriteJob
 from el.errors import ElError, ReadError
 
 
-class MongoDb(DocumentSource, ChangeSource):
+class MongoDb(DocumentSource, Target, ChangeSource):
     """A server of MongoDB, a replica set, or a sharded cluster."""
 
     scheme = "mongodb"
@@ -113,6 +114,33 @@ class MongoDb(DocumentSource, ChangeSource):
         session.advance_operation_time(request.changes.time)
         found = batches(collection, request, reads, session=session)
         return Buffer(schema_of(reads), found, close=session.end_session, translate=self.translate)
+
+    def write_buffer(
+        self,
+        target: TableName,
+        data: ArrowStream,
+        mode: WriteMode = WriteMode.APPEND,
+        *,
+        key: Sequence[str] = (),
+        run_id: str,
+        create: bool = False,
+    ) -> WriteResult:
+        from el.connectors.mongodb.write import Write
+
+        return Write(self, WriteJob(target, mode, tuple(key), run_id, create)).of(data)
+
+    def write_each(
+        self, target: TableName, data: ArrowStream, *, key: Sequence[str] = (ID,), run_id: str, create: bool = False
+    ) -> WriteResult:
+        """Merge `data` document by document, for a server without transactions.
+
+        Weaker than `write_buffer`: each document is whole, and all of them are not one step. A write that fails leaves
+        some of them; the same run_id again writes them all, over what others wrote meanwhile, and changes nothing once
+        it has ended.
+        """
+        from el.connectors.mongodb.write import Write
+
+        return Write(self, WriteJob(target, WriteMode.MERGE, tuple(key), run_id, create)).each(data)
 
 
 __all__ = ["MongoDb"]

@@ -27,11 +27,19 @@ def released(data: ArrowStream) -> Iterator[None]:
             data.close()
 
 
-def as_batches(data: ArrowStream) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    """The schema and the batches of `data`, which is read once. Raises `WriteError` for what is no Arrow stream."""
+def as_batches(data: ArrowStream, *, own_types: bool = False) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """The schema and the batches of `data`, which is read once. Raises `WriteError` for what is no Arrow stream.
+
+    own_types: with the types that the data has, not in plain ones.
+    """
+    schema, batches = _opened(data)
+    return (schema, batches) if own_types else _plain(schema, batches)
+
+
+def _opened(data: ArrowStream) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     if isinstance(data, Buffer):
         # Its own errors come through as they are; over the C interface they would be texts.
-        return _plain(data.schema, iter(data))
+        return data.schema, iter(data)
     try:
         reader = pa.RecordBatchReader.from_stream(data)
     except TypeError as error:
@@ -41,7 +49,7 @@ def as_batches(data: ArrowStream) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
         # a ValueError of pandas, and a whole number beyond 64 bits an OverflowError of pyarrow.
         text = str(error).strip().splitlines() or [type(error).__name__]
         raise WriteError(f"the data cannot be read as an Arrow stream: {text[0]}") from None
-    return _plain(reader.schema, _read(reader))
+    return reader.schema, _read(reader)
 
 
 def _plain(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:

@@ -1,0 +1,158 @@
+"""What a write brings as documents in BSON: columns that are fields, or `document` in Extended JSON as it is read.
+
+Guarantees: a text gives the document of which it is the text, with all types; what the driver or the server would write
+otherwise than it stands there is refused. A key comes once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import bson
+import pyarrow as pa
+from bson import json_util
+from bson.binary import UuidRepresentation
+from bson.codec_options import DatetimeConversion
+from bson.decimal128 import Decimal128
+from bson.errors import BSONError
+from bson.raw_bson import RawBSONDocument
+from bson.timestamp import Timestamp
+
+from el.connectors.catalog import TableName
+from el.connectors.documents import DOCUMENT
+from el.connectors.mongodb.stream import RAW
+from el.connectors.mongodb.write_values import is_text, refuse_type, values_of
+from el.errors import WriteError
+
+KEY = "_id"
+_LARGEST = 16 * 2**20
+# MongoDB, "Extended JSON (v2)". Of the deprecated ones the driver would write another type.
+_TYPES = frozenset(
+    f"${name}"
+    for name in (
+        *("oid", "numberInt", "numberLong", "numberDouble", "numberDecimal", "date", "binary", "uuid", "timestamp"),
+        *("regularExpression", "code", "minKey", "maxKey"),
+    )
+)
+_DEPRECATED = frozenset({"$undefined", "$symbol", "$dbPointer"})
+_OPTIONS = json_util.JSONOptions(
+    json_mode=json_util.JSONMode.CANONICAL,
+    datetime_conversion=DatetimeConversion.DATETIME_MS,
+    uuid_representation=UuidRepresentation.UNSPECIFIED,
+    tz_aware=False,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A document of the data. key: None where the server's own kind of key is to be made."""
+
+    key: Any
+    raw: RawBSONDocument
+
+
+class Documents:
+    """The documents of one write. Raises `WriteError`."""
+
+    def __init__(self, target: TableName, schema: pa.Schema) -> None:
+        self.target = target
+        names = schema.names
+        if len(set(names)) != len(names) or not names:
+            raise WriteError(f"{target}: the data needs columns, and each name once; it has {', '.join(names)}")
+        self.whole = set(names) in ({DOCUMENT}, {DOCUMENT, KEY})
+        self.keyed = KEY in names
+        self._seen: set[Any] = set()
+        for field in schema:
+            self._refuse(field)
+
+    def _refuse(self, field: pa.Field) -> None:
+        name = f"{self.target}.{field.name}"
+        if self.whole and not is_text(field.type):
+            raise WriteError(f"{name}: it is the text of Extended JSON, not {field.type}")
+        if not self.whole and (not field.name or field.name.startswith("$") or "." in field.name or "\0" in field.name):
+            raise WriteError(f"{name}: a field's name is not empty, does not begin with $, and has no dot: rename it")
+        refuse_type(field.type, name)
+
+    def of(self, batch: pa.RecordBatch) -> Iterator[RawBSONDocument]:
+        """One document a row; its `_id` in front, where it has one."""
+        columns = {name: values_of(batch.column(name), f"{self.target}.{name}") for name in batch.schema.names}
+        if KEY in columns and is_text(batch.column(KEY).type):
+            columns[KEY] = [self._key(text) for text in columns[KEY]]
+        if self.whole:
+            keys = columns.get(KEY, [None] * batch.num_rows)
+            for key, text in zip(keys, columns[DOCUMENT], strict=True):
+                yield self._packed(self._document(key, text))
+            return
+        names = [KEY, *(name for name in columns if name != KEY)] if KEY in columns else list(columns)
+        for row in zip(*(columns[name] for name in names), strict=True):
+            yield self._packed(dict(zip(names, row, strict=True)))
+
+    def _key(self, text: str | None) -> Any:
+        if text is None:
+            raise WriteError(f"{self.target}: key column '{KEY}' has NULL in the data")
+        return self._parsed(text, 'a key is text of Extended JSON, as it is read: "7" in its quotes, {"$oid": ...}')
+
+    def _document(self, key: Any, text: str | None) -> dict[str, Any]:
+        if text is None:
+            raise WriteError(f"{self.target}.{DOCUMENT}: there is no document in NULL")
+        found = self._parsed(text, "it is no document in Extended JSON")
+        if not isinstance(found, dict):
+            raise WriteError(f"{self.target}.{DOCUMENT}: it is no document in Extended JSON")
+        if not self.keyed:
+            return found
+        if KEY in found and self._encoded({KEY: found[KEY]}) != self._encoded({KEY: key}):
+            raise WriteError(f"{self.target}: a document has another `{KEY}` than its row")
+        return {KEY: key, **found}
+
+    def _parsed(self, text: str, otherwise: str) -> Any:
+        try:
+            return json.loads(text, object_pairs_hook=self._object)
+        except WriteError:
+            raise
+        except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError, BSONError):
+            raise WriteError(f"{self.target}: {otherwise}") from None
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> Any:
+        names = [name for name, _ in pairs]
+        if len(set(names)) != len(names):
+            raise WriteError(f"{self.target}: a document has a field's name twice, and the driver would drop one")
+        if pairs and names[0] in _DEPRECATED:
+            raise WriteError(f"{self.target}: {names[0]} is a deprecated type, and the driver would write another one")
+        return json_util.object_pairs_hook(pairs, _OPTIONS) if pairs and names[0] in _TYPES else dict(pairs)
+
+    def _packed(self, document: dict[str, Any]) -> RawBSONDocument:
+        document = document if KEY in document else {KEY: bson.ObjectId(), **document}
+        if any(value == Timestamp(0, 0) for value in document.values() if isinstance(value, Timestamp)):
+            raise WriteError(f"{self.target}: for a timestamp of 0 the server would put in its own time")
+        if document[KEY] is None and self.keyed:
+            raise WriteError(f"{self.target}: key column '{KEY}' has NULL in the data")
+        self._once(document[KEY])
+        packed = self._encoded(document)
+        if len(packed) > _LARGEST:
+            raise WriteError(
+                f"{self.target}: a document of {len(packed):,} bytes is larger than the 16 MB that it may have"
+            )
+        return RawBSONDocument(packed, codec_options=RAW)
+
+    def _once(self, key: Any) -> None:
+        number = isinstance(key, int | float | Decimal128) and not isinstance(key, bool)
+        # The server takes 1, 1.0 and a decimal 1.00 for one key.
+        of = _number(key) if number else self._encoded({KEY: key})
+        if of in self._seen:
+            raise WriteError(f"{self.target}: the data has key {KEY}={key!r} more than once")
+        self._seen.add(of)
+
+    def _encoded(self, document: dict[str, Any]) -> bytes:
+        try:
+            return bson.encode(document, codec_options=RAW)
+        except (BSONError, OverflowError, UnicodeEncodeError, RecursionError) as error:
+            raise WriteError(f"{self.target}: {str(error).splitlines()[0][:200]}") from None
+
+
+def _number(key: Any) -> Any:
+    value = key.to_decimal() if isinstance(key, Decimal128) else Decimal(key)
+    return "NaN" if value.is_nan() else value
