@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
+import hiredis
 import redis
 import redis.cluster
 import redis.sentinel
@@ -23,6 +24,7 @@ Command = tuple[bytes | str | int, ...]
 # Without types of their own.
 _cluster: Any = redis.cluster
 _sentinel: Any = redis.sentinel
+_packed: Any = hiredis.pack_command
 
 
 class Client:
@@ -93,14 +95,29 @@ class Client:
 
 
 def together(node: Any, commands: Sequence[Command]) -> list[Any]:
-    """The answers to commands that are sent in one go; of one that is refused, its error."""
+    """The answers to commands that are sent in one go; of one that is refused, its error.
+
+    Without redis-py's pipeline, which takes three times as long for a command as the server does.
+    """
     if not commands:
         return []
-    with node.pipeline(transaction=False) as pipe:
-        pipe.response_callbacks = {}
-        for command in commands:
-            pipe.execute_command(*command)
-        return list(pipe.execute(raise_on_error=False))
+    connection = node.connection_pool.get_connection()
+    try:
+        connection.send_packed_command([b"".join(map(_packed, commands))])
+        return [_answer(connection) for _ in commands]
+    except BaseException:
+        # Answers that nobody took would be the next command's.
+        connection.disconnect()
+        raise
+    finally:
+        node.connection_pool.release(connection)
+
+
+def _answer(connection: Any) -> Any:
+    try:
+        return connection.read_response()
+    except ResponseError as error:
+        return error
 
 
 def scanned(node: Any, command: Command, more: Command = (), at_once: int = 1_000) -> Iterator[list[Any]]:
