@@ -16,17 +16,17 @@ import argparse
 import importlib
 import json
 import os
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 # A script's own folder is where Python looks first.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.measured import ran, show
+
 OUTPUT = "EL_BENCH_OUTPUT"  # in the environment of a way: the source's profile output
 
 
@@ -80,26 +80,17 @@ def brought_here(server: ModuleType, way: str, table: str) -> int:
 
 def measure(name: str, way: str, table: str, output: dict[str, Any]) -> dict[str, Any]:
     """Seconds, the processor's, rows/s and peak memory (MB) of one way in a process of its own, counts checked."""
-    root = str(Path(__file__).resolve().parent.parent)
-    environment = {**os.environ, "PYTHONPATH": root, OUTPUT: json.dumps(output)}
     command = [sys.executable, __file__, "--server", name, "--way", way, "--table", table]
     rows = int(table.rpartition("_")[2])
     with tempfile.TemporaryDirectory(prefix="el-bench-") as folder:
         if way == "el":
             configure_el(table, Path(folder), output)
             command = [sys.executable, "-m", "el.run", "--progress", "none"]
-        begun = time.monotonic()
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True)
-        out = process.stdout.read() if process.stdout else ""
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.monotonic() - begun
-        if status != 0:
-            sys.exit(f"{way} failed")
+        found, out = ran(way, command, Path(folder), {OUTPUT: json.dumps(output)})
         brought = count_el(table, Path(folder)) if way == "el" else json.loads(out.splitlines()[-1])["rows"]
     if brought != rows:
         sys.exit(f"{way} brought {brought:,} of {rows:,} rows")
-    cpu = usage.ru_utime + usage.ru_stime
-    return {"seconds": seconds, "cpu": cpu, "rate": rows / seconds, "mb": usage.ru_maxrss / 1024}
+    return {**found, "rate": rows / found["seconds"]}
 
 
 def main() -> None:
@@ -123,14 +114,7 @@ def main() -> None:
             for _ in range(arguments.repeat)
         ]
     print(f"{arguments.rows:,} rows, median of {arguments.repeat}; whole processes, start-up included")
-    for way in arguments.ways:
-        what = ("seconds", "cpu", "rate", "mb")
-        seconds, cpu, rate, mb = (statistics.median(r[way][each] for r in rounds) for each in what)
-        print(f"{way:6} {seconds:7.1f} s {cpu:7.1f} s of processor {rate:10,.0f} rows/s {mb:6.0f} MB peak")
-    for other in ("drain", "dlt"):
-        if {"el", other} <= set(arguments.ways):
-            ratios = [r["el"]["rate"] / r[other]["rate"] for r in rounds]
-            print(f"el / {other}: {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+    show(rounds, arguments.ways, "rows")
 
 
 if __name__ == "__main__":
