@@ -9,8 +9,10 @@ import pytest
 import yaml
 
 from el.cli.app import main
+from el.codegen.new_project import new_project, own_files
 from el.codegen.package import package_files
 from el.codegen.project import DbtProject
+from el.errors import ConfigError
 from tests.dbt.project import ROOT
 
 # What dbt calls by these names, whatever project it is.
@@ -44,6 +46,28 @@ def test_this_repositorys_project_has_the_package_as_codegen_puts_it_anywhere(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert codegen(ROOT / "dbt_project", "--check") == 0, capsys.readouterr().out
+
+
+def test_this_repositorys_project_is_what_a_new_one_is(tmp_path: Path) -> None:
+    ours = {path: (ROOT / "dbt_project" / path).read_text() for path in own_files("warehouse", "el")}
+    assert own_files("warehouse", "el") == ours
+    written = new_project(tmp_path / "dbt", "lake", "shop")
+    settings = yaml.safe_load((tmp_path / "dbt" / "dbt_project.yml").read_text())
+    assert (settings["name"], settings["profile"], list(settings["models"])) == ("shop", "lake", ["shop"])
+    assert sorted(written) == sorted(path for path in (tmp_path / "dbt").rglob("*") if path.is_file())
+    assert codegen(tmp_path / "dbt", "--check") == 0
+
+
+def test_a_new_project_overwrites_nothing(project: Path) -> None:
+    with pytest.raises(ConfigError, match="is a dbt project already"):
+        new_project(project, "lake")
+    with pytest.raises(ConfigError, match="no name of a dbt project"):
+        new_project(project / "other", "lake", "my-shop")
+    mine = project / "other" / "macros" / "generate_schema_name.sql"
+    mine.parent.mkdir(parents=True)
+    mine.write_text(MINE)
+    assert mine not in new_project(project / "other", "lake")
+    assert mine.read_text() == MINE
 
 
 def test_no_name_of_the_package_can_meet_one_of_the_projects() -> None:
