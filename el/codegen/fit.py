@@ -63,19 +63,19 @@ def free_names(tables: Sequence[TableDesign], own: OwnNames) -> tuple[list[Table
 
 def fit(project: DbtProject, own: OwnNames, files: Sequence[GeneratedFile]) -> Fitted:
     """Leave out what the project has itself. Raises `ConfigError` with a line for each thing that is in the way."""
-    kept, notes, problems = [], [], [*_sources_in_the_way(own, files), *_dispatch(project, files)]
+    masks = any("policies: {" in file.body and "policies: {}" not in file.body for file in files)
+    unfound = _dispatch(project, masks=masks)
+    problems = [*_sources_in_the_way(own, files), *_models_in_the_way(project, own, files)]
+    problems += [ConfigError(note) for note in unfound if masks]
+    kept, notes = [], [] if masks else unfound
     for file in files:
-        wrong, skip = _macros(file, own, masks=_masks(files))
+        wrong, skip = _macros(file, own, masks=masks)
         skip += _group(file, own)
         problems += wrong
         notes += [f"{file.path} is not written: {note}" for note in skip]
         kept += [] if skip else [file]
-        if file.path.suffix == ".sql" and file.path.is_relative_to(project.models):
-            theirs = own.models.get(file.path.stem)
-            if theirs is not None and theirs != file.path:
-                problems.append(f"{theirs} is called {file.path.stem} as el's {file.path} is: give it another name")
     if problems:
-        raise ConfigError("\n".join(problems))
+        raise ConfigError("\n".join(map(str, problems)))
     quoted = [_quoted(file) for file in kept] if project.settings.get("quoting") else kept
     return Fitted(tuple(quoted), (*notes, *installed_older(project), *_personal(own, files)))
 
@@ -85,7 +85,7 @@ def _renamed(model: ModelDesign) -> ModelDesign:
     return replace(model, name=name, alias=name)
 
 
-def _macros(file: GeneratedFile, own: OwnNames, *, masks: bool) -> tuple[list[str], list[str]]:
+def _macros(file: GeneratedFile, own: OwnNames, *, masks: bool) -> tuple[list[ConfigError], list[str]]:
     """What is in the way of the macros of a file; why it need not be written."""
     wrong, skip = [], []
     for name in macro_names(file.body) if file.path.suffix == ".sql" else ():
@@ -96,12 +96,8 @@ def _macros(file: GeneratedFile, own: OwnNames, *, masks: bool) -> tuple[list[st
         if theirs is not None and without:
             skip.append(f"{theirs} has {name}, and stays as it is; {without}")
         elif theirs is not None:
-            wrong.append(f"{theirs} has {name}, as el has: {_NEEDED.get(general, 'give it another name')}")
+            wrong.append(ConfigError(f"{theirs} has {name}, as el has: {_NEEDED.get(general, 'give it another name')}"))
     return wrong, skip
-
-
-def _masks(files: Sequence[GeneratedFile]) -> bool:
-    return any("policies: {" in file.body and "policies: {}" not in file.body for file in files)
 
 
 def _group(file: GeneratedFile, own: OwnNames) -> list[str]:
@@ -110,21 +106,32 @@ def _group(file: GeneratedFile, own: OwnNames) -> list[str]:
     return [] if theirs is None else [f"{theirs} has group {name}, to which el's models belong too"]
 
 
-def _sources_in_the_way(own: OwnNames, files: Sequence[GeneratedFile]) -> list[str]:
+def _sources_in_the_way(own: OwnNames, files: Sequence[GeneratedFile]) -> list[ConfigError]:
     ours = OwnNames()
     for file in files:
         if file.path.name.endswith(_SOURCES):
             ours.describe(file.path, file.body)
     return [
-        f"{theirs} describes source {source}.{table}, as el's {ours.sources[source, table]} does: take it out there"
+        ConfigError(
+            f"{theirs} describes source {source}.{table}, as el's {ours.sources[source, table]} does: take it out"
+        )
         for (source, table), theirs in own.sources.items()
         if (source, table) in ours.sources
     ]
 
 
-def _dispatch(project: DbtProject, files: Sequence[GeneratedFile]) -> list[str]:
-    """Where dbt would not find what el overrides: personal data would be seen, or views made at the source."""
-    needed = [_TESTED, *([_VIEW] if _masks(files) else [])]
+def _models_in_the_way(project: DbtProject, own: OwnNames, files: Sequence[GeneratedFile]) -> list[ConfigError]:
+    ours = [file.path for file in files if file.path.suffix == ".sql" and file.path.is_relative_to(project.models)]
+    return [
+        ConfigError(f"{own.models[path.stem]} is called {path.stem}, as el's {path} is: give it another name")
+        for path in ours
+        if own.models.get(path.stem, path) != path
+    ]
+
+
+def _dispatch(project: DbtProject, *, masks: bool) -> list[str]:
+    """Where dbt would not find what el overrides: personal data would be seen, or views be made at the source."""
+    needed = [_TESTED, *([_VIEW] if masks else [])]
     return [
         f"{FILE}: begin the search_order of dbt under dispatch with {project.name}: there is el's {', '.join(needed)}"
         for entry in project.entries("dispatch")

@@ -157,6 +157,9 @@ def test_masking_policies_are_never_left_out(codegen: Codegen) -> None:
     assert code == 2
     assert "begin the search_order of dbt under dispatch with mine" in said
     assert codegen(NOT_SEARCHED.replace("tools", "mine, tools"), tables=POLICY)[0] == 0
+    code, said = codegen(NOT_SEARCHED)
+    assert code == 0
+    assert "there is el's sqlserver__get_test_sql" in said
 
 
 def test_a_schema_that_the_project_decides_is_pointed_out_where_personal_data_stands_in_one_of_its_own(

@@ -111,6 +111,19 @@ def test_a_number_gets_more_digits_in_place_and_what_cannot_be_widened_stops_its
     project.models("--full-refresh", "--select", "payments")
 
 
+def test_a_view_of_the_projects_own_is_made_at_every_build(
+    built: tuple[Project, dict[str, str]], standin: SnowflakeStandIn, tmp_path: Path
+) -> None:
+    """As dbt does it without el: what it reads may have changed outside of dbt."""
+    project = Project(shutil.copytree(built[0].path, tmp_path / "project"))
+    (project.path / "dbt_project" / "models" / "mine.sql").write_text("select 1 as one")
+    for _ in range(2):
+        seen = len(standin.queries)
+        assert project.models("--select", "el_loads_taken", "mine", "+orders")["mine"] == "success"
+    views = [query.sql for query in standin.queries[seen:] if "create or replace" in query.sql.lower()]
+    assert [name for sql in views for name in ("mine", "stg_shop__orders") if f".{name}" in sql] == ["mine"]
+
+
 def test_a_project_that_quotes_names_finds_raw_all_the_same(
     built: tuple[Project, dict[str, str]], standin: SnowflakeStandIn, tmp_path: Path
 ) -> None:
