@@ -137,7 +137,8 @@ class ChangeStream(ChangeFeed):
     @property
     def _log(self) -> str:
         kept = self._look()
-        return f"{self.followed.catalog.identity or ''}|{kept.uuid if kept is not None else ''}"
+        cluster = self.followed.catalog.identity or self.source.server.replica_set or "sharded"
+        return f"{cluster}|{kept.uuid if kept is not None else ''}"
 
     def now(self, since: Position | None = None) -> Position:
         try:
@@ -207,7 +208,7 @@ def read(source: MongoDb, request: ReadRequest, changes: StreamChanges) -> Buffe
             sharded=source.server.sharded,
         ),
     )
-    rows = rows_of(stream, Images(collection, until), request.batch_bytes, before=changes.before)
+    rows = rows_of(stream, Images(collection, until, request.batch_bytes), request.batch_bytes, before=changes.before)
 
     def batches() -> Iterator[pa.RecordBatch]:
         for page in _pages(rows, request.batch_rows, request.batch_bytes):

@@ -19,30 +19,32 @@ from el.connectors.mongodb.stream import RAW
 
 # SnapshotTooOld, SnapshotUnavailable; InvalidOptions and the like: before 5.0 there is none outside of a transaction.
 _NO_SNAPSHOT = frozenset({239, 246, 72, 9, 2, 40415, 263, 20})
-_AT_ONCE = 1_000
+# How many are read together at first, since nobody knows how large they are; and at the most.
+_FIRST, _MOST = 16, 1_000
 
 
 class Images:
     """Reads documents by their keys. exact: each is as it was at `until`; else as it is now, and the events that made
-    it so come with the next window."""
+    it so come with the next window. together: of so many, those of a page take about `page_bytes`."""
 
-    def __init__(self, collection: Any, until: Timestamp) -> None:
+    def __init__(self, collection: Any, until: Timestamp, page_bytes: int) -> None:
         self.exact = True
+        self.together = _FIRST
+        self._page_bytes = page_bytes
         self._until = until
         self._name = collection.name
-        self._database, self._preference = collection.database, collection.read_preference
+        # Both the command and what its cursor asks for later give bytes.
+        self._database = collection.database.with_options(codec_options=RAW)
 
     def of(self, keys: Iterable[RawBSONDocument]) -> dict[bytes, RawBSONDocument]:
         """By `identity` of their keys; those that are not there are left out."""
         wanted = {identity(key): key["_id"] for key in keys}
-        found: dict[bytes, RawBSONDocument] = {}
-        ids = list(wanted.values())
-        for begin in range(0, len(ids), _AT_ONCE):
-            for document in self._read(ids[begin : begin + _AT_ONCE]):
-                # 1 and 1.0 are one key for the server; the document may be another one since.
-                if (of := identity(document)) in wanted:
-                    found[of] = document
-        return found
+        documents = self._read(list(wanted.values()))
+        size = sum(len(document.raw) for document in documents) // max(1, len(documents))
+        self.together = min(_MOST, 2 * self.together, max(1, self._page_bytes // max(1, size)))
+        # 1 and 1.0 are one key for the server; the document may be another one since.
+        found = {identity(document): document for document in documents}
+        return {of: document for of, document in found.items() if of in wanted}
 
     def _read(self, ids: Sequence[Any]) -> list[RawBSONDocument]:
         if self.exact:
@@ -56,8 +58,9 @@ class Images:
         return self._find(ids, {"level": "majority", "afterClusterTime": self._until})
 
     def _find(self, ids: Sequence[Any], concern: dict[str, Any]) -> list[RawBSONDocument]:
-        command = {"find": self._name, "filter": {"_id": {"$in": list(ids)}}, "readConcern": concern}
-        with self._database.cursor_command(command, codec_options=RAW, read_preference=self._preference) as cursor:
+        wanted = {"_id": {"$in": list(ids)}}
+        command = {"find": self._name, "filter": wanted, "batchSize": len(ids), "readConcern": concern}
+        with self._database.cursor_command(command, codec_options=RAW) as cursor:
             return list(cursor)
 
 

@@ -16,7 +16,7 @@ from el.connectors.mongodb.stream_images import Images, identity
 from el.connectors.mongodb.stream_place import shown
 from el.errors import PositionLost
 
-# Documents that are looked up together.
+# Events that are taken together.
 _PAGE = 1_000
 
 
@@ -33,18 +33,19 @@ class Row:
 def rows_of(stream: Stream, images: Images, page_bytes: int, *, before: bool) -> Iterator[Row]:
     """The rows of a stream, in the order of its events."""
     page: list[Event] = []
-    size = 0
+    size = missing = 0
     for event in stream.events():
         page.append(event)
-        size += len(event.document.raw) if event.document is not None else 0
-        if len(page) >= _PAGE or size >= page_bytes:
+        size += sum(len(each.raw) for each in (event.document, event.before) if each is not None)
+        missing += _is_missing(event)
+        if len(page) >= _PAGE or size >= page_bytes or missing >= images.together:
             yield from _rows(page, images, before=before)
-            page, size = [], 0
+            page, size, missing = [], 0, 0
     yield from _rows(page, images, before=before)
 
 
 def _rows(page: list[Event], images: Images, *, before: bool) -> Iterator[Row]:
-    missing = [event.key for event in page if event.document is None and event.kind != "delete"]
+    missing = [event.key for event in page if _is_missing(event)]
     found = images.of(missing) if missing else {}
     for event in page:
         # Two numbers an event, so that a row's place does not depend on what is taken.
@@ -60,6 +61,10 @@ def _rows(page: list[Event], images: Images, *, before: bool) -> Iterator[Row]:
         if former is not None:
             yield Row("B", places[0], event.key, former)
         yield Row("U", places[1], event.key, document)
+
+
+def _is_missing(event: Event) -> bool:
+    return event.document is None and event.kind != "delete"
 
 
 def _former(event: Event) -> RawBSONDocument:

@@ -40,7 +40,7 @@ def read(
 ) -> tuple[list[Row], Place]:
     until = until or now(collection.database.client)
     stream = Stream(collection, Window(since, until, images=True, before=before, splits=True, sharded=False))
-    rows = list(rows_of(stream, Images(collection, until), 2**20, before=before))
+    rows = list(rows_of(stream, Images(collection, until, 2**20), 2**20, before=before))
     return rows, Place.of(str(stream.reached))
 
 
@@ -208,6 +208,21 @@ def test_documents_are_looked_up_as_they_were_at_the_windows_end(orders: Any, mo
     refuses = True
     assert [row.op for row in read(orders, since, until)[0]] == ["U"]
     assert asked[-1] == {"level": "majority", "afterClusterTime": until}
+
+
+def test_large_documents_are_looked_up_a_few_at_a_time(orders: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    find = Images._find
+    monkeypatch.setattr(Images, "_find", lambda self, ids, how: (asked.append(len(ids)), find(self, ids, how))[1])
+    small, large = ({"_id": number, "v": "x" * size} for number, size in ((0, 1), (1, 100_000)))
+    orders.insert_many([{**each, "_id": number} for number, each in enumerate([small] * 400 + [large] * 200)])
+    since = here(orders)
+    orders.update_many({}, {"$set": {"w": 1}})
+    rows, _ = read(orders, since)
+    assert [row.key["_id"] for row in rows] == list(range(600))
+    assert asked[:5] == [16, 32, 64, 128, 256]
+    # Of 100 kB each, ten are a megabyte.
+    assert set(asked[7:-1]) == {10}
 
 
 def test_images_are_the_document_before_and_after_each_change(client: Any) -> None:
