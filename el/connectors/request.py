@@ -13,7 +13,7 @@ from typing import NewType
 
 import pyarrow as pa
 
-from el.connectors.catalog import SourceType, TableName
+from el.connectors.catalog import Column, SourceType, TableName
 
 # In the SQL of the source itself.
 SqlText = NewType("SqlText", str)
@@ -130,6 +130,7 @@ class ReadRequest:
     query: SqlText | None = None  # a SELECT of the user's own; the plan gives one to a `SqlConnector` alone
     columns: tuple[ColumnRead, ...] = ()  # in order; empty means all, as the source orders and names them
     where: tuple[Condition, ...] = ()  # all must hold
+    fields: tuple[Column, ...] = ()  # promoted ones, which conditions may name: where in a document they stand
     # Rows for which these do not all hold (UNKNOWN is not held) are read as deleted: OP_READ says "D".
     kept: tuple[Condition, ...] = ()
     order_by: tuple[str, ...] = ()  # ascending

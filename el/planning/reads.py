@@ -43,6 +43,7 @@ def table_request(config: Config, source: Source, table: Table, settings: TableS
         unnest=table.unnests.path if table.unnests else None,
         query=SqlText(query) if query else None,
         where=tuple(conditions),
+        fields=tuple(column for column in table.columns if column.path is not None),
         isolation=isolation_of(table, settings),
         batch_rows=config.defaults.batch_rows,
         batch_bytes=config.defaults.batch_mb * 1024 * 1024,

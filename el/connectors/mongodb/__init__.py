@@ -6,33 +6,46 @@ as bytes; and each document is read once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Self
 
 from bson.timestamp import Timestamp
 from pymongo import MongoClient
+from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
 
-from el.connectors.abilities import ChangeSource
+from el.connectors.abilities import ChangeSource, CursorSource, Extent, OneMomentSource, SplitSource
 from el.connectors.base import ArrowStream, Identity, Target, WriteMode, WriteResult
 from el.connectors.buffer import Buffer
-from el.connectors.catalog import Catalog, TableName
+from el.connectors.catalog import Catalog, Column, SourceType, TableName
+from el.connectors.check import Check
 from el.connectors.documents import DocumentSource
 from el.connectors.documents.forms import EXTENDED_JSON, Form
-from el.connectors.mongodb import changes
+from el.connectors.mongodb import changes, rights
 from el.connectors.mongodb.changes import ChangeStream
 from el.connectors.mongodb.client import Server, connected, operation_time, server_of
 from el.connectors.mongodb.config import MongoDbConfig
 from el.connectors.mongodb.errors import connect_error, statement_error
+from el.connectors.mongodb.growth import Growth
+from el.connectors.mongodb.moment import sessions_at_one_moment
+from el.connectors.mongodb.query import can_compare
 from el.connectors.mongodb.reading import batches, reads_of, schema_of
+from el.connectors.mongodb.splits import has_keys, keys_between
 from el.connectors.mongodb.tables import ID, catalog_of
 from el.connectors.mongodb.types import RULES
 from el.connectors.origin import in_words
-from el.connectors.request import ReadRequest
+from el.connectors.request import Isolation, Op, ReadRequest, Split, Value
+from el.connectors.rights import RightsSource, SourceNeeds, WarehouseNeeds
 from el.connectors.sql.write_job import WriteJob
-from el.errors import ElError, ReadError
+from el.errors import ElError, PlanError, ReadError
+
+# How far ahead a clock is told, so that no value of now lies in its future.
+_AHEAD = timedelta(minutes=5)
 
 
-class MongoDb(DocumentSource, Target, ChangeSource):
+class MongoDb(DocumentSource, Target, CursorSource, SplitSource, OneMomentSource, ChangeSource, RightsSource):
     """A server of MongoDB, a replica set, or a sharded cluster."""
 
     scheme = "mongodb"
@@ -41,10 +54,13 @@ class MongoDb(DocumentSource, Target, ChangeSource):
     rules = RULES
     feeds = (ChangeStream,)
     form: ClassVar[Form] = EXTENDED_JSON
+    split_by_column = False
+    shares_moment = True
 
     def __init__(self, config: MongoDbConfig) -> None:
         super().__init__(config)
         self._client: MongoClient[dict[str, Any]] | None = None
+        self._moment: ClientSession | None = None  # whose state all reads see
         self.server = Server(())
 
     def packages(self) -> tuple[str, ...]:
@@ -94,7 +110,7 @@ class MongoDb(DocumentSource, Target, ChangeSource):
 
     def describe(self, schemas: Sequence[str] | None = None, *, brief: bool = False) -> Catalog:
         try:
-            return catalog_of(self.client, self.config.database, self.server, schemas, brief=brief)
+            return catalog_of(self.client, self.config.database, self.server, schemas)
         except Exception as error:
             raise self.translate(error) from None
 
@@ -107,13 +123,58 @@ class MongoDb(DocumentSource, Target, ChangeSource):
         if isinstance(request.changes, changes.StreamChanges):
             return changes.read(self, request, request.changes)
         reads = reads_of(request)
-        collection = self.client[request.table.schema][request.table.name]
-        if not isinstance(request.changes, changes.NotBefore):
-            return Buffer(schema_of(reads), batches(collection, request, reads), translate=self.translate)
-        session = self.client.start_session(causal_consistency=True)
-        session.advance_operation_time(request.changes.time)
-        found = batches(collection, request, reads, session=session)
-        return Buffer(schema_of(reads), found, close=session.end_session, translate=self.translate)
+        with self._translated():
+            session, ended = self._session(request)
+        found = batches(self._collection(request), request, reads, session)
+        return Buffer(schema_of(reads, marked=bool(request.kept)), found, translate=self.translate, close=ended)
+
+    def supports(self, op: Op, column: Column) -> bool:
+        return can_compare(column)
+
+    def clock(self) -> str | None:
+        now = self.utc_now()
+        return None if now is None else (now + _AHEAD).isoformat(timespec="microseconds")
+
+    def max_value(self, request: ReadRequest, column: str, type_: SourceType) -> Value | None:
+        with self._growth(request, column, type_) as growth:
+            return growth.greatest()
+
+    def extent(
+        self, request: ReadRequest, column: str, type_: SourceType, bound: Value | None = None, *, nulls: bool = False
+    ) -> Extent:
+        with self._growth(request, column, type_) as growth:
+            return growth.extent(bound)
+
+    def value_back(self, request: ReadRequest, column: str, type_: SourceType, bound: Value, rows: int) -> Value | None:
+        with self._growth(request, column, type_) as growth:
+            return growth.back(bound, rows)
+
+    def splits(self, request: ReadRequest, wanted: int, by: Column | None) -> tuple[Split, ...]:
+        if by is not None:
+            raise PlanError("MongoDB divides a collection by its keys: leave out `partition_by`, and set `partitions`")
+        with self._translated():
+            if not has_keys(self._collection(request)):
+                raise PlanError("what has no index of `_id` cannot be divided: leave out `partitions`")
+            return keys_between(self._collection(request), wanted)
+
+    @contextmanager
+    def at_one_moment(self) -> Iterator[None]:
+        with self.share_moment(()):
+            yield
+
+    @contextmanager
+    def share_moment(self, others: Sequence[Self]) -> Iterator[Sequence[Self]]:
+        together = (self, *others)
+        with ExitStack() as opened:
+            with self._translated():
+                sessions = opened.enter_context(sessions_at_one_moment([each.client for each in together]))
+            for source, session in zip(together, sessions, strict=True):
+                source._moment = session
+            try:
+                yield together
+            finally:
+                for source in together:
+                    source._moment = None
 
     def write_buffer(
         self,
@@ -141,6 +202,47 @@ class MongoDb(DocumentSource, Target, ChangeSource):
         from el.connectors.mongodb.write import Write
 
         return Write(self, WriteJob(target, WriteMode.MERGE, tuple(key), run_id, create)).each(data)
+
+    def rights(self, needs: SourceNeeds | WarehouseNeeds) -> str:
+        return rights.script(self.config, needs)
+
+    def checks(self, needs: SourceNeeds | WarehouseNeeds) -> Sequence[Check]:
+        return rights.checks(self.client, self.config, needs)
+
+    def utc_now(self) -> datetime | None:
+        with self._translated():
+            found = self.client.admin.command("hello").get("localTime")
+        return found if isinstance(found, datetime) else None
+
+    def _collection(self, request: ReadRequest) -> Collection[dict[str, Any]]:
+        assert request.table is not None
+        return self.client[request.table.schema][request.table.name]
+
+    def _session(self, request: ReadRequest) -> tuple[ClientSession | None, Callable[[], None] | None]:
+        """In which session a read is, and what ends it."""
+        if self._moment is not None:
+            return self._moment, None
+        if request.isolation is not Isolation.SNAPSHOT:
+            if not isinstance(request.changes, changes.NotBefore):
+                return None, None
+            session = self.client.start_session(causal_consistency=True)
+            session.advance_operation_time(request.changes.time)
+            return session, session.end_session
+        opened = ExitStack()
+        (session,) = opened.enter_context(sessions_at_one_moment([self.client]))
+        return session, opened.close
+
+    @contextmanager
+    def _growth(self, request: ReadRequest, column: str, type_: SourceType) -> Iterator[Growth]:
+        with self._translated():
+            yield Growth(self._collection(request), request, column, type_, self._moment)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            raise self.translate(error) from None
 
 
 __all__ = ["MongoDb"]

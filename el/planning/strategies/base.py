@@ -60,7 +60,10 @@ def unfiltered(context: TableContext) -> ReadRequest:
 def index_on(table: Table, column: str) -> str | None:
     """The name of an index, or key, that begins with this column."""
     keys = (table.primary_key, *table.uniques, *table.indexes)
-    return next((key.name for key in keys if key is not None and key.columns[0] == column), None)
+    found = table.column(column)
+    # Of a field of a document an index has the path.
+    named = (column,) if found is None or found.path is None else (found.path,)
+    return next((key.name for key in keys if key is not None and key.columns[0] in named), None)
 
 
 def scan_note(context: TableContext, column: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,12 +80,19 @@ class Shop:
             return warehouse.execute(sql.replace("raw.", f"shop_{self.store.database.name}.")).fetchall()
 
 
-@pytest.fixture
-def store() -> Iterator[Store]:
-    output = {**shared(), "database": f"s{uuid.uuid4().hex[:12]}"}
+@contextmanager
+def on_a_store(*options: str) -> Iterator[Store]:
+    """A database that is dropped behind, on the server that was started with these options."""
+    output = {**shared(*options), "database": f"s{uuid.uuid4().hex[:12]}"}
     with client_of(output) as client:
         yield Store(output, client[output["database"]])
         client.drop_database(output["database"])
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    with on_a_store() as found:
+        yield found
 
 
 @pytest.fixture

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import json
+import pickle
+from collections import Counter
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
 
-from bson import Int64, ObjectId
+import pytest
+from bson import Binary, Decimal128, Int64, MaxKey, MinKey, ObjectId, Timestamp
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from pymongo import monitoring
+from pymongo.monitoring import CommandListener, register
 
-from tests.connectors.mongodb.conftest import Shop, Store
+from el.connectors.request import Isolation, ReadRequest
+from el.errors import PlanError
+from tests.connectors.mongodb.conftest import Shop, Store, on_a_store
 
 
 def test_a_key_keeps_its_type(store: Store) -> None:
@@ -33,3 +45,104 @@ def test_documents_land_whole_with_their_keys(shop: Shop) -> None:
         ('{"$numberInt":"1"}', {"_id": {"$numberInt": "1"}, "total": {"$numberDouble": "1.5"}, "x": "a"}, None),
         ('{"$numberInt":"2"}', {"_id": {"$numberInt": "2"}, "total": "many"}, None),
     ]
+
+
+# Keys of all types that have a range, and those beyond any range.
+KEYS: tuple[Any, ...] = (
+    *range(-20, 20),
+    *(Int64(2**40 + number) for number in range(20)),
+    *(number + 0.5 for number in range(20)),
+    *(Decimal128(f"{number}.25") for number in range(10)),
+    *(f"k{number:03d}" for number in range(40)),
+    *(ObjectId() for _ in range(40)),
+    *(datetime(2024, 1, 1) + timedelta(days=number) for number in range(20)),
+    *({"a": number, "b": {"c": 1}} for number in range(20)),
+    *(Binary(bytes([number])) for number in range(20)),
+    *(Timestamp(number, 1) for number in range(10)),
+    float("nan"),
+    float("inf"),
+    float("-inf"),
+    None,
+    True,
+    False,
+    MinKey(),
+    MaxKey(),
+    "",
+    {},
+)
+
+
+@given(wanted=st.integers(2, 60), dropped=st.sets(st.integers(0, len(KEYS) - 1)))
+@settings(max_examples=8, deadline=None, phases=(Phase.explicit, Phase.generate))
+def test_parts_have_each_document_once_whatever_the_type_of_its_key(wanted: int, dropped: set[int]) -> None:
+    with on_a_store() as store:
+        keys = [key for number, key in enumerate(KEYS) if number not in dropped]
+        if keys:
+            store.database.a.insert_many([{"_id": key} for key in keys])
+        whole = Counter(row["_id"] for row in store.read("a"))
+        request = ReadRequest(table=store.name("a"))
+        with store.opened() as source:
+            splits = source.splits(request, wanted, None)
+            assert len(splits) <= wanted
+            # Those that come while the parts are read, in front of all and behind all, come too.
+            store.database.a.insert_one({"_id": "late"})
+            parts = [pickle.loads(pickle.dumps(split)) for split in splits] or [None]
+            reads = [replace(request, split=split) for split in parts]
+            found = Counter(
+                key for read in reads for key in source.read_buffer(read).to_arrow().column("_id").to_pylist()
+            )
+        assert found == whole + Counter(['"late"'])
+        assert max(found.values()) == 1
+
+
+def test_a_view_is_read_whole_and_has_no_parts(store: Store) -> None:
+    store.database.a.insert_many([{"_id": number, "n": number % 2} for number in range(10)])
+    store.database.command("create", "odd", viewOn="a", pipeline=[{"$match": {"n": 1}}])
+    assert len(store.read("odd")) == 5
+    with store.opened() as source:
+        table = source.describe().table(store.name("odd"))
+        assert table is not None
+        assert (table.kind, table.primary_key) == ("view", None)
+        assert not table.consistency.snapshot
+        with pytest.raises(PlanError, match="partitions"):
+            source.splits(ReadRequest(table=table.name), 4, None)
+
+
+def test_reads_of_one_moment_ask_for_the_same_time_on_every_connection(store: Store) -> None:
+    """That the server keeps to it is not shown here: the one that the tests start does not (docs/mongodb.md)."""
+    store.database.a.insert_many([{"_id": number} for number in range(200)])
+    asked: list[dict[str, Any]] = []
+
+    class Seen(CommandListener):
+        def started(self, event: Any) -> None:
+            if event.command_name in ("find", "aggregate") and event.command.get("readConcern"):
+                asked.append(dict(event.command["readConcern"]))
+
+        def succeeded(self, event: Any) -> None: ...
+
+        def failed(self, event: Any) -> None: ...
+
+    register(Seen())
+    try:
+        request = ReadRequest(table=store.name("a"), isolation=Isolation.SNAPSHOT)
+        with store.opened() as one, store.opened() as two, one.share_moment([two]) as sources:
+            assert [source.read_buffer(request).to_arrow().num_rows for source in sources] == [200, 200]
+        with store.opened() as alone:
+            assert alone.read_buffer(request).to_arrow().num_rows == 200
+    finally:
+        monitoring._LISTENERS.command_listeners.pop()
+    assert [each["level"] for each in asked] == ["snapshot"] * 3
+    first, second, third = (each.get("atClusterTime") for each in asked)
+    assert isinstance(first, Timestamp)
+    assert first == second
+    assert isinstance(third, Timestamp)
+
+
+def test_a_server_by_itself_is_said_to_have_no_moment() -> None:
+    with on_a_store("--standalone") as store, store.opened() as source:
+        store.database.a.insert_one({"_id": 1})
+        table = source.describe().table(store.name("a"))
+        assert table is not None
+        assert not table.consistency.snapshot
+        assert "replica set" in table.consistency.no_snapshot
+        assert source.standalone
