@@ -114,7 +114,7 @@ def test_moments_beyond_the_years_that_python_knows_do_not_carry_the_bound(shop:
 def test_keys_that_are_gone_are_told_by_the_key_set(shop: Shop) -> None:
     orders = shop.store.database.orders
     orders.insert_many([{"_id": number, **at(number)} for number in range(200)])
-    shop.take(BY_TIME + ", deletes: keys")
+    shop.take(BY_TIME + ", deletes: {by: keys, every: 0s}")
     shop.run()
     orders.delete_one({"_id": 7})
     shop.run()
