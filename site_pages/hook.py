@@ -18,7 +18,8 @@ sys.path.insert(0, str(ROOT))
 
 from site_pages.made import made_pages  # noqa: E402
 
-# [text](target), of a page or of a picture.
+# A picture in the text's own colour, which it has only as a part of the page.
+_PICTURE = re.compile(r"!\[[^\]]*\]\((?P<target>[^)\s]+\.svg)\)")
 _LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<target>[^)\s]+)\)")
 MORE = "More"
 
@@ -43,6 +44,11 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """A link out of docs/ leads to the repository, where its address is known (`repo_url`); else its text stays."""
     folder = posixpath.dirname(page.file.src_uri)
 
+    def drawn(found: re.Match[str]) -> str:
+        picture = (Path(config.docs_dir) / folder / found["target"]).read_text(encoding="utf-8")
+        # How it looks alone, in a page of which it is no part.
+        return re.sub(r"<style>.*?</style>|\n", "", picture)
+
     def led(found: re.Match[str]) -> str:
         text, target = found["text"], found["target"]
         if "://" in target or target.startswith(("#", "mailto:")):
@@ -54,7 +60,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
             return found[0]
         return f"[{text}]({config.repo_url.rstrip('/')}/blob/main/{place})" if config.repo_url else text
 
-    return _LINK.sub(led, markdown)
+    return _LINK.sub(led, _PICTURE.sub(drawn, markdown))
 
 
 def _leaves(nav: Any) -> list[str]:

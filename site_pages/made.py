@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import posixpath
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -12,7 +14,8 @@ from site_pages.settings import connections, el_yml
 
 def _readme(root: Path) -> str:
     """README.md as a page of docs/."""
-    return (root / "README.md").read_text(encoding="utf-8").replace("](docs/", "](")
+    text = (root / "README.md").read_text(encoding="utf-8")
+    return re.sub(r"\]\((?!\w+:|#)([^)]+)\)", lambda found: f"]({posixpath.relpath(found[1], 'docs')})", text)
 
 
 PAGES: Mapping[str, Callable[[Path], str]] = {

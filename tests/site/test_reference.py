@@ -48,7 +48,7 @@ def test_each_setting_of_a_connection_stands_on_the_page_and_says_what_it_is_the
                 continue
             assert f"| `{field.alias or name}` |" in part
             told_there = own.exists() and f"`{name}`" in own.read_text(encoding="utf-8")
-            assert told(model).get(name) or told_there, f"{title}: {name} has no text under it"
+            assert told(model).get(name) or told_there, f"{title}: write a text under `{name}`, as its neighbours have"
 
 
 def test_a_default_a_choice_and_another_name_stand_beside_the_setting() -> None:

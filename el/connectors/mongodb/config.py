@@ -13,36 +13,44 @@ ReadPreference = Literal["primary", "primaryPreferred", "secondary", "secondaryP
 
 
 class MongoDbConfig(ConnectionConfig):
-    """The server, and who signs in.
-
-    host: one server, or several of a replica set, "a:27017,b:27017". srv: the host is a name of DNS that lists them
-        (`mongodb+srv`). direct: this server alone, whatever others it names, as behind a tunnel.
-    auth_source: the database that knows the user. auth_mechanism: one of MongoDB's, where the server's choice is not
-        meant. ssl_ca: a file with the authorities to trust, where the system's are not enough. ssl_cert: a file with
-        the client's certificate and key.
-    read_preference: which servers of a replica set are read. Changes and writes are the primary's matter.
-    login_timeout, query_timeout: seconds.
-    """
+    """The server, and who signs in."""
 
     names_database: ClassVar[tuple[str, ...]] = ("replica_set",)
 
     host: str = Field(default="localhost", validation_alias=AliasChoices("host", "server"))
+    """One server, or several of a replica set: `a:27017,b:27017`."""
     port: int = Field(default=27017, ge=1, le=65535)
+    """Its port."""
     database: str = Field(min_length=1, validation_alias=AliasChoices("database", "dbname", "db"))
+    """The database."""
     user: str | None = Field(default=None, validation_alias=AliasChoices("user", "username"))
+    """Who signs in."""
     password: SecretStr | None = None
+    """With which password."""
     auth_source: str | None = None
+    """The database that knows the user."""
     auth_mechanism: str | None = None
+    """One of MongoDB's, where the server's choice is not meant."""
     replica_set: str | None = None
+    """The replica set's name."""
     srv: bool = False
+    """The host is a name of DNS that lists the servers (`mongodb+srv`)."""
     direct: bool = False
+    """This server alone, whatever others it names, as behind a tunnel."""
     read_preference: ReadPreference = "primary"
+    """Which servers of a replica set are read. Changes and writes are the primary's matter."""
     encrypt: bool = True
+    """TLS, with the certificate checked."""
     trust_cert: bool = False
+    """Take a certificate that nobody signed."""
     ssl_ca: str | None = None
+    """A file with the authorities to trust, where the system's are not enough."""
     ssl_cert: str | None = None
+    """A file with the client's certificate and key."""
     login_timeout: int = Field(default=15, ge=1)
+    """Seconds."""
     query_timeout: int = Field(default=3600, ge=1)
+    """Seconds."""
 
     @field_validator("host", mode="after")
     @classmethod
