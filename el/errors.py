@@ -254,7 +254,7 @@ class LoadError(ElError):
 
 
 class DifferencesFound(ElError):
-    """Source and destination differ at the same watermark."""
+    """Source and destination differ at the same watermark. No command compares them yet."""
 
     exit_code = 4
 

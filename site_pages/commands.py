@@ -20,7 +20,7 @@ page is made of the parser that reads them.
 | 1 | data or load failed |
 | 2 | configuration |
 | 3 | connection or rights |
-| 4 | verification found differences |
+| 4 | verification found differences; no command ends so yet |
 | 5 | of `changed`: there is nothing to build |
 | 130 | interrupted: what was loaded stays valid, and the next run goes on |
 """

@@ -20,6 +20,8 @@ from site_pages.made import made_pages  # noqa: E402
 
 # A picture in the text's own colour, which it has only as a part of the page.
 _PICTURE = re.compile(r"!\[[^\]]*\]\((?P<target>[^)\s]+\.svg)\)")
+# A test, whose name is the sentence that it holds.
+_TEST = re.compile(r"\[`test_(?P<name>\w+)`\]\((?:\.\./)*(?P<path>[^)]*)\)")
 _LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<target>[^)\s]+)\)")
 MORE = "More"
 
@@ -60,7 +62,12 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
             return found[0]
         return f"[{text}]({config.repo_url.rstrip('/')}/blob/main/{place})" if config.repo_url else text
 
-    return _LINK.sub(led, _PICTURE.sub(drawn, markdown))
+    return _LINK.sub(led, _PICTURE.sub(drawn, _TEST.sub(_sentence, markdown)))
+
+
+def _sentence(found: re.Match[str]) -> str:
+    text, path = found["name"].replace("_", " "), found["path"]
+    return f"[{text[:1].upper()}{text[1:]}](../{path}) <small>{path}</small>"
 
 
 def _leaves(nav: Any) -> list[str]:

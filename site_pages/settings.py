@@ -47,6 +47,8 @@ page is made of the models that read them.
   it in quotes.
 - A setting that el does not know is dbt's.
 """
+FILES = """Where [dumps](dumps.md) are. It needs the rights to list and to read, no others. SFTP needs
+`pip install "el-loader[sftp]"`, files in .7z need `pip install "el-loader[sevenzip]"`."""
 
 
 def el_yml(root: Path) -> str:
@@ -72,9 +74,7 @@ def connections(root: Path) -> str:
         done: set[type[BaseModel]] = set()
         for place, below in _below(model, "", done):
             parts.append(_section(f"type: {name}, `{place}`", below, paragraph(below)))
-    parts.append(
-        _section("type: files", FilesConfig, "Where [dumps](dumps.md) are. It needs to list and to read only.")
-    )
+    parts.append(_section("type: files", FilesConfig, FILES))
     return "\n".join(parts)
 
 

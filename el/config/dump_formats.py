@@ -124,7 +124,7 @@ class XmlSettings(Strict):
 
 
 class XlsxSettings(Strict):
-    """A sheet of an Excel workbook."""
+    """A sheet of an Excel workbook. It needs `pip install "el-loader[xlsx]"`."""
 
     type: Literal["xlsx"]
     """The format."""

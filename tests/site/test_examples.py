@@ -89,6 +89,12 @@ def test_no_block_of_commands_is_without_its_kind(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_block_within_a_list_stays_within_it(page: Path) -> None:
+    """The site's Markdown wants four characters there; with less, the list ends and begins again from 1."""
+    assert not re.findall(r"^ {1,3}```.*", page.read_text(encoding="utf-8"), re.M)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_each_yaml_is_read_by_the_models_that_read_such_a_file(page: Path, tmp_path: Path) -> None:
     for block in blocks(page, "yaml", "yml"):
         content = yaml.safe_load(block)

@@ -35,7 +35,7 @@ def made_errors() -> Iterator[tuple[str, int]]:
             and {each.id for each in ast.walk(node.value) if isinstance(each, ast.Name)} & NAMES
         }
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and node.args:
+            if isinstance(node, ast.Call) and node.args and not isinstance(node.func, ast.Attribute):
                 named = {each.id for each in ast.walk(node.func) if isinstance(each, ast.Name)}
                 called = {
                     each.func.id for each in ast.walk(node.func) if isinstance(getattr(each, "func", None), ast.Name)

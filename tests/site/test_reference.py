@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from el.config.files_profile import FilesConfig
 from el.config.settings import Config
 from el.config.strict import Strict
 from el.connectors.base import ConnectionConfig
+from el.secrets.fields import names_of
 from site_pages import settings
 from site_pages.attributes import told
 from site_pages.commands import commands, every_command
@@ -70,3 +72,14 @@ def test_each_command_says_what_it_does_and_so_does_each_of_its_arguments(
             continue
         assert action.help or action.choices, f"{name} {action.dest} has no help"
         assert (action.option_strings or [""])[0] in part.partition("\n## ")[0]
+
+
+@pytest.mark.parametrize("name", [name for name, _ in settings.connectors(ROOT)])
+def test_a_page_names_no_field_that_its_connection_has_not(name: str) -> None:
+    page, model = ROOT / "docs" / f"{name}.md", dict(settings.connectors(ROOT))[name]
+    if not page.exists():
+        return
+    known = set().union(*(names_of(each, field) for each, field in model.model_fields.items()))
+    table = page.read_text(encoding="utf-8").partition("\n| field |")[2].partition("\n\n")[0]
+    named = [word for line in table.splitlines() for word in re.findall(r"`(\w+)`", line.split(" | ")[0])]
+    assert set(named) <= known

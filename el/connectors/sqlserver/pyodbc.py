@@ -53,7 +53,9 @@ class Pyodbc(Driver):
         if name == SqlServerConfig.model_fields["driver"].default and bundled is not None:
             return str(bundled)
         known = ", ".join(installed) or "none"
-        raise DriverMissing(f"there is no ODBC driver {name!r} here; installed are: {known}; see `driver` in README.md")
+        raise DriverMissing(
+            f"there is no ODBC driver {name!r} here; installed are: {known}; say which by `driver` in profiles.yml"
+        )
 
     def stream(self, statement: Statement, request: ReadRequest) -> Stream:
         cursor = self.connection.cursor()
