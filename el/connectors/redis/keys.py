@@ -1,7 +1,7 @@
 """The keys of a table and what they hold, in pages: each key once, each value as its bytes are.
 
-A key and its expiry are asked for right after one another. A container of more than `WHOLE` elements is scanned, a
-list of so many read in pieces: what is added or taken away meanwhile may be missed, as with keys.
+A key and its expiry are asked for right after one another. A container of more than `WHOLE` elements, or larger than a
+batch, is scanned, a list of so many read in pieces: what is added or taken away meanwhile may be missed, as with keys.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from el.errors import ReadError
 
 PAGE = 1_000  # keys
 WHOLE = 10_000  # elements of a container that are read by one command
+FEW = 16  # elements of a container whose bytes are not asked for
 _SIZES = {
     KeyType.STRING: "STRLEN",
     KeyType.HASH: "HLEN",
@@ -86,18 +87,29 @@ class KeyReader:
     def _page(self, keys: Sequence[bytes]) -> Iterator[Held]:
         group: list[tuple[bytes, KeyType]] = []
         taken = 0
-        for key, type_, size in self._sized(keys):
+        for key, type_, elements, size in self._weighed(self._sized(keys)):
+            large = type_ is not KeyType.STRING and (elements > WHOLE or size > self.batch_bytes)
             # A document is whole, however large.
-            if type_ is not KeyType.STRING and size > WHOLE and not (self.table.document and type_ is KeyType.HASH):
-                yield from self._in_parts(key, type_)
+            if large and not (self.table.document and type_ is KeyType.HASH):
+                at_once = self.batch_bytes * elements // max(size, 1)
+                yield from self._in_parts(key, type_, min(max(at_once, 1), WHOLE))
                 continue
-            share = size if type_ is KeyType.STRING else size * (self.batch_bytes // WHOLE)
-            if group and taken + share > self.batch_bytes:
+            if group and taken + size > self.batch_bytes:
                 yield from self._whole(group)
                 group, taken = [], 0
             group.append((key, type_))
-            taken += share
+            taken += size
         yield from self._whole(group)
+
+    def _weighed(self, sized: Sequence[tuple[bytes, KeyType, int]]) -> Iterator[tuple[bytes, KeyType, int, int]]:
+        """With their bytes: of a container with many elements by the server's estimate, which takes a sample."""
+        asked = [key for key, type_, elements in sized if type_ is not KeyType.STRING and elements > FEW]
+        told = dict(zip(asked, together(self.node, [("MEMORY", "USAGE", key) for key in asked]), strict=True))
+        for key, type_, elements in sized:
+            size = elements if type_ is KeyType.STRING else elements * (self.batch_bytes // WHOLE)
+            known = told.get(key)
+            # Without the right to ask, and of what is gone, by the number of its elements.
+            yield key, type_, elements, max(size, known) if isinstance(known, int) else size
 
     def _sized(self, keys: Sequence[bytes]) -> list[tuple[bytes, KeyType, int]]:
         """With their types, and how large they are: bytes of a string, elements of others."""
@@ -164,9 +176,9 @@ class KeyReader:
         answers = together(self.node, [each for pair in zip(commands, times, strict=True) for each in pair])
         return answers[::2], answers[1::2]
 
-    def _in_parts(self, key: bytes, type_: KeyType) -> Iterator[Held]:
+    def _in_parts(self, key: bytes, type_: KeyType, at_once: int) -> Iterator[Held]:
         try:
-            yield from self._parts(key, type_)
+            yield from self._parts(key, type_, at_once)
         except ResponseError as error:
             if not str(error).startswith("WRONGTYPE"):
                 raise
@@ -174,27 +186,28 @@ class KeyReader:
                 f"{key!r} was a {type_} and became another type while it was read", retryable=True
             ) from None
 
-    def _parts(self, key: bytes, type_: KeyType) -> Iterator[Held]:
+    def _parts(self, key: bytes, type_: KeyType, at_once: int) -> Iterator[Held]:
+        page = min(at_once, PAGE)
         expires = self._moment(self.node.execute_command(_TIMES[self.absolute], key))
         if type_ in _SCANS:
-            for page in self._scanned(key, type_):
-                held = Held(key, type_, page, expires)
-                self._add_expiries([held] if type_ is KeyType.HASH and page else [])
+            for found in self._scanned(key, type_, page):
+                held = Held(key, type_, found, expires)
+                self._add_expiries([held] if type_ is KeyType.HASH and found else [])
                 yield held
         elif type_ is KeyType.LIST:
             first = 0
-            while found := self.node.execute_command("LRANGE", key, first, first + WHOLE - 1):
+            while found := self.node.execute_command("LRANGE", key, first, first + at_once - 1):
                 yield Held(key, type_, found, expires, first)
-                first += WHOLE
+                first += at_once
         else:
             after: bytes = b"-"
-            while found := self.node.execute_command("XRANGE", key, after, "+", "COUNT", PAGE):
+            while found := self.node.execute_command("XRANGE", key, after, "+", "COUNT", page):
                 yield Held(key, type_, found, expires)
                 after = behind(found[-1][0])
 
-    def _scanned(self, key: bytes, type_: KeyType) -> Iterator[list[Any]]:
+    def _scanned(self, key: bytes, type_: KeyType, at_once: int) -> Iterator[list[Any]]:
         seen = Seen()
-        for page in scanned(self.node, (_SCANS[type_], key), at_once=PAGE):
+        for page in scanned(self.node, (_SCANS[type_], key), at_once=at_once):
             if type_ not in _PAIRS:
                 yield seen.new(page)
                 continue

@@ -15,8 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from el.connectors.catalog import TableName
+from el.connectors.misfits import Misfits
 from el.connectors.redis import keys
-from el.connectors.redis.keys import WHOLE
+from el.connectors.redis.config import KeyTable
+from el.connectors.redis.keys import WHOLE, KeyReader
 from el.connectors.redis.rows import document_of, sortable_id
 from el.connectors.redis.seen import Seen
 from el.connectors.request import ReadRequest
@@ -174,6 +176,33 @@ def test_memory_is_bounded_by_the_batch_not_by_the_values(store: Store) -> None:
         sizes = [batch.nbytes for batch in source.read_buffer(request)]
     assert max(sizes) < 1_500_000
     assert len(sizes) >= 10
+
+
+def test_memory_is_bounded_by_the_batch_also_of_few_large_elements(one_store: Store) -> None:
+    name = b"y" * 70  # so that the server does not give all of a hash at once
+    wanted = 0
+    for number in range(60):
+        value = b"%d " % number + b"x" * 100_000
+        one_store.client.hset("hash", name + b"%d" % number, value)
+        one_store.client.rpush("list", value)
+        one_store.client.sadd("set", value)
+        one_store.client.zadd("zset", {value: 1})
+        one_store.client.xadd("stream", {"f": value})
+        wanted += 5
+    with one_store.opened() as source:
+        request = ReadRequest(table=TableName("db0", "keys"), batch_bytes=1_000_000)
+        reader = KeyReader(source.client.nodes[0], KeyTable(match="*"), Misfits(), 1_000_000, Seen())
+        parts = [sum(len(each) for each in _flat(held.found)) for held in reader.held()]
+        rows = source.read_buffer(request).to_arrow()
+    assert rows.num_rows == wanted
+    assert (
+        len({(row["key"], row["element"], row["index"]) for row in rows.drop_columns(["value"]).to_pylist()}) == wanted
+    )
+    assert max(parts) < 3_000_000
+
+
+def _flat(found: Any) -> list[bytes]:
+    return [found] if isinstance(found, bytes) else [each for part in found for each in _flat(part)]
 
 
 def test_keys_of_els_own_are_no_rows(store: Store) -> None:
