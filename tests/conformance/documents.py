@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 
 class DocumentStock(ABC):
     """A store with documents that have one field `v`, and a log; nobody else uses it.
 
     Its tables are `things`, a field a row with its bytes in `value`; `documents`, a document a row; and `log`, which is
-    followed.
+    followed. more: what their entries in el.yml say besides, so that it is so.
     """
 
     output: dict[str, Any]
     schema: str
+    key_column: str = "key"
+    order_column: str = "id"  # of the log
+    more: ClassVar[Mapping[str, str]] = {}
+
+    def entry(self, table: str, **settings: str) -> str:
+        """A table's entry in el.yml."""
+        said = [f"{name}: {text}" for name, text in settings.items()]
+        return ", ".join([table, *([self.more[table]] if table in self.more else []), *said])
 
     @abstractmethod
     def put(self, number: int, value: bytes) -> None: ...
@@ -26,7 +34,7 @@ class DocumentStock(ABC):
     def remove(self, number: int) -> None: ...
 
     @abstractmethod
-    def key(self, number: int) -> bytes:
+    def key(self, number: int) -> Any:
         """The key of the document of this number."""
 
     @abstractmethod

@@ -23,6 +23,7 @@ from el.connectors.registry import open_connector
 from el.connectors.request import Condition, Op, ReadRequest
 from el.errors import ElError, ReadError, WriteError
 from tests.conformance.documents import DocumentFacts, DocumentStock
+from tests.conformance.facts.mongodb import MONGODB
 from tests.conformance.facts.redis import REDIS
 
 
@@ -36,8 +37,10 @@ class Shop:
     capsys: pytest.CaptureFixture[str]
 
     def take(self, *entries: str) -> None:
+        """el.yml with these tables; one by its name alone as the store has it."""
         text = "version: 1\nsource: shop\ndestination: warehouse\ndefaults: {retries: 0}\ntables:\n"
-        lines = (f"  - {{name: {self.stock.schema}.{entry}}}\n" for entry in entries)
+        made = (self.stock.entry(entry) if entry.isalpha() else entry for entry in entries)
+        lines = (f"  - {{name: {self.stock.schema}.{entry}}}\n" for entry in made)
         (self.folder / "el.yml").write_text(text + "".join(lines))
 
     def run(self) -> dict[str, dict[str, Any]]:
@@ -51,7 +54,7 @@ class Shop:
             return warehouse.execute(sql.replace("raw.", f"shop_{self.stock.schema}.")).fetchall()
 
 
-@pytest.fixture(params=REDIS, ids=str)
+@pytest.fixture(params=(*REDIS, MONGODB), ids=str)
 def shop(request: pytest.FixtureRequest, folder: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Shop]:
     of: DocumentFacts = request.param
     with of.opened() as stock:
@@ -65,11 +68,12 @@ def shop(request: pytest.FixtureRequest, folder: Path, capsys: pytest.CaptureFix
 def test_every_value_stands_in_raw_as_it_is_and_comes_out_of_the_document_again(shop: Shop) -> None:
     for number, value in enumerate(shop.of.values):
         shop.stock.put(number, value)
-    shop.take("things", "documents, promote: {v: {path: v, type: binary}}")
+    shop.take("things", shop.stock.entry("documents", promote="{v: {path: v, type: binary}}"))
     assert {table["status"] for table in shop.run().values()} == {"loaded"}
     wanted = {shop.stock.key(number): value for number, value in enumerate(shop.of.values)}
-    assert dict(shop.raw("SELECT key, value FROM raw.things")) == wanted
-    assert dict(shop.raw("SELECT key, v FROM raw.documents")) == wanted
+    key = shop.stock.key_column
+    assert dict(shop.raw(f"SELECT {key}, value FROM raw.things")) == wanted
+    assert dict(shop.raw(f"SELECT {key}, v FROM raw.documents")) == wanted
     assert shop.raw("SELECT count(*) FROM raw.documents WHERE json_valid(document)") == [(len(wanted),)]
     # The next snapshot of what did not change is not loaded again.
     assert {table["status"] for table in shop.run().values()} == {"unchanged"}
@@ -94,7 +98,7 @@ def test_what_is_gone_is_not_in_the_next_snapshot(shop: Shop) -> None:
     shop.stock.remove(3)
     assert shop.run()["things"]["rows"] == 4
     newest = "_dlt_load_id = (SELECT max(_dlt_load_id) FROM raw.things)"
-    assert {key for (key,) in shop.raw(f"SELECT key FROM raw.things WHERE {newest}")} == {
+    assert {key for (key,) in shop.raw(f"SELECT {shop.stock.key_column} FROM raw.things WHERE {newest}")} == {
         shop.stock.key(number) for number in (0, 1, 2, 4)
     }
 
@@ -102,7 +106,7 @@ def test_what_is_gone_is_not_in_the_next_snapshot(shop: Shop) -> None:
 def test_a_field_of_two_kinds_loses_neither(shop: Shop) -> None:
     shop.stock.put(1, b"12.5")
     shop.stock.put(2, b"a dozen")
-    shop.take("documents, promote: {v: {path: v, type: 'decimal(9,2)'}}")
+    shop.take(shop.stock.entry("documents", promote="{v: {path: v, type: 'decimal(9,2)'}}"))
     taken = shop.run()["documents"]
     assert shop.raw("SELECT misfits FROM raw._el_ledger") == [('{"v": 1}',)]
     assert sum("does not fit" in note for note in taken["notes"]) == 1
@@ -110,14 +114,14 @@ def test_a_field_of_two_kinds_loses_neither(shop: Shop) -> None:
 
 
 def test_a_log_is_followed_without_a_gap_through_any_history(shop: Shop) -> None:
-    chance, wanted = random.Random(11), []
+    chance, wanted, order = random.Random(11), [], shop.stock.order_column
     shop.take("log")
     for _ in range(3):
         for _ in range(chance.choice((0, 1, 7))):
             wanted.append(b"%d" % len(wanted))
             shop.stock.log(wanted[-1])
         assert shop.run()["log"]["status"] in ("loaded", "nothing new")
-    assert [value for (value,) in shop.raw("SELECT value FROM raw.log ORDER BY _dlt_load_id, id")] == wanted
+    assert [value for (value,) in shop.raw(f"SELECT value FROM raw.log ORDER BY _dlt_load_id, {order}")] == wanted
 
 
 def test_a_log_that_forgot_is_loud_and_no_entry_is_passed_over(shop: Shop) -> None:
@@ -140,7 +144,9 @@ def test_a_request_is_a_value_and_what_cannot_be_read_so_is_an_error(shop: Shop)
         assert table is not None
         request = pickle.loads(pickle.dumps(ReadRequest(table=table.name)))
         assert source.read_buffer(request).to_arrow().num_rows == 1
-        assert not any(source.supports(op, column) for op in Op for column in table.columns)
+        document = table.column(DOCUMENT)
+        assert document is not None
+        assert not any(source.supports(op, document) for op in Op)
         with pytest.raises(ReadError):
             source.read_buffer(ReadRequest(table=table.name, where=(Condition(DOCUMENT, Op.NOT_NULL),))).to_arrow()
     with pytest.raises(ElError):
@@ -154,11 +160,11 @@ def written(shop: Shop, numbers: range, mode: WriteMode = WriteMode.APPEND, run_
         return target.write_buffer(TableName(shop.stock.schema, "things"), data, mode, run_id=run_id)
 
 
-def keys(shop: Shop) -> set[bytes]:
+def keys(shop: Shop) -> set[Any]:
     with open_connector(shop.stock.output) as source:
         assert isinstance(source, Source)
         read = source.read_buffer(ReadRequest(table=TableName(shop.stock.schema, "things"))).to_arrow()
-        return set(read.column("key").to_pylist())
+        return set(read.column(shop.stock.key_column).to_pylist())
 
 
 def test_a_write_is_whole_or_not_there_and_the_same_run_has_one_effect(shop: Shop) -> None:
