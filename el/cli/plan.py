@@ -19,6 +19,7 @@ def add(commands: Commands, job: argparse.ArgumentParser) -> None:
     command = commands.add_parser("plan", parents=[job], help="what a run would do, and why")
     command.add_argument("--why", action="store_true", help="of each table, why it is taken so, its key, all notes")
     command.add_argument("--sql", action="store_true", help="print the queries instead, with their parameters")
+    command.add_argument("--json", action="store_true", help="print the plan as one JSON object, nothing else")
     command.set_defaults(command=_plan)
 
 
@@ -27,6 +28,12 @@ def _plan(arguments: argparse.Namespace) -> int:
 
     job = job_of(arguments)
     plan = show_plan(job)
+    if arguments.json:
+        from el.dumps.report import plan_as_json
+
+        with as_far_as_read():
+            print(plan_as_json(plan))
+        return PlanError.exit_code if plan.stopped else 0
     if not arguments.sql:
         return show(plan, why=arguments.why)
     from el.connectors.registry import open_source

@@ -1,11 +1,12 @@
-"""The plan of dumps, and what raw holds of them, as a page."""
+"""The plan of dumps, and what raw holds of them, as a page; the whole plan as JSON."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from el.dumps.express_text import form_of
-from el.dumps.plan import DumpPlan, FileTask
+from el.dumps.plan import DumpPlan, FileTask, JobPlan
 from el.reporting.text import in_bytes
 
 # So many files are named one by one.
@@ -75,3 +76,38 @@ def _changed(dump: DumpPlan) -> str:
 
 def _size(tasks: Sequence[FileTask]) -> str:
     return in_bytes(sum(task.file.size for task in tasks))
+
+
+def plan_as_json(plan: JobPlan) -> str:
+    """The plan as one JSON object: of each table and of each entry of `dumps` where it goes and what it would take."""
+    tables = [
+        {
+            "table": str(table.name),
+            "raw": f"{table.raw_schema}.{table.raw_table}",
+            "strategy": table.strategy,
+            "why": table.why,
+            "guarantee": table.guarantee,
+            "key": list(table.key),
+            "takes": None if table.window is None else str(table.window.kind),
+            "window": None if table.window is None else str(table.window),
+            "rows": table.rows,
+            "bytes": table.bytes,
+            "slices": len(table.reads),
+            "notes": list(table.notes),
+            "stopped": table.stopped,
+        }
+        for table in plan.tables
+    ]
+    dumps = [
+        {
+            "dump": str(dump.name),
+            "raw": f"{dump.raw_schema}.{dump.raw_table}",
+            "files": [str(task.file) for task in dump.tasks],
+            "waiting": list(dump.waiting),
+            "notes": list(dump.notes),
+            "stopped": None if dump.error is None else str(dump.error),
+        }
+        for dump in plan.dumps
+    ]
+    found = {"tables": tables, "dumps": dumps, "notes": list(plan.notes), "stopped": [str(r) for r in plan.refused]}
+    return json.dumps(found, default=str, ensure_ascii=False)
