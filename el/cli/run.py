@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from el.cli.arguments import EXIT_CODES, job_of, positive
@@ -24,6 +27,11 @@ def add(commands: Commands, job: argparse.ArgumentParser) -> None:
     command.add_argument("--workers", type=positive, metavar="N", help="reads at once (default: el.yml's)")
     command.add_argument("--progress", choices=("auto", "log", "none"), default="auto", help="default: auto")
     command.add_argument("--json", action="store_true", help="print the summary as one JSON object, nothing else")
+    command.add_argument(
+        "--then",
+        metavar="dbt-cloud:JOB_ID",
+        help="start this job of dbt Cloud where anything was loaded, and wait",
+    )
     command.set_defaults(command=_run)
 
 
@@ -36,6 +44,8 @@ def _run(arguments: argparse.Namespace) -> int:
     from el.reporting.summary import print_report
 
     job = job_of(arguments)
+    # Before anything is loaded: what is missing for it is said now.
+    follow = _follower(arguments.then, job.home) if arguments.then else None
     if arguments.dry_run:
         return show(show_plan(job))
     shown = reporter("none" if arguments.json else arguments.progress)
@@ -45,4 +55,14 @@ def _run(arguments: argparse.Namespace) -> int:
         shown.close()
     with as_far_as_read():
         print(report.to_json()) if arguments.json else print_report(report)
+    if follow is not None:
+        # What el itself failed at is the exit code also where the job succeeds.
+        loaded = bool(report.finished) or any(table.load_id is not None for table in report.tables)
+        follow(report.run_id, loaded)
     return report.exit_code
+
+
+def _follower(text: str, home: Path) -> Callable[[str, bool], None]:
+    from el.dbt_cloud import Follower, job_of
+
+    return Follower(job_of(text), home, lambda line: print(line, file=sys.stderr)).follow
