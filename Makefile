@@ -24,7 +24,7 @@ REDIS := redis-server
 # A server for files in Azure's object storage, a package of npm.
 AZURITE := azurite@3.35.0
 
-.PHONY: help setup system demo test docs check format soak real real-sqlserver real-snowflake mutants bench dist clean
+.PHONY: help setup system demo test docs check format soak real real-sqlserver real-snowflake mutants bench dist examples clean
 
 help:
 	@echo "make demo    set up, load the sample shop twice, build the schema tables, say where to look"
@@ -113,6 +113,13 @@ real-sqlserver real-snowflake: setup system
 
 mutants: setup system
 	@$(BIN)/python -m tests.mutation_check
+
+# Each tool of the examples has an environment of its own: their pins do not fit together.
+examples: setup
+	@for tool in dagster prefect "airflow apache-airflow>=3,<4 astronomer-cosmos"; do set -- $$tool; name=$$1; \
+		[ $$# = 1 ] || shift; echo "installing $$name ..."; $(PYTHON) -m venv $(VENV)/examples/$$name \
+		&& $(VENV)/examples/$$name/bin/python -m pip install --quiet --disable-pip-version-check "$$@" --editable . || exit 1; done
+	@$(BIN)/python -m pytest --quiet tests/examples
 
 dist: setup
 	@rm -rf dist build

@@ -107,7 +107,7 @@ def test_nothing_is_decided_by_the_name_of_a_connector_or_of_a_type(path: Path) 
 # A file is one concept, of about 300 lines; a function is about 40 lines. What is longer than this is two.
 LINES_OF_A_FILE, LINES_OF_A_FUNCTION = 360, 60
 # Tests that are of no folder of el: of the way as a whole, of the dbt project, of all connectors, of what they run on.
-BESIDE_EL = {"pipeline", "dbt", "conformance", "guests", "install", "standins", "real", "databases", "site"}
+BESIDE_EL = {"pipeline", "dbt", "conformance", "guests", "examples", "install", "standins", "real", "databases", "site"}
 
 
 def test_no_file_and_no_function_is_longer_than_one_concept() -> None:
