@@ -121,7 +121,7 @@ def _written(project: DbtProject, files: Sequence[GeneratedFile], *, whole: bool
     if settings is not None:
         findings.append(Finding(PurePosixPath(FILE), State.HOOKS))
         if not check:
-            (project.folder / FILE).write_text(settings, encoding="utf-8")
+            (project.folder / FILE).write_bytes(settings.encode())
     return findings
 
 

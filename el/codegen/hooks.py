@@ -23,7 +23,8 @@ HOOKS: Mapping[str, str] = {
 def with_hooks(project: DbtProject) -> str | None:
     """dbt_project.yml with the hooks; None where it has them. Raises `ConfigError` with the lines to be put in."""
     path = project.folder / FILE
-    text = before = path.read_text(encoding="utf-8")
+    given = path.read_bytes().decode()
+    text = before = given.replace("\r\n", "\n")
     for key, hook in HOOKS.items():
         if not _has(project.settings.get(key), hook):
             text = _put(text, key, hook)
@@ -31,15 +32,15 @@ def with_hooks(project: DbtProject) -> str | None:
         return None
     wanted = dict(project.settings)
     for key, hook in HOOKS.items():
-        given = _listed(wanted.get(key))
-        wanted[key] = given if _has(given, hook) else [*given, hook]
+        hooks = _listed(wanted.get(key))
+        wanted[key] = hooks if _has(hooks, hook) else [*hooks, hook]
     found = _parsed(text)
     if {key: _listed(value) if key in HOOKS else value for key, value in found.items()} != {
         key: _listed(value) if key in HOOKS else value for key, value in wanted.items()
     }:
         lines = "; ".join(f'{key}: "{hook}"' for key, hook in HOOKS.items())
         raise ConfigError(f"{path}: el cannot put its hooks in without changing more; add to the lists there {lines}")
-    return text
+    return text.replace("\n", "\r\n") if "\r\n" in given else text
 
 
 def _put(text: str, key: str, hook: str) -> str:

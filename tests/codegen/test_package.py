@@ -23,6 +23,7 @@ OVERRIDES = {
     "snowflake__create_view_as",
     "sqlserver__get_test_sql",
 }
+VALID = {"string", "bool", "int", "any", "list[any]", "dict[any, any]", "relation", "column"}
 MINE = "{# mine #}\n{% macro mine() %}{% endmacro %}\n"
 SHOP = """\
 name: jaffle_shop   # ours
@@ -75,6 +76,20 @@ def test_no_name_of_the_package_can_meet_one_of_the_projects() -> None:
     names = set(re.findall(r"{%-? (?:macro|test|docs) (\w+)", said))
     assert {name for name in names if not name.startswith("el_")} == OVERRIDES
     assert len(names) > 80
+
+
+def test_what_is_written_of_each_macro_is_what_dbt_validates() -> None:
+    """dbt's flag `validate_macro_args`: arguments by name and order, types of its list; generic tests have none."""
+    bodies = "".join(file.body for file in package_files(DbtProject(ROOT)) if file.path.suffix == ".sql")
+    signatures = {
+        name: re.findall(r"(\w+)(?:=(?:'[^']*'|\"[^\"]*\"|[^,]*))?(?:,|$)", given.replace("\n", " "))
+        for name, given in re.findall(r"{%-? macro (\w+)\(((?:\"[^\"]*\"|[^)])*)\)", bodies)
+    }
+    (described,) = [file for file in package_files(DbtProject(ROOT)) if file.path.name == "_el_macros.yml"]
+    for entry in yaml.safe_load(described.body)["macros"]:
+        arguments = entry.get("arguments", [])
+        assert [argument["name"] for argument in arguments] == ([] if not arguments else signatures[entry["name"]])
+        assert {argument["type"] for argument in arguments} <= VALID, entry["name"]
 
 
 def test_it_comes_into_the_folders_that_the_project_has(project: Path) -> None:
@@ -166,6 +181,16 @@ def test_the_hooks_are_put_into_dbt_project_yml_and_nothing_else_changes(
     assert (project / "dbt_project.yml").read_text() == SHOP + wanted
     assert yaml.safe_load(SHOP + wanted)
     assert codegen(project, "--check") == 0
+
+
+def test_the_line_ends_of_dbt_project_yml_stay_as_they_are(project: Path) -> None:
+    settings = project / "dbt_project.yml"
+    given = (SHOP + "on-run-end: [b]\n").replace("\n", "\r\n")
+    settings.write_bytes(given.encode())
+    assert codegen(project) == 0
+    text = settings.read_bytes().decode()
+    assert text.startswith(given.replace("[b]", '[b, "{{ el_on_run_end() }}"]'))
+    assert "\n" not in text.replace("\r\n", "")
 
 
 def test_hooks_that_cannot_be_put_in_are_said_with_the_lines_to_write(
