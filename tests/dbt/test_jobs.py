@@ -84,7 +84,11 @@ def test_a_change_built_against_production_leaves_productions_notes_as_they_were
     model = project.path / "dbt_project" / "models" / "sales" / "customers.sql"
     model.write_text(model.read_text() + "\n-- changed\n")
 
-    states = project.models("--target", "ci", "--defer", "--state", str(state), "--selector", "changed")
+    deferred = ("--target", "ci", "--defer", "--state", str(state))
+    # A job that someone wrote without the notes in mind.
+    assert set(project.models(*deferred, "--select", "state:modified")) == {"customers"}
+    assert project.warehouse("SELECT * FROM staging.el_loads_taken ORDER BY ALL") == notes
+    states = project.models(*deferred, "--selector", "changed")
 
     assert set(states) == {"customers", "el_loads_taken"}
     assert project.warehouse("SELECT * FROM staging.el_loads_taken ORDER BY ALL") == notes

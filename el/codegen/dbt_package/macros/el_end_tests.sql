@@ -1,9 +1,5 @@
 {% macro el_end_tests() -%}
     {%- set notes = ref('el_loads_taken') -%}
-    {%- set ours = not invocation_args_dict.get('defer') -%}
-    {%- if execute and not ours -%}
-        {%- set ours = el_notes_ids() | select('in', selected_resources) | list -%}
-    {%- endif -%}
     {%- set failed = el_known().get('failed', []) if execute else [] -%}
     {%- set rows = [] -%}
     {%- for result in results if execute and target.name != 'source' and result.node.resource_type == 'test' -%}
@@ -14,7 +10,7 @@
             {%- do rows.append((id, invocation_id, 'passed')) -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- if rows and ours and el_notes() -%}
+    {%- if rows and el_notes() -%}
         {%- do el_note(rows) -%}
     {%- endif -%}
 {%- endmacro %}
