@@ -23,6 +23,8 @@ READ = ("find", "collStats", "listIndexes", "changeStream")
 # What reads cannot do without.
 NEEDED = ("find",)
 _WRITES = frozenset({"insert", "update", "remove", "dropCollection", "createCollection", "dropDatabase", "createUser"})
+# Built-in roles that may more than read, on one database or on all.
+_MIGHTY = ("readWrite", "dbAdmin", "dbOwner", "userAdmin", "cluster", "root", "__system", "restore")
 _HERE = ("localhost", "127.0.0.1", "::1")
 
 
@@ -83,7 +85,7 @@ def _checks(
         yield fine("rights", f"user {user} may read {len(tables)} collections")
     if config.user is None:
         yield warn("rights", "the server asks nobody who it is: whoever reaches it may do all", "start it with --auth")
-    elif needs.access is not Access.ENGINEER and (much := sorted(_actions(client, config.database) & _WRITES)):
+    elif needs.access is not Access.ENGINEER and (much := _too_much(client, config.database)):
         yield warn(
             "rights",
             f"user {user} may more than el needs to read: {', '.join(much)}",
@@ -105,11 +107,13 @@ def _may_find(client: MongoClient[dict[str, Any]], database: str, collection: st
     return True
 
 
-def _actions(client: MongoClient[dict[str, Any]], database: str) -> set[str]:
-    """What the login may do in this database, as far as it is told."""
-    found: Mapping[str, Any] = client[database].command("connectionStatus", showPrivileges=True)
-    actions: set[str] = set()
-    for each in found.get("authInfo", {}).get("authenticatedUserPrivileges", ()):
-        if each.get("resource", {}).get("db") in (database, "") or each.get("resource", {}).get("anyResource"):
-            actions.update(each.get("actions", ()))
-    return actions
+def _too_much(client: MongoClient[dict[str, Any]], database: str) -> list[str]:
+    """Roles and actions of the login that write here, as far as it is told."""
+    told: Mapping[str, Any] = client[database].command("connectionStatus", showPrivileges=True).get("authInfo", {})
+    found = {str(each["role"]) for each in told.get("authenticatedUserRoles", ())}
+    much = {role for role in found if role.startswith(_MIGHTY)}
+    for each in told.get("authenticatedUserPrivileges", ()):
+        resource = each.get("resource", {})
+        if resource.get("db") in (database, "") or resource.get("anyResource"):
+            much |= _WRITES & set(each.get("actions", ()))
+    return sorted(much)

@@ -1,14 +1,21 @@
-"""Who connects and how: TLS, users, errors in one line without a secret."""
+"""Who connects and how: TLS, users and their rights, errors in one line without a secret, `check` and `grants`."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pymongo.errors import OperationFailure
 
+from el.connectors.access import Access
+from el.connectors.catalog import TableName
+from el.connectors.check import Level
+from el.connectors.mongodb import MongoDb
 from el.connectors.registry import open_connector
 from el.connectors.request import ReadRequest
+from el.connectors.rights import SourceNeeds, TableNeed
 from el.errors import (
     AuthenticationFailed,
     CertificateUntrusted,
@@ -99,3 +106,81 @@ def test_a_line_that_is_cut_while_it_reads_is_an_error_that_may_pass(store: Stor
             source.read_buffer(ReadRequest(table=store.name("a"))).to_arrow()
     assert raised.value.retryable
     assert "x" * 20 not in str(raised.value)
+
+
+def user(owner: dict[str, Any], script: str) -> dict[str, Any]:
+    """A user as the script of `grants` makes it, and its profile output."""
+    lines = dict(line.removesuffix(";").split(" = ", 1) for line in script.splitlines() if line.startswith("const "))
+    role, name = json.loads(lines["const role"]), json.loads(lines["const user"])
+    with client_of(owner) as client:
+        shop = client["shop"]
+        shop.command("createRole", f"role_of_{name}", **role)
+        shop.command("createUser", name, pwd="reader", roles=[f"role_of_{name}"])
+    return {**owner, "user": name, "password": "reader", "auth_source": "shop"}
+
+
+@pytest.fixture(scope="module")
+def filled(owner: dict[str, Any]) -> dict[str, Any]:
+    with client_of(owner) as client:
+        for name in ("orders", "secrets"):
+            client["shop"][name].insert_many([{"_id": number} for number in range(40)])
+    return owner
+
+
+ORDERS = TableName("shop", "orders")
+
+
+def test_what_grants_prints_is_enough_to_read_and_no_more(filled: dict[str, Any]) -> None:
+    """The tests' server gives rights on a collection for its whole database: only other ones are refused there."""
+    needs = SourceNeeds(Access.OWNER, (TableNeed(ORDERS),), user="el_reader")
+    connector = open_connector(filled)
+    assert isinstance(connector, MongoDb)
+    reader = user(filled, connector.rights(needs))
+    with open_connector(reader) as source:
+        assert isinstance(source, MongoDb)
+        assert [check.level for check in source.checks(needs)] == [Level.OK], source.checks(needs)
+        assert source.utc_now() is not None
+        assert source.describe(["shop"]).table(ORDERS) is not None
+        assert source.read_buffer(ReadRequest(table=ORDERS)).to_arrow().num_rows == 40
+        assert source.splits(ReadRequest(table=ORDERS), 4, None)
+        with pytest.raises(NotPermitted, match="MongoDB: "):
+            source.read_buffer(ReadRequest(table=TableName("other", "secrets"))).to_arrow()
+        for refused in ({"insert": "orders", "documents": [{"_id": 99}]}, {"drop": "orders"}):
+            with pytest.raises(OperationFailure):
+                source.client["shop"].command(refused)
+
+
+def test_a_database_that_is_taken_whole_needs_the_role_read_alone(filled: dict[str, Any]) -> None:
+    needs = SourceNeeds(Access.OWNER, (TableNeed(ORDERS),), schemas=("shop",), user="el_whole")
+    connector = open_connector(filled)
+    assert isinstance(connector, MongoDb)
+    script = connector.rights(needs)
+    assert '{"privileges": [], "roles": [{"role": "read", "db": "shop"}]}' in script
+    with open_connector(user(filled, script)) as source:
+        assert isinstance(source, MongoDb)
+        assert [check.level for check in source.checks(needs)] == [Level.OK]
+        assert source.read_buffer(ReadRequest(table=TableName("shop", "secrets"))).to_arrow().num_rows == 40
+
+
+def test_check_names_the_right_that_is_missing_and_what_is_too_much(filled: dict[str, Any]) -> None:
+    needs = SourceNeeds(Access.OWNER, (TableNeed(ORDERS), TableNeed(TableName("shop", "secrets"))))
+    with client_of(filled) as client:
+        client["shop"].command("createUser", "weak", pwd="weak", roles=[])
+        client["shop"].command("createUser", "strong", pwd="strong", roles=["readWrite"])
+    for name, level, says in (
+        ("weak", Level.ERROR, "may not read shop.orders"),
+        ("strong", Level.WARNING, "readWrite"),
+    ):
+        with open_connector({**filled, "user": name, "password": name, "auth_source": "shop"}) as source:
+            assert isinstance(source, MongoDb)
+            found = source.checks(needs)
+            assert any(check.level is level and says in check.text for check in found), found
+    with open_connector({**filled, "host": "localhost"}) as source:
+        assert isinstance(source, MongoDb)
+        assert not any(check.subject == "line" for check in source.checks(needs))
+
+
+def test_the_role_staging_is_granted_nothing(filled: dict[str, Any]) -> None:
+    connector = open_connector(filled)
+    assert isinstance(connector, MongoDb)
+    assert all(line.startswith("//") for line in connector.rights(SourceNeeds(Access.STAGING)).splitlines())
