@@ -123,7 +123,7 @@ def _table() -> str:
         row(f"[{cls.__name__}](#{cls.__name__.lower()})", str(cls.exit_code), "yes" if cls.retryable else "")
         for cls in errors()[1:]
     )
-    return f"| error | exit code | may go away by itself |\n|---|---|---|\n{rows}"
+    return f"| error | exit code | may pass by itself |\n|---|---|---|\n{rows}"
 
 
 def _by_part(found: list[Message]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,8 @@ from site_pages.attributes import told
 from site_pages.commands import commands, every_command
 
 ROOT = Path(__file__).resolve().parents[2]
+# Roles of Snowflake, and what the names of secret variables of dbt begin with.
+NO_VARIABLES = {"EL_ENGINEER", "EL_OWNER", "EL_PII", "EL_STAGING", "DBT_ENV_SECRET_"}
 
 
 def models(above: type[BaseModel] = Strict) -> Iterator[type[BaseModel]]:
@@ -83,3 +86,21 @@ def test_a_page_names_no_field_that_its_connection_has_not(name: str) -> None:
     table = page.read_text(encoding="utf-8").partition("\n| field |")[2].partition("\n\n")[0]
     named = [word for line in table.splitlines() for word in re.findall(r"`(\w+)`", line.split(" | ")[0])]
     assert set(named) <= known
+
+
+def test_each_variable_that_is_read_stands_on_its_page() -> None:
+    page = (ROOT / "docs" / "environment.md").read_text(encoding="utf-8")
+    read = {
+        node.value
+        for path in (ROOT / "el").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and re.fullmatch("(EL|DBT)_[A-Z_]+", node.value)
+    }
+    read -= NO_VARIABLES
+    for path in (ROOT / "dbt_project").rglob("*.*"):
+        if path.suffix in (".sql", ".yml") and "target" not in path.parts:
+            read |= set(re.findall(r"env_var\('((?:EL|DBT)_[A-Z_]+)'", path.read_text(encoding="utf-8")))
+    assert read
+    assert not {name for name in read if f"`{name}`" not in page}
