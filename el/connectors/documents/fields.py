@@ -10,7 +10,7 @@ Guarantee: a value arrives with all its digits, or it is NULL and counted.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Context, Decimal
 from typing import Any
@@ -60,9 +60,15 @@ class Promotion:
     def _pieces(self, documents: pa.Array, group: Sequence[Field], tree: Tree, key_of: KeyOf) -> list[list[pa.Array]]:
         """The columns of these documents, each in pieces."""
         size = next((size for size in _PIECES if size < len(documents)), 0)
-        rows = None if size == _PIECES[0] else read(documents, schema_of(tree, self.form))
-        if rows is not None:
-            return [[self._finished(rows, documents, field, key_of)] for field in group]
+        if size != _PIECES[0]:
+            for form in self._forms(group):
+                rows = read(documents, schema_of(tree, form))
+                if rows is not None:
+                    return [[self._finished(rows, documents, field, key_of, form)] for field in group]
+            if len(group) > 1:
+                # So that one of which the documents have two types does not make the others slow.
+                alone = _trees(group, together=False)
+                return [self._pieces(documents, some, below, key_of)[0] for some, below in alone]
         if not size:
             return [[self._one_by_one(documents, field, key_of)] for field in group]
         found: list[list[pa.Array]] = [[] for _ in group]
@@ -71,6 +77,12 @@ class Promotion:
             for pieces, more in zip(found, part, strict=True):
                 pieces += more
         return found
+
+    def _forms(self, group: Sequence[Field]) -> list[Form]:
+        """How the values of these fields may be written: where text is wanted, an id under its name is one too."""
+        if self.form.text is not None or not self.form.ids or not pa.types.is_string(group[0].type) or len(group) > 1:
+            return [self.form]
+        return [self.form, replace(self.form, text=self.form.ids[0])]
 
     def _one_by_one(self, documents: pa.Array, field: Field, key_of: KeyOf) -> pa.Array:
         values: list[Any] = []
@@ -87,12 +99,12 @@ class Promotion:
             values.append(value)
         return pa.array(values, field.type)
 
-    def _finished(self, rows: pa.RecordBatch, documents: pa.Array, field: Field, key_of: KeyOf) -> pa.Array:
+    def _finished(self, rows: pa.RecordBatch, documents: pa.Array, field: Field, key_of: KeyOf, form: Form) -> pa.Array:
         """What was read as the declared type; what is in doubt, value by value."""
-        leaf, doubt = leaf_of(rows, field.steps, field.type, self.form)
-        form = _form(field.type)
-        if form is not None and pa.types.is_string(leaf.type):
-            differs = pc.invert(pc.fill_null(pc.match_substring_regex(leaf, f"^({form})$"), True))
+        leaf, doubt = leaf_of(rows, field.steps, field.type, form)
+        wanted = _written(field.type)
+        if wanted is not None and pa.types.is_string(leaf.type):
+            differs = pc.invert(pc.fill_null(pc.match_substring_regex(leaf, f"^({wanted})$"), True))
             doubt = differs if doubt is None else pc.or_(doubt, differs)
         if doubt is not None and pc.any(doubt, min_count=0).as_py():
             leaf = pc.if_else(doubt, pa.scalar(None, leaf.type), leaf)
@@ -135,11 +147,12 @@ def _behind(key_of: KeyOf, begin: int) -> KeyOf:
     return lambda row: key_of(begin + row)
 
 
-def _trees(fields: Sequence[Field]) -> list[tuple[list[Field], Tree]]:
-    """The fields in as few readings as can be: none may lie inside another one, or be read as two types."""
+def _trees(fields: Sequence[Field], *, together: bool = True) -> list[tuple[list[Field], Tree]]:
+    """The fields in as few readings as can be: none may lie inside another one, or be read as two types. Not together:
+    each in one of its own."""
     found: list[tuple[list[Field], Tree]] = []
     for field in fields:
-        if not any(_put(tree, field, group) for group, tree in found):
+        if not together or not any(_put(tree, field, group) for group, tree in found):
             tree: Tree = {}
             group: list[Field] = []
             _put(tree, field, group)
@@ -164,7 +177,7 @@ def _put(tree: Tree, field: Field, group: list[Field]) -> bool:
     return True
 
 
-def _form(type_: pa.DataType) -> str | None:
+def _written(type_: pa.DataType) -> str | None:
     if pa.types.is_date(type_):
         return DAY
     if pa.types.is_timestamp(type_):

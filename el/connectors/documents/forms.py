@@ -42,7 +42,8 @@ class Form:
     def scalars(self) -> tuple[str, ...]:
         """What an object is no object by, but a value."""
         named = (self.instant, self.text, self.boolean, self.null, self.binary)
-        return (*self.numbers, *self.ids, *(name for name in named if name is not None))
+        # Each once: of two fields of one name in its schema Arrow's reader ends the process.
+        return tuple(dict.fromkeys((*self.numbers, *self.ids, *(name for name in named if name is not None))))
 
     def wrappers(self, type_: pa.DataType) -> tuple[str, ...]:
         """Under which names a value of this type stands; () where it is JSON's own."""

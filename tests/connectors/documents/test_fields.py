@@ -202,3 +202,20 @@ def test_two_documents_in_one_text_and_none_in_the_next_are_not_taken_for_one_ea
 def test_bytes_are_a_value_through_which_no_path_leads() -> None:
     (found,), counts = taken(['{"a": {"$binary": {"base64": "", "subType": "00"}}}'], ("a.b", pa.int64()))
     assert (found, counts) == ([None], {"0": 1})
+
+
+def test_a_field_of_two_types_leaves_the_others_to_the_fast_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+    one_by_one = Promotion._one_by_one
+
+    def noted(self: Promotion, documents: pa.Array, field: Field, key_of: Any) -> pa.Array:
+        looked.append(field.column)
+        return one_by_one(self, documents, field, key_of)
+
+    monkeypatch.setattr(Promotion, "_one_by_one", noted)
+    documents = [f'{{"a": {number}, "b": {"true" if number % 2 else number}}}' for number in range(200)]
+    (whole, mixed), counts = taken(documents, ("a", pa.int64()), ("b", pa.int64()))
+    assert whole == list(range(200))
+    assert counts == {"1": 100}
+    assert [value for value in mixed if value is not None] == list(range(0, 200, 2))
+    assert set(looked) == {"1"}

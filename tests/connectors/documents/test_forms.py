@@ -174,3 +174,10 @@ def test_what_is_proposed_is_what_the_values_mean() -> None:
         "b": "boolean",
         "l": None,
     }
+
+
+def test_ids_as_text_are_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Promotion, "_one_by_one", lambda *_: pytest.fail("looked at one by one"))
+    documents = [f'{{"a": {{"b": {{"$oid": "{number:024x}"}}}}}}' for number in range(3_000)]
+    found, count = taken(EXTENDED_JSON, documents, "a.b", pa.string())
+    assert (found, count) == ([f"{number:024x}" for number in range(3_000)], 0)
