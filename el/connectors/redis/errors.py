@@ -51,7 +51,7 @@ def connect_error(error: Exception, config: RedisConfig) -> ElError:
     if isinstance(error, MasterNotFoundError):
         return ServerUnreachable(f"{where}: no sentinel knows a master of this name that answers")
     if text.startswith("NOPERM") or isinstance(error, rx.NoPermissionError):
-        return NotPermitted(f"Redis: {text}")
+        return NotPermitted(f"Redis: {text}; `python -m el grants` prints the ACL that is enough")
     if "cluster support disabled" in text or isinstance(error, rx.ClusterError):
         return ConnectError(f"{where}: {text}; `cluster: true` is for a node of a cluster")
     if isinstance(error, rx.TimeoutError) and config.encrypt and not config.unix_socket:
@@ -70,7 +70,7 @@ def statement_error(error: Exception, *, writing: bool) -> ElError:
         return error
     text = said(error)
     if isinstance(error, rx.NoPermissionError) or text.startswith("NOPERM"):
-        return NotPermitted(f"Redis: {text}")
+        return NotPermitted(f"Redis: {text}; `python -m el grants` prints the ACL that is enough")
     passing = isinstance(error, rx.ConnectionError | rx.TimeoutError | OSError) or text.startswith(_PASSING)
     return (WriteError if writing else ReadError)(text, retryable=passing)
 

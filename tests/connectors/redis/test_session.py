@@ -176,3 +176,14 @@ def test_a_line_that_is_cut_while_it_reads_is_an_error_that_may_pass(store: Stor
 def _read(source: Redis, table: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = source.read_buffer(ReadRequest(table=TableName("db0", table))).to_arrow().to_pylist()
     return found
+
+
+def test_a_read_without_the_right_to_a_key_says_what_gives_it(one_store: Store) -> None:
+    one_store.client.set("a:1", "x")
+    one_store.client.execute_command(
+        "ACL", "SETUSER", "few", "on", ">few", "~b:*", "+@read", "+@connection", "+scan", "+info"
+    )
+    few = Store({**one_store.output, "user": "few", "password": "few"}, one_store.client)
+    with pytest.raises(NotPermitted, match="`python -m el grants` prints the ACL that is enough"):
+        few.read({"match": "*", "type": "string"})
+    one_store.client.execute_command("ACL", "DELUSER", "few")
