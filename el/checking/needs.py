@@ -90,7 +90,9 @@ def source_needs(job: Job, access: Access, taken: Taken, source: Source | None) 
     for item in taken.chosen:
         if item.table.kind == "query":
             tables = _with_query(tables, item, source, unknown)
-    spellings = {item.table.name.schema for item in taken.chosen}
+    # An entry that no table fits may be a glob itself.
+    named = [item.table for item in taken.chosen if item.table.columns or not _GLOB & set(item.table.name.schema)]
+    spellings = {table.name.schema for table in named}
     return SourceNeeds(
         access,
         tuple(dict.fromkeys(tables)),

@@ -12,10 +12,10 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from el import __version__
-from el.cli import changed, check, codegen, grants, local, plan, purge, run, secrets, state, write
+from el.cli import changed, check, codegen, grants, init, local, plan, purge, run, secrets, state, write
 from el.cli.arguments import EXIT_CODES, of_a_job, of_every_command
 from el.cli.output import any_output, as_far_as_read
 from el.errors import ElError
@@ -69,13 +69,25 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 
+class _Parser(argparse.ArgumentParser):
+    """What is not known is an error, but for a command whose further flags depend on those that are: its `settings`."""
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        parsed, further = self.parse_known_args(args, namespace)
+        if further and not hasattr(parsed, "settings"):
+            self.error(f"unrecognized arguments: {' '.join(further)}")
+        parsed.settings = further
+        return parsed
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m el", description="Databases into Snowflake raw schemas, and proof.", epilog=EXIT_CODES
     )
     parser.add_argument("--version", action="version", version=f"el {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=argparse.ArgumentParser)
     common = of_every_command()
+    init.add(commands, common)
     job = of_a_job(common)
     for command in (run, plan, codegen):
         command.add(commands, job)

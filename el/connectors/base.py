@@ -9,7 +9,7 @@ and no secret stands in any text that it gives.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
@@ -34,6 +34,7 @@ from el.connectors.access import Access, Operation, access_of, require
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import Catalog, Column, SourceType, TableName
 from el.connectors.guard import guard
+from el.connectors.question import Question
 from el.connectors.request import Op, ReadRequest
 from el.errors import ElError
 from el.secrets.fields import secret_fields
@@ -99,6 +100,10 @@ class ConnectionConfig(BaseModel):
 
     # Settings that say which database it is, beside host, server, port, dsn, account, database and path.
     names_database: ClassVar[tuple[str, ...]] = ()
+    # What `init` asks for, and what it writes beside: for a source, and for a warehouse, which dbt reads too.
+    asks: ClassVar[tuple[Question, ...]] = ()
+    beside_source: ClassVar[Mapping[str, Any]] = {}
+    beside_warehouse: ClassVar[Mapping[str, Any]] = {}
 
     access: Access | None = None
     """The role: `owner`, `engineer` or `staging`; owner where nothing is said. `EL_ROLE` can only weaken it."""
@@ -128,6 +133,8 @@ class Connector(ABC):
     # The profile output's `type` that names it.
     scheme: ClassVar[str]
     config_type: ClassVar[type[ConnectionConfig]]
+    # Other products that it connects to, as people call them.
+    answers_to: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)

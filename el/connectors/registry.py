@@ -41,6 +41,27 @@ def connector_class(scheme: str) -> type[Connector]:
     return found
 
 
+def scheme_called(name: str) -> str:
+    """The type that people call so: itself, or another product that its connector connects to.
+
+    Raises `ConfigError` where there is none, or where there are several.
+    """
+    if name in schemes():
+        return name
+    found, missing = [], []
+    for scheme in sorted(schemes()):
+        try:
+            found += [scheme] if name.lower() in (scheme, *connector_class(scheme).answers_to) else []
+        except DriverMissing as error:
+            missing.append(str(error))
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ConfigError(f"{name!r} may be of type {' or '.join(found)}: name the one that it is")
+    beside = f" ({'; '.join(missing)})" if missing else ""
+    raise ConfigError(f"there is no connector for type {name!r}; there are: {', '.join(sorted(schemes()))}{beside}")
+
+
 def imported(place: str, scheme: str) -> Any:
     """place: "module:Class", of what is made for this type of database.
 

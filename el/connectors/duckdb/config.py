@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from pydantic import Field
 
 from el.connectors.base import ConnectionConfig
+from el.connectors.question import Question
 
 
 class DuckDbConfig(ConnectionConfig):
     """A file, or DuckDB in memory. No repr shows what may hold a token."""
+
+    asks: ClassVar[tuple[Question, ...]] = (Question("path", "file", default="warehouse.duckdb"),)
+    beside_source: ClassVar[Mapping[str, Any]] = {"read_only": True}
+    beside_warehouse: ClassVar[Mapping[str, Any]] = {"schema": "main", "threads": 4}
 
     path: str = Field(default=":memory:", repr=False)
     """The file. What follows a `?` in it may hold a token, and is shown nowhere."""

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 
 from el.connectors.base import ConnectionConfig
+from el.connectors.question import Question
 
 ReadPreference = Literal["primary", "primaryPreferred", "secondary", "secondaryPreferred", "nearest"]
 
@@ -16,6 +17,13 @@ class MongoDbConfig(ConnectionConfig):
     """The server, and who signs in."""
 
     names_database: ClassVar[tuple[str, ...]] = ("replica_set",)
+    asks: ClassVar[tuple[Question, ...]] = (
+        Question("host", "server, or several of a replica set with commas between"),
+        Question("port", "port", unless=("srv",)),
+        Question("database", "database"),
+        Question("user", "user, if there is one", optional=True),
+        Question("password", "password, if there is one", optional=True),
+    )
 
     host: str = Field(default="localhost", validation_alias=AliasChoices("host", "server"))
     """One server, or several of a replica set: `a:27017,b:27017`."""

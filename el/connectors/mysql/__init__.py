@@ -52,6 +52,7 @@ class MySql(OverDriver[Driver], Cluster, OneMomentSource, PressureSource, Rights
     """A server of MySQL 8 or MariaDB 10.6, or later."""
 
     scheme = "mysql"
+    answers_to = ("mariadb", "aurora")
     product = "MySQL"
     config_type = MySqlConfig
     config: MySqlConfig

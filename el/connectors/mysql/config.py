@@ -12,12 +12,20 @@ from typing import Any, ClassVar
 from pydantic import AliasChoices, Field, SecretStr
 
 from el.connectors.cluster_config import ClusterConfig
+from el.connectors.question import Question
 
 
 class MySqlConfig(ClusterConfig):
     """The server, and who signs in."""
 
     names_database: ClassVar[tuple[str, ...]] = ("unix_socket",)
+    asks: ClassVar[tuple[Question, ...]] = (
+        Question("host", "server", unless=("unix_socket",)),
+        Question("port", "port", unless=("unix_socket",)),
+        Question("database", "database of the session; tables of all others can be taken too", optional=True),
+        Question("user", "user"),
+        Question("password", "password", unless=("auth",)),
+    )
 
     host: str = Field(default="localhost", validation_alias=AliasChoices("host", "server"))
     """The server."""

@@ -74,6 +74,7 @@ class Postgres(OverDriver[Driver], Cluster, VersionSource, OneMomentSource, Pres
     """A database of PostgreSQL 13 or later."""
 
     scheme = "postgres"
+    answers_to = ("postgresql", "aurora")
     product = "PostgreSQL"
     config_type = PostgresConfig
     config: PostgresConfig

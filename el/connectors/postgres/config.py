@@ -12,6 +12,7 @@ from typing import ClassVar, Literal
 from pydantic import AliasChoices, Field, SecretStr
 
 from el.connectors.cluster_config import ClusterConfig
+from el.connectors.question import Question
 
 SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
 
@@ -20,6 +21,13 @@ class PostgresConfig(ClusterConfig):
     """The server, and who signs in."""
 
     names_database: ClassVar[tuple[str, ...]] = ("dbname",)
+    asks: ClassVar[tuple[Question, ...]] = (
+        Question("host", "server"),
+        Question("port", "port"),
+        Question("database", "database"),
+        Question("user", "user"),
+        Question("password", "password", unless=("auth", "sslcert")),
+    )
 
     host: str = Field(default="localhost", validation_alias=AliasChoices("host", "server"))
     """The server; or the folder of a socket, beginning with a slash."""

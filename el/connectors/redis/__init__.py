@@ -41,6 +41,7 @@ class Redis(DocumentSource, Target, ChangeSource, RightsSource):
     """A server of Redis or Valkey, a master behind sentinels, or a cluster."""
 
     scheme = "redis"
+    answers_to = ("valkey",)
     config_type = RedisConfig
     config: RedisConfig
     rules = RULES

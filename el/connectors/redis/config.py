@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from el.connectors.base import ConnectionConfig
+from el.connectors.question import Question
 
 
 class KeyType(StrEnum):
@@ -63,6 +64,13 @@ class RedisConfig(ConnectionConfig):
     """The server, and who signs in."""
 
     names_database: ClassVar[tuple[str, ...]] = ("unix_socket", "database", "sentinel_master")
+    asks: ClassVar[tuple[Question, ...]] = (
+        Question("host", "server", unless=("unix_socket", "sentinels")),
+        Question("port", "port", unless=("unix_socket", "sentinels")),
+        Question("database", "database, by its number"),
+        Question("user", "user, if there is one", optional=True),
+        Question("password", "password, if there is one", optional=True),
+    )
 
     host: str = Field(default="localhost", validation_alias=AliasChoices("host", "server"))
     """The server."""

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import AliasChoices, Field, SecretStr, model_validator
 
 from el.connectors.access import access_of
 from el.connectors.base import ConnectionConfig
 from el.connectors.origin import current_run
+from el.connectors.question import Question
 
 # Of one wait for the server, which answers a running statement every 45 seconds.
 _SOCKET_SECONDS = 120
@@ -24,8 +25,29 @@ _SOCKET_SECONDS = 120
 _OWN_TAG = 500
 
 
+_KEYS = ("private_key", "private_key_path")
+_NO_KEY = ("token", "password", "authenticator")
+
+
 class SnowflakeConfig(ConnectionConfig):
     """The fields that dbt-snowflake has, and timeouts."""
+
+    asks: ClassVar[tuple[Question, ...]] = (
+        Question("account", "account, such as myorg-myaccount"),
+        Question("user", "user"),
+        Question(
+            "private_key_path",
+            "file of the private key; empty for another way to sign in",
+            optional=True,
+            unless=("private_key", "token", "password", "authenticator"),
+        ),
+        Question("private_key_passphrase", "passphrase of the key, if it has one", optional=True, unless=_NO_KEY),
+        Question("password", "password", optional=True, unless=(*_KEYS, "token", "authenticator")),
+        Question("role", "role", optional=True),
+        Question("database", "database"),
+        Question("warehouse", "warehouse that loads"),
+    )
+    beside_warehouse: ClassVar[Mapping[str, Any]] = {"schema": "PUBLIC", "threads": 8}
 
     account: str = Field(min_length=1)
     """The account's identifier, such as `myorg-myaccount`."""

@@ -57,6 +57,7 @@ class SqlServer(
     """A SQL Server database, through mssql-python or pyodbc as the profile says."""
 
     scheme = "sqlserver"
+    answers_to = ("mssql",)
     rules = RULES
     state_right: ClassVar[str] = STATE_RIGHT
     writer_right = "VIEW SERVER STATE"

@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 
 from el.connectors.base import ConnectionConfig
+from el.connectors.question import Question
 
 # Braces protect a value in an ODBC connection string; a closing brace in it is doubled
 # (Microsoft Learn, "SQLDriverConnect Function", connection strings).
@@ -19,6 +20,14 @@ _SPECIAL = frozenset("[]{}(),;?*=!@ ")
 
 class SqlServerConfig(ConnectionConfig):
     """The fields that dbt-sqlserver has, and el's own: `reader`, `dsn`, `odbc`, and the timeouts."""
+
+    asks: ClassVar[tuple[Question, ...]] = (
+        Question("host", "server", unless=("dsn",)),
+        Question("port", "port", unless=("dsn",)),
+        Question("database", "database", unless=("dsn",)),
+        Question("user", "user", unless=("windows_login", "authentication", "dsn")),
+        Question("password", "password", unless=("windows_login", "authentication", "dsn")),
+    )
 
     host: str | None = Field(default=None, validation_alias=AliasChoices("host", "server"))
     """The server; of a named instance `db01\\SALES`, without `port`."""
