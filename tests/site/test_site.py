@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 from mkdocs.commands.build import build
 from mkdocs.config import load_config
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+from site_pages import hook
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -57,3 +61,32 @@ def test_no_link_of_a_page_leads_out_of_the_site_by_a_path(site: Path) -> None:
             if not re.match(r"\w+:", target) and not target.startswith("#") and path.name != "404.html":
                 place = (path.parent / target.partition("#")[0]).resolve()
                 assert place.exists(), f"{path.name}: {target}"
+
+
+def test_a_page_that_no_list_names_stands_at_the_end() -> None:
+    config = load_config(str(ROOT / "mkdocs.yml"))
+    config.nav = ["index.md", {"How to": ["dumps.md"]}]
+    ((name, rest),) = hook.on_config(config).nav[-1].items()
+    assert name == hook.MORE
+    assert "mysql.md" in rest
+    assert "dumps.md" not in rest
+
+
+@pytest.mark.parametrize(
+    ("repository", "written", "shown"),
+    [
+        (None, "[DECISIONS.md](../DECISIONS.md)", "DECISIONS.md"),
+        ("https://example.com/el", "[why](../DECISIONS.md)", "[why](https://example.com/el/blob/main/DECISIONS.md)"),
+        (None, "[rests on](../README.md#what-these-claims-rest-on)", "[rests on](index.md#what-these-claims-rest-on)"),
+        (None, "[rights](rights.md#mysql)", "[rights](rights.md#mysql)"),
+        (None, "[`test_it_holds`](../tests/a/test_it.py)", "It holds <small>tests/a/test_it.py</small>"),
+    ],
+)
+def test_a_link_out_of_docs_leads_to_the_repository_or_is_its_text(
+    repository: str | None, written: str, shown: str
+) -> None:
+    config = load_config(str(ROOT / "mkdocs.yml"))
+    config.repo_url = repository
+    file = File("pii.md", str(ROOT / "docs"), str(ROOT / "build"), use_directory_urls=False)
+    page = Page(None, file, config)
+    assert hook.on_page_markdown(written, page, config, Files([file])) == shown
