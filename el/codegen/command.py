@@ -81,6 +81,9 @@ def generate(config: Config, source: Source | None, held: Held = nothing_held, o
             text, missing = model_yaml(table, model, others, dialect)
             files += [model_file(table, model), text]
             untested += [item for item in missing if item not in untested]
+    # Another source's files in the same project are not this one's.
+    of_all = {config.source: "all its tables"}
+    files = [replace(file, about=f"{config.source}: {of_all.get(file.about, file.about)}") for file in files]
     return Generated(tuple(tables), tuple(files), tuple(untested), (*said, *unknown), tuple(d.name for d in dumps))
 
 
@@ -96,12 +99,20 @@ def _dumps(
 def codegen(job: Job, project: Path, *, check: bool = False) -> int:
     """Write the project's files, or with `check` only compare; print what was found; the exit code."""
     found = DbtProject.read(project)
-    own = OwnNames.of(found)
+    own = OwnNames.of(found, job.config.source)
     opened = open_source(job.source.settings, str(job.source)) if job.config.tables else nullcontext()
     with opened as source:
         generated = generate(job.config, source, lambda schemas: _held(job, schemas), own)
     fitted = fit(found, own, as_read(found, [*map(found.placed, generated.files), *package_files(found)]))
-    written = _written(found, _selected(generated, fitted.files, job.select), whole=not job.select, check=check)
+    chosen = _selected(generated, fitted.files, job.select)
+    findings = compare(
+        project,
+        chosen,
+        models=None if job.select else found.models,
+        owned=package_folders(found),
+        source=job.config.source,
+    )
+    written = _written(found, chosen, findings, check=check)
     return _report(generated, fitted.notes, written, check=check)
 
 
@@ -109,13 +120,15 @@ def codegen_package(project: Path, *, check: bool = False) -> int:
     """Only what every dbt project needs of el, as `codegen` writes it too; no database is asked."""
     found = DbtProject.read(project)
     fitted = fit(found, OwnNames.of(found), as_read(found, package_files(found)))
-    return _report(None, fitted.notes, _written(found, fitted.files, whole=False, check=check), check=check)
+    findings = compare(project, fitted.files, models=None, owned=package_folders(found))
+    return _report(None, fitted.notes, _written(found, fitted.files, findings, check=check), check=check)
 
 
-def _written(project: DbtProject, files: Sequence[GeneratedFile], *, whole: bool, check: bool) -> list[Finding]:
+def _written(
+    project: DbtProject, files: Sequence[GeneratedFile], findings: list[Finding], *, check: bool
+) -> list[Finding]:
     """What was written of these files, and of dbt_project.yml; with `check`, what would be."""
     settings = with_hooks(project)
-    findings = compare(project.folder, files, whole=whole, models=project.models, owned=package_folders(project))
     if not check:
         write(project.folder, files, findings)
     if settings is not None:

@@ -36,7 +36,7 @@ def new_project(folder: Path, profile: str, name: str = "el") -> list[Path]:
             (folder / path).write_text(text, encoding="utf-8")
             written.append(folder / path)
     brought = package_files(DbtProject.read(folder))
-    write(folder, brought, compare(folder, brought, whole=False))
+    write(folder, brought, compare(folder, brought, models=None))
     return [*written, *(folder / file.path for file in brought)]
 
 

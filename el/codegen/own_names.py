@@ -34,17 +34,18 @@ class OwnNames:
     groups: dict[str, PurePosixPath] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, project: DbtProject) -> OwnNames:
+    def of(cls, project: DbtProject, source: str | None = None) -> OwnNames:
+        """source: what codegen wrote for another one is the project's own here."""
         found = cls()
         for setting, otherwise in (("model-paths", "models"), ("seed-paths", "seeds"), ("snapshot-paths", "snapshots")):
-            for path, text in _own(project, setting, otherwise):
+            for path, text in _own(project, setting, otherwise, source):
                 if path.suffix in (".yml", ".yaml"):
                     found.describe(path, text)
                 elif path.suffix in ((".csv",) if setting == "seed-paths" else (".sql", ".py")):
                     names = _SNAPSHOT.findall(text) if setting == "snapshot-paths" else [path.stem]
                     found.models.update(dict.fromkeys(names, path))
         for setting, otherwise in (("macro-paths", "macros"), ("test-paths", "tests")):
-            for path, text in _own(project, setting, otherwise):
+            for path, text in _own(project, setting, otherwise, source):
                 if path.suffix == ".sql" and (setting == "macro-paths" or "generic" in path.parts):
                     found.macros.update(dict.fromkeys(macro_names(text), path))
         return found
@@ -74,19 +75,19 @@ def macro_names(text: str) -> Iterator[str]:
             yield f"test_{name}" if kind in _TESTS else name
 
 
-def _own(project: DbtProject, setting: str, otherwise: str) -> Iterator[tuple[PurePosixPath, str]]:
+def _own(project: DbtProject, setting: str, otherwise: str, source: str | None) -> Iterator[tuple[PurePosixPath, str]]:
     """Each file under these folders that is someone's own, and its text; of a seed no text."""
     for folder in project.paths(setting, otherwise):
         for path in sorted((project.folder / folder).rglob("*")):
             if path.is_file() and path.suffix in (".sql", ".py", ".csv", ".yml", ".yaml"):
                 text = "" if path.suffix == ".csv" else _read(path)
-                if not is_marked(text) and not _taken_over(path):
+                if not is_marked(text, source) and not _taken_over(path, source):
                     yield PurePosixPath(path.relative_to(project.folder).as_posix()), text
 
 
-def _taken_over(path: Path) -> bool:
+def _taken_over(path: Path, source: str | None) -> bool:
     beside = path.with_suffix(".yml")
-    return path.suffix == ".sql" and beside.is_file() and is_marked(_read(beside))
+    return path.suffix == ".sql" and beside.is_file() and is_marked(_read(beside), source)
 
 
 def _read(path: Path) -> str:

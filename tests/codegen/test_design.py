@@ -109,7 +109,7 @@ def test_a_condition_and_names_that_look_like_a_template_stay_text(tmp_path: Pat
     (at_source,), (raw,) = rules["checks_at_source"].values(), rules["checks"].values()
     assert Template(at_source).render().count("'{%'") == 1
     assert Template(raw).render() == "v_x like '{%'"
-    assert "from sales.we# }ird;" in next(file.text for file in found.files if file.path.name == "we_ird.sql")
+    assert ": sales.we# }ird;" in next(file.text for file in found.files if file.path.name == "we_ird.sql")
 
 
 def test_what_the_source_enforces_and_no_test_says_is_named_with_the_reason(tmp_path: Path) -> None:

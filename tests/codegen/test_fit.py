@@ -177,6 +177,24 @@ def test_a_group_that_the_project_has_is_els_too(codegen: Codegen) -> None:
     assert not there("models/sales/_sales__groups.yml").exists()
 
 
+def test_two_sources_go_into_one_project_and_neither_touches_what_is_of_the_other(codegen: Codegen) -> None:
+    codegen()
+    before = {path: path.read_text() for path in there("").rglob("*") if path.is_file()}
+    profiles = yaml.safe_load(Path("profiles.yml").read_text())
+    Path("profiles.yml").write_text(yaml.safe_dump({**profiles, "erp": profiles["shop"]}))
+    settings = Path("el.yml").read_text()
+    Path("erp.yml").write_text(settings.replace("source: shop", "source: erp"))
+    assert main(["codegen", "--config", "erp.yml"]) == 0
+    assert {path: path.read_text() for path in before} == before
+    assert there("models/staging/erp/stg_erp__customers.sql").exists()
+    assert "ref('stg_erp__customers')" in there("models/sales/sales__customers.sql").read_text()
+    assert main(["codegen", "--check"]) == 0
+    assert main(["codegen", "--config", "erp.yml", "--check"]) == 0
+    Path("erp.yml").write_text(Path("erp.yml").read_text().replace("sales.customers", "sales.products"))
+    assert main(["codegen", "--config", "erp.yml"]) == 0
+    assert main(["codegen", "--check"]) == 0
+
+
 def test_everything_goes_where_the_project_has_its_models(codegen: Codegen) -> None:
     settings = "model-paths: [src/models]\n"
     codegen(settings)
