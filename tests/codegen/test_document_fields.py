@@ -202,6 +202,13 @@ def test_a_number_of_which_duckdb_would_drop_digits_is_a_misfit_there() -> None:
     assert found == [(None, True), (Decimal("12345678901234.10"), False), (Decimal("1.00"), False)]
 
 
+def test_a_number_under_a_name_that_can_be_written_in_several_ways_is_not_trusted_either() -> None:
+    made = macros("duckdb")
+    field = made["el_document_field"]("document", ["größe"], MONEY, "json")
+    values = """('{"größe": 1234567890123456.78}'::JSON), ('{"gr\\u00f6\\u00dfe": 1234567890123456.78}'::JSON)"""
+    assert duckdb.sql(f"SELECT {field} FROM (VALUES {values}) AS t (document)").fetchall() == [(None,), (None,)]
+
+
 def test_names_with_dots_quotes_and_backslashes_are_found(pick: Any) -> None:
     name = "it's a.b"
     assert pick([f'{{"{name}": {{"c\\\\d": 5}}}}'], [name, "c\\d"], "bigint", "json") == [(5, False)]

@@ -48,8 +48,10 @@
     {%- elif kind in ('bigint', 'decimal') and target.type == 'snowflake' -%}
         {%- do conditions.append("when " ~ json_type ~ " = 'DOUBLE' then null") -%}
     {%- elif kind in ('bigint', 'decimal') -%}
-        {#- DuckDB gives a number with a fraction by way of a float, which is exact up to 15 digits. -#}
-        {%- set long = '"' ~ modules.re.escape(steps[-1]) ~ '"\\s*:\\s*[-+0-9.eE]{17,}' -%}
+        {#- DuckDB gives a number with a fraction by way of a float, which is exact up to 15 digits. A name that JSON may
+            write in several ways is any name. -#}
+        {%- set name = '"' ~ steps[-1] if modules.re.match('[A-Za-z0-9_]+$', steps[-1]) else '' -%}
+        {%- set long = name ~ '"\\s*:\\s*[-+0-9.eE]{17,}' -%}
         {%- do conditions.append(
             "when " ~ json_type ~ " = 'DOUBLE' and regexp_matches(" ~ text ~ ", '[.eE]') and regexp_matches(cast("
             ~ column ~ " as varchar), " ~ el_literal(long) ~ ") then null"
