@@ -8,14 +8,16 @@ import struct
 from typing import Any
 
 import bson
+import numpy as np
 import pytest
 from bson import json_util
 from bson.raw_bson import RawBSONDocument
-from hypothesis import example, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from el.connectors.mongodb.extended import bytes_of, text_of
 from el.connectors.mongodb.rows import converted
+from el.connectors.mongodb.together import texts_of
 
 NAMES = st.one_of(
     st.sampled_from(["a", "b", "_id", "", "a.b", "0", "1", "$oid", "$date", "$numberInt", "$ref", "größe", "\x01"]),
@@ -97,13 +99,62 @@ def test_any_document_comes_back_from_its_text_or_has_its_bytes_beside_it(data: 
     assert row["_el_raw"] == (None if again(row["document"]) == data else data)
 
 
-@given(some=st.lists(DOCUMENTS, min_size=1, max_size=40))
-@settings(max_examples=60, deadline=None)
+def by_themselves(some: list[bytes]) -> list[dict[str, Any]]:
+    return [row for data in some for row in converted([data]).to_pylist()]
+
+
+@given(
+    some=st.lists(DOCUMENTS, min_size=1, max_size=5).flatmap(
+        lambda few: st.lists(st.sampled_from(few), min_size=60, max_size=90)
+    )
+)
+@settings(max_examples=50, deadline=None)
 def test_documents_together_have_the_texts_that_each_has_alone(some: list[bytes]) -> None:
-    together = converted(some).to_pylist()
-    assert together == [row for data in some for row in converted([data]).to_pylist()]
-    assert [row["document"] for row in together] == [text_of(data).document for data in some]
-    assert [row["_id"] for row in together] == [text_of(data).key for data in some]
+    assert converted(some).to_pylist() == by_themselves(some)
+
+
+def one_field(kind: int, value: bytes) -> bytes:
+    return document([(b"_id", (0x10, b"\x01\0\0\0")), (b"a", (kind, value))])
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        (0x01, st.floats(width=64).map(lambda value: struct.pack("<d", value))),
+        (0x01, st.tuples(st.integers(-(10**17), 10**17), st.integers(-20, 20)).map(
+            lambda pair: struct.pack("<d", pair[0] * 10.0 ** pair[1]))),
+        (0x01, st.binary(min_size=8, max_size=8)),
+        (0x13, st.binary(min_size=16, max_size=16)),
+        (0x13, st.decimals(allow_nan=False, places=4, min_value=-10**20, max_value=10**20).map(
+            lambda value: bson.Decimal128(value).bid)),
+        (0x13, st.tuples(st.integers(0, 10**20), st.integers(-12, 4), st.booleans()).map(
+            lambda found: bson.Decimal128(f"{'-' if found[2] else ''}{found[0]}E{found[1]}").bid)),
+        (0x02, TEXT.map(sized)),
+        (0x09, st.binary(min_size=8, max_size=8)),
+        (0x11, st.binary(min_size=8, max_size=8)),
+    ],
+)  # fmt: skip
+def test_values_of_one_type_together_have_the_texts_that_each_has_alone(kind: int, values: Any) -> None:
+    @given(found=st.lists(values, min_size=20, max_size=40))
+    @settings(max_examples=40, deadline=None, phases=(Phase.generate,))
+    def held(found: list[bytes]) -> None:
+        some = [one_field(kind, value) for value in found]
+        assert converted(some).to_pylist() == by_themselves(some)
+
+    held()
+
+
+def test_documents_that_are_much_alike_are_all_read_together() -> None:
+    """Else nothing would be lost but the speed."""
+    some = [
+        bson.encode({"_id": bson.ObjectId(), "n": n, "t": "x" * n, "l": [{"q": k, "p": 1.5} for k in range(n % 4)]})
+        for n in range(200)
+    ]
+    ends = np.cumsum([len(data) for data in some])
+    found = texts_of(b"".join(some), np.concatenate([[0], ends[:-1]]))
+    assert not found.left.any()
+    assert not found.doubt.any()
+    assert found.documents.to_pylist() == [text_of(data).document for data in some]
 
 
 NEEDS_BYTES = {
