@@ -171,7 +171,7 @@ class ChangeStream(ChangeFeed):
             self.begins_anew = True
             return "the collection was dropped and made anew"
         try:
-            return probe(self._collection, place)
+            return probe(self._collection, place, splits=_splits(self.source))
         except PyMongoError as error:
             raise self.source.translate(error) from None
 
@@ -192,7 +192,7 @@ def read(source: MongoDb, request: ReadRequest, changes: StreamChanges) -> Buffe
     """The changes of a request. `Buffer.reached`: where to go on."""
     if request.table is None or request.where or request.kept or request.limit is not None or request.split:
         raise ReadError("a change stream gives all changes of a collection, in their order, without conditions")
-    reads, version = reads_of(request), source.server.version
+    reads = reads_of(request)
     own = [pa.field(OP_READ, pa.string()), pa.field(POSITION_READ, pa.string())]
     schema = pa.schema([*schema_of(reads), *own])
     collection = source.client[request.table.schema][request.table.name]
@@ -202,9 +202,9 @@ def read(source: MongoDb, request: ReadRequest, changes: StreamChanges) -> Buffe
         Window(
             Place.of(changes.since),
             until,
-            images=version >= (6,),
+            images=source.server.version >= (6,),
             before=changes.before,
-            splits=version >= (6, 0, 9),
+            splits=_splits(source),
             sharded=source.server.sharded,
         ),
     )
@@ -221,6 +221,11 @@ def read(source: MongoDb, request: ReadRequest, changes: StreamChanges) -> Buffe
 
     buffer = Buffer(schema, batches(), translate=source.translate)
     return buffer
+
+
+def _splits(source: MongoDb) -> bool:
+    """Whether the server can send an event in parts."""
+    return source.server.version >= (6, 0, 9)
 
 
 def _pages(rows: Iterator[Row], most_rows: int, most_bytes: int) -> Iterator[list[Row]]:

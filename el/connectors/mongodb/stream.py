@@ -106,12 +106,9 @@ class Stream:
                 self.reached = Place.at(window.until, stream.resume_token)
 
     def _opened(self, session: Any) -> Any:
-        window = self.window
-        stages: list[dict[str, Any]] = [{"$unset": "updateDescription"}]
-        stages += [{"$changeStreamSplitLargeEvent": {}}] if window.splits else []
-        start = window.since.start()
+        window, start = self.window, self.window.since.start()
         return self._collection.watch(
-            stages,
+            _stages(splits=window.splits),
             full_document=window.options().get("fullDocument"),
             full_document_before_change=window.options().get("fullDocumentBeforeChange"),
             resume_after=start.get("resumeAfter"),
@@ -182,12 +179,17 @@ def why_lost(error: OperationFailure) -> str | None:
     )
 
 
-def probe(collection: Any, place: Place) -> str | None:
+def _stages(*, splits: bool) -> list[dict[str, Any]]:
+    """What a stream goes through. A token goes on only in a stream with the same stages: its event has to pass them."""
+    return [{"$unset": "updateDescription"}, *([{"$changeStreamSplitLargeEvent": {}}] if splits else [])]
+
+
+def probe(collection: Any, place: Place, *, splits: bool) -> str | None:
     """Why a stream cannot go on at a place, in words; None where it can."""
     try:
-        stage = {"$changeStream": place.start()}
+        stages = [{"$changeStream": place.start()}, *_stages(splits=splits)]
         asked = collection.with_options(codec_options=RAW, read_preference=ReadPreference.PRIMARY)
-        asked.aggregate([stage], batchSize=1, maxTimeMS=_PROBE_MS).close()
+        asked.aggregate(stages, batchSize=1, maxTimeMS=_PROBE_MS).close()
     except OperationFailure as error:
         if error.code != _TIMED_OUT and (lost := why_lost(error)) is None:
             raise

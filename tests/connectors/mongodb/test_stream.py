@@ -157,6 +157,15 @@ def test_what_is_beyond_the_window_comes_with_the_next_one_once(client: Any, ord
     assert [row.key["_id"] for row in read(orders, Place(since.time))[0]] == [3]
 
 
+def test_what_lies_between_a_places_token_and_its_time_is_in_the_snapshot_already(orders: Any) -> None:
+    """The token is taken first, so that nothing is missed."""
+    early = here(orders)
+    orders.insert_one({"_id": 1})
+    since = Place(now(orders.database.client), early.token)
+    orders.insert_one({"_id": 2})
+    assert [row.key["_id"] for row in read(orders, since)[0]] == [2]
+
+
 def test_a_document_that_is_gone_when_it_is_looked_up_does_not_come_back(client: Any, orders: Any) -> None:
     orders.insert_many([{"_id": 1}, {"_id": 2}])
     since = here(orders)
@@ -256,6 +265,7 @@ def test_an_event_that_comes_in_parts_is_one_change(client: Any) -> None:
     database.orders.replace_one({"_id": 1}, {"v": "b" * 12_000_000})
     rows, since = read(database.orders, since, before=True)
     assert [(row.op, row.document["v"][:1] if row.document else "") for row in rows] == [("B", "a"), ("U", "b")]
+    assert probe(database.orders, since, splits=True) is None
     database.orders.delete_one({"_id": 1})
     assert [row.op for row in read(database.orders, since)[0]] == ["D"]
     client.drop_database(database.name)
@@ -288,12 +298,12 @@ def test_a_quiet_collections_place_moves_on_with_the_servers_log() -> None:
         for number in range(5):
             own.shop.busy.insert_many([{"n": number, "m": each} for each in range(30)])
             own.admin.command("secantusAdmin.pruneOplog")
-            assert probe(own.shop.quiet, since) is None
+            assert probe(own.shop.quiet, since, splits=True) is None
             rows, since = read(own.shop.quiet, since)
             assert rows == []
         own.shop.quiet.insert_one({"_id": 1})
         assert [row.key["_id"] for row in read(own.shop.quiet, since)[0]] == [1]
-        assert "the oplog does not reach back" in str(probe(own.shop.forgotten, forgotten))
+        assert "the oplog does not reach back" in str(probe(own.shop.forgotten, forgotten, splits=True))
         with pytest.raises(PositionLost, match=r"shop\.forgotten: the oplog does not reach back"):
             read(own.shop.forgotten, forgotten)
 
@@ -331,14 +341,15 @@ def test_a_place_is_text_that_sorts_and_says_the_same_again() -> None:
 
 
 def test_shards_are_read_until_their_token_is_beyond_the_window() -> None:
-    """A router gives nothing also while a shard is slow. The token is one of MongoDB's manual ("Change Events")."""
-    token = {"_data": "8263F51B8F000000012B022C0100296E5A1004A0B1"}
-    assert time_of(token) == Timestamp(0x63F51B8F, 1)
+    """A router gives nothing also while a shard is slow. The token is one that damianiandrea/mongodb-nats-connector#13
+    shows, with its event's cluster time."""
+    token = {"_data": "8265B41E97000000012B022C0100296E5A1004002FB9BB2E124BFCAF935B8C8F64417104"}
+    assert time_of(token) == Timestamp(1706303127, 1)
     assert time_of({"_data": "2d0000001073"}) is None
 
     class Given:
         resume_token = token
 
-    for until, ended in ((Timestamp(0x63F51B8F, 0), True), (Timestamp(0x63F51B8F, 1), False)):
+    for until, ended in ((Timestamp(1706303127, 0), True), (Timestamp(1706303127, 1), False)):
         window = Window(Place(until), until, images=False, before=False, splits=False, sharded=True)
         assert Stream(MongoClient(connect=False).shop.orders, window)._ended(Given()) is ended
