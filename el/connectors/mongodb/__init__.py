@@ -15,6 +15,7 @@ from bson.timestamp import Timestamp
 from pymongo import MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
+from pymongo.read_concern import ReadConcern
 
 from el.connectors.abilities import ChangeSource, CursorSource, Extent, OneMomentSource, SplitSource
 from el.connectors.base import ArrowStream, Identity, Target, WriteMode, WriteResult
@@ -216,7 +217,9 @@ class MongoDb(DocumentSource, Target, CursorSource, SplitSource, OneMomentSource
 
     def _collection(self, request: ReadRequest) -> Collection[dict[str, Any]]:
         assert request.table is not None
-        return self.client[request.table.schema][request.table.name]
+        found = self.client[request.table.schema][request.table.name]
+        # What one node alone has may be undone, and no change would tell of it.
+        return found if self.standalone else found.with_options(read_concern=ReadConcern("majority"))
 
     def _session(self, request: ReadRequest) -> tuple[ClientSession | None, Callable[[], None] | None]:
         """In which session a read is, and what ends it."""

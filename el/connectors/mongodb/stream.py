@@ -16,6 +16,7 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 from pymongo.errors import OperationFailure
+from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 
 from el.connectors.mongodb.stream_place import Place, time_of
@@ -77,7 +78,10 @@ class Stream:
     def __init__(self, collection: Any, window: Window) -> None:
         self.window = window
         self.reached = Place(window.until)
-        self._collection = collection.with_options(codec_options=RAW, read_preference=ReadPreference.PRIMARY)
+        # Said with its level: the server would wait for a time alone only until the node has it, not most of them.
+        self._collection = collection.with_options(
+            codec_options=RAW, read_preference=ReadPreference.PRIMARY, read_concern=ReadConcern("majority")
+        )
         self._name = f"{collection.database.name}.{collection.name}"
         self._number = 0
         self._time: Timestamp | None = None

@@ -11,6 +11,7 @@ import pytest
 from bson.timestamp import Timestamp
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
+from pymongo.monitoring import CommandListener
 
 from el.connectors.mongodb.stream import RAW, Stream, Window, probe, token_now
 from el.connectors.mongodb.stream_images import Images, identity
@@ -157,6 +158,25 @@ def test_what_is_beyond_the_window_comes_with_the_next_one_once(client: Any, ord
     assert [row.key["_id"] for row in read(orders, Place(since.time))[0]] == [3]
 
 
+def test_a_stream_ends_only_where_most_of_the_nodes_are_at_the_windows_end(orders: Any) -> None:
+    """One node has all of it: what is asked for is seen on the line."""
+    asked: list[Any] = []
+
+    class Heard(CommandListener):
+        def started(self, event: Any) -> None:
+            if event.command_name == "aggregate":
+                asked.append(dict(event.command["readConcern"]))
+
+        def succeeded(self, event: Any) -> None: ...
+
+        def failed(self, event: Any) -> None: ...
+
+    since, until = here(orders), now(orders.database.client)
+    with MongoClient(port=shared()["port"], directConnection=True, event_listeners=[Heard()]) as own:
+        read(own[orders.database.name].orders, since, until)
+    assert asked == [{"level": "majority", "afterClusterTime": until}]
+
+
 def test_what_lies_between_a_places_token_and_its_time_is_in_the_snapshot_already(orders: Any) -> None:
     """The token is taken first, so that nothing is missed."""
     early = here(orders)
@@ -301,6 +321,7 @@ def test_a_quiet_collections_place_moves_on_with_the_servers_log() -> None:
             assert probe(own.shop.quiet, since, splits=True) is None
             rows, since = read(own.shop.quiet, since)
             assert rows == []
+            assert since.token is not None
         own.shop.quiet.insert_one({"_id": 1})
         assert [row.key["_id"] for row in read(own.shop.quiet, since)[0]] == [1]
         assert "the oplog does not reach back" in str(probe(own.shop.forgotten, forgotten, splits=True))
@@ -323,6 +344,26 @@ def test_a_line_that_is_cut_while_the_stream_is_read_loses_nothing(orders: Any) 
             if len(found) in (150, 900):
                 line.cut()
     assert found == list(range(2_000))
+
+
+def test_a_cursor_that_the_driver_opened_anew_has_not_said_yet_that_there_is_nothing_more() -> None:
+    """It gives what came with it, which may be nothing, and was not asked for more."""
+
+    class Reopened:
+        resume_token: Any = None
+
+        def __init__(self) -> None:
+            self._cursor = "first"
+            self.left: list[Any] = [None, {"_id": {"_data": "1"}}, None]
+
+        def try_next(self) -> Any:
+            self._cursor = "second"
+            return self.left.pop(0)
+
+    until = Timestamp(1, 1)
+    window = Window(Place(until), until, images=False, before=False, splits=False, sharded=False)
+    found = Stream(MongoClient(connect=False).shop.orders, window)._found(Reopened())
+    assert [each["_id"] for each in found] == [{"_data": "1"}]
 
 
 def test_a_place_is_text_that_sorts_and_says_the_same_again() -> None:
