@@ -122,10 +122,9 @@ select * from {{ ref('stg_customers') }}
 }
 
 
-def put(folder: Path) -> dict[str, str]:
-    """The project into a folder; what stands in its files, but for dbt_project.yml."""
+def put(folder: Path) -> None:
+    """The project into a folder."""
     for name, text in FILES.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    return {name: text for name, text in FILES.items() if name != "dbt_project.yml"}
