@@ -16,7 +16,13 @@ from el.errors import ElError
 from site_pages.markdown import row
 from site_pages.texts import Function, Module, Place, assigned, module, nodes, texts
 
-INTRO = """# Troubleshooting
+# Who puts a message into the search looks for this page, though others have its words more often.
+INTRO = """---
+search:
+  boost: 8
+---
+
+# Troubleshooting
 
 A message of el is one line: what, where, what to do. Search this page for its words. What depends on the run stands in
 ‹angle brackets›; where that is all of a message, it is in the words of the server or of a library. `--traceback` shows
