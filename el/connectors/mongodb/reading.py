@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 import pyarrow as pa
@@ -49,8 +50,9 @@ def batches(
         if left is not None and left <= 0:
             return
         cursor = collection.find_raw_batches(wanted, projection, limit=left or 0, session=session, **asked)
+        answers = ahead(cast(Iterator[bytes], cursor))
         try:
-            for batch in batches_of(cast(Iterator[bytes], cursor), request.batch_rows, request.batch_bytes):
+            for batch in batches_of(answers, request.batch_rows, request.batch_bytes):
                 columns = [batch.column(read.source) for read in reads]
                 if request.kept:
                     columns.append(pa.repeat(pa.scalar("D" if is_left_out else "U"), batch.num_rows))
@@ -58,4 +60,15 @@ def batches(
                 left = None if left is None else left - batch.num_rows
                 yield pa.RecordBatch.from_arrays(arrays, schema=schema)
         finally:
+            # In this order: a cursor that is asked in another thread is not closed meanwhile.
+            answers.close()
             cursor.close()
+
+
+def ahead(answers: Iterator[bytes]) -> Generator[bytes, None, None]:
+    """The same, each asked for while the one before is worked on: the server and el are at work at once."""
+    with ThreadPoolExecutor(1, "el-mongodb") as pool:
+        following = pool.submit(next, answers, None)
+        while (found := following.result()) is not None:
+            following = pool.submit(next, answers, None)
+            yield found
