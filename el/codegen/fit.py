@@ -91,7 +91,9 @@ def _macros(file: GeneratedFile, own: OwnNames, *, masks: bool) -> tuple[list[Co
     for name in macro_names(file.body) if file.path.suffix == ".sql" else ():
         # One for all adapters would be passed over for el's, which is for one.
         general = name.rpartition("_")[0] if name.startswith("materialization_") else name
-        theirs = next((own.macros[known] for known in (name, f"{general}_default") if known in own.macros), None)
+        found = [own.macros[known] for known in (name, f"{general}_default") if known in own.macros]
+        # A file of el that someone took over is left alone, as any other.
+        theirs = next((path for path in found if path != file.path), None)
         without = _WITHOUT.get(name) or _WITHOUT.get(general) or ("" if name != _VIEW or masks else "el needs it not")
         if theirs is not None and without:
             skip.append(f"{theirs} has {name}, and stays as it is; {without}")
@@ -116,7 +118,7 @@ def _sources_in_the_way(own: OwnNames, files: Sequence[GeneratedFile]) -> list[C
             f"{theirs} describes source {source}.{table}, as el's {ours.sources[source, table]} does: take it out"
         )
         for (source, table), theirs in own.sources.items()
-        if (source, table) in ours.sources
+        if ours.sources.get((source, table), theirs) != theirs
     ]
 
 

@@ -100,6 +100,18 @@ def test_a_model_that_someone_took_over_keeps_its_name(codegen: Codegen) -> None
 
 
 @pytest.mark.parametrize(
+    "path", ["macros/el/el_now.sql", "macros/el/apply_grants.sql", "models/staging/shop/_shop__sources.yml"]
+)
+def test_any_file_that_someone_took_over_is_left_alone(codegen: Codegen, path: str) -> None:
+    codegen()
+    mine = there(path).read_text().partition("\n")[2]
+    code, said = codegen(**{path: mine})
+    assert code == 0
+    assert f"{path}: not generated, left alone" in said
+    assert there(path).read_text() == mine
+
+
+@pytest.mark.parametrize(
     ("file", "text", "line"),
     [
         ("models/a.yml", "sources: [{name: shop_sales, tables: [{name: customers}]}]", "source shop_sales.customers"),
