@@ -16,7 +16,11 @@ def document_tests(table: TableDesign, where: str, base: Mapping[str, Any]) -> l
         return []
     document = {**base, "document": table.document.raw}
     fields = {
-        column.name: {"path": [literal(step) for step in column.field.steps], "type": column.field.type}
+        column.name: {
+            "path": [literal(step) for step in column.field.steps],
+            "type": column.field.type,
+            **({"raw": column.raw} if column.in_raw else {}),
+        }
         for column in table.shown
         if column.field is not None and column.field.type != "json" and not column.masked
     }
