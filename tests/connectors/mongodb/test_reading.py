@@ -9,15 +9,18 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import bson
 import pytest
-from bson import Binary, Decimal128, Int64, MaxKey, MinKey, ObjectId, Timestamp
+from bson import Binary, Code, DBRef, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
+from bson.datetime_ms import DatetimeMS
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from pymongo import monitoring
 from pymongo.monitoring import CommandListener, register
 
+from el.connectors.mongodb.extended import bytes_of
 from el.connectors.request import Isolation, ReadRequest
-from el.errors import PlanError
+from el.errors import PlanError, ReadError
 from tests.connectors.mongodb.conftest import Shop, Store, on_a_store
 
 
@@ -146,3 +149,50 @@ def test_a_server_by_itself_is_said_to_have_no_moment() -> None:
         assert not table.consistency.snapshot
         assert "replica set" in table.consistency.no_snapshot
         assert source.standalone
+
+
+EVERY: dict[str, Any] = {
+    "double": [0.1, -0.0, float("inf"), float("-inf"), 5e-324, 1.7976931348623157e308],
+    "text": ["", "Größe 日本 😀", '\x00\x1f"\\', "x" * 100_000],
+    "empty": [{}, []],
+    "bytes": [b"", bytes(range(256)), *(Binary(bytes(16), kind) for kind in (1, 3, 4, 5, 6, 128))],
+    "id": ObjectId(),
+    "yes": [True, False, None],
+    "date": [DatetimeMS(0), DatetimeMS(-62_135_596_800_000), DatetimeMS(253_402_300_799_999)],
+    "pattern": Regex("^a.*", "im"),
+    "code": [Code("f()"), Code("f()", {"a": 1})],
+    "int": [0, -(2**31), 2**31 - 1],
+    "timestamp": [Timestamp(1, 2), Timestamp(2**32 - 1, 2**32 - 1)],
+    "long": [Int64(0), Int64(-(2**63)), Int64(2**63 - 1)],
+    "decimal": [Decimal128(text) for text in ("1.50", "-0", "9.999999999999999999999999999999999E+6144", "1E-6176")],
+    "ends": [MinKey(), MaxKey()],
+    "reference": DBRef("orders", 1),
+    "a": {"b": [{"c": [[1], []]}]},
+}
+
+
+def test_every_type_stands_in_raw_and_gives_the_same_bytes_again(shop: Shop) -> None:
+    documents = [{"_id": number, name: value} for number, (name, value) in enumerate(EVERY.items())]
+    documents.append({"_id": 99, **EVERY})
+    documents += [{"_id": 100 + number, "x": value} for number, value in enumerate(EVERY.values())]
+    shop.store.database.orders.insert_many(documents)
+    shop.take("orders, strategy: full")
+    taken = shop.run()["orders"]
+    assert (taken["status"], taken["rows"]) == ("loaded", len(documents)), taken
+    found = shop.raw("SELECT CAST(document AS VARCHAR), _el_raw FROM raw.orders")
+    wanted = sorted(bson.encode(each) for each in documents)
+    assert sorted(raw or bytes_of(text) for text, raw in found) == wanted
+
+
+def test_a_server_that_steps_down_is_an_error_that_may_pass() -> None:
+    with on_a_store("--enable-test-commands") as store:
+        store.database.a.insert_one({"_id": 1})
+        admin = store.database.client.admin
+        for code, passes in ((10107, True), (189, True), (2, False)):
+            failing = {"failCommands": ["find"], "errorCode": code}
+            admin.command("configureFailPoint", "failCommand", mode={"times": 5}, data=failing)
+            with store.opened() as source, pytest.raises(ReadError) as raised:
+                source.read_buffer(ReadRequest(table=store.name("a"))).to_arrow()
+            admin.command("configureFailPoint", "failCommand", mode="off")
+            assert raised.value.retryable is passes
+        assert len(store.read("a")) == 1
