@@ -66,7 +66,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def _sentence(found: re.Match[str]) -> str:
-    text, path = found["name"].replace("_", " "), found["path"]
+    text, path = found["name"].replace("_", " ").replace("el yml", "el.yml"), found["path"]
     return f"[{text[:1].upper()}{text[1:]}](../{path}) <small>{path}</small>"
 
 
