@@ -10,6 +10,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -250,19 +251,39 @@ def test_a_write_has_a_size(store: Store, monkeypatch: pytest.MonkeyPatch) -> No
     assert len(store.held()) == 10
 
 
-def test_writers_of_one_collection_follow_each_other(store: Store) -> None:
+def at_once(store: Store, monkeypatch: pytest.MonkeyPatch, writes: list[dict[str, Any]]) -> list[Any]:
+    """What comes of writes whose transactions have all begun before the first of them writes."""
+    begun, transaction, met = threading.Barrier(len(writes)), Write._transaction, threading.local()
+
+    def together(self: Write, session: Any, *arguments: Any, **named: Any) -> bool:
+        if not getattr(met, "already", False):
+            met.already = True
+            self._ledger.find_one({}, session=session)
+            begun.wait(60)
+        return transaction(self, session, *arguments, **named)
+
+    monkeypatch.setattr(Write, "_transaction", together)
+    with ThreadPoolExecutor(len(writes)) as pool:
+        return list(pool.map(lambda write: store.put(**write), writes, timeout=120))
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_writers_of_one_collection_follow_each_other(store: Store, monkeypatch: pytest.MonkeyPatch, made: bool) -> None:
     """Each replaces the collection: what is left is of one of them, whole. Its first writers make it, too."""
-
-    def one(number: int) -> None:
-        store.put(pa.table({"_id": [number * 1_000 + each for each in range(50)]}), WriteMode.REPLACE)
-
-    threads = [threading.Thread(target=one, args=(number,)) for number in range(5)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+    if made:
+        store.client[store.name].create_collection("scores")
+    tables = [pa.table({"_id": [number * 1_000 + each for each in range(50)]}) for number in range(3)]
+    at_once(store, monkeypatch, [{"data": table, "mode": WriteMode.REPLACE} for table in tables])
     assert len(store.held()) == 50
     assert len({key // 1_000 for key in store.held()}) == 1
+
+
+def test_of_one_run_that_is_written_by_several_at_once_one_has_an_effect(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = at_once(store, monkeypatch, [{"data": pa.table({"v": [1, 2]}), "run_id": "one"}] * 3)
+    assert sorted((each.rows, each.already_done) for each in found) == [(0, True), (0, True), (2, False)]
+    assert len(store.held()) == 2
 
 
 def test_a_transaction_that_another_one_was_in_the_way_of_is_done_again_once(
