@@ -20,12 +20,15 @@ import bson
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import yaml
 from bson.decimal128 import Decimal128
 from bson.int64 import Int64
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
+from el.cli.app import main
 from el.connectors.base import WriteMode
 from el.connectors.catalog import TableName
 from el.connectors.mongodb import MongoDb
@@ -412,3 +415,16 @@ def test_roles_that_only_read_write_nothing(store: Store) -> None:
             with pytest.raises(AccessDenied):
                 write(TableName(store.name, "scores"), pa.table({"_id": [2]}), run_id="one")
     assert set(store.held()) == {1}
+
+
+def test_a_file_of_scores_is_written_from_the_command_line(
+    store: Store, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outputs = {"target": "it", "outputs": {"it": store.output}}
+    (folder / "profiles.yml").write_text(yaml.safe_dump({"scores": outputs}))
+    pq.write_table(pa.table({"_id": ['"a"', '{"$numberLong":"7"}'], "score": [0.5, 1.0]}), folder / "scores.parquet")
+    command = ["write", f"{store.name}.scores", str(folder / "scores.parquet"), "--profile", "scores", "--create"]
+    assert main(command) == 0
+    assert main(command) == 0
+    assert "was written before; nothing was changed" in capsys.readouterr().out
+    assert store.held() == {"a": {"score": 0.5}, 7: {"score": 1.0}}
