@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from el.checking.clock import clock
+from el.checking.certificate import expiry
+from el.checking.clock import Clock, clock
 from el.checking.connection import connected, refused
 from el.checking.files import places
 from el.checking.needs import Taken, source_needs, tables_taken, warehouse_needs
 from el.checking.sign_in import way_in
-from el.checking.versions import of_driver, of_el
+from el.checking.versions import of_driver, of_el, of_libraries
 from el.config.access import Access
 from el.config.files_profile import FILES
 from el.config.job import Job
@@ -48,6 +49,8 @@ class Finding:
 def check(job: Job, access: Access) -> Iterator[Finding]:
     """All that was found, as it is found."""
     yield Finding("el", of_el())
+    yield from (Finding("el", each) for each in of_libraries(job.destination.type))
+    clocks: list[Clock] = []
     with ExitStack() as stack:
         of_source = f"source {job.source}"
         source: Source | None = None
@@ -63,12 +66,16 @@ def check(job: Job, access: Access) -> Iterator[Finding]:
             yield from (Finding(of_source, each) for each in ([problem] if problem else []))
         taken = tables_taken(job, source, why)
         if source is not None:
-            yield from (Finding(of_source, each) for each in _end(source, source_needs(job, access, taken, source)))
+            yield from (
+                Finding(of_source, each) for each in _end(source, source_needs(job, access, taken, source), clocks)
+            )
             yield from (Finding(of_source, each) for each in _tables(taken))
         # An engineer's and an owner's: who reads staging alone takes no files.
         yield from (Finding("files", each) for each in (places(job) if access != Access.STAGING else ()))
         of_warehouse = f"warehouse {job.destination}"
-        yield from (Finding(of_warehouse, each) for each in _warehouse(job, access, taken, stack))
+        yield from (Finding(of_warehouse, each) for each in _warehouse(job, access, taken, stack, clocks))
+        if len(clocks) == 2:
+            yield Finding(of_warehouse, clocks[1].beside(clocks[0], f"that of {of_source}"))
 
 
 def failed(findings: list[Finding]) -> bool:
@@ -83,7 +90,7 @@ def _open_source(job: Job, stack: ExitStack) -> tuple[Source | None, Check | Non
         return None, refused(error)
 
 
-def _warehouse(job: Job, access: Access, taken: Taken, stack: ExitStack) -> Iterator[Check]:
+def _warehouse(job: Job, access: Access, taken: Taken, stack: ExitStack, clocks: list[Clock]) -> Iterator[Check]:
     try:
         warehouse = stack.enter_context(open_connector(job.destination.settings, str(job.destination)))
         needs = warehouse_needs(job, access, taken)
@@ -92,14 +99,18 @@ def _warehouse(job: Job, access: Access, taken: Taken, stack: ExitStack) -> Iter
     except ElError as error:
         yield refused(error)
     else:
-        yield from _end(warehouse, needs)
+        yield from _end(warehouse, needs, clocks)
 
 
-def _end(connector: Connector, needs: SourceNeeds | WarehouseNeeds) -> Iterator[Check]:
-    """One end, whose connection is open. What cannot be asked is an error of its own, and the next is asked."""
+def _end(connector: Connector, needs: SourceNeeds | WarehouseNeeds, clocks: list[Clock]) -> Iterator[Check]:
+    """One end, whose connection is open; its clock is added to `clocks`.
+
+    What cannot be asked is an error of its own, and the next is asked.
+    """
     yield from of_driver(connector)
     yield connected(connector)
     yield from [said] if (said := way_in(connector)) is not None else []
+    yield from [shown] if (shown := expiry(connector)) is not None else []
     if not isinstance(connector, RightsSource):
         return
     try:
@@ -109,8 +120,11 @@ def _end(connector: Connector, needs: SourceNeeds | WarehouseNeeds) -> Iterator[
     try:
         found = clock(connector)
     except ElError as error:
-        found = wrong("clock", f"it cannot be asked: {error}")
-    yield from [found] if found is not None else []
+        yield wrong("clock", f"it cannot be asked: {error}")
+        return
+    if found is not None:
+        clocks.append(found)
+        yield found.check()
 
 
 def _tables(taken: Taken) -> Iterator[Check]:

@@ -11,7 +11,8 @@ import duckdb
 import pytest
 import yaml
 
-from el.checking.clock import clock
+from el.checking.clock import Clock, clock
+from el.checking.versions import of_libraries
 from el.cli.app import main
 from el.connectors.access import Access
 from el.connectors.check import Level
@@ -123,6 +124,21 @@ def test_the_places_of_dumps_are_listed(workspace: Path, capsys: pytest.CaptureF
     }
 
 
+def test_each_check_has_the_same_keys_and_no_others(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for each in found(capsys, code=0):
+        assert list(each) == ["end", "level", "subject", "text", "remedy"]
+
+
+def test_libraries_are_told_and_a_missing_one_with_the_command_that_brings_it() -> None:
+    libraries, dbt = of_libraries("duckdb")
+    assert libraries.text.startswith("dlt ")
+    assert dbt.text.startswith("dbt-core ")
+    (_, missing) = of_libraries("nothing")
+    assert missing.level is Level.WARNING
+    assert "dbt-nothing not installed" in missing.text
+    assert missing.remedy == 'pip install "el-loader[dbt]"'
+
+
 def test_grants_says_that_a_file_has_no_rights(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for role in ("owner", "engineer", "staging"):
         assert main(["grants", "--role", role]) == 0
@@ -133,16 +149,30 @@ def test_grants_says_that_a_file_has_no_rights(workspace: Path, capsys: pytest.C
 
 @pytest.mark.parametrize(
     ("ahead", "level", "says"),
-    [(0, Level.OK, "as this"), (20, Level.OK, "20 s ahead"), (-400, Level.WARNING, "behind")],
+    [
+        (0, Level.OK, "as this"),
+        (3, Level.OK, "3 s ahead"),
+        (20, Level.WARNING, "20 s ahead"),
+        (-400, Level.WARNING, "behind"),
+    ],
 )
-def test_a_clock_that_is_off_by_more_than_a_minute_is_told(ahead: int, level: Level, says: str) -> None:
+def test_a_clock_that_is_off_by_more_than_a_few_seconds_is_told(ahead: int, level: Level, says: str) -> None:
     class Off(DuckDb):
         def utc_now(self) -> datetime | None:  # type: ignore[override]
             return datetime.now(UTC).replace(tzinfo=None) + timedelta(seconds=ahead)
 
-    said = clock(Off(DuckDb.config_type()))
-    assert said is not None
+    found = clock(Off(DuckDb.config_type()))
+    assert found is not None
+    said = found.check()
     assert (said.level, says in said.text) == (level, True)
+
+
+def test_two_servers_whose_clocks_are_apart_are_told() -> None:
+    none = timedelta()
+    early, late = Clock(timedelta(seconds=-4), none), Clock(timedelta(seconds=4), timedelta(seconds=1))
+    assert [each.check().level for each in (early, late)] == [Level.OK, Level.OK]
+    said = late.beside(early, "the source's")
+    assert (said.level, said.text.startswith("8 s ahead of the source's")) == (Level.WARNING, True)
 
 
 def test_what_snowflake_does_not_tell_a_role_of_itself_is_not_said_to_be_missing() -> None:

@@ -154,3 +154,15 @@ def test_odd_names_are_quoted_everywhere() -> None:
         if not line.startswith(("--", "DO ")):
             assert 'Od\'d ""Name$el$"' in line or line.startswith("GRANT el_"), line
     assert "the role staging has no right here" in script(config, SourceNeeds("staging"), [])  # type: ignore[arg-type]
+
+
+def test_a_log_that_no_table_follows_is_told_with_what_makes_it_readable(
+    shop: PostgresShop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.sql("CREATE TABLE {schema}.orders (id INT PRIMARY KEY)")
+    shop.configure("orders")
+    capsys.readouterr()
+    assert main(["check", "--json"]) == 0
+    (log,) = [each for each in json.loads(capsys.readouterr().out)["checks"] if each["subject"] == "log"]
+    assert "with `strategy: changes` a run reads what changed alone" in log["text"]
+    assert log["remedy"] == f'CREATE PUBLICATION "el" FOR TABLE "{shop.schema}"."orders"'

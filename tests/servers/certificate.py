@@ -24,7 +24,7 @@ def signed_by_itself(folder: Path) -> Path:
     for key, subject, is_ca in ((keys[0], "an authority", True), (keys[1], "127.0.0.1", False)):
         builder = x509.CertificateBuilder(name("an authority"), name(subject), key.public_key())
         builder = builder.serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(days=1))
-        builder = builder.not_valid_after(now + timedelta(days=1))
+        builder = builder.not_valid_after(now + timedelta(days=60))
         builder = builder.add_extension(x509.BasicConstraints(is_ca, None), critical=True)
         if not is_ca:
             names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1"))])

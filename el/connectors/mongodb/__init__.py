@@ -21,6 +21,7 @@ from el.connectors.abilities import ChangeSource, CursorSource, Extent, OneMomen
 from el.connectors.base import ArrowStream, Identity, Target, WriteMode, WriteResult
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import Catalog, Column, SourceType, TableName
+from el.connectors.certificate import CertificateSource, shown_at
 from el.connectors.check import Check
 from el.connectors.documents import DocumentSource
 from el.connectors.documents.forms import EXTENDED_JSON, Form
@@ -46,7 +47,16 @@ from el.errors import ElError, PlanError, ReadError
 _AHEAD = timedelta(minutes=5)
 
 
-class MongoDb(DocumentSource, Target, CursorSource, SplitSource, OneMomentSource, ChangeSource, RightsSource):
+class MongoDb(
+    DocumentSource,
+    Target,
+    CursorSource,
+    SplitSource,
+    OneMomentSource,
+    ChangeSource,
+    RightsSource,
+    CertificateSource,
+):
     """A server of MongoDB, a replica set, or a sharded cluster."""
 
     scheme = "mongodb"
@@ -209,6 +219,11 @@ class MongoDb(DocumentSource, Target, CursorSource, SplitSource, OneMomentSource
 
     def checks(self, needs: SourceNeeds | WarehouseNeeds) -> Sequence[Check]:
         return rights.checks(self.client, self.config, needs)
+
+    def certificate(self) -> bytes | None:
+        """That of the first server."""
+        address = self.client.address if self.config.encrypt else None
+        return shown_at(*address) if address is not None else None
 
     def utc_now(self) -> datetime | None:
         with self._translated():

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, ClassVar
 from el.connectors.base import Identity, OneMomentSource, Pressure, PressureSource, Writer
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import Catalog, Column, SourceType
+from el.connectors.certificate import CertificateSource
 from el.connectors.check import Check
 from el.connectors.mysql import changes as changes
 from el.connectors.mysql.catalog import read_catalog
 from el.connectors.mysql.changes import BinaryLog, LoggedChanges
-from el.connectors.mysql.checks import MySqlChecks
+from el.connectors.mysql.checks import MySqlChecks, log_checks
 from el.connectors.mysql.collation import text_rule
 from el.connectors.mysql.config import MySqlConfig
 from el.connectors.mysql.dialect import LOCAL_TIME, MYSQL
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 _IN_UTC = frozenset({"UTC", "ETC/UTC", "+00:00", "ZULU", "UCT"})
 
 
-class MySql(OverDriver[Driver], Cluster, OneMomentSource, PressureSource, RightsSource):
+class MySql(OverDriver[Driver], Cluster, OneMomentSource, PressureSource, RightsSource, CertificateSource):
     """A server of MySQL 8 or MariaDB 10.6, or later."""
 
     scheme = "mysql"
@@ -207,7 +208,10 @@ class MySql(OverDriver[Driver], Cluster, OneMomentSource, PressureSource, Rights
     def checks(self, needs: SourceNeeds | WarehouseNeeds) -> Sequence[Check]:
         assert isinstance(needs, SourceNeeds)
         found = MySqlChecks(self.fetch, self.config, needs, is_mariadb=self.driver.is_mariadb)
-        return collected(chain(found.all(), self._writer_checks()))
+        return collected(chain(found.all(), self._writer_checks(), log_checks(ServerLog(self), needs)))
+
+    def certificate(self) -> bytes | None:
+        return self.driver.certificate()
 
     def utc_now(self) -> datetime | None:
         return datetime.fromisoformat(str(self.fetch(Statement("SELECT CAST(UTC_TIMESTAMP(3) AS CHAR)"))[0][0]))

@@ -13,12 +13,29 @@ from el.connectors.check import Check, fine, warn, wrong
 from el.connectors.mysql import aurora
 from el.connectors.mysql.config import MySqlConfig
 from el.connectors.mysql.held import Fetch, held_by, like
+from el.connectors.mysql.log_server import ServerLog
 from el.connectors.mysql.moment import tells_of_each_commit
 from el.connectors.mysql.rights import LOG, ROLES, WRITES, Right, account, follows_log, quote, rights_of
 from el.connectors.rights import SourceNeeds
 from el.connectors.sql.select import Statement
 
 _HARMLESS = frozenset({"USAGE", "PROCESS", "SHOW DATABASES", "SLAVE MONITOR", "REPLICA MONITOR", *LOG})
+
+
+def log_checks(log: ServerLog, needs: SourceNeeds) -> Iterator[Check]:
+    """Whether the binary log can be followed, and what it would give where el.yml does not ask for it."""
+    if needs.access not in ROLES:
+        return
+    subject, followed = "binary log", any(map(follows_log, needs.tables))
+    why, gain = log.obstacle(), "a run reads what changed alone, and sees what was deleted"
+    if why is None and followed:
+        yield fine(subject, "it can be followed, and `strategy: changes` does")
+    elif why is None:
+        yield fine(subject, f"it can be followed: with `strategy: changes` {gain}", "`strategy: changes` in el.yml")
+    elif followed:
+        yield wrong(subject, "it cannot be followed, and el.yml asks for it", why)
+    else:
+        yield fine(subject, f"it cannot be followed; once it can, with `strategy: changes` {gain}", why)
 
 
 class MySqlChecks:

@@ -7,6 +7,7 @@ that is closed halfway is ended at the server. No file is sent to a server, what
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -108,6 +109,11 @@ class Driver:
     @property
     def is_open(self) -> bool:
         return bool(self.connection.open)
+
+    def certificate(self) -> bytes | None:
+        """The server's, as this line's handshake brought it."""
+        line = self.connection._sock
+        return line.getpeercert(binary_form=True) if isinstance(line, ssl.SSLSocket) else None
 
     def close(self) -> None:
         self.connection.close()

@@ -52,7 +52,7 @@ class ServerLog:
         """Raise `PlanError` unless each change of this table's rows comes into the log whole, or el.yml accepts what
         does not."""
         if not self._looked:
-            self._why_not, self._looked = self._obstacle(), True
+            self._why_not, self._looked = self.obstacle(), True
         if self._why_not is not None:
             raise PlanError(f"{table}: the binary log cannot be followed: {self._why_not}")
         if (filtered := self._filtered(table)) is not None:
@@ -76,7 +76,8 @@ class ServerLog:
         found = _CASCADE.search(said)
         return found[1].strip("`") if found else None
 
-    def _obstacle(self) -> str | None:
+    def obstacle(self) -> str | None:
+        """Why no table's changes can be read out of it, and what is to be done; None: they can."""
         found = {str(name): str(value) for name, value in self.source.fetch(Statement(_SETTINGS))}
         if "aurora_version" in found and found.get("innodb_read_only", "OFF") == "ON":
             return "this server is a reader, and the log is the writer's: `writer_host` in the profile names it"

@@ -23,11 +23,13 @@ from el.connectors.base import (
 )
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import Catalog, Column, SourceType, TableName
+from el.connectors.certificate import CertificateSource, shown_at
 from el.connectors.check import Check
 from el.connectors.origin import in_words
 from el.connectors.postgres import changes, xmin
 from el.connectors.postgres.catalog import read_catalog, types_of
 from el.connectors.postgres.catalog_queries import OWNERS
+from el.connectors.postgres.certificate import asks_for_tls
 from el.connectors.postgres.checks import PostgresChecks
 from el.connectors.postgres.collation import text_rule
 from el.connectors.postgres.config import PostgresConfig
@@ -70,7 +72,9 @@ WHERE backend_xid IS NOT NULL AND datname = current_database() AND pid <> pg_bac
 UNION ALL SELECT prepared FROM pg_catalog.pg_prepared_xacts WHERE database = current_database()) AS open"""
 
 
-class Postgres(OverDriver[Driver], Cluster, VersionSource, OneMomentSource, PressureSource, RightsSource):
+class Postgres(
+    OverDriver[Driver], Cluster, VersionSource, OneMomentSource, PressureSource, RightsSource, CertificateSource
+):
     """A database of PostgreSQL 13 or later."""
 
     scheme = "postgres"
@@ -265,6 +269,13 @@ class Postgres(OverDriver[Driver], Cluster, VersionSource, OneMomentSource, Pres
     def checks(self, needs: SourceNeeds | WarehouseNeeds) -> Sequence[Check]:
         assert isinstance(needs, SourceNeeds)
         return collected(chain(PostgresChecks(self.fetch, self.config, needs).all(), self._writer_checks()))
+
+    def certificate(self) -> bytes | None:
+        """libpq does not hand over that of its own line."""
+        config = self.config
+        if config.host.startswith("/") or config.sslmode == "disable":
+            return None
+        return shown_at(config.host, config.port, asks_for_tls)
 
     def utc_now(self) -> datetime | None:
         found = self.fetch(Statement("SELECT CAST(clock_timestamp() AT TIME ZONE 'UTC' AS text)"))[0][0]

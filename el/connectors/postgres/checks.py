@@ -51,6 +51,8 @@ class PostgresChecks:
         yield from self._standby()
         if any(map(follows_log, self.needs.tables)):
             yield from self._log()
+        else:
+            yield self._log_to_be()
 
     def _ask(self, sql: str) -> object:
         return self.fetch(Statement(sql))[0][0]
@@ -116,6 +118,17 @@ class PostgresChecks:
                 remedy = f"REVOKE SELECT ON {place} FROM {self.to}; GRANT SELECT ({listed}) ON {place} TO {self.to}"
                 more = f"{table.name}: the login may read {', '.join(seen)}, which el.yml leaves out"
                 yield warn("rights", more, remedy)
+
+    def _log_to_be(self) -> Check:
+        """What following the log would give, and what it needs."""
+        level = self._ask("SELECT current_setting('wal_level')")
+        gain = "with `strategy: changes` a run reads what changed alone, and sees what was deleted"
+        if level != "logical":
+            turned_on = "ALTER SYSTEM SET wal_level = 'logical', then restart the server"
+            return fine("log", f"wal_level is {level}; once it is logical, {gain}", turned_on)
+        told = ", ".join(quote_table(table.name) for table in self.needs.tables[:3])
+        create = f"CREATE PUBLICATION {quote(self.config.publication)} FOR TABLE {told or '...'}"
+        return fine("log", f"it can be followed: {gain}", create)
 
     def _log(self) -> Iterator[Check]:
         """What `strategy: changes` needs of the server, and what the slots here keep on its disk."""

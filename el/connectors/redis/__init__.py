@@ -18,6 +18,7 @@ from el.connectors.abilities import ChangeSource
 from el.connectors.base import ArrowStream, Identity, Target, WriteMode, WriteResult
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import Catalog, TableName
+from el.connectors.certificate import CertificateSource, shown_at
 from el.connectors.check import Check
 from el.connectors.documents import DocumentSource
 from el.connectors.misfits import Misfits
@@ -37,7 +38,7 @@ from el.connectors.rights import RightsSource, SourceNeeds, WarehouseNeeds
 from el.errors import ElError, ReadError
 
 
-class Redis(DocumentSource, Target, ChangeSource, RightsSource):
+class Redis(DocumentSource, Target, ChangeSource, RightsSource, CertificateSource):
     """A server of Redis or Valkey, a master behind sentinels, or a cluster."""
 
     scheme = "redis"
@@ -156,6 +157,12 @@ class Redis(DocumentSource, Target, ChangeSource, RightsSource):
         named = {need.name.name for need in needs.tables} if isinstance(needs, SourceNeeds) else set()
         tables = {name: table for name, table in self.config.tables.items() if not named or name in named}
         return rights.checks(self.client.do, self.config, needs, tables)
+
+    def certificate(self) -> bytes | None:
+        config = self.config
+        if not config.encrypt or config.unix_socket or config.sentinels:
+            return None
+        return shown_at(config.host, config.port)
 
     def utc_now(self) -> datetime | None:
         try:

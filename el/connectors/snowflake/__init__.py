@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from el.connectors.base import Identity
 from el.connectors.catalog import Catalog
+from el.connectors.certificate import CertificateSource, shown_at
 from el.connectors.check import Check
 from el.connectors.request import ReadRequest
 from el.connectors.rights import RightsSource, SourceNeeds, WarehouseNeeds, as_comment, collected
@@ -46,7 +47,7 @@ SNOWFLAKE = Dialect(
 )
 
 
-class Snowflake(SqlTarget, RightsSource):
+class Snowflake(SqlTarget, RightsSource, CertificateSource):
     """A database of a Snowflake account, through Snowflake's own connector."""
 
     scheme = "snowflake"
@@ -114,6 +115,12 @@ class Snowflake(SqlTarget, RightsSource):
     def checks(self, needs: SourceNeeds | WarehouseNeeds) -> Sequence[Check]:
         assert isinstance(needs, WarehouseNeeds)
         return collected(SnowflakeChecks(self.show, self.config, next(iter(self.ping().roles), None), needs).all())
+
+    def certificate(self) -> bytes | None:
+        """The driver has checked it, name and all, when the session was opened."""
+        if (self.config.protocol or "https") != "https":
+            return None
+        return shown_at(str(self.connection.host), int(self.connection.port or 443))
 
     def utc_now(self) -> datetime | None:
         found = self.fetch(Statement("SELECT TO_VARCHAR(SYSDATE(), 'YYYY-MM-DD HH24:MI:SS.FF3')"))[0][0]

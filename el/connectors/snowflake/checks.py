@@ -87,6 +87,10 @@ class SnowflakeChecks:
 
     def all(self) -> Iterator[Check]:
         """One after the other."""
+        if (self.config.protocol or "https") != "https":
+            yield warn("certificate", "the line is not encrypted (`protocol`)", "take `protocol` out of the profile")
+        else:
+            yield fine("certificate", "the line is encrypted, and the certificate is trusted")
         if self.role in _SYSTEM:
             better = f"`role: {ROLES[self.needs.access]}` in the profile, and `python -m el grants` makes it"
             yield warn("rights", f"the session's role is {self.role}, which holds more than el needs", better)

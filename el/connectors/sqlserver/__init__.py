@@ -25,6 +25,7 @@ from el.connectors.base import (
 )
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import Catalog, Column, Consistency, SourceType
+from el.connectors.certificate import CertificateSource
 from el.connectors.check import Check
 from el.connectors.request import ColumnRead, Isolation, ReadRequest, Value
 from el.connectors.rights import RightsSource, SourceNeeds, WarehouseNeeds, collected
@@ -35,6 +36,7 @@ from el.connectors.sql.target import SqlTarget
 from el.connectors.sqlserver import changes as changes
 from el.connectors.sqlserver.catalog import read_catalog, reads_elsewhere
 from el.connectors.sqlserver.cdc import Cdc
+from el.connectors.sqlserver.certificate import shown
 from el.connectors.sqlserver.change_tracking import ChangeTracking
 from el.connectors.sqlserver.checks import SqlServerChecks, line_of, seen_of, server_time
 from el.connectors.sqlserver.collation import text_rule
@@ -52,7 +54,14 @@ if TYPE_CHECKING:
 
 
 class SqlServer(
-    SqlServerSession, SqlTarget, VersionSource, ChangeSource, OneMomentSource, PressureSource, RightsSource
+    SqlServerSession,
+    SqlTarget,
+    VersionSource,
+    ChangeSource,
+    OneMomentSource,
+    PressureSource,
+    RightsSource,
+    CertificateSource,
 ):
     """A SQL Server database, through mssql-python or pyodbc as the profile says."""
 
@@ -88,6 +97,10 @@ class SqlServer(
     def checks(self, needs: SourceNeeds | WarehouseNeeds) -> Sequence[Check]:
         assert isinstance(needs, SourceNeeds)
         return collected(chain(line_of(self.config), SqlServerChecks(self.fetch, self.server, needs).all()))
+
+    def certificate(self) -> bytes | None:
+        """The drivers do not hand over that of their own line."""
+        return shown(self.config)
 
     def utc_now(self) -> datetime | None:
         return server_time(self.fetch)

@@ -13,7 +13,7 @@ from el.connectors.check import Check, fine, warn, wrong
 from el.connectors.rights import SourceNeeds
 from el.connectors.sql.select import Statement
 from el.connectors.sqlserver.config import SqlServerConfig
-from el.connectors.sqlserver.facts import TRACKING
+from el.connectors.sqlserver.facts import CAPTURE, TRACKING
 from el.connectors.sqlserver.rights import (
     ROLES,
     SNAPSHOT_ON,
@@ -191,17 +191,23 @@ class SqlServerChecks:
             yield fine(subject, f"on for {len(on)} of {len(self.needs.tables)} tables")
 
     def _capture(self) -> Iterator[Check]:
-        wanted = [table for table in self.needs.tables if table.follow == "cdc" and table.seen]
-        if not wanted:
-            return
+        wanted = [table for table in self.needs.tables if table.follow == CAPTURE and table.seen]
         row = self.fetch(Statement("SELECT is_cdc_enabled FROM sys.databases WHERE name = DB_NAME()"))
-        if not row or not row[0][0]:
+        on = bool(row and row[0][0])
+        if not wanted:
+            gain = "`strategy: cdc` brings every change in the order of commits, and former images"
+            if on:
+                yield fine("cdc", f"on in this database, and no table of el.yml asks for it; {gain}")
+            else:
+                yield fine("cdc", f"off in this database; on, {gain}", "EXEC sys.sp_cdc_enable_db")
+            return
+        if not on:
             yield wrong("cdc", "off in this database, and el.yml asks for it by name", "EXEC sys.sp_cdc_enable_db")
         instances = captures_of(self.fetch)
         known = {each.table for each in instances}
         for table in wanted:
             # What a login may not see is told among its rights.
-            if table.name not in known and row and row[0][0] and (known or "cdc" not in table.feeds):
+            if table.name not in known and on and (known or "cdc" not in table.feeds):
                 yield wrong("cdc", f"{table.name}: not captured", enable_capture(table.name))
             elif table.name in known:
                 yield fine("cdc", f"{table.name}: captured")
