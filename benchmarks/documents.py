@@ -1,6 +1,6 @@
 """How fast `python -m el run` takes documents of a store into DuckDB, as ratios within one run.
 
-    python benchmarks/documents.py --server redis --documents 200000       # or mongodb, dynamodb
+    python benchmarks/documents.py --server redis --documents 200000       # or mongodb
 
 Fills a store of its own, which is started for it, with orders of some 450 bytes, then takes them three ways, each in a
 process of its own: the bare driver draining them, el with three promoted fields, and dlt, which makes of each document
@@ -117,7 +117,7 @@ def measure(name: str, way: str, count: int, output: dict[str, Any]) -> dict[str
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--server", default="redis", choices=("redis", "mongodb", "dynamodb"))
+    parser.add_argument("--server", default="redis", choices=("redis", "mongodb"))
     parser.add_argument("--documents", type=int, default=200_000)
     parser.add_argument("--repeat", type=int, default=3, help="rounds; the medians are printed")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
