@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import html
 import inspect
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ A message of el is one line: what, where, what to do. Search this page for its w
 where in the code it arose. This page is made of the code.
 """
 # Of these modules a ValueError is what is wrong with a setting: its file and line are put in front.
-SETTINGS = ("el/config/", "config.py")
+SETTINGS = re.compile(r"el/config/|.*/config\.py$|.*/cluster_config\.py$")
 # What other errors are made of: no user sees it alone.
 PART = "Parts of other messages"
 
@@ -61,12 +62,11 @@ def messages(root: Path) -> list[Message]:
         kinds |= {name: kinds.get(base, PART) for name, base in _exceptions(of.tree) if name not in kinds}
     found = []
     for place, of in modules:
-        of_settings = place.startswith(SETTINGS[0]) or place.endswith(SETTINGS[1])
-        here = {**kinds, "ValueError": "ConfigError" if of_settings else PART, "Problem": PART}
+        here = {**kinds, "ValueError": "ConfigError" if SETTINGS.match(place) else PART, "Problem": PART}
         for call, function in _calls(of.tree, None):
             for error in sorted({here[name] for name in _made(call.func, function) if name in here and call.args}):
                 # What is wrong with names says first whose they are.
-                text = call.args[1 if "Problem" in ast.unparse(call.func) else 0]
+                text = call.args[-1 if ast.unparse(call.func) == "Problem" else 0]
                 templates = tuple(" ".join(each.split()) for each in texts(text, Place(of, function)) if each)
                 found.append(Message(error, templates, place, call.lineno))
     return found
@@ -95,11 +95,10 @@ def _modules(root: Path) -> Iterator[tuple[str, Module]]:
 
 def _exceptions(tree: ast.Module) -> Iterator[tuple[str, str]]:
     """Exceptions that a module makes for its own use, each with what it is one of."""
-    for node in nodes(tree):
-        for base in node.bases if isinstance(node, ast.ClassDef) else ():
-            name = ast.unparse(base)
-            if name.endswith(("Error", "Exception")) or hasattr(el.errors, name):
-                yield node.name, name
+    for node in (each for each in nodes(tree) if isinstance(each, ast.ClassDef)):
+        for base in map(ast.unparse, node.bases):
+            if base.endswith(("Error", "Exception")) or hasattr(el.errors, base):
+                yield node.name, base
 
 
 def _calls(node: ast.AST, function: Function | None) -> Iterator[tuple[ast.Call, Function | None]]:
