@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from el.connectors.documents import DOCUMENT
+from el.connectors.mongodb import together
 from el.connectors.mongodb.extended import is_exact, text_of
 from el.connectors.mongodb.tables import ARROW, ID, RAW
-from el.connectors.mongodb.together import FEW, texts_of
 
 SCHEMA = pa.schema([pa.field(name, ARROW[name]) for name in (ID, DOCUMENT, RAW)])
 _SIZE = struct.Struct("<i")
@@ -22,12 +22,12 @@ _AT_ONCE = 4 * 1024 * 1024
 
 def converted(documents: Sequence[bytes]) -> pa.RecordBatch:
     """The rows of documents, in the columns of `SCHEMA`. The key of one without `_id` is NULL."""
-    if len(documents) < FEW:
+    if len(documents) < together.FEW:
         return _one_by_one(documents)
     ends = np.cumsum([len(each) for each in documents])
     starts = np.concatenate([[0], ends[:-1]])
     try:
-        found = texts_of(b"".join(documents), starts)
+        found = together.texts_of(b"".join(documents), starts)
     except (ValueError, IndexError, pa.ArrowInvalid):
         # What is no BSON: which of them says the one that looks at each.
         return _one_by_one(documents)

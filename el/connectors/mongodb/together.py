@@ -18,8 +18,8 @@ from el.connectors.mongodb.together_values import VALUES, Bytes, Values
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
-# Fewer are not worth it.
-FEW = 16
+# Fewer are sooner looked at one by one.
+FEW = 128
 _DEEPEST = 60
 _OBJECT, _ARRAY, _END = 0x03, 0x04, 0x00
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import struct
+from collections.abc import Iterator
 from typing import Any
 
 import bson
@@ -15,9 +16,9 @@ from bson.raw_bson import RawBSONDocument
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
+from el.connectors.mongodb import together
 from el.connectors.mongodb.extended import bytes_of, text_of
 from el.connectors.mongodb.rows import converted
-from el.connectors.mongodb.together import texts_of
 
 NAMES = st.one_of(
     st.sampled_from(["a", "b", "_id", "", "a.b", "0", "1", "$oid", "$date", "$numberInt", "$ref", "größe", "\x01"]),
@@ -99,6 +100,14 @@ def test_any_document_comes_back_from_its_text_or_has_its_bytes_beside_it(data: 
     assert row["_el_raw"] == (None if again(row["document"]) == data else data)
 
 
+@pytest.fixture(scope="module")
+def few_together() -> Iterator[None]:
+    """As if so few documents as a test takes were worth it."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(together, "FEW", 8)
+        yield
+
+
 def by_themselves(some: list[bytes]) -> list[dict[str, Any]]:
     return [row for data in some for row in converted([data]).to_pylist()]
 
@@ -109,6 +118,7 @@ def by_themselves(some: list[bytes]) -> list[dict[str, Any]]:
     )
 )
 @settings(max_examples=50, deadline=None)
+@pytest.mark.usefixtures("few_together")
 def test_documents_together_have_the_texts_that_each_has_alone(some: list[bytes]) -> None:
     assert converted(some).to_pylist() == by_themselves(some)
 
@@ -134,6 +144,7 @@ def one_field(kind: int, value: bytes) -> bytes:
         (0x11, st.binary(min_size=8, max_size=8)),
     ],
 )  # fmt: skip
+@pytest.mark.usefixtures("few_together")
 def test_values_of_one_type_together_have_the_texts_that_each_has_alone(kind: int, values: Any) -> None:
     @given(found=st.lists(values, min_size=20, max_size=40))
     @settings(max_examples=40, deadline=None, phases=(Phase.generate,))
@@ -151,7 +162,7 @@ def test_documents_that_are_much_alike_are_all_read_together() -> None:
         for n in range(200)
     ]
     ends = np.cumsum([len(data) for data in some])
-    found = texts_of(b"".join(some), np.concatenate([[0], ends[:-1]]))
+    found = together.texts_of(b"".join(some), np.concatenate([[0], ends[:-1]]))
     assert not found.left.any()
     assert not found.doubt.any()
     assert found.documents.to_pylist() == [text_of(data).document for data in some]
@@ -207,6 +218,7 @@ def test_the_bytes_stand_beside_what_no_text_says(data: bytes) -> None:
     row = converted([data]).to_pylist()[0]
     assert again(row["document"]) != data
     assert row["_el_raw"] == data
+    assert converted([data] * 200).to_pylist() == [row] * 200
 
 
 @pytest.mark.parametrize("data", NEEDS_NONE.values(), ids=NEEDS_NONE)
@@ -214,6 +226,7 @@ def test_a_text_that_says_all_has_no_bytes_beside_it(data: bytes) -> None:
     row = converted([data]).to_pylist()[0]
     assert again(row["document"]) == bytes_of(row["document"]) == data
     assert row["_el_raw"] is None
+    assert converted([data] * 200).to_pylist() == [row] * 200
 
 
 def test_large_deep_and_wide_documents_come_whole() -> None:
