@@ -19,6 +19,7 @@ from pymongo.errors import PyMongoError
 
 from el.connectors.abilities import ChangeFeed
 from el.connectors.buffer import Buffer
+from el.connectors.mongodb.errors import UNAUTHORIZED
 from el.connectors.mongodb.reading import reads_of, schema_of
 from el.connectors.mongodb.rows import SCHEMA, converted
 from el.connectors.mongodb.stream import Stream, Window, probe, token_now
@@ -94,6 +95,7 @@ class ChangeStream(ChangeFeed):
     automatic = True
     source: MongoDb
     _kept: Kept | None = None
+    _token: Any = None  # of when the feed was asked for an obstacle
 
     def obstacle(self) -> str | None:
         followed, table = self.followed, self.followed.table
@@ -119,6 +121,17 @@ class ChangeStream(ChangeFeed):
                 "`images: both` needs the former documents: "
                 f'db.runCommand({{collMod: "{name}", changeStreamPreAndPostImages: {{enabled: true}}}})'
             )
+        return self._of_rights()
+
+    def _of_rights(self) -> str | None:
+        try:
+            self._token = token_now(self._collection)
+        except PyMongoError as error:
+            if getattr(error, "code", None) != UNAUTHORIZED:
+                raise self.source.translate(error) from None
+            return (
+                "this login may not read its changes: it needs `find` and `changeStream` on it (`grants` prints both)"
+            )
         return None
 
     def _look(self) -> Kept | None:
@@ -141,11 +154,8 @@ class ChangeStream(ChangeFeed):
         return f"{cluster}|{kept.uuid if kept is not None else ''}"
 
     def now(self, since: Position | None = None) -> Position:
-        try:
-            # The token first, so that it lies before the time, and no event between them is missed.
-            token = token_now(self._collection) if since is None else None
-        except PyMongoError as error:
-            raise self.source.translate(error) from None
+        # The token is older than the time, so that no event between them is missed.
+        token = self._token if since is None else None
         time = self._time()
         if since is not None and time <= Place.of(since.text).time:
             return since

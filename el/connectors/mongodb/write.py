@@ -186,7 +186,9 @@ class Write:
                 if self._ledger.find_one({KEY: self._run}) is not None:
                     return self.job.done_before()
         text = self._said(error)
-        if unknown:
+        if not unknown:
+            text += "; nothing was written"
+        else:
             text += f"; whether it was written is not known: the same run_id ({self.job.run_id}) again has one effect"
         raise WriteError(text, retryable=unknown) from None
 
@@ -197,7 +199,7 @@ class Write:
             if found.get("code") == _DUPLICATE:
                 by = ", ".join(found.get("keyPattern") or {KEY: 1})
                 help_ = ": merge writes over it" if by == KEY else ""
-                return f"{target}: nothing was written: a document of the data is there already, by its {by}{help_}"
+                return f"{target}: a document of the data is there already, by its {by}{help_}"
             return f"{target}: {str(found.get('errmsg') or error).splitlines()[0][:200]}"
         return f"{target}: {_bare(self.source.translate(error, writing=True))}"
 

@@ -8,6 +8,7 @@ from typing import Any
 import bson
 import pytest
 from bson.raw_bson import RawBSONDocument
+from pymongo.errors import OperationFailure
 
 from el.config.profiles import Output
 from el.connectors.abilities import Followed
@@ -225,6 +226,7 @@ def test_a_snapshot_is_read_of_no_earlier_moment_than_its_place(store: Store) ->
         table = catalog.table(store.name("orders"))
         assert table is not None
         feed = ChangeStream(source, Followed(table, catalog, table.columns, ("_id",)))
+        assert feed.obstacle() is None
         place = Place.of(feed.now().text)
         read = feed.snapshot()
         assert isinstance(read, NotBefore)
@@ -251,6 +253,18 @@ def test_what_cannot_be_followed_is_refused_by_name_and_read_whole_where_nobody_
     assert says in taken["error"], taken
     shop.take(entry)
     assert shop.run()["orders"]["strategy"] == "full"
+
+
+def test_a_login_that_may_not_read_changes_reads_whole(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(collection: Any) -> Any:
+        raise OperationFailure(f"not authorized on {collection.database.name} to execute command", 13)
+
+    monkeypatch.setattr("el.connectors.mongodb.changes.token_now", refused)
+    shop.store.database.orders.insert_one({"_id": 1})
+    shop.take("orders")
+    assert shop.run()["orders"]["strategy"] == "full"
+    shop.take("orders, strategy: changes")
+    assert "it needs `find` and `changeStream` on it" in shop.run()["orders"]["error"]
 
 
 def test_a_server_that_keeps_no_changes_is_read_whole(folder: Any, capsys: pytest.CaptureFixture[str]) -> None:
