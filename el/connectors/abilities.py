@@ -213,6 +213,10 @@ class Pressure:
     blocked: int | None = None  # sessions that wait for another one
 
 
+class CapacitySource:
+    """Counts what a read costs in units of its own, and keeps to `ReadRequest.units_per_second`."""
+
+
 class PressureSource(ABC):
     """Can say under which pressure it is, as far as the login may see it."""
 

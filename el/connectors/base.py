@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 from pydantic import BaseModel, ConfigDict
 
 from el.connectors.abilities import (
+    CapacitySource,
     ChangeFeed,
     ChangeSource,
     CursorSource,
@@ -43,6 +44,7 @@ from el.types.rule import TypeFacts, TypeRule, facts_of, parse_type
 
 __all__ = [
     "ArrowStream",
+    "CapacitySource",
     "ChangeFeed",
     "ChangeSource",
     "ConnectionConfig",

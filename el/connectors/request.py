@@ -142,6 +142,8 @@ class ReadRequest:
     # Not the rows of `table` but their changes, with OP_READ and POSITION_READ besides; or `ChangeFeed.snapshot`.
     changes: FeedRead | None = None
     placed: bool = False  # of a feed's snapshot: a source that knows where in the log it is says so in `Buffer.reached`
+    # What the source itself counts that a read costs (`CapacitySource`), at most so many of it a second.
+    units_per_second: float | None = None
     # Upper bounds of one record batch: memory grows with these and not with the table.
     batch_rows: int = 65_536
     batch_bytes: int = 64 * 1024 * 1024

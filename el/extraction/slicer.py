@@ -46,7 +46,11 @@ class Slicer:
                 table=str(table.name),
                 # A raw name may hold what a file system refuses.
                 stem=f"{abs(hash(table.raw_table)):x}-{number:04d}",
-                request=replace(request, batch_rows=self.pace.batch_rows(request.batch_rows)),
+                request=replace(
+                    request,
+                    batch_rows=self.pace.batch_rows(request.batch_rows),
+                    units_per_second=self.pace.units_per_second,
+                ),
                 schema=table.landed_schema(),
                 load_id=self.destination.load_ids[table.raw_schema],
                 op="S" if table.window is not None and table.window.kind is Kind.SNAPSHOT else "U",
@@ -108,7 +112,8 @@ def reads_at_once(job: Job) -> int:
 def pace_of(job: Job, reads: int = 1) -> Pace:
     """The share of each of so many reads at once in what the source may be asked for."""
     limits = job.config.source_limits
-    return Pace(limits.rows_per_second / reads if limits.rows_per_second else None, limits.pause)
+    rows = limits.rows_per_second / reads if limits.rows_per_second else None
+    return Pace(rows, limits.pause, units_per_second=limits.read_units / reads if limits.read_units else None)
 
 
 def _compared(table: TablePlan) -> bool:

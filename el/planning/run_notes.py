@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from el.config.job import Job
-from el.connectors.base import OneMomentSource, PressureSource, Source
+from el.connectors.base import CapacitySource, OneMomentSource, PressureSource, Source
 from el.connectors.catalog import Catalog
 from el.connectors.registry import connector_class
 from el.connectors.request import Isolation
@@ -109,6 +109,8 @@ def pressure_notes(job: Job, source: Source, plan: Plan) -> list[str]:
         )
     if limited and not (isinstance(source, PressureSource) and source.has_version_store):
         raise PlanError(f"source_limits.version_store_mb: {source.scheme} has no version store to look at")
+    if job.config.source_limits.read_units is not None and not isinstance(source, CapacitySource):
+        raise PlanError(f"source_limits.read_units: {source.scheme} does not count what a read costs")
     if not isinstance(source, PressureSource):
         return notes
     if not (limited or long):

@@ -1,0 +1,96 @@
+"""DynamoDB Local, emptied for each test, and `el run` from it into DuckDB."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import yaml
+
+from el.cli.app import main
+from el.connectors.catalog import TableName
+from el.connectors.dynamodb import DynamoDb
+from el.connectors.registry import open_connector
+from el.connectors.request import ReadRequest
+from tests.servers.dynamodb import client_of, make_table, shared
+
+
+@dataclass
+class Store:
+    """A region. `client` is the tests' own way to it."""
+
+    output: dict[str, Any]
+    client: Any
+
+    def opened(self, **changed: Any) -> DynamoDb:
+        found = open_connector({**self.output, **changed})
+        assert isinstance(found, DynamoDb)
+        return found
+
+    def table(self, name: str, **key: str) -> None:
+        make_table(self.client, name, **(key or {"id": "S"}))
+
+    def put(self, table: str, *items: dict[str, Any]) -> None:
+        for begin in range(0, len(items), 25):
+            wanted = [{"PutRequest": {"Item": item}} for item in items[begin : begin + 25]]
+            self.client.batch_write_item(RequestItems={table: wanted})
+
+    def read(self, table: str, **asked: Any) -> list[dict[str, Any]]:
+        """The rows of a table, as they come."""
+        with self.opened() as source:
+            found = source.read_buffer(ReadRequest(table=TableName("dynamodb", table), **asked)).to_arrow()
+        rows: list[dict[str, Any]] = found.to_pylist()
+        return rows
+
+
+@dataclass
+class Shop:
+    """A store, and a warehouse that takes it."""
+
+    store: Store
+    folder: Path
+    capsys: pytest.CaptureFixture[str]
+
+    def take(self, *entries: str, limits: str = "", **profile: Any) -> None:
+        """el.yml with these tables, such as "orders, strategy: full"."""
+        warehouse = {"type": "duckdb", "path": str(self.folder / "warehouse.duckdb")}
+        named = {"shop": {**self.store.output, **profile}, "warehouse": warehouse}
+        profiles = {name: {"target": "it", "outputs": {"it": output}} for name, output in named.items()}
+        (self.folder / "profiles.yml").write_text(yaml.safe_dump(profiles))
+        text = f"version: 1\nsource: shop\ndestination: warehouse\ndefaults: {{retries: 0}}\n{limits}\ntables:\n"
+        (self.folder / "el.yml").write_text(text + "".join(f"  - {{name: dynamodb.{entry}}}\n" for entry in entries))
+
+    def el(self, *arguments: str) -> str:
+        self.code = main(list(arguments))
+        out, err = self.capsys.readouterr()
+        return " ".join((out + err).split())
+
+    def run(self, *arguments: str) -> dict[str, dict[str, Any]]:
+        main(["run", "--json", *arguments])
+        out, err = self.capsys.readouterr()
+        assert out, err
+        return {table["table"].partition(".")[2]: table for table in json.loads(out)["tables"]}
+
+    def raw(self, sql: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.folder / "warehouse.duckdb")) as warehouse:
+            return warehouse.execute(sql.replace("raw.", "shop_dynamodb.")).fetchall()
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    output = shared()
+    client = client_of(output)
+    yield Store(output, client)
+    for name in client.list_tables()["TableNames"]:
+        client.delete_table(TableName=name)
+    client.close()
+
+
+@pytest.fixture
+def shop(store: Store, folder: Path, capsys: pytest.CaptureFixture[str]) -> Shop:
+    return Shop(store, folder, capsys)
