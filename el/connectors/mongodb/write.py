@@ -68,7 +68,7 @@ class Write:
                 "or use write_each, which writes document by document"
             )
         with released(data):
-            found = self._gather(data, limited=True)
+            found = self._gather(data)
         try:
             there = self._there()
             if self._ledger.find_one({KEY: self._run}) is not None:
@@ -113,7 +113,7 @@ class Write:
             raise WriteError(f"{text}{again}", retryable=retryable) from None
         return job.done(rows)
 
-    def _gather(self, data: ArrowStream, *, limited: bool) -> _Data:
+    def _gather(self, data: ArrowStream) -> _Data:
         schema, batches = as_batches(data, own_types=True)
         documents = Documents(self.job.target, schema)
         if self.job.mode is WriteMode.MERGE:
@@ -124,7 +124,7 @@ class Write:
             for document in documents.of(batch):
                 found.append(document)
                 size += len(document.raw)
-                if limited and (len(found) > MOST_DOCUMENTS or size > MOST_BYTES):
+                if len(found) > MOST_DOCUMENTS or size > MOST_BYTES:
                     raise WriteError(
                         f"{self.job.target}: a transaction takes {MOST_DOCUMENTS:,} documents and "
                         f"{MOST_BYTES // 2**20} MB at most: divide it, each part with a run_id of its own"
@@ -136,6 +136,7 @@ class Write:
             raise WriteError(f"{self.job.target}: documents are merged by `{KEY}`, not by {', '.join(self.job.key)}")
         if not documents.keyed and not documents.whole:
             raise WriteError(f"{self.job.target}: merge needs the key: a column `{KEY}`")
+        documents.needs_key = True
 
     def _there(self) -> bool:
         """Whether the collection is there; `WriteError` where it has to be, or takes no transaction."""

@@ -65,6 +65,7 @@ class Documents:
             raise WriteError(f"{target}: the data needs columns, and each name once; it has {', '.join(names)}")
         self.whole = set(names) in ({DOCUMENT}, {DOCUMENT, KEY})
         self.keyed = KEY in names
+        self.needs_key = False  # each document has to have one: without it a second try would be another document
         self._seen: set[Any] = set()
         for field in schema:
             self._refuse(field)
@@ -125,7 +126,10 @@ class Documents:
         return json_util.object_pairs_hook(pairs, _OPTIONS) if pairs and names[0] in _TYPES else dict(pairs)
 
     def _packed(self, document: dict[str, Any]) -> RawBSONDocument:
-        document = document if KEY in document else {KEY: bson.ObjectId(), **document}
+        if KEY not in document:
+            if self.needs_key:
+                raise WriteError(f"{self.target}: a document without `{KEY}` cannot be merged")
+            document = {KEY: bson.ObjectId(), **document}
         if any(value == Timestamp(0, 0) for value in document.values() if isinstance(value, Timestamp)):
             raise WriteError(f"{self.target}: for a timestamp of 0 the server would put in its own time")
         if document[KEY] is None and self.keyed:

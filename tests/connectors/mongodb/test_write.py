@@ -220,6 +220,8 @@ def test_without_a_key_each_row_is_a_document_of_its_own_once(store: Store) -> N
         store.put(data, WriteMode.MERGE)
     with pytest.raises(WriteError, match="merged by `_id`, not by v"):
         store.put(data, WriteMode.MERGE, key=("v",))
+    with pytest.raises(WriteError, match="a document without `_id` cannot be merged"):
+        store.put(pa.table({"document": ['{"v": 1}']}), WriteMode.MERGE)
 
 
 def test_a_collection_is_made_with_the_write_or_not_at_all(store: Store) -> None:
