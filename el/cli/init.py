@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from el.cli.arguments import home, job_of, profiles_dir
 from el.cli.findings import show_findings
-from el.errors import ElError
+from el.errors import ElError, PlanError
 from el.secrets.hidden import hidden
 
 if TYPE_CHECKING:
@@ -82,7 +82,9 @@ def _look(arguments: argparse.Namespace, problem: ElError | None, profiles: Path
     job = job_of(arguments)
     well = show_findings(check(job, access_of(job.destination)), as_json=False)
     if problem is not None:
-        print(hidden(f"error: {problem}; {_GOES_ON.format(profiles)}"), file=sys.stderr)
+        # What a pattern of tables means is el.yml's matter.
+        place = arguments.config if isinstance(problem, PlanError) else profiles
+        print(hidden(f"error: {problem}; {_GOES_ON.format(place)}"), file=sys.stderr)
         return problem.exit_code
     if not well:
         print(f"what is an error above is in the way; {_GOES_ON.format(f'it, or {profiles}')}")

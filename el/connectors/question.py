@@ -13,4 +13,4 @@ class Question:
     words: str  # what is asked, in few words
     optional: bool = False  # an empty answer leaves the setting out
     unless: tuple[str, ...] = ()  # settings that make it needless
-    default: str | None = None  # in the place of the field's own
+    default: str | None = None  # of a warehouse, in the place of the field's own; a source then has none

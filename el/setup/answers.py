@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
-from pydantic.fields import FieldInfo
 
 from el.config.profiles_file import render, variables
 from el.connectors.base import ConnectionConfig
@@ -135,7 +134,7 @@ class Interview:
         if name in self.secret:
             self._ask_secret(question, settings, typed)
             return
-        default = question.default or self._default(self.fields[name][1])
+        default = self._default(question)
         while answer := asked(f"{self.profile}: {question.words}", flag, default, optional=question.optional):
             settings[name] = answer
             problem = self._problem({name: answer})
@@ -159,8 +158,10 @@ class Interview:
         if value or variable in os.environ or not question.optional:
             settings[name] = f"{{{{ env_var('{variable}') }}}}"
 
-    @staticmethod
-    def _default(info: FieldInfo) -> str | None:
+    def _default(self, question: Question) -> str | None:
+        if question.default is not None:
+            return question.default if self.prefix else None
+        info = self.fields[question.setting][1]
         return None if info.is_required() or info.default is None else str(info.default)
 
     def _problem(self, settings: Mapping[str, Any], *, whole: bool = False) -> str | None:

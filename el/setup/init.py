@@ -53,6 +53,7 @@ class Setup:
         self.profiles = place_of_profiles(wanted.profiles_dir)
         self.known = profiles_in(self.profiles)
         self.project = files.find_project(wanted.project_dir)
+        self.kinds = {"source": wanted.source, "to": wanted.to}
 
     def write(self) -> None:
         """Ask, and write what is missing. Raises `ConfigError`, and has written nothing then."""
@@ -61,9 +62,9 @@ class Setup:
         destination = config.destination if config else project_profile or "warehouse"
         source = config.source if config else self._name_of_source(destination)
         told: dict[str, Told] = {}
-        if self._is_to_be_made(source, self.wanted.source):
+        if self._is_to_be_made(source, "source"):
             told[source] = self._ask_source(source)
-        if self._is_to_be_made(destination, self.wanted.to):
+        if self._is_to_be_made(destination, "to"):
             told[destination] = self._ask_warehouse(destination)
         self._add_profiles(told)
         self._write_config(config, source, destination)
@@ -81,9 +82,7 @@ class Setup:
         with open_source(output.settings, str(output)) as source:
             if at_terminal() and not self.wanted.tables and [entry.name for entry in config.tables] == [*tables.ALL]:
                 names = tables.names_in(source)
-                self.say(
-                    f"{output} has {len(names)} tables: {', '.join(names[:_SHOWN])}{', ...' * (len(names) > _SHOWN)}"
-                )
+                self.say(f"{output} has {len(names)} tables: {_some(names)}")
                 chosen = asked("which of them: patterns such as sales.*, with blanks between", "tables", "*.*").split()
                 path.write_text(tables.waiting(config.source, config.destination, chosen), encoding="utf-8")
                 config = load_config(path)
@@ -91,7 +90,7 @@ class Setup:
         self.say(f"{path}: {tables.write_tables(path, text)} tables")
 
     def _name_of_source(self, destination: str) -> str:
-        kind = self._kind("source", self.wanted.source, sorted(schemes()))
+        kind = self._kind("source", sorted(schemes()))
         given = self.wanted.settings.get("database") or Path(self.wanted.settings.get("path", kind)).stem
         default = re.sub(r"\W+", "_", given.lower()).strip("_") or kind
         words = "a short name for the source, with which the raw schemas begin"
@@ -100,20 +99,19 @@ class Setup:
             raise ConfigError(f"--name {name}: the destination's profile is called so: name the source otherwise")
         return name
 
-    def _kind(self, flag: str, given: str | None, known: list[str]) -> str:
-        words = f"type of the {'source' if flag == 'source' else 'destination'}: {', '.join(known)}"
-        return given or self._asked_kind(flag, words)
-
-    def _asked_kind(self, flag: str, words: str) -> str:
-        found = asked(words, flag)
-        # It is asked once.
-        object.__setattr__(self.wanted, flag, found)
+    def _kind(self, flag: str, known: list[str]) -> str:
+        """The type of an end, which is asked once."""
+        found = self.kinds[flag]
+        if found is None:
+            end = "source" if flag == "source" else "destination"
+            found = self.kinds[flag] = asked(f"type of the {end}: {', '.join(known)}", flag)
         return found
 
-    def _is_to_be_made(self, name: str, kind: str | None) -> bool:
+    def _is_to_be_made(self, name: str, flag: str) -> bool:
         """Whether profiles.yml does not have it. Raises `ConfigError` where it has it of another type."""
         if name not in self.known:
             return True
+        kind = self.kinds[flag]
         types = _types_of(self.known[name])
         if kind is not None and types and kind not in types and scheme_called(kind) not in types:
             raise ConfigError(
@@ -124,7 +122,7 @@ class Setup:
         return False
 
     def _ask_source(self, name: str) -> Told:
-        kind = scheme_called(self._kind("source", self.wanted.source, sorted(schemes())))
+        kind = scheme_called(self._kind("source", sorted(schemes())))
         found = connector_class(kind)
         given = {flag: value for flag, value in self.wanted.settings.items() if not flag.startswith(TO)}
         if not getattr(found, "rules", ()):
@@ -132,7 +130,7 @@ class Setup:
         return Interview(found.config_type, name).hold(given, kind, found.config_type.beside_source)
 
     def _ask_warehouse(self, name: str) -> Told:
-        kind = self._kind("to", self.wanted.to, sorted(WAREHOUSES))
+        kind = self._kind("to", sorted(WAREHOUSES))
         if kind not in WAREHOUSES:
             raise ConfigError(f"--to {kind}: it cannot be a destination; there are: {', '.join(sorted(WAREHOUSES))}")
         config_type = connector_class(kind).config_type

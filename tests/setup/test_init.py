@@ -37,6 +37,7 @@ def test_a_pattern_that_means_no_table_is_told_and_can_be_mended(
 ) -> None:
     said = repository.init(shop_file, "--tables", "sales.ordrs", code=2)
     assert "no table matches 'sales.ordrs'" in said.splitlines()[-1]
+    assert "mend el.yml, and run `python -m el init` again" in said.splitlines()[-1]
     text = repository.text("el.yml").replace("ordrs", "orders")
     (repository.path / "el.yml").write_text(text, encoding="utf-8")
     repository.init()
@@ -129,6 +130,7 @@ def test_a_person_is_asked_what_is_missing_again_where_it_is_wrong(
     asked = repository.typed("duckdb", "shop", "shop.duckdb", "duckdb", "", "sales.orders")
     repository.init()
     assert "type of the source: duckdb, " in asked[0]
+    assert asked[2] == "shop: file: ", "a source's file is nobody's to guess"
     assert asked[-1].startswith("which of them")
     assert [each["name"] for each in repository.tables()] == ["sales.orders"]
     assert repository.profile("warehouse")["path"] == "warehouse.duckdb"
@@ -136,15 +138,16 @@ def test_a_person_is_asked_what_is_missing_again_where_it_is_wrong(
     repository.init()
 
 
+# Nobody listens there.
 SERVER = (
     "--source",
-    "mssql",
+    "postgres",
     "--host",
     "127.0.0.1",
     "--port",
     "9",
     "--database",
-    "shop",
+    "s",
     "--user",
     "el",
     "--to",
@@ -159,7 +162,7 @@ def test_a_password_that_is_typed_stands_in_no_file_as_it_is(repository: Reposit
     project.mkdir()
     repository.monkeypatch.chdir(project)
     repository.typed("w.duckdb", store, hidden=(SECRET,))
-    said = repository.el("init", "--name", "shop", *SERVER, "--login-timeout", "1", code=3)
+    said = repository.el("init", "--name", "shop", *SERVER, code=3)
     written = "".join(p.read_text(errors="replace") for p in repository.path.rglob("*") if p.is_file())
     assert SECRET not in written + said
     variable = "env_var('DBT_ENV_SECRET_SHOP_PASSWORD'"

@@ -93,16 +93,14 @@ def test_a_repository_is_ready_for_each_server(repository: Repository, server: d
     assert "error " not in said
     written = "".join(path.read_text() for path in repository.path.glob("*.yml"))
     assert server["password"] not in written
-    before = repository.state()
-    repository.init(server)
-    assert repository.state() == before
 
 
 def wrong_answers(server: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
     """Each wrong answer, and what is said of it."""
     port = free_port()
     yield {"port": port}, "nobody answers as"
-    yield {"database": "no_such_db"}, "no_such_db"
+    if server["type"] != "sqlserver":
+        yield {"database": "no_such_db"}, "no_such_db"
     if "ssl_ca" in server:
         yield {"ssl_ca": "/nowhere/ca.pem"}, "/nowhere/ca.pem"
         yield {"ssl_ca": ""}, "its certificate is not trusted here"
@@ -118,7 +116,7 @@ def test_each_wrong_answer_is_one_line_and_init_goes_on_once_it_is_mended(
     for wrong, says in wrong_answers(server):
         for name in ("el.yml", "profiles.yml"):
             (repository.path / name).unlink(missing_ok=True)
-        given = {k: v for k, v in {**server, "login_timeout": 2, **wrong}.items() if v != ""}
+        given = {k: v for k, v in {**server, "login_timeout": 1, **wrong}.items() if v != ""}
         said = repository.init(given, code=3).splitlines()
         assert said[-1].startswith("error: "), (wrong, said)
         assert says in said[-1], (wrong, said)
@@ -128,7 +126,7 @@ def test_each_wrong_answer_is_one_line_and_init_goes_on_once_it_is_mended(
         # By hand, in the file.
         ((name, value),) = wrong.items()
         if value == "":
-            repository.mend("      login_timeout: 2\n", f"      login_timeout: 2\n      {name}: {server[name]}\n")
+            repository.mend("      login_timeout: 1\n", f"      login_timeout: 1\n      {name}: {server[name]}\n")
         else:
             line = next(
                 each for each in repository.text("profiles.yml").splitlines() if each.startswith(f"      {name}:")
