@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from el.connectors.registry import connector_class, schemes
 from tests.setup.conftest import Repository
 
 
@@ -117,6 +118,15 @@ def test_without_a_terminal_what_is_missing_or_wrong_is_one_line_and_nothing_is_
     assert len(said.splitlines()) == 1
     assert "hunter2" not in said
     assert not list(repository.path.iterdir())
+
+
+@pytest.mark.parametrize("scheme", sorted(schemes()))
+def test_each_connector_asks_for_what_it_needs(scheme: str) -> None:
+    config_type = connector_class(scheme).config_type
+    asked = [question.setting for question in config_type.asks]
+    assert asked
+    assert set(asked) | {name for each in config_type.asks for name in each.unless} <= set(config_type.model_fields)
+    assert {name for name, field in config_type.model_fields.items() if field.is_required()} <= set(asked)
 
 
 def test_flags_of_no_command_are_refused_by_the_other_commands(repository: Repository) -> None:

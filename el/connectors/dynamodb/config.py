@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 
 from el.connectors.base import ConnectionConfig
+from el.connectors.question import Question
 
 _HERE = ("localhost", "127.0.0.1", "::1")
 
@@ -16,6 +17,13 @@ class DynamoDbConfig(ConnectionConfig):
     """A region of an account, and who signs in: keys, a profile of AWS's, or whatever identity this machine has."""
 
     names_database: ClassVar[tuple[str, ...]] = ("region", "endpoint", "role_arn")
+    asks: ClassVar[tuple[Question, ...]] = (
+        Question("region", "region, such as eu-central-1"),
+        Question(
+            "access_key_id", "access key; empty for what AWS's own tools find", optional=True, unless=("aws_profile",)
+        ),
+        Question("secret_access_key", "secret of the access key", optional=True, unless=("aws_profile",)),
+    )
 
     region: str = Field(min_length=1)
     """Such as `eu-central-1`."""
