@@ -20,6 +20,7 @@ class DocumentStock(ABC):
     schema: str
     key_column: str = "key"
     order_column: str = "id"  # of the log
+    text_of_v: str = "v"  # where in a document the text of `v` stands
     more: ClassVar[Mapping[str, str]] = {}
 
     def entry(self, table: str, **settings: str) -> str:
@@ -52,11 +53,13 @@ class DocumentStock(ABC):
 
 @dataclass(frozen=True)
 class DocumentFacts:
-    """values: bytes that a field can hold."""
+    """values: bytes that a field can hold. has_log, is_target: what of the suite is for it."""
 
     name: str
     values: tuple[bytes, ...]
     opened: Callable[[], AbstractContextManager[DocumentStock]]
+    has_log: bool = True
+    is_target: bool = True
 
     def __str__(self) -> str:
         return self.name

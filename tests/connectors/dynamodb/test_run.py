@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import time
 from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from el.config.source_limits import SourceLimits
 from el.connectors.dynamodb.scan import Units
-from tests.connectors.dynamodb.conftest import Shop
+from el.errors import PlanError
+from el.extraction.slicer import pace_of
+from el.planning.run_notes import pressure_notes
+from tests.connectors.dynamodb.conftest import Shop, Store
 
 DIGITS = "12345678901234567890123456789012345678"
 
@@ -36,7 +43,7 @@ def test_items_land_whole_beside_their_key_and_promoted_fields(shop: Shop) -> No
     assert shop.run()["orders"]["status"] == "unchanged"
 
 
-def test_deleted_items_are_found_by_their_keys_alone(shop: Shop) -> None:
+def test_what_was_deleted_is_not_in_the_next_snapshot(shop: Shop) -> None:
     shop.store.table("orders", id="N")
     shop.store.put("orders", *({"id": {"N": str(number)}} for number in range(5)))
     shop.take("orders")
@@ -61,12 +68,22 @@ def test_a_cursor_is_refused_in_one_line(shop: Shop) -> None:
     assert shop.run()["orders"]["status"] == "failed"
 
 
-def test_read_units_limit_a_run(shop: Shop) -> None:
-    """20 items of 4 KB cost 20 units by consistent reads; of 20 a second, the first 20 are free of a wait."""
-    shop.store.table("orders")
-    shop.store.put("orders", *({"id": {"S": str(number)}, "v": {"S": "x" * 4_000}} for number in range(20)))
-    shop.take("orders", limits="source_limits: {read_units: 1000}")
-    assert shop.run()["orders"]["rows"] == 20
+def test_a_read_waits_for_the_units_that_the_service_counted(store: Store) -> None:
+    """20 items of 4 KB cost 20 units by consistent reads."""
+    store.table("orders")
+    store.put("orders", *({"id": {"S": str(number)}, "v": {"S": "x" * 4_000}} for number in range(20)))
+    begun = time.monotonic()
+    assert len(store.read("orders", units_per_second=20)) == 20
+    assert time.monotonic() - begun >= 0.9
+
+
+def test_read_units_are_shared_by_the_reads_at_work_and_of_sources_that_count_them() -> None:
+    limits = SourceLimits(read_units=200)
+    job: Any = SimpleNamespace(config=SimpleNamespace(source_limits=limits))
+    assert pace_of(job, 4).units_per_second == 50
+    other: Any = SimpleNamespace(scheme="elsewhere")
+    with pytest.raises(PlanError, match="elsewhere does not count what a read costs"):
+        pressure_notes(job, other, SimpleNamespace(tables=()))  # type: ignore[arg-type]
 
 
 def test_a_scan_costs_no_more_units_a_second_than_it_may() -> None:
