@@ -15,23 +15,25 @@ from typing import Any, ClassVar
 import pyarrow as pa
 from botocore.exceptions import ClientError
 
-from el.connectors.abilities import CapacitySource, SplitSource
-from el.connectors.base import Identity
+from el.connectors.abilities import CapacitySource, ChangeSource, SplitSource
+from el.connectors.base import ArrowStream, Identity, Target, WriteMode, WriteResult
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import Catalog, Column, TableName
 from el.connectors.check import Check
 from el.connectors.documents import DOCUMENT, DocumentSource
 from el.connectors.documents.forms import DYNAMODB_JSON, Form
-from el.connectors.dynamodb import filters, rights
+from el.connectors.dynamodb import export, filters, rights, streams
 from el.connectors.dynamodb.client import LOGGERS, client_of, session_of
 from el.connectors.dynamodb.config import DynamoDbConfig
 from el.connectors.dynamodb.errors import DENIED, code_of, connect_error, statement_error
 from el.connectors.dynamodb.scan import Rows, Segment, Units, pages
+from el.connectors.dynamodb.streams import DynamoDbStream
 from el.connectors.dynamodb.tables import KeyPart, catalog_of, described, key_of
 from el.connectors.dynamodb.types import ARROW, OF_KEY, RULES
 from el.connectors.origin import in_words
 from el.connectors.request import ColumnRead, Op, ReadRequest, Split
 from el.connectors.rights import RightsSource, SourceNeeds, WarehouseNeeds
+from el.connectors.sql.write_job import WriteJob
 from el.errors import ElError, PlanError, ReadError
 from el.secrets.unheard import unheard
 
@@ -39,13 +41,14 @@ from el.secrets.unheard import unheard
 _SEGMENTS = 1_000_000
 
 
-class DynamoDb(DocumentSource, SplitSource, CapacitySource, RightsSource):
+class DynamoDb(DocumentSource, Target, SplitSource, CapacitySource, ChangeSource, RightsSource):
     """The tables of a region of an account."""
 
     scheme = "dynamodb"
     config_type = DynamoDbConfig
     config: DynamoDbConfig
     rules = RULES
+    feeds = (DynamoDbStream,)
     form: ClassVar[Form] = DYNAMODB_JSON
     split_by_column = False
 
@@ -119,8 +122,12 @@ class DynamoDb(DocumentSource, SplitSource, CapacitySource, RightsSource):
         return key_of(said)
 
     def read_documents(self, request: ReadRequest) -> Buffer:
+        if isinstance(request.changes, streams.StreamChanges):
+            return streams.read(self, request, request.changes)
         if request.table is None or request.order_by or request.kept or request.changes is not None:
             raise ReadError("DynamoDB is read table by table, whole and in its own order")
+        if (to := self.config.export) is not None and request.limit is None:
+            return export.read(self, request, self._store(), to)
         key = self.key(request.table)
         types = {**{part.column: ARROW[OF_KEY[part.type]] for part in key}, DOCUMENT: pa.string()}
         reads = request.columns or tuple(ColumnRead(name, name) for name in types)
@@ -134,13 +141,42 @@ class DynamoDb(DocumentSource, SplitSource, CapacitySource, RightsSource):
         return Buffer(schema, rows.batches(found), translate=self.translate)
 
     def supports(self, op: Op, column: Column) -> bool:
-        return filters.can_compare(op, column)
+        return self.config.export is None and filters.can_compare(op, column)
 
     def splits(self, request: ReadRequest, wanted: int, by: Column | None) -> tuple[Split, ...]:
         if by is not None:
             raise PlanError("DynamoDB divides a table by itself: leave out `partition_by`, and set `partitions`")
         parts = min(wanted, _SEGMENTS)
-        return tuple(Segment(number, parts) for number in range(parts)) if parts > 1 else ()
+        whole = parts < 2 or self.config.export is not None
+        return () if whole else tuple(Segment(number, parts) for number in range(parts))
+
+    def write_buffer(
+        self,
+        target: TableName,
+        data: ArrowStream,
+        mode: WriteMode = WriteMode.APPEND,
+        *,
+        key: Sequence[str] = (),
+        run_id: str,
+        create: bool = False,
+    ) -> WriteResult:
+        from el.connectors.dynamodb.write import Write
+
+        with unheard(*LOGGERS):
+            return Write(self.client, WriteJob(target, mode, tuple(key), run_id, create)).of(data)
+
+    def write_each(
+        self, target: TableName, data: ArrowStream, *, key: Sequence[str] = (), run_id: str, create: bool = False
+    ) -> WriteResult:
+        """Merge `data` of any size, part by part, each of what one transaction takes.
+
+        Weaker than `write_buffer`: each part is whole, and all of them are not one step. A write that fails leaves some
+        of them; the same run_id again, with the same data in the same order, writes the others and none twice.
+        """
+        from el.connectors.dynamodb.write import Write
+
+        with unheard(*LOGGERS):
+            return Write(self.client, WriteJob(target, WriteMode.MERGE, tuple(key), run_id, create)).each(data)
 
     def rights(self, needs: SourceNeeds | WarehouseNeeds) -> str:
         return rights.script(self.config, needs)
@@ -165,6 +201,11 @@ class DynamoDb(DocumentSource, SplitSource, CapacitySource, RightsSource):
 
     def _service(self, name: str) -> Any:
         return client_of(self._session, self.config, name, in_words(self.access))
+
+    def _store(self) -> Any:
+        """The client of S3, by its own endpoint."""
+        config = self.config.model_copy(update={"endpoint": None})
+        return client_of(self._session, config, "s3", in_words(self.access))
 
     def _asked(self, request: ReadRequest, key: Sequence[KeyPart], reads: Sequence[ColumnRead]) -> dict[str, Any]:
         assert request.table is not None

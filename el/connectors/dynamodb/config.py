@@ -5,12 +5,21 @@ from __future__ import annotations
 from typing import ClassVar
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from el.connectors.base import ConnectionConfig
 from el.connectors.question import Question
 
 _HERE = ("localhost", "127.0.0.1", "::1")
+
+
+class ExportTo(BaseModel):
+    """Where point-in-time exports are written, and read from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bucket: str = Field(min_length=1)
+    prefix: str = Field(default="el", min_length=1)
 
 
 class DynamoDbConfig(ConnectionConfig):
@@ -47,6 +56,8 @@ class DynamoDbConfig(ConnectionConfig):
     """These tables alone. Without it the right to list tables is needed."""
     consistent_read: bool = True
     """Each item as the last write left it. `false` costs half, and may miss what was written in the last second."""
+    export: ExportTo | None = None
+    """A bucket of S3, `{bucket: ..., prefix: ...}`: whole tables come out of a point-in-time export, not of a scan."""
     ssl_ca: str | None = None
     """A file with the authorities to trust, where those of the driver are not meant."""
     trust_cert: bool = False

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from el.connectors.access import Access
 from el.connectors.check import Check, fine, warn, wrong
-from el.connectors.dynamodb.config import DynamoDbConfig
+from el.connectors.dynamodb.config import DynamoDbConfig, ExportTo
 from el.connectors.dynamodb.errors import DENIED, action_of, code_of
 from el.connectors.dynamodb.tables import STREAM, described
 from el.connectors.rights import SourceNeeds, TableNeed, WarehouseNeeds, as_comment, collected
@@ -45,10 +45,20 @@ def script(config: DynamoDbConfig, needs: SourceNeeds | WarehouseNeeds) -> str:
         statements.append(_allow("ListTables", ("dynamodb:ListTables",), ["*"]))
     if followed:
         statements.append(_allow("Follow", FOLLOW, [_arn(config, f"table/{name}/stream/*") for name in followed]))
+    if config.export is not None:
+        statements += _export(config, config.export, named)
     if needs.writes or needs.access is Access.ENGINEER:
         written = sorted({*named, "_el_writes"} - {"*"}) if named != ["*"] else ["*"]
         statements.append(_allow("WriteBufferAlone", WRITE, [_arn(config, f"table/{name}") for name in written]))
     return json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=2) + "\n"
+
+
+def _export(config: DynamoDbConfig, to: ExportTo, tables: Sequence[str]) -> Iterator[dict[str, Any]]:
+    yield _allow("Export", ("dynamodb:ExportTableToPointInTime",), [_arn(config, f"table/{name}") for name in tables])
+    exports = [_arn(config, f"table/{name}/export/*") for name in tables]
+    yield _allow("ExportState", ("dynamodb:DescribeExport",), exports)
+    files = f"arn:{_partition(config)}:s3:::{to.bucket}/{to.prefix}/*"
+    yield _allow("ExportFiles", ("s3:PutObject", "s3:GetObject"), [files])
 
 
 def _follows(need: TableNeed) -> bool:
@@ -60,9 +70,12 @@ def _allow(name: str, actions: Sequence[str], resources: Sequence[str]) -> dict[
 
 
 def _arn(config: DynamoDbConfig, what: str) -> str:
+    return f"arn:{_partition(config)}:dynamodb:{config.region}:*:{what}"
+
+
+def _partition(config: DynamoDbConfig) -> str:
     region = config.region
-    partition = "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
-    return f"arn:{partition}:dynamodb:{region}:*:{what}"
+    return "aws-cn" if region.startswith("cn-") else "aws-us-gov" if region.startswith("us-gov-") else "aws"
 
 
 def checks(client: Any, config: DynamoDbConfig, needs: SourceNeeds | WarehouseNeeds) -> Sequence[Check]:

@@ -1,0 +1,183 @@
+"""A table out of a point-in-time export to S3: as it was at one moment, and at no read capacity.
+
+Guarantees: each item once, or an error: the files are those of the manifest, with its checksums, and their items are as
+many as it says. DynamoDB Developer Guide, "DynamoDB table export output format"; API "ExportTableToPointInTime".
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import time
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from botocore.exceptions import ClientError
+
+from el.connectors.buffer import Buffer
+from el.connectors.dynamodb.config import ExportTo
+from el.connectors.dynamodb.errors import code_of
+from el.connectors.dynamodb.streams_rows import Row, Shape
+from el.connectors.request import ReadRequest
+from el.errors import ReadError
+
+if TYPE_CHECKING:
+    from el.connectors.dynamodb import DynamoDb
+
+# A small table takes some minutes, a large one hours.
+WAIT_SECONDS = 12 * 3600.0
+_POLL_SECONDS = (2.0, 30.0)  # the first wait, and the longest
+_CHUNK = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """A file of an export, as the manifest has it. md5: in base64."""
+
+    key: str
+    items: int
+    md5: str
+
+
+class Export:
+    """One export of one table. client, s3: boto3's clients of both services."""
+
+    def __init__(self, client: Any, s3: Any, table: str, to: ExportTo) -> None:
+        self.client, self.s3, self.table, self.to = client, s3, table, to
+
+    def items(self) -> Iterator[tuple[dict[str, Any], int]]:
+        """Have it made, wait for it, and read it: each item, and its bytes in the file. Raises `ReadError`."""
+        summary = self._json(self._manifest(self._begun()))
+        if summary.get("outputFormat") != "DYNAMODB_JSON":
+            self._refuse(f"it has the format {summary.get('outputFormat')}, not DYNAMODB_JSON")
+        count = 0
+        for file in self._files(str(summary["manifestFilesS3Key"])):
+            for found in self._of_file(file):
+                count += 1
+                yield found
+        if count != int(summary["itemCount"]):
+            self._refuse(f"its files have {count:,} items, and its manifest says {int(summary['itemCount']):,}")
+
+    def _begun(self) -> str:
+        arn = self.client.describe_table(TableName=self.table)["Table"]["TableArn"]
+        try:
+            said = self.client.export_table_to_point_in_time(
+                TableArn=arn, S3Bucket=self.to.bucket, S3Prefix=self.to.prefix, ExportFormat="DYNAMODB_JSON"
+            )
+        except ClientError as error:
+            if code_of(error) == "PointInTimeRecoveryUnavailableException":
+                self._refuse(
+                    "point-in-time recovery is off, and an export needs it: aws dynamodb update-continuous-backups "
+                    f"--table-name {self.table} --point-in-time-recovery-specification "
+                    "PointInTimeRecoveryEnabled=true, or leave `export` out of the profile"
+                )
+            raise
+        return str(said["ExportDescription"]["ExportArn"])
+
+    def _manifest(self, arn: str) -> str:
+        """The key of the manifest of an export, once it has ended."""
+        until, (wait, longest) = time.monotonic() + WAIT_SECONDS, _POLL_SECONDS
+        while True:
+            said = self.client.describe_export(ExportArn=arn)["ExportDescription"]
+            if said["ExportStatus"] == "COMPLETED":
+                return str(said["ExportManifest"])
+            if said["ExportStatus"] == "FAILED":
+                self._refuse(f"it failed: {said.get('FailureCode')}: {said.get('FailureMessage')}")
+            if time.monotonic() > until:
+                self._refuse(f"it has not ended after {WAIT_SECONDS / 3600:.0f} hours ({arn})")
+            time.sleep(wait)
+            wait = min(wait * 1.5, longest)
+
+    def _files(self, manifest: str) -> list[DataFile]:
+        text = self._whole(manifest).decode()
+        found = [json.loads(line) for line in text.splitlines() if line.strip()]
+        return [DataFile(each["dataFileS3Key"], int(each["itemCount"]), each["md5Checksum"]) for each in found]
+
+    def _of_file(self, file: DataFile) -> Iterator[tuple[dict[str, Any], int]]:
+        count, packed, plain = 0, hashlib.md5(usedforsecurity=False), hashlib.md5(usedforsecurity=False)
+        try:
+            for line in _lines(self._opened(file.key), packed, plain):
+                item = _item(json.loads(line)["Item"])
+                count += 1
+                yield item, len(line)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            self._refuse(f"the file {file.key} has a line that is no item")
+        except zlib.error:
+            self._refuse(f"the file {file.key} is no whole file of gzip")
+        if count != file.items:
+            self._refuse(f"the file {file.key} has {count:,} items, and the manifest says {file.items:,}")
+        # The page does not say of which bytes it is, those that are packed or those inside.
+        if file.md5 not in {base64.b64encode(each.digest()).decode() for each in (packed, plain)}:
+            self._refuse(f"the file {file.key} has another checksum than the manifest says")
+
+    def _opened(self, key: str) -> Any:
+        """An object of the bucket. The manifest names it with the prefix of the export, or without."""
+        try:
+            return self.s3.get_object(Bucket=self.to.bucket, Key=key)["Body"]
+        except ClientError as error:
+            if code_of(error) not in ("NoSuchKey", "404") or key.startswith(f"{self.to.prefix}/"):
+                raise
+        return self.s3.get_object(Bucket=self.to.bucket, Key=f"{self.to.prefix}/{key}")["Body"]
+
+    def _whole(self, key: str) -> bytes:
+        with self._opened(key) as body:
+            found: bytes = body.read()
+        return found
+
+    def _json(self, key: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self._whole(key))
+        return found
+
+    def _refuse(self, why: str) -> NoReturn:
+        raise ReadError(f"the export of {self.table} to s3://{self.to.bucket}/{self.to.prefix}: {why}")
+
+
+def read(source: DynamoDb, request: ReadRequest, s3: Any, to: ExportTo) -> Buffer:
+    """The whole table of a request, out of an export that is made now."""
+    assert request.table is not None
+    shape = Shape(request, source.key(request.table))
+    items = Export(source.client, s3, request.table.name, to).items()
+    rows = (Row("", "", item, item, size) for item, size in items)
+    return Buffer(shape.schema, shape.batches(rows), translate=source.translate)
+
+
+def _lines(body: Any, packed: Any, plain: Any) -> Iterator[bytes]:
+    """The lines of a file of gzip, a part at a time; the checksums grow with it."""
+    opened, rest = zlib.decompressobj(wbits=31), b""
+    with body:
+        for chunk in body.iter_chunks(_CHUNK):
+            packed.update(chunk)
+            while chunk:
+                text = opened.decompress(chunk)
+                plain.update(text)
+                *lines, rest = (rest + text).split(b"\n")
+                yield from (line for line in lines if line.strip())
+                chunk = opened.unused_data
+                if opened.eof:
+                    # Several files of gzip behind each other are one.
+                    opened = zlib.decompressobj(wbits=31)
+                else:
+                    break
+    if rest.strip():
+        yield rest
+
+
+def _item(found: dict[str, Any]) -> dict[str, Any]:
+    """An item as the service's own answers have it: bytes are bytes."""
+    return {name: _value(value) for name, value in found.items()}
+
+
+def _value(value: dict[str, Any]) -> dict[str, Any]:
+    ((kind, inside),) = value.items()
+    if kind == "B":
+        return {kind: base64.b64decode(inside, validate=True)}
+    if kind == "BS":
+        return {kind: [base64.b64decode(each, validate=True) for each in inside]}
+    if kind == "M":
+        return {kind: _item(inside)}
+    if kind == "L":
+        return {kind: [_value(each) for each in inside]}
+    return value
