@@ -66,4 +66,4 @@ def _opened() -> Iterator[DocumentStock]:
         stock.client.close()
 
 
-DYNAMODB = DocumentFacts("dynamodb", VALUES, _opened, has_log=False, is_target=False)
+DYNAMODB = DocumentFacts("dynamodb", VALUES, _opened, has_log=False)
