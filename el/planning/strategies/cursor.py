@@ -47,7 +47,10 @@ class Cursor(Strategy):
 
     def obstacle(self, context: TableContext, source: Source) -> str | None:
         if not isinstance(source, CursorSource):
-            return "this database cannot say a column's greatest value"
+            return (
+                "this database cannot say a column's greatest value: `strategy: full` reads all, and `changes` "
+                "what a log keeps, where there is one"
+            )
         column = context.settings.cursor
         if column is None:
             return "strategy cursor needs `cursor: <column>`"

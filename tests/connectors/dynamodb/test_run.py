@@ -64,8 +64,10 @@ def test_the_plan_says_what_a_scan_sees_and_proposes_fields(shop: Shop) -> None:
 def test_a_cursor_is_refused_in_one_line(shop: Shop) -> None:
     shop.store.table("orders", id="N")
     shop.take("orders, strategy: cursor, cursor: id")
-    assert "cursor" in shop.el("plan")
-    assert shop.run()["orders"]["status"] == "failed"
+    assert shop.run()["orders"]["error"] == (
+        "dynamodb.orders: strategy cursor: this database cannot say a column's greatest value: `strategy: full` reads "
+        "all, and `changes` what a log keeps, where there is one"
+    )
 
 
 def test_a_read_waits_for_the_units_that_the_service_counted(store: Store) -> None:
@@ -75,6 +77,24 @@ def test_a_read_waits_for_the_units_that_the_service_counted(store: Store) -> No
     begun = time.monotonic()
     assert len(store.read("orders", units_per_second=20)) == 20
     assert time.monotonic() - begun >= 0.9
+
+
+def test_a_condition_that_the_service_cannot_have_is_refused_in_the_plan(shop: Shop) -> None:
+    shop.store.table("orders", id="N")
+    shop.take("orders, filters: [{column: id, op: '>', value: 3}]")
+    shop.el("plan")
+    assert shop.code != 0
+
+
+def test_grants_and_check_speak_of_the_tables_that_are_taken(shop: Shop) -> None:
+    shop.store.table("orders")
+    shop.take("orders")
+    said = shop.el("grants", "--role", "owner", "--for", "source")
+    assert '"dynamodb:Scan"' in said
+    assert ":table/orders" in said
+    said = shop.el("check")
+    assert "may read 1 tables" in said
+    assert "orders: NEW_AND_OLD_IMAGES" in said
 
 
 def test_read_units_are_shared_by_the_reads_at_work_and_of_sources_that_count_them() -> None:
