@@ -137,7 +137,8 @@ class Export:
 
 def read(source: DynamoDb, request: ReadRequest, s3: Any, to: ExportTo) -> Buffer:
     """The whole table of a request, out of an export that is made now."""
-    assert request.table is not None
+    if request.table is None or request.where or request.split is not None:
+        raise ReadError("an export is read whole: without conditions, and not in parts")
     shape = Shape(request, source.key(request.table))
     items = Export(source.client, s3, request.table.name, to).items()
     rows = (Row("", "", item, item, size) for item, size in items)

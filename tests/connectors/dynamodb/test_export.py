@@ -20,10 +20,12 @@ from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 from moto import mock_aws
 
+from el.connectors.catalog import TableName
 from el.connectors.dynamodb import DynamoDb, export
 from el.connectors.dynamodb.config import ExportTo
 from el.connectors.dynamodb.export import Export
 from el.connectors.dynamodb.items import text_of
+from el.connectors.request import Condition, Op, ReadRequest
 from el.errors import ReadError
 from tests.connectors.dynamodb.conftest import Shop
 
@@ -134,6 +136,9 @@ def test_a_run_reads_a_table_out_of_its_export_as_a_scan_gives_it(shop: Shop, mo
     assert shop.raw("SELECT id, document FROM raw.orders ORDER BY id") == sorted(
         (item["id"]["S"], text_of(item).decode()) for item in ITEMS
     )
+    asked = ReadRequest(table=TableName("dynamodb", "orders"), where=(Condition("id", Op.NOT_NULL),))
+    with shop.store.opened(export={"bucket": "bucket"}) as source, pytest.raises(ReadError, match="without conditions"):
+        source.read_buffer(asked)
     said = shop.el("grants", "--role", "owner")
     assert all(f"dynamodb:{action}" in said for action in ("ExportTableToPointInTime", "DescribeExport"))
     assert "arn:aws:s3:::bucket/el/*" in said
