@@ -20,6 +20,7 @@ from bson.codec_options import DatetimeConversion
 from bson.decimal128 import Decimal128
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
+from bson.regex import Regex
 from bson.timestamp import Timestamp
 
 from el.connectors.catalog import TableName
@@ -134,6 +135,11 @@ class Documents:
             raise WriteError(f"{self.target}: for a timestamp of 0 the server would put in its own time")
         if document[KEY] is None and self.keyed:
             raise WriteError(f"{self.target}: key column '{KEY}' has NULL in the data")
+        if not _is_key(document[KEY]):
+            raise WriteError(
+                f"{self.target}: no array, no pattern and no object with a name that begins with $ is an `{KEY}` in "
+                "MongoDB: a merge would take it for a condition, and write over another document"
+            )
         self._once(document[KEY])
         packed = self._encoded(document)
         if len(packed) > _LARGEST:
@@ -155,6 +161,14 @@ class Documents:
             return bson.encode(document, codec_options=RAW)
         except (BSONError, OverflowError, UnicodeEncodeError, RecursionError) as error:
             raise WriteError(f"{self.target}: {str(error).splitlines()[0][:200]}") from None
+
+
+def _is_key(key: Any) -> bool:
+    """Whether the server stores it as a key: a reference ($ref) it does."""
+    if isinstance(key, dict):
+        names = [str(name) for name in key]
+        return not any(name.startswith("$") for name in names) or names[0] == "$ref"
+    return not isinstance(key, list | Regex)
 
 
 def _number(key: Any) -> Any:

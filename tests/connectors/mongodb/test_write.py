@@ -34,6 +34,7 @@ from el.connectors.catalog import TableName
 from el.connectors.mongodb import MongoDb
 from el.connectors.mongodb.stream import RAW
 from el.connectors.mongodb.write import Write
+from el.connectors.mongodb.write_documents import Documents
 from el.connectors.registry import open_connector
 from el.errors import AccessDenied, WriteError
 from tests.conformance.line import line_to
@@ -181,6 +182,27 @@ def test_documents_are_written_as_their_text_says_and_read_as_they_were_written(
     assert sorted(each.document for each in same) == sorted(DOCUMENTS)
     with pytest.raises(WriteError, match="another `_id` than its row"):
         store.put(pa.table({"_id": keys[:1], "document": [found[1].document]}), WriteMode.REPLACE)
+
+
+@pytest.mark.parametrize(
+    "key", ['{"$gt": 0}', '{"$in": [1]}', '{"$regularExpression": {"pattern": "", "options": ""}}', '["a", 1]']
+)
+@pytest.mark.parametrize("mode", [WriteMode.APPEND, WriteMode.MERGE])
+def test_a_key_that_the_server_would_take_for_a_condition_writes_over_nothing(
+    store: Store, key: str, mode: WriteMode
+) -> None:
+    before = [{"_id": 1, "v": "mine"}, {"_id": "a", "v": "mine"}]
+    store.scores.insert_many(before)
+    for data in ({"_id": [key], "v": ["other"]}, {"document": [f'{{"_id": {key}, "v": "other"}}']}):
+        with pytest.raises(WriteError, match="no array, no pattern and no object"):
+            store.put(pa.table(data), mode)
+    assert list(store.scores.find()) == before
+
+
+def test_a_reference_is_a_key() -> None:
+    (batch,) = pa.table({"_id": ['{"$ref": "c", "$id": 1}']}).to_batches()
+    (made,) = Documents(TableName("shop", "scores"), batch.schema).of(batch)
+    assert bson.decode(made.raw) == {"_id": bson.DBRef("c", 1)}
 
 
 def test_the_same_run_changes_nothing_and_another_one_does(store: Store) -> None:
@@ -346,6 +368,7 @@ import os, signal
 import pyarrow as pa
 from pymongo.client_session import ClientSession
 from el.connectors.mongodb.write import Write
+from el.connectors.mongodb.write_documents import Documents
 from tests.connectors.mongodb.test_write import die_at
 from el.connectors.catalog import TableName
 from el.connectors.registry import open_connector
