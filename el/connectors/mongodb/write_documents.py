@@ -7,9 +7,11 @@ otherwise than it stands there is refused. A key comes once.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
+from math import isfinite
 from typing import Any
 
 import bson
@@ -39,6 +41,10 @@ _TYPES = frozenset(
         *("regularExpression", "code", "minKey", "maxKey"),
     )
 )
+# Whole numbers, each with its bits beside the sign.
+_WHOLE = {"$numberInt": 31, "$numberLong": 63}
+_DIGITS = re.compile(r"-?[0-9]+")
+_NOT_FINITE = frozenset({"NaN", "Infinity", "-Infinity"})
 _DEPRECATED = frozenset({"$undefined", "$symbol", "$dbPointer"})
 _OPTIONS = json_util.JSONOptions(
     json_mode=json_util.JSONMode.CANONICAL,
@@ -112,7 +118,7 @@ class Documents:
 
     def _parsed(self, text: str, otherwise: str) -> Any:
         try:
-            return json.loads(text, object_pairs_hook=self._object)
+            return json.loads(text, object_pairs_hook=self._object, parse_float=self._float)
         except WriteError:
             raise
         except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError, BSONError):
@@ -124,7 +130,31 @@ class Documents:
             raise WriteError(f"{self.target}: a document has a field's name twice, and the driver would drop one")
         if pairs and names[0] in _DEPRECATED:
             raise WriteError(f"{self.target}: {names[0]} is a deprecated type, and the driver would write another one")
-        return json_util.object_pairs_hook(pairs, _OPTIONS) if pairs and names[0] in _TYPES else dict(pairs)
+        if not pairs or names[0] not in _TYPES:
+            return dict(pairs)
+        self._refuse_other(*pairs[0])
+        return json_util.object_pairs_hook(pairs, _OPTIONS)
+
+    def _float(self, text: str) -> float:
+        """A number with a fraction or an exponent, in as many digits as a float of 64 bits keeps."""
+        found = float(text)
+        if not isfinite(found) or not _keeps(found, Decimal(text)):
+            raise WriteError(
+                f"{self.target}: {text[:60]} is a number that a float of 64 bits does not keep: as "
+                '{"$numberDecimal": "..."} it has 34 digits'
+            )
+        return found
+
+    def _refuse_other(self, name: str, value: Any) -> None:
+        """Raise for a value that the driver would take for another one of its type."""
+        if name in _WHOLE and (
+            not _DIGITS.fullmatch(str(value)) or not -(2 ** _WHOLE[name]) <= int(value) < 2 ** _WHOLE[name]
+        ):
+            raise WriteError(f"{self.target}: {str(value)[:60]!r} is no {name} of {_WHOLE[name] + 1} bits")
+        if name == "$numberDouble" and str(value) not in _NOT_FINITE:
+            self._float(str(value))
+        if name == "$date" and isinstance(value, str) and re.search(r"\.\d{3}\d*[1-9]", value):
+            raise WriteError(f"{self.target}: {value[:60]} has more digits than the milliseconds that BSON has")
 
     def _packed(self, document: dict[str, Any]) -> RawBSONDocument:
         if KEY not in document:
@@ -161,6 +191,12 @@ class Documents:
             return bson.encode(document, codec_options=RAW)
         except (BSONError, OverflowError, UnicodeEncodeError, RecursionError) as error:
             raise WriteError(f"{self.target}: {str(error).splitlines()[0][:200]}") from None
+
+
+def _keeps(found: float, number: Decimal) -> bool:
+    """Whether a float is written as this number: as shortly as can be, or rounded to as many digits."""
+    digits = max(1, len(number.as_tuple().digits))
+    return Decimal(repr(found)) == number or Context(prec=digits).create_decimal_from_float(found) == number
 
 
 def _is_key(key: Any) -> bool:

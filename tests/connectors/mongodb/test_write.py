@@ -146,6 +146,21 @@ def test_every_kind_of_value_stands_there_with_all_its_digits(store: Store) -> N
         ({"document": ['{"a": {"$symbol": "s"}}']}, "is a deprecated type"),
         ({"document": ["[1]"]}, "it is no document in Extended JSON"),
         ({"document": ['{"a": {"$numberDecimal": "1e"}}']}, "it is no document in Extended JSON"),
+        *(
+            ({"document": [f'{{"a": [{value}]}}']}, says)
+            for value, says in (
+                ("12345678901234567.89", "is a number that a float of 64 bits does not keep"),
+                ("1e400", "is a number that a float of 64 bits does not keep"),
+                ("1e-400", "is a number that a float of 64 bits does not keep"),
+                ('{"$numberDouble": "0.12345678901234567890"}', "does not keep"),
+                ('{"$numberDouble": "1e400"}', "does not keep"),
+                ('{"$numberInt": "2147483648"}', r"is no \$numberInt of 32 bits"),
+                ('{"$numberInt": "1_0"}', r"is no \$numberInt"),
+                ('{"$numberInt": 1.5}', r"is no \$numberInt"),
+                ('{"$numberLong": " 7"}', r"is no \$numberLong"),
+                ('{"$date": "2024-01-01T00:00:00.123456Z"}', "more digits than the milliseconds"),
+            )
+        ),
         ({"document": ['{"t": {"$timestamp": {"t": 0, "i": 0}}}']}, "for a timestamp of 0"),
         ({"document": ['{"_id": 1}', '{"_id": {"$numberDouble": "1.0"}}']}, "more than once"),
         ({"document": [json.dumps({"v": "x" * 16 * 2**20})]}, "is larger than the 16 MB"),
@@ -203,6 +218,15 @@ def test_a_reference_is_a_key() -> None:
     (batch,) = pa.table({"_id": ['{"$ref": "c", "$id": 1}']}).to_batches()
     (made,) = Documents(TableName("shop", "scores"), batch.schema).of(batch)
     assert bson.decode(made.raw) == {"_id": bson.DBRef("c", 1)}
+
+
+def test_plain_numbers_and_days_of_a_text_are_written_as_they_are(store: Store) -> None:
+    numbers = '[0.1, 1e2, -0.0, 1.50, 5e-324, {"$numberDouble": "1E+2"}, 0.10000000000000001]'
+    at = '{"$date": "2024-01-01T00:00:00.120000Z"}'
+    store.put(pa.table({"document": [f'{{"_id": 1, "f": {numbers}, "at": {at}}}']}))
+    (found,) = store.scores.find()
+    assert found["f"] == [0.1, 100.0, -0.0, 1.5, 5e-324, 100.0, 0.1]
+    assert found["at"] == datetime(2024, 1, 1, 0, 0, 0, 120_000)
 
 
 def test_the_same_run_changes_nothing_and_another_one_does(store: Store) -> None:
