@@ -1,14 +1,14 @@
 """What a write brings as documents in BSON: columns that are fields, or `document` in Extended JSON as it is read.
 
 Guarantees: a text gives the document of which it is the text, with all types; what the driver or the server would write
-otherwise than it stands there is refused. A key comes once.
+otherwise than it stands there is refused; what was read as bytes is those bytes again. A key comes once.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from math import isfinite
@@ -28,7 +28,8 @@ from bson.timestamp import Timestamp
 from el.connectors.catalog import TableName
 from el.connectors.documents import DOCUMENT
 from el.connectors.mongodb.stream import RAW
-from el.connectors.mongodb.write_values import is_text, refuse_type, values_of
+from el.connectors.mongodb.tables import RAW as BYTES
+from el.connectors.mongodb.write_values import is_bytes, is_text, refuse_type, values_of
 from el.errors import WriteError
 
 KEY = "_id"
@@ -70,7 +71,7 @@ class Documents:
         names = schema.names
         if len(set(names)) != len(names) or not names:
             raise WriteError(f"{target}: the data needs columns, and each name once; it has {', '.join(names)}")
-        self.whole = set(names) in ({DOCUMENT}, {DOCUMENT, KEY})
+        self.whole = DOCUMENT in names and set(names) <= {DOCUMENT, KEY, BYTES}
         self.keyed = KEY in names
         self.needs_key = False  # each document has to have one: without it a second try would be another document
         self._seen: set[Any] = set()
@@ -79,8 +80,10 @@ class Documents:
 
     def _refuse(self, field: pa.Field) -> None:
         name = f"{self.target}.{field.name}"
-        if self.whole and not is_text(field.type):
+        if self.whole and not (field.name == BYTES or is_text(field.type)):
             raise WriteError(f"{name}: it is the text of Extended JSON, not {field.type}")
+        if self.whole and field.name == BYTES and not is_bytes(field.type):
+            raise WriteError(f"{name}: it is the bytes of a document, not {field.type}")
         if not self.whole and (not field.name or field.name.startswith("$") or "." in field.name or "\0" in field.name):
             raise WriteError(f"{name}: a field's name is not empty, does not begin with $, and has no dot: rename it")
         refuse_type(field.type, name)
@@ -91,9 +94,10 @@ class Documents:
         if KEY in columns and is_text(batch.column(KEY).type):
             columns[KEY] = [self._key(text) for text in columns[KEY]]
         if self.whole:
-            keys = columns.get(KEY, [None] * batch.num_rows)
-            for key, text in zip(keys, columns[DOCUMENT], strict=True):
-                yield self._packed(self._document(key, text))
+            none = [None] * batch.num_rows
+            keys, exact = columns.get(KEY, none), columns.get(BYTES, none)
+            for key, text, data in zip(keys, columns[DOCUMENT], exact, strict=True):
+                yield self._packed(self._document(key, text) if data is None else self._of_bytes(key, data))
             return
         names = [KEY, *(name for name in columns if name != KEY)] if KEY in columns else list(columns)
         for row in zip(*(columns[name] for name in names), strict=True):
@@ -112,9 +116,24 @@ class Documents:
             raise WriteError(f"{self.target}.{DOCUMENT}: it is no document in Extended JSON")
         if not self.keyed:
             return found
+        self._refuse_other_key(key, found)
+        return {KEY: key, **found}
+
+    def _of_bytes(self, key: Any, data: bytes) -> Mapping[str, Any]:
+        """A document whose text is not all of it, as its bytes say."""
+        try:
+            found = RawBSONDocument(data, codec_options=RAW)
+            if KEY not in found:
+                raise WriteError(f"{self.target}.{BYTES}: a document without `{KEY}`")
+        except BSONError:
+            raise WriteError(f"{self.target}.{BYTES}: it is no document in BSON") from None
+        if self.keyed:
+            self._refuse_other_key(key, found)
+        return found
+
+    def _refuse_other_key(self, key: Any, found: Mapping[str, Any]) -> None:
         if KEY in found and self._encoded({KEY: found[KEY]}) != self._encoded({KEY: key}):
             raise WriteError(f"{self.target}: a document has another `{KEY}` than its row")
-        return {KEY: key, **found}
 
     def _parsed(self, text: str, otherwise: str) -> Any:
         try:
@@ -156,7 +175,7 @@ class Documents:
         if name == "$date" and isinstance(value, str) and re.search(r"\.\d{3}\d*[1-9]", value):
             raise WriteError(f"{self.target}: {value[:60]} has more digits than the milliseconds that BSON has")
 
-    def _packed(self, document: dict[str, Any]) -> RawBSONDocument:
+    def _packed(self, document: Mapping[str, Any]) -> RawBSONDocument:
         if KEY not in document:
             if self.needs_key:
                 raise WriteError(f"{self.target}: a document without `{KEY}` cannot be merged")
@@ -186,7 +205,7 @@ class Documents:
             raise WriteError(f"{self.target}: the data has key {KEY}={key!r} more than once")
         self._seen.add(of)
 
-    def _encoded(self, document: dict[str, Any]) -> bytes:
+    def _encoded(self, document: Mapping[str, Any]) -> bytes:
         try:
             return bson.encode(document, codec_options=RAW)
         except (BSONError, OverflowError, UnicodeEncodeError, RecursionError) as error:
@@ -201,7 +220,7 @@ def _keeps(found: float, number: Decimal) -> bool:
 
 def _is_key(key: Any) -> bool:
     """Whether the server stores it as a key: a reference ($ref) it does."""
-    if isinstance(key, dict):
+    if isinstance(key, Mapping):
         names = [str(name) for name in key]
         return not any(name.startswith("$") for name in names) or names[0] == "$ref"
     return not isinstance(key, list | Regex)

@@ -51,6 +51,11 @@ def is_text(type_: pa.DataType) -> bool:
     return any(is_(held) for is_ in _IS_TEXT)
 
 
+def is_bytes(type_: pa.DataType) -> bool:
+    """Whether its values are bytes, or all of them NULL."""
+    return pa.types.is_null(type_) or any(is_(type_) for is_ in _IS_BYTES)
+
+
 def _is_known(type_: pa.DataType) -> bool:
     times = (pa.types.is_date, pa.types.is_timestamp)
     return any(is_(type_) for is_ in (*_AS_THEY_ARE, *_IN_32_BITS, *_IN_64_BITS, pa.types.is_decimal, *times))

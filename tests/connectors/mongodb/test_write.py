@@ -25,6 +25,7 @@ import pytest
 import yaml
 from bson.decimal128 import Decimal128
 from bson.int64 import Int64
+from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
@@ -36,6 +37,7 @@ from el.connectors.mongodb.stream import RAW
 from el.connectors.mongodb.write import Write
 from el.connectors.mongodb.write_documents import Documents
 from el.connectors.registry import open_connector
+from el.connectors.request import ReadRequest
 from el.errors import AccessDenied, WriteError
 from tests.conformance.line import line_to
 from tests.servers.mongodb import server, shared
@@ -218,6 +220,24 @@ def test_a_reference_is_a_key() -> None:
     (batch,) = pa.table({"_id": ['{"$ref": "c", "$id": 1}']}).to_batches()
     (made,) = Documents(TableName("shop", "scores"), batch.schema).of(batch)
     assert bson.decode(made.raw) == {"_id": bson.DBRef("c", 1)}
+
+
+def test_what_was_read_is_written_back_with_all_its_columns(store: Store) -> None:
+    likeness = bson.encode({"_id": 2, "a": {"$oid": "0" * 24}})
+    store.scores.insert_many([RawBSONDocument(bson.encode({"_id": 1, "a": "x"})), RawBSONDocument(likeness)])
+    with open_connector(store.output) as source:
+        assert isinstance(source, MongoDb)
+        read = source.read_buffer(ReadRequest(table=TableName(store.name, "scores"))).to_arrow()
+    assert read.column("_el_raw").to_pylist() == [None, likeness]
+    for mode in (WriteMode.REPLACE, WriteMode.MERGE):
+        store.put(read, mode)
+        assert [each.raw for each in store.scores.with_options(codec_options=RAW).find().sort("_id")] == [
+            bson.encode({"_id": 1, "a": "x"}),
+            likeness,
+        ]
+    for wrong, says in (([b"", b"no"], "no document in BSON"), ([likeness, likeness], "another `_id` than its row")):
+        with pytest.raises(WriteError, match=says):
+            store.put(read.set_column(2, "_el_raw", pa.array(wrong, pa.binary())), WriteMode.MERGE)
 
 
 def test_plain_numbers_and_days_of_a_text_are_written_as_they_are(store: Store) -> None:
