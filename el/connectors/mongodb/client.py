@@ -48,6 +48,9 @@ def connected(config: MongoDbConfig, name: str) -> MongoClient[dict[str, Any]]:
         client[config.database].command("ping")
         if config.user is not None:
             client[config.database].command("connectionStatus")
+        else:
+            # Who has not signed in may `ping` a server that lets nobody else do anything.
+            client[config.database].command("listCollections", nameOnly=True, authorizedCollections=True)
     except BaseException:
         client.close()
         raise

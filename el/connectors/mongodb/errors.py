@@ -30,6 +30,8 @@ _PASSING = frozenset(
     | {9001, 10058, 10107, 11600, 11602, 13435, 13436}
 )
 _LABELS = ("RetryableWriteError", "TransientTransactionError", "NetworkError", "ResumableChangeStreamError")
+# A server that the driver asked, and what came of it.
+_NAMED = re.compile(r"(?:^|,)([\w.\-\[\]:]+:\d+): ")
 # What a message of the server's may show of a document.
 _VALUES = re.compile(r"(dup key: |keyValue: |doc: |, full error: ).*", re.DOTALL)
 
@@ -71,7 +73,7 @@ def statement_error(error: Exception, *, writing: bool) -> ElError:
         return error
     text, code = said(error), getattr(error, "code", None)
     if code == UNAUTHORIZED:
-        return NotPermitted(f"MongoDB: {text}")
+        return NotPermitted(f"MongoDB: {text}; `python -m el grants` prints the role that is enough")
     if code == AUTHENTICATION_FAILED:
         return AuthenticationFailed(f"MongoDB: {text}")
     passing = isinstance(error, px.ConnectionFailure | px.WaitQueueTimeoutError | OSError) or code in _PASSING
@@ -95,7 +97,11 @@ def _unreachable(config: MongoDbConfig, text: str, tls: ssl.SSLError | None) -> 
         return ConnectError(f"{config.place}: no server of the replica set {config.replica_set!r} is there ({text})")
     if config.encrypt and (tls is not None or "SSL" in text or "connection closed" in text.lower()):
         return CertificateUntrusted(f"{config.place}: no encrypted line ({text}); `encrypt: false` does without")
-    why = "; `direct: true` asks this server alone" if "," in text and not config.direct else ""
+    # The members of a set are known by names of their own, which may mean nothing here.
+    others = sorted({name.lower() for name in _NAMED.findall(text)} - set(config.place.lower().split(",")))
+    why = f"; it names {', '.join(others)}; `direct: true` asks this server alone" if others else ""
+    if not config.encrypt and re.search("connection (closed|reset)", text, re.IGNORECASE):
+        why = "; it ended the line at once: it may want `encrypt: true`"
     if config.encrypt:
         why += "; `encrypt: false` is for a line that is not encrypted"
     over = " over TLS" if config.encrypt else ""

@@ -83,7 +83,7 @@ def _checks(
         )
     else:
         yield fine("rights", f"user {user} may read {len(tables)} collections")
-    if config.user is None:
+    if config.user is None and config.auth_mechanism is None:
         yield warn("rights", "the server asks nobody who it is: whoever reaches it may do all", "start it with --auth")
     elif needs.access is not Access.ENGINEER and (much := _too_much(client, config.database)):
         yield warn(

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pymongo.errors import OperationFailure
+from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
 
 from el.connectors.access import Access
 from el.connectors.catalog import TableName
 from el.connectors.check import Level
 from el.connectors.mongodb import MongoDb
+from el.connectors.mongodb.config import MongoDbConfig
+from el.connectors.mongodb.errors import connect_error
 from el.connectors.registry import open_connector
 from el.connectors.request import ReadRequest
 from el.connectors.rights import SourceNeeds, TableNeed
@@ -75,8 +77,8 @@ def test_settings_that_mean_nothing_are_refused_by_name(changed: dict[str, Any],
 
 def test_a_database_that_is_asked_without_a_user_says_that_it_wants_one(owner: dict[str, Any]) -> None:
     nobody = {name: value for name, value in owner.items() if name not in ("user", "password", "auth_source")}
-    with pytest.raises((AuthenticationFailed, NotPermitted)), open_connector(nobody) as source:
-        source.describe()  # type: ignore[attr-defined]
+    with pytest.raises(AuthenticationFailed, match="asks who it is: give `user` and `password`"):
+        open_connector(nobody).connect()  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +97,22 @@ def test_a_certificate_is_checked_unless_the_profile_says_otherwise(encrypted: d
         pass
     with open_connector({**short, "trust_cert": True}) as source:
         assert source.ping().user == "nobody"
+
+
+def test_a_line_that_is_not_encrypted_to_a_server_that_wants_it_says_so(encrypted: dict[str, Any]) -> None:
+    plain = {**encrypted, "encrypt": False, "ssl_ca": None, "login_timeout": 2}
+    with pytest.raises(ServerUnreachable, match="may want `encrypt: true`"), open_connector(plain):
+        pass
+
+
+def test_members_of_a_set_that_do_not_answer_are_named_and_no_others() -> None:
+    config = MongoDbConfig.model_validate({"host": "tunnel", "database": "shop", "encrypt": False})
+    timeouts = "(configured timeouts: socketTimeoutMS: 3600000.0ms, connectTimeoutMS: 15000.0ms)"
+    alone = connect_error(ServerSelectionTimeoutError(f"tunnel:27017: [Errno 111] refused {timeouts}"), config)
+    assert "direct" not in str(alone)
+    of_a_set = f"mongo01:27017: [Errno -2] not known {timeouts},mongo02:27017: [Errno -2] not known {timeouts}"
+    found = connect_error(ServerSelectionTimeoutError(of_a_set), config)
+    assert "it names mongo01:27017, mongo02:27017; `direct: true` asks this server alone" in str(found)
 
 
 def test_a_line_that_is_cut_while_it_reads_is_an_error_that_may_pass(store: Store) -> None:
