@@ -109,25 +109,31 @@ def find_names(
         if given is not None and (wanted := normalise(given, mode, most)) != given:
             text = f"the rename of {original!r} to {given!r} is not in {mode}: write {wanted!r}"
             problems.append(Problem((original,), text))
-        problems.extend(Problem((original,), text) for text in _refusals(original, name))
+        setting = _setting(original, _other_name(name), tables=tables)
+        problems.extend(Problem((original,), text) for text in _refusals(original, name, setting))
         if tables and (size := len(name.encode("utf-8", "surrogatepass"))) > most:
             text = (
                 f"{original!r} has {size} bytes, and a raw table's name has {most} at most: give it another name, as "
-                f"in rename: {{{original!r}: short_name}}"
+                f"in {_setting(original, 'short_name', tables=tables)}"
             )
             problems.append(Problem((original,), text))
         owner = owners.setdefault(name.casefold(), original)
         if owner != original:
             text = (
                 f"{owner!r} and {original!r} would both be named {name!r}: "
-                f"give one of them another name, as in rename: {{{original!r}: {_other_name(name)}}}"
+                f"give one of them another name, as in {setting}"
             )
             problems.append(Problem((owner, original), text, clash=True))
     return names, problems
 
 
-def _refusals(original: str, name: str) -> list[str]:
-    hint = f"give it another name, as in rename: {{{original!r}: {_other_name(name)}}}"
+def _setting(original: str, other: str, *, tables: bool) -> str:
+    """What el.yml says for another name: in the table's own entry."""
+    return f"`rename: {other}` of {original!r}" if tables else f"columns: {{{original!r}: {{rename: {other}}}}}"
+
+
+def _refusals(original: str, name: str, setting: str) -> list[str]:
+    hint = f"give it another name, as in {setting}"
     if not name:
         return [f"{original!r} would have no name: {hint}"]
     if len(name) > MAX_LENGTH:

@@ -101,7 +101,8 @@ def test_a_collision_names_both_and_the_rename_that_solves_it() -> None:
     message = str(refused.value)
     assert message.startswith("columns of sales.orders: ")
     assert all(
-        part in message for part in ("'OrderID'", "'Order ID'", "'order_id'", "rename: {'Order ID': order_id_source}")
+        part in message
+        for part in ("'OrderID'", "'Order ID'", "'order_id'", "columns: {'Order ID': {rename: order_id_source}}")
     )
     solved = name_map(["OrderID", "Order ID"], "snake_case", {"Order ID": "order_id_source"}, "columns of sales.orders")
     assert len(set(solved.values())) == 2
@@ -130,7 +131,7 @@ def test_names_that_differ_in_capitals_alone_collide_even_when_preserved() -> No
 @pytest.mark.parametrize("reserved", sorted(RESERVED))
 def test_the_six_names_that_snowflake_refuses_even_quoted_need_a_rename(reserved: str, mode) -> None:
     for original in (reserved, reserved.lower()):
-        with pytest.raises(PlanError, match=rf"Snowflake refuses.*rename: {{'{original}': "):
+        with pytest.raises(PlanError, match=rf"Snowflake refuses.*columns: {{'{original}': {{rename: "):
             name_map([original], mode, {}, "columns of s.t")
         assert name_map([original], mode, {original: "source_time"}, "columns of s.t") == {original: "source_time"}
 
@@ -190,7 +191,7 @@ def test_the_rename_that_a_message_offers_solves_the_problem(original: str) -> N
     originals = [original, f"{original} "]
     with pytest.raises(PlanError) as refused:
         name_map(originals, "snake_case", {}, "columns of s.t")
-    offered = re.findall(r"rename: \{'([^']*)': (\w+)\}", str(refused.value))
+    offered = re.findall(r"columns: \{'([^']*)': \{rename: (\w+)\}\}", str(refused.value))
     assert offered
     renames = {name: f"{new}{'' if name == original else '_2'}" for name, new in offered}
     assert set(name_map(originals, "snake_case", renames, "columns of s.t")) == set(originals)
