@@ -49,11 +49,24 @@ def made(sql: str) -> None:
         warehouse.execute(sql)
 
 
+@pytest.mark.parametrize("flags", [(), ("--create",)], ids=["plain", "create"])
+def test_a_schema_that_is_not_there_is_named_with_the_statement_that_makes_it(
+    place: Path, capsys: Said, flags: tuple[str, ...]
+) -> None:
+    (place / "s.csv").write_text("id\n1\n")
+    assert main(["write", "analytics.churn", "s.csv", *flags, "--profile", "warehouse"]) == 1
+    said = capsys.readouterr().err
+    assert "analytics.churn: there is no schema analytics" in said
+    assert 'CREATE SCHEMA "analytics"' in said
+    made('CREATE SCHEMA "analytics"')
+    assert main(["write", "analytics.churn", "s.csv", "--create", "--profile", "warehouse"]) == 0
+
+
 def test_a_parquet_file_makes_the_table_with_its_own_types(place: Path, capsys: Said) -> None:
     data = pa.table({"id": [1, 2], "p": pa.array([Decimal("0.1250"), None], pa.decimal128(5, 4)), "v": [[0.5], None]})
     pq.write_table(data, "s.parquet")
     assert call("s.parquet") == 1
-    assert "there is no table scores.churn" in capsys.readouterr().err
+    assert "there is no table scores.churn; `--create`" in capsys.readouterr().err
     assert call("s.parquet", "--create") == 0
     assert capsys.readouterr().out.startswith("scores.churn: 2 rows written (append), run file-")
     assert rows() == [(1, Decimal("0.1250"), "[0.5]"), (2, None, None)]

@@ -10,6 +10,7 @@ from el.connectors.sql.incoming import Spool
 from el.connectors.sql.select import Statement
 from el.connectors.sql.write import SqlWrite
 from el.connectors.sql.write_job import TargetColumn
+from el.errors import WriteError
 
 TYPES = ColumnTypes(
     plain={
@@ -55,7 +56,18 @@ class DuckDbWrite(SqlWrite[DuckDb]):
                 (table.schema, table.name),
             )
         )
+        if not rows:
+            self._refuse_a_missing_schema(table)
         return [TargetColumn(str(name), source_type(str(type_))) for name, type_ in rows]
+
+    def _refuse_a_missing_schema(self, table: TableName) -> None:
+        # The database's own words come from the ledger, which is made first, and name neither the table nor a way out.
+        there = (
+            "SELECT 1 FROM duckdb_schemas() WHERE database_name = current_database() AND lower(schema_name) = lower(?)"
+        )
+        if not self.session.fetch(Statement(there, (table.schema,))):
+            wanted = f"CREATE SCHEMA {self.quote(table.schema)}"
+            raise WriteError(f"{table}: there is no schema {table.schema}; a write makes tables alone: {wanted}")
 
     def fill(self, spool: Spool) -> None:
         connection = self.session.connection

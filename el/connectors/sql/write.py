@@ -172,7 +172,9 @@ class SqlWrite(ABC, Generic[Session]):
         job, names = self.job, schema.names
         found = self.target_columns(job.target)
         if not found and not job.create:
-            raise WriteError(f"there is no table {job.target}")
+            raise WriteError(
+                f"there is no table {job.target}; `--create` (in Python: create=True) makes it of the data"
+            )
         by_name = {self._folded(column.name): column for column in found}
         asked = {self._folded(name): name for name in names}
         known = [asked.get(folded, column.name) for folded, column in by_name.items()]
