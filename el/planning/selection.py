@@ -232,5 +232,8 @@ def _idle(entry: TableSettings, matched: Sequence[TableName], tables: Mapping[Ta
 
 
 def _close(entry: TableSettings, catalog: Catalog) -> str:
+    if not catalog.tables:
+        # There are databases that a server has by nobody's making them: a wrong name is an empty one.
+        return ": this login sees no table there of the schemas that el.yml names; is it the right database?"
     close = get_close_matches(entry.name.lower(), {str(t.name).lower(): t for t in catalog.tables}, n=1)
     return f"; did you mean {close[0]}?" if close else ""

@@ -98,6 +98,14 @@ def test_parts_have_each_document_once_whatever_the_type_of_its_key(wanted: int,
         assert max(found.values()) == 1
 
 
+def test_a_database_that_is_not_there_is_not_said_to_lack_one_collection(shop: Shop) -> None:
+    shop.store.database.orders.insert_one({"_id": 1})
+    shop.take("orders", database="nosuch")
+    assert "in nosuch: this login sees no table there of the schemas that el.yml names" in shop.el("plan")
+    shop.take("ordrs")
+    assert "did you mean" in shop.el("plan")
+
+
 def test_a_view_is_read_whole_and_has_no_parts(store: Store) -> None:
     store.database.a.insert_many([{"_id": number, "n": number % 2} for number in range(10)])
     store.database.command("create", "odd", viewOn="a", pipeline=[{"$match": {"n": 1}}])
