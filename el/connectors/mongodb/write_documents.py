@@ -198,12 +198,18 @@ class Documents:
         return RawBSONDocument(packed, codec_options=RAW)
 
     def _once(self, key: Any) -> None:
-        number = isinstance(key, int | float | Decimal128) and not isinstance(key, bool)
-        # The server takes 1, 1.0 and a decimal 1.00 for one key.
-        of = _number(key) if number else self._encoded({KEY: key})
+        of = self._compared(key)
         if of in self._seen:
             raise WriteError(f"{self.target}: the data has key {KEY}={key!r} more than once")
         self._seen.add(of)
+
+    def _compared(self, key: Any) -> Any:
+        """What is equal where the server takes keys for one: 1, 1.0 and a decimal 1.00 are, in objects too."""
+        if isinstance(key, Mapping):
+            return tuple((name, self._compared(value)) for name, value in key.items())
+        if isinstance(key, int | float | Decimal128) and not isinstance(key, bool):
+            return _number(key)
+        return self._encoded({KEY: key})
 
     def _encoded(self, document: Mapping[str, Any]) -> bytes:
         try:

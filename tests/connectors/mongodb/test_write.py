@@ -165,6 +165,7 @@ def test_every_kind_of_value_stands_there_with_all_its_digits(store: Store) -> N
         ),
         ({"document": ['{"t": {"$timestamp": {"t": 0, "i": 0}}}']}, "for a timestamp of 0"),
         ({"document": ['{"_id": 1}', '{"_id": {"$numberDouble": "1.0"}}']}, "more than once"),
+        ({"document": ['{"_id": {"a": {"b": 1}}}', '{"_id": {"a": {"b": 1.0}}}']}, "more than once"),
         ({"document": [json.dumps({"v": "x" * 16 * 2**20})]}, "is larger than the 16 MB"),
         ({"document": [7]}, "it is the text of Extended JSON, not int64"),
     ],
