@@ -13,7 +13,17 @@ from el.codegen.project import FILE
 from el.errors import ConfigError
 
 # What runs leave behind, and what is of one machine alone.
-IGNORED = (".el/", ".env", "*.duckdb", "*.duckdb.wal", "logs/", "target/", "dbt_packages/")
+IGNORED = (
+    ".el/",
+    ".env",
+    "*.duckdb",
+    "*.duckdb.wal",
+    "*.duckdb.lock",
+    ".user.yml",
+    "logs/",
+    "target/",
+    "dbt_packages/",
+)
 
 
 def add_ignored(path: Path) -> list[str]:

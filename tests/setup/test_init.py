@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatch
+
 import pytest
 
 from el.connectors.registry import connector_class, schemes
@@ -18,6 +20,9 @@ def test_an_empty_repository_can_run_after_it(repository: Repository, shop_file:
     assert (repository.path / "dbt_project" / "dbt_project.yml").is_file()
     assert ".el/" in repository.text(".gitignore").splitlines()
     repository.el("run", "--progress", "none")
+    ignored = repository.text(".gitignore").splitlines()
+    left = {path.name for path in repository.path.glob("*.lock")} | {".user.yml"}
+    assert all(any(fnmatch(name, line) for line in ignored) for name in left), "what el and dbt leave of this machine"
 
 
 def test_a_second_time_it_changes_nothing(repository: Repository, shop_file: dict[str, str]) -> None:
