@@ -17,7 +17,9 @@ def connected(connector: Connector) -> Check:
         return refused(error)
     roles = f" ({', '.join(who.roles)})" if who.roles else ""
     version = who.version if len(who.version) <= _SHOWN else f"{who.version[:_SHOWN]}..."
-    return fine("connection", f"{who.user}{roles} in database {who.database} of {who.server}, {version}")
+    # A login of MySQL need not be in a database.
+    place = f"in database {who.database} of {who.server}" if who.database else f"at {who.server}"
+    return fine("connection", f"{who.user}{roles} {place}, {version}")
 
 
 def refused(error: ElError) -> Check:

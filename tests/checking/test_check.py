@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ import pytest
 import yaml
 
 from el.checking.clock import Clock, clock
+from el.checking.connection import connected
 from el.checking.versions import of_libraries
 from el.cli.app import main
 from el.connectors.access import Access
 from el.connectors.check import Level
 from el.connectors.duckdb import DuckDb
+from el.connectors.duckdb.config import DuckDbConfig
 from el.connectors.rights import WarehouseNeeds
 from el.connectors.snowflake.checks import SnowflakeChecks
 from el.connectors.snowflake.config import SnowflakeConfig
@@ -228,3 +231,10 @@ def test_more_than_is_needed_in_snowflake_is_a_warning_with_what_takes_it_away(
     checks = SnowflakeChecks(show, SnowflakeConfig.model_validate(given), f"EL_{access.upper()}", needs).all()
     (said,) = [each for each in checks if each.level is Level.WARNING and says in each.text]
     assert said.remedy
+
+
+def test_a_login_that_is_in_no_database_is_told_without_one(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ping = DuckDb.ping
+    monkeypatch.setattr(DuckDb, "ping", lambda self: replace(ping(self), database=""))
+    with DuckDb(DuckDbConfig(path=str(workspace / "shop.duckdb"))) as connector:
+        assert "embedded (owner) at DuckDB, " in str(connected(connector))
