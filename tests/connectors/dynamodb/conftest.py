@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,13 @@ import yaml
 from el.cli.app import main
 from el.connectors.catalog import TableName
 from el.connectors.dynamodb import DynamoDb
+from el.connectors.dynamodb.items import text_of
 from el.connectors.registry import open_connector
 from el.connectors.request import ReadRequest
 from tests.servers.dynamodb import client_of, make_table, shared
+from tests.tsql_shop import state_from_raw
+
+ORDERS = "orders, strategy: changes"
 
 
 @dataclass
@@ -94,3 +99,30 @@ def store() -> Iterator[Store]:
 @pytest.fixture
 def shop(store: Store, folder: Path, capsys: pytest.CaptureFixture[str]) -> Shop:
     return Shop(store, folder, capsys)
+
+
+@pytest.fixture
+def orders(shop: Shop) -> Shop:
+    shop.store.table("orders")
+    shop.take(ORDERS)
+    return shop
+
+
+def source_of(shop: Shop) -> list[tuple[str, str]]:
+    pages = shop.store.client.get_paginator("scan").paginate(TableName="orders", ConsistentRead=True)
+    return sorted((item["id"]["S"], text_of(item).decode()) for page in pages for item in page["Items"])
+
+
+def state_of(shop: Shop) -> list[tuple[Any, ...]]:
+    return state_from_raw(shop.raw, "shop_dynamodb", "orders", "id", "id, document")
+
+
+def change(shop: Shop, chance: random.Random, count: int) -> None:
+    client = shop.store.client
+    for _ in range(count):
+        key = {"id": {"S": str(chance.randint(0, 20))}}
+        if chance.random() < 0.3:
+            client.delete_item(TableName="orders", Key=key)
+        else:
+            values = {"n": {"N": str(chance.random())}, "s": {"SS": ["b", "a"]}, "b": {"B": chance.randbytes(3)}}
+            client.put_item(TableName="orders", Item={**key, **values})
