@@ -24,18 +24,23 @@ class MadeShard:
 
 @dataclass
 class MadeStream:
-    """What boto3's client of streams gives, as far as it is asked. expires: iterators that are used once too late."""
+    """What boto3's client of streams gives, as far as it is asked. expires: iterators that are used once too late.
+
+    outlived: the numbers of records that say that an item expired (Developer Guide, "DynamoDB Streams and Time to
+    Live").
+    """
 
     shards: dict[str, MadeShard]
     expires: int = 0
     at: datetime = NOW
+    outlived: frozenset[int] = frozenset()
 
     def describe_stream(self, **asked: Any) -> dict[str, Any]:
         names = sorted(self.shards)
         start = names.index(asked["ExclusiveStartShardId"]) + 1 if "ExclusiveStartShardId" in asked else 0
         listed = [self._described(name) for name in names[start : start + 2]]
         more = {"LastEvaluatedShardId": names[start + 1]} if start + 2 < len(names) else {}
-        return {"StreamDescription": {"Shards": listed, **more}}
+        return {"StreamDescription": {"Shards": listed, **more}, "ResponseMetadata": {}}
 
     def _described(self, name: str) -> dict[str, Any]:
         shard = self.shards[name]
@@ -68,8 +73,11 @@ class MadeStream:
 
     def _record(self, number: int, key: str) -> dict[str, Any]:
         image = {"k": {"S": key}, "n": {"N": str(number)}}
-        data = {"Keys": {"k": {"S": key}}, "NewImage": image, "SequenceNumber": str(number)}
-        return {"eventName": "MODIFY", "dynamodb": {**data, "ApproximateCreationDateTime": self.at}}
+        data = {"Keys": {"k": {"S": key}}, "SequenceNumber": str(number), "ApproximateCreationDateTime": self.at}
+        if number in self.outlived:
+            who = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
+            return {"eventName": "REMOVE", "userIdentity": who, "dynamodb": {**data, "OldImage": image}}
+        return {"eventName": "MODIFY", "dynamodb": {**data, "NewImage": image}}
 
 
 def _error(code: str) -> ClientError:

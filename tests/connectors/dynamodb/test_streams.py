@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime
 
 import pytest
 
-from el.connectors.dynamodb import streams
+from el.connectors.dynamodb import DynamoDb, streams
 from el.connectors.dynamodb.streams_position import KEPT_MS, Place
 from tests.connectors.dynamodb.conftest import ORDERS, Shop, change, source_of, state_of
+from tests.connectors.dynamodb.streams import MadeShard, MadeStream, numbered
 from tests.steps import once_at, run_in_process
 
 
@@ -48,6 +50,19 @@ def test_a_promoted_field_and_the_document_of_a_deleted_item_are_null(orders: Sh
     found = orders.raw("SELECT _el_op, n::text, document FROM raw.orders ORDER BY _el_position")
     whole = "12345678901234567890123456789012345678"
     assert found == [("U", whole, f'{{"id":{{"S":"a"}},"n":{{"N":"{whole}"}}}}'), ("D", None, None)]
+
+
+def test_an_item_that_expired_is_deleted_as_by_anyone(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = MadeStream({"a": MadeShard()}, at=datetime.now(UTC), outlived=frozenset({3}))
+    monkeypatch.setattr(DynamoDb, "streams", made)
+    shop.store.table("orders", k="S")
+    shop.store.put("orders", *({"k": {"S": key}, "n": {"N": "1"}} for key in ("gone", "kept")))
+    shop.take(f"{ORDERS}, images: both")
+    shop.run()
+    made.shards["a"].records += [*numbered(2, key="kept"), *numbered(3, key="gone")]
+    shop.run()
+    found = shop.raw("SELECT k, _el_op, document->>'$.n.N' FROM raw.orders WHERE _el_op <> 'S' ORDER BY _el_position")
+    assert found == [("kept", "U", "2"), ("gone", "D", "3")]
 
 
 @pytest.mark.parametrize("how", ["off", "off and on again", "made anew"])
