@@ -38,6 +38,11 @@ class SplitSource(ABC):
 
     split_by_column: ClassVar[bool] = True  # el.yml says by which (`partition_by`); else `partitions` alone divides
 
+    @property
+    def always_splits(self) -> bool:
+        """Whether `splits` is asked for though el.yml names no parts: a part may be all, read in a way of its own."""
+        return False
+
     @abstractmethod
     def splits(self, request: ReadRequest, wanted: int, by: Column | None) -> tuple[Split, ...]:
         """At most `wanted` parts in which each row of what `request` reads is once: also one that comes meanwhile with

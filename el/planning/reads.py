@@ -125,7 +125,9 @@ class Reads:
             raise PlanError(f"{table.name}: {error}") from None
 
     def _divided(self) -> bool:
-        """Whether el.yml asks for parts, in a way that means something to this source."""
+        """Whether el.yml asks for parts, in a way that means something to this source; or the source itself does."""
         settings, source = self.context.settings, self.source
+        if isinstance(source, SplitSource) and source.always_splits:
+            return True
         by_itself = isinstance(source, SplitSource) and not source.split_by_column
         return settings.partition_by is not None or (settings.partitions is not None and by_itself)

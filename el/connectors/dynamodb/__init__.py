@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
+from uuid import uuid4
 
 import pyarrow as pa
 from botocore.exceptions import ClientError
@@ -57,11 +58,13 @@ class DynamoDb(DocumentSource, Target, SplitSource, CapacitySource, ChangeSource
         self._session: Any = None
         self._client: Any = None
         self._streams: Any = None
+        self._run = uuid4()
 
     def packages(self) -> tuple[str, ...]:
         return ("boto3",)
 
     def connect(self) -> None:
+        self._run = uuid4()
         refused: ElError | None = None
         try:
             with unheard(*LOGGERS):
@@ -143,12 +146,18 @@ class DynamoDb(DocumentSource, Target, SplitSource, CapacitySource, ChangeSource
     def supports(self, op: Op, column: Column) -> bool:
         return self.config.export is None and filters.can_compare(op, column)
 
+    @property
+    def always_splits(self) -> bool:
+        return self.config.export is not None
+
     def splits(self, request: ReadRequest, wanted: int, by: Column | None) -> tuple[Split, ...]:
         if by is not None:
             raise PlanError("DynamoDB divides a table by itself: leave out `partition_by`, and set `partitions`")
+        if self.config.export is not None and request.table is not None:
+            with self._translated():
+                return (export.planned(self.client, self._run, request.table.name),)
         parts = min(wanted, _SEGMENTS)
-        whole = parts < 2 or self.config.export is not None
-        return () if whole else tuple(Segment(number, parts) for number in range(parts))
+        return () if parts < 2 else tuple(Segment(number, parts) for number in range(parts))
 
     def write_buffer(
         self,

@@ -1,7 +1,9 @@
 """A table out of a point-in-time export to S3: as it was at one moment, and at no read capacity.
 
 Guarantees: each item once, or an error: the files are those of the manifest, with its checksums, and their items are as
-many as it says. DynamoDB Developer Guide, "DynamoDB table export output format"; API "ExportTableToPointInTime".
+many as it says. A run has one export made of a table, however often it is read again, or for how many of its arrays:
+the service bills each by the table's size. DynamoDB Developer Guide, "DynamoDB table export output format"; API
+"ExportTableToPointInTime".
 """
 
 from __future__ import annotations
@@ -12,17 +14,20 @@ import json
 import time
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
+from uuid import UUID, uuid5
 
 from botocore.exceptions import ClientError
 
 from el.connectors.buffer import Buffer
 from el.connectors.dynamodb.config import ExportTo
-from el.connectors.dynamodb.errors import code_of
+from el.connectors.dynamodb.errors import DENIED, code_of
 from el.connectors.dynamodb.streams_rows import Row, Shape
-from el.connectors.request import ReadRequest
-from el.errors import ReadError
+from el.connectors.dynamodb.tables import GAIN
+from el.connectors.request import ReadRequest, Split
+from el.errors import PlanError, ReadError
 
 if TYPE_CHECKING:
     from el.connectors.dynamodb import DynamoDb
@@ -31,6 +36,24 @@ if TYPE_CHECKING:
 WAIT_SECONDS = 12 * 3600.0
 _POLL_SECONDS = (2.0, 30.0)  # the first wait, and the longest
 _CHUNK = 1024 * 1024
+_OFF = "PointInTimeRecoveryUnavailableException"
+
+
+@dataclass(frozen=True, slots=True)
+class Exported(Split):
+    """All of a table, out of the one export that a run has made of it. token: names that export to the service.
+
+    API "ExportTableToPointInTime", ClientToken: the same one gives the same export, for 8 hours.
+    """
+
+    token: str
+
+    @classmethod
+    def of(cls, run: UUID, table: str) -> Exported:
+        return cls(str(uuid5(run, table)))
+
+    def __str__(self) -> str:
+        return "that is all of a point-in-time export"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +66,10 @@ class DataFile:
 
 
 class Export:
-    """One export of one table. client, s3: boto3's clients of both services."""
+    """One export of one table. client, s3: boto3's clients of both services. whole: which one, if not a new one."""
 
-    def __init__(self, client: Any, s3: Any, table: str, to: ExportTo) -> None:
-        self.client, self.s3, self.table, self.to = client, s3, table, to
+    def __init__(self, client: Any, s3: Any, table: str, to: ExportTo, whole: Exported | None = None) -> None:
+        self.client, self.s3, self.table, self.to, self.whole = client, s3, table, to, whole
 
     def items(self) -> Iterator[tuple[dict[str, Any], int]]:
         """Have it made, wait for it, and read it: each item, and its bytes in the file. Raises `ReadError`."""
@@ -63,17 +86,13 @@ class Export:
 
     def _begun(self) -> str:
         arn = self.client.describe_table(TableName=self.table)["Table"]["TableArn"]
+        wanted = {"TableArn": arn, "S3Bucket": self.to.bucket, "S3Prefix": self.to.prefix}
+        token = {} if self.whole is None else {"ClientToken": self.whole.token}
         try:
-            said = self.client.export_table_to_point_in_time(
-                TableArn=arn, S3Bucket=self.to.bucket, S3Prefix=self.to.prefix, ExportFormat="DYNAMODB_JSON"
-            )
+            said = self.client.export_table_to_point_in_time(**wanted, **token, ExportFormat="DYNAMODB_JSON")
         except ClientError as error:
-            if code_of(error) == "PointInTimeRecoveryUnavailableException":
-                self._refuse(
-                    "point-in-time recovery is off, and an export needs it: aws dynamodb update-continuous-backups "
-                    f"--table-name {self.table} --point-in-time-recovery-specification "
-                    "PointInTimeRecoveryEnabled=true, or leave `export` out of the profile"
-                )
+            if code_of(error) == _OFF:
+                self._refuse(_off(self.table))
             raise
         return str(said["ExportDescription"]["ExportArn"])
 
@@ -135,12 +154,51 @@ class Export:
         raise ReadError(f"the export of {self.table} to s3://{self.to.bucket}/{self.to.prefix}: {why}")
 
 
+def recovers(client: Any, table: str) -> bool | None:
+    """Whether point-in-time recovery is on; None from a server that has none, such as DynamoDB Local.
+
+    Raises the service's error where this identity may not ask.
+    """
+    try:
+        said = client.describe_continuous_backups(TableName=table)["ContinuousBackupsDescription"]
+    except ClientError as error:
+        if code_of(error) == DENIED:
+            raise
+        return None
+    return bool(said.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") == "ENABLED")
+
+
+def recovery_on(table: str) -> str:
+    """What turns it on."""
+    return (
+        f"aws dynamodb update-continuous-backups --table-name {table} --point-in-time-recovery-specification "
+        "PointInTimeRecoveryEnabled=true"
+    )
+
+
+def _off(table: str) -> str:
+    return (
+        f"point-in-time recovery is off, and an export needs it: {recovery_on(table)} gives {GAIN}; or leave `export` "
+        "out of the profile"
+    )
+
+
+def planned(client: Any, run: UUID, table: str) -> Exported:
+    """What a run reads of a table. Raises `PlanError` where no export can be made."""
+    # Who may not ask learns it when the export is made.
+    with suppress(ClientError):
+        if recovers(client, table) is False:
+            raise PlanError(_off(table))
+    return Exported.of(run, table)
+
+
 def read(source: DynamoDb, request: ReadRequest, s3: Any, to: ExportTo) -> Buffer:
     """The whole table of a request, out of an export that is made now."""
-    if request.table is None or request.where or request.split is not None:
+    whole = request.split
+    if request.table is None or request.where or not isinstance(whole, Exported | None):
         raise ReadError("an export is read whole: without conditions, and not in parts")
     shape = Shape(request, source.key(request.table))
-    items = Export(source.client, s3, request.table.name, to).items()
+    items = Export(source.client, s3, request.table.name, to, whole).items()
     rows = (Row("", "", item, item, size) for item, size in items)
     return Buffer(shape.schema, shape.batches(rows), translate=source.translate)
 

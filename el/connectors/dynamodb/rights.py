@@ -15,7 +15,8 @@ from el.connectors.access import Access
 from el.connectors.check import Check, fine, warn, wrong
 from el.connectors.dynamodb.config import DynamoDbConfig, ExportTo
 from el.connectors.dynamodb.errors import DENIED, action_of, code_of
-from el.connectors.dynamodb.tables import STREAM, described
+from el.connectors.dynamodb.export import recovers, recovery_on
+from el.connectors.dynamodb.tables import GAIN, STREAM, described
 from el.connectors.rights import SourceNeeds, TableNeed, WarehouseNeeds, as_comment, collected
 
 READ = ("dynamodb:DescribeTable", "dynamodb:Scan")
@@ -120,19 +121,13 @@ def _states(client: Any, need: TableNeed) -> Iterator[Check]:
     else:
         yield fine("stream", f"{name}: {view or 'no stream'}", "" if view else _turn_on(name))
     try:
-        said = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
-    except ClientError as error:
-        if code_of(error) != DENIED:
-            # A server that has none, such as DynamoDB Local.
-            return
+        on = recovers(client, name)
+    except ClientError:
         yield warn("backups", f"{name}: whether point-in-time recovery is on is not told", f"{STATE[0]}")
         return
-    on = said.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") == "ENABLED"
-    yield fine(
-        "backups",
-        f"{name}: point-in-time recovery is {'on' if on else 'off'}",
-        "" if on else "an export to S3 needs it: aws dynamodb update-continuous-backups",
-    )
+    if on is not None:
+        gain = f"with `export` in the profile {recovery_on(name)} gives {GAIN}"
+        yield fine("backups", f"{name}: point-in-time recovery is {'on' if on else 'off'}", "" if on else gain)
 
 
 def _turn_on(name: str) -> str:

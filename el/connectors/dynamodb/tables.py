@@ -20,10 +20,14 @@ STREAM = "dynamodb_stream"
 _OWN = "_el_"
 # What a stream has of an item after a change.
 _WHOLE = ("NEW_AND_OLD_IMAGES", "NEW_IMAGE")
+# What a table is read out of an export for.
+GAIN = "the table as it was at one moment, at no read capacity"
+EXPORTED = Consistency(statement=True, no_snapshot="each export is of a moment of its own")
 SCANNED = Consistency(
     no_snapshot="a scan has no state that several reads could share; `strategy: changes` goes on from it by the stream",
     unstable="an item that is written meanwhile comes as it was before or after",
     complete=True,
+    better="a point-in-time export (`export` in the profile)",
 )
 
 
@@ -61,8 +65,8 @@ def catalog_of(client: Any, config: DynamoDbConfig, version: str, schemas: Seque
         for name in sorted(config.tables or _names(client)):
             said = None if name.startswith(_OWN) else described(client, name)
             if said is not None and said.get("TableStatus") != "DELETING":
-                tables.append(_table(said))
-    return Catalog(config.region, version, tuple(tables), consistency=SCANNED, case_sensitive=True)
+                tables.append(_table(said, _sees(config)))
+    return Catalog(config.region, version, tuple(tables), consistency=_sees(config), case_sensitive=True)
 
 
 def _names(client: Any) -> Iterator[str]:
@@ -70,7 +74,11 @@ def _names(client: Any) -> Iterator[str]:
         yield from page["TableNames"]
 
 
-def _table(said: Mapping[str, Any]) -> Table:
+def _sees(config: DynamoDbConfig) -> Consistency:
+    return SCANNED if config.export is None else EXPORTED
+
+
+def _table(said: Mapping[str, Any], sees: Consistency) -> Table:
     key = key_of(said)
     columns = [Column(part.column, SourceType(OF_KEY[part.type]), nullable=False) for part in key]
     stream = said.get("StreamSpecification") or {}
@@ -83,7 +91,7 @@ def _table(said: Mapping[str, Any]) -> Table:
         rows=said.get("ItemCount"),
         bytes=said.get("TableSizeBytes"),
         feeds=(KeptChanges(STREAM),) if kept else (),
-        consistency=SCANNED,
+        consistency=sees,
     )
 
 

@@ -1,7 +1,7 @@
 """A point-in-time export: every item once, by the manifest's counts and checksums, or an error.
 
-The files are of the form of the vendor's page "DynamoDB table export output format" (S3DataExport.Output); no export of
-the service itself was at hand. What asks for an export runs against moto, which writes no manifests.
+No export of the service itself was at hand: see tests/connectors/dynamodb/exports.py. What asks for an export runs
+against moto, which writes no files.
 """
 
 from __future__ import annotations
@@ -9,15 +9,12 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
-import io
 import json
 from collections.abc import Callable
 from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
-from botocore.response import StreamingBody
 from moto import mock_aws
 
 from el.connectors.catalog import TableName
@@ -28,25 +25,14 @@ from el.connectors.dynamodb.items import text_of
 from el.connectors.request import Condition, Op, ReadRequest
 from el.errors import ReadError
 from tests.connectors.dynamodb.conftest import Shop
+from tests.connectors.dynamodb.exports import FOLDER, Bucket
+from tests.connectors.dynamodb.exports import files as exported
 
-FOLDER = "el/AWSDynamoDB/01234567890123-a1b2c3d4"
 ITEMS = [
     {"id": {"S": "1"}, "n": {"N": "12345678901234567890123456789012345678"}, "b": {"B": "AP8="}},
     {"id": {"S": "2"}, "m": {"M": {"l": {"L": [{"NULL": True}, {"BS": ["AA==", "/w=="]}]}}}, "no": {"BOOL": False}},
     {"id": {"S": "Größe 😀\n"}, "sets": {"NS": ["2", "1.5"]}},
 ]
-
-
-class Bucket:
-    """What boto3's client of S3 gives of these files."""
-
-    def __init__(self, files: dict[str, bytes]) -> None:
-        self.files = files
-
-    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803
-        if Key not in self.files:
-            raise ClientError({"Error": {"Code": "NoSuchKey", "Message": Key}}, "GetObject")
-        return {"Body": StreamingBody(io.BytesIO(self.files[Key]), len(self.files[Key]))}
 
 
 class Service:
@@ -74,22 +60,7 @@ class Service:
 
 def files(with_prefix: bool = True, plain_sum: bool = False) -> dict[str, bytes]:
     """Two files with items, and an empty one, as of a partition without any."""
-    found: dict[str, bytes] = {}
-    lines = []
-    for name, items in (("a", ITEMS[:2]), ("b", ITEMS[2:]), ("c", [])):
-        text = "".join(json.dumps({"Item": item}) + "\n" for item in items).encode()
-        packed = gzip.compress(text)
-        key = f"{FOLDER}/data/{name}.json.gz"
-        found[key] = packed
-        md5 = base64.b64encode(hashlib.md5(text if plain_sum else packed).digest()).decode()
-        named = key if with_prefix else key.removeprefix("el/")
-        lines.append({"itemCount": len(items), "md5Checksum": md5, "etag": "e-1", "dataFileS3Key": named})
-    manifest = f"{FOLDER}/manifest-files.json"
-    found[manifest] = "".join(json.dumps(line) + "\n" for line in lines).encode()
-    named = manifest if with_prefix else manifest.removeprefix("el/")
-    summary = {"version": "2020-06-30", "s3Bucket": "bucket", "s3Prefix": "el", "manifestFilesS3Key": named}
-    summary |= {"itemCount": len(ITEMS), "outputFormat": "DYNAMODB_JSON"}
-    return {**found, f"{FOLDER}/manifest-summary.json": json.dumps(summary).encode()}
+    return exported([ITEMS[:2], ITEMS[2:], []], with_prefix=with_prefix, plain=plain_sum)
 
 
 @pytest.fixture(autouse=True)
