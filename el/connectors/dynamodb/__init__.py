@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ from el.connectors.abilities import CapacitySource, ChangeSource, SplitSource
 from el.connectors.base import ArrowStream, Identity, Target, WriteMode, WriteResult
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import Catalog, Column, TableName
+from el.connectors.certificate import CertificateSource, shown_at
 from el.connectors.check import Check
 from el.connectors.documents import DOCUMENT, DocumentSource
 from el.connectors.documents.forms import DYNAMODB_JSON, Form
@@ -42,7 +44,7 @@ from el.secrets.unheard import unheard
 _SEGMENTS = 1_000_000
 
 
-class DynamoDb(DocumentSource, Target, SplitSource, CapacitySource, ChangeSource, RightsSource):
+class DynamoDb(DocumentSource, Target, SplitSource, CapacitySource, ChangeSource, RightsSource, CertificateSource):
     """The tables of a region of an account."""
 
     scheme = "dynamodb"
@@ -192,6 +194,10 @@ class DynamoDb(DocumentSource, Target, SplitSource, CapacitySource, ChangeSource
 
     def checks(self, needs: SourceNeeds | WarehouseNeeds) -> Sequence[Check]:
         return rights.checks(self.client, self.config, needs)
+
+    def certificate(self) -> bytes | None:
+        found = urlsplit(self.client.meta.endpoint_url)
+        return shown_at(found.hostname, found.port or 443) if found.scheme == "https" and found.hostname else None
 
     def utc_now(self) -> datetime | None:
         with self._translated():

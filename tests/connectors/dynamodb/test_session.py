@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import ssl
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from el.checking.certificate import expiry
 from el.connectors.access import Access
 from el.connectors.catalog import TableName
 from el.connectors.dynamodb.config import DynamoDbConfig
@@ -19,6 +24,7 @@ from el.connectors.registry import open_connector
 from el.connectors.rights import SourceNeeds, TableNeed
 from el.errors import AuthenticationFailed, ConfigError, NotPermitted, ReadError, ServerUnreachable
 from tests.connectors.dynamodb.conftest import Store
+from tests.servers.certificate import signed_by_itself
 from tests.servers.dynamodb import SECRET
 
 ORDERS = TableName("dynamodb", "orders")
@@ -122,6 +128,34 @@ def test_a_line_that_is_not_encrypted_is_told(store: Store) -> None:
     with store.opened() as source:
         assert not any(check.subject == "line" for check in source.checks(SourceNeeds(Access.OWNER)))
     assert DynamoDbConfig(region="x", endpoint="http://10.0.0.1:8000").plaintext
+
+
+def test_whose_certificate_a_server_shows_is_told_where_there_is_one(store: Store, tmp_path: Path) -> None:
+    with store.opened() as source:
+        assert expiry(source) is None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(signed_by_itself(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        Thread(target=server.serve_forever, daemon=True).start()
+        endpoint = f"https://127.0.0.1:{server.server_address[1]}"
+        with store.opened(endpoint=endpoint, ssl_ca=str(tmp_path / "ca.pem")) as source:
+            said = expiry(source)
+        server.shutdown()
+    assert said is not None
+    assert "certificate of CN=127.0.0.1, signed by CN=an authority" in said.text
+
+
+class Answers(BaseHTTPRequestHandler):
+    """A server that has no tables."""
+
+    def do_POST(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"TableNames":[]}')
+
+    def log_message(self, *_: Any) -> None:
+        pass
 
 
 def test_a_scan_a_stream_and_an_export_give_one_text() -> None:
