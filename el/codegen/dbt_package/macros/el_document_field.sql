@@ -64,10 +64,11 @@
 {% macro el_document_cast(text, type) -%}
     {%- set kind = type.split('(')[0] -%}
     {%- set scale = type.split(',')[1].strip(' )') if ',' in type else '0' -%}
+    {%- set fraction = '0+' if scale == '0' else '[0-9]{1,' ~ scale ~ '}0*' -%}
     {%- set day, clock = '[0-9]{4}-[0-9]{2}-[0-9]{2}', '[T ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?' -%}
     {%- set forms = {
         'bigint': '[+-]?[0-9]+([.]0*)?',
-        'decimal': '[+-]?([0-9]+([.][0-9]{0,' ~ scale ~ '}0*)?|[.][0-9]{1,' ~ scale ~ '}0*)',
+        'decimal': '[+-]?([0-9]+([.](' ~ fraction ~ ')?)?|[.]' ~ fraction ~ ')',
         'double': '[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?|NaN|-?Infinity',
         'date': day,
         'timestamp': day ~ clock,
