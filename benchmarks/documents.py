@@ -117,7 +117,7 @@ def measure(name: str, way: str, count: int, output: dict[str, Any]) -> dict[str
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--server", default="redis", choices=("redis", "mongodb"))
+    parser.add_argument("--server", default="redis", choices=("redis", "mongodb", "dynamodb"))
     parser.add_argument("--documents", type=int, default=200_000)
     parser.add_argument("--repeat", type=int, default=3, help="rounds; the medians are printed")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
