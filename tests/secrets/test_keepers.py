@@ -359,7 +359,7 @@ def test_a_library_that_is_missing_is_one_line_with_the_command_that_installs_it
     reference: str, module: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ConfigError, match=rf'^{re.escape(reference)}: .*pip install "el\[{extra}\]"$') as caught:
+    with pytest.raises(ConfigError, match=rf'^{re.escape(reference)}: .*pip install "el-loader\[{extra}\]"$') as caught:
         resolve(reference)
     assert caught.value.exit_code == 2
 

@@ -402,7 +402,7 @@ def test_a_library_that_is_missing_is_one_line(
     recipient: str, module: str, extra: str, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ConfigError, match=rf'^{re.escape(recipient)}: .*pip install "el\[{extra}\]"$'):
+    with pytest.raises(ConfigError, match=rf'^{re.escape(recipient)}: .*pip install "el-loader\[{extra}\]"$'):
         wrap(KEY, recipient, "shop.prod")
     why: list[str] = []
     assert unwrap({recipient: text}, None, "shop.prod", why) is None

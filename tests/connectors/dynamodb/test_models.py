@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.connectors.dynamodb.conftest import Shop
@@ -32,6 +33,7 @@ FIELDS: dict[str, tuple[str, dict[str, Any], Any]] = {
 }
 
 
+@pytest.mark.soak  # a whole build by dbt
 def test_promoted_and_picked_fields_of_every_type_are_in_the_model_what_was_put(shop: Shop) -> None:
     copy_project(shop.folder, generated=False)
     shop.store.table("orders")

@@ -178,7 +178,7 @@ def test_every_suffix_of_a_pattern_has_its_archive() -> None:
 def test_without_its_library_7z_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.7z").write_bytes(b"7z")
     monkeypatch.setitem(sys.modules, "py7zr", None)
-    with pytest.raises(DriverMissing, match=r"pip install 'el\[sevenzip\]'"):
+    with pytest.raises(DriverMissing, match=r'pip install "el-loader\[sevenzip\]"'):
         listed(tmp_path, "a.7z!/*")
 
 

@@ -136,5 +136,5 @@ def test_a_folder_that_is_not_there_is_no_empty_folder(sftp: Sftp) -> None:
 
 def test_without_its_library_it_says_what_to_install(sftp: Sftp, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "paramiko", None)
-    with pytest.raises(DriverMissing, match=r"pip install 'el\[sftp\]'"):
+    with pytest.raises(DriverMissing, match=r'pip install "el-loader\[sftp\]"'):
         listed(sftp, {"region": "an entry that has no connection yet"})
