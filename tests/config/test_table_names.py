@@ -30,11 +30,11 @@ def shop(tmp_path: Path) -> Iterator[Workspace]:
         yield shop
 
 
-def run(shop: Workspace, capsys: pytest.CaptureFixture[str], name: str, *arguments: str) -> set[str]:
-    """The tables that are loaded where el.yml has one entry of this name."""
+def taken(command: str, shop: Workspace, capsys: pytest.CaptureFixture[str], name: str, *arguments: str) -> set[str]:
+    """The tables that `plan` shows or `run` loads where el.yml has one entry of this name."""
     (shop.path / "el.yml").write_text(f"{HEAD}  - {{name: {json.dumps(name)}}}\n", encoding="utf-8")
     capsys.readouterr()
-    assert main(["run", "--json", *arguments]) == 0
+    assert main([command, "--json", *arguments]) == 0
     return {table["table"] for table in json.loads(capsys.readouterr().out)["tables"]}
 
 
@@ -45,9 +45,10 @@ def test_a_table_is_named_as_it_is_printed_or_in_quotes(
     printed = f"{schema}.{name}"
     square = ".".join("[" + part.replace("]", "]]") + "]" for part in (schema, name))
     for spelt in (printed, quoted(TableName(schema, name)), square, printed.upper()):
-        assert run(shop, capsys, spelt) == {printed}
-        assert run(shop, capsys, "*.*", "--select", spelt) == {printed}
-    assert run(shop, capsys, "*.*", "--select", name, "--confirm-deletes", printed) >= {printed}
+        assert taken("plan", shop, capsys, spelt) == {printed}
+        assert taken("plan", shop, capsys, "*.*", "--select", spelt) == {printed}
+    assert taken("plan", shop, capsys, "*.*", "--select", name) >= {printed}
+    assert taken("run", shop, capsys, square, "--select", name, "--confirm-deletes", printed) == {printed}
     assert main(["state", "reset", printed, "--yes"]) == 0
     assert printed in capsys.readouterr().out
 
@@ -55,9 +56,9 @@ def test_a_table_is_named_as_it_is_printed_or_in_quotes(
 def test_a_glob_over_a_schema_takes_no_schema_whose_name_begins_so(
     shop: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(shop, capsys, "j.*") == {"j.doe"}
-    assert run(shop, capsys, "j.doe.*") == {"j.doe.prices v1.2"}
-    assert run(shop, capsys, '"j.doe".*') == {"j.doe.prices v1.2"}
+    assert taken("plan", shop, capsys, "j.*") == {"j.doe"}
+    assert taken("plan", shop, capsys, "j.doe.*") == {"j.doe.prices v1.2"}
+    assert taken("plan", shop, capsys, '"j.doe".*') == {"j.doe.prices v1.2"}
 
 
 NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)
