@@ -33,7 +33,7 @@ TABLES = {
     "status, replaces",
     "_el_rejects": "table_name, file_id, row_number, byte_offset, reason",
 }
-IN_SUITE = {"duckdb": 5, "snowflake": 3}
+IN_SUITE = {"duckdb": 4, "snowflake": 2}
 
 
 @pytest.fixture(scope="module")

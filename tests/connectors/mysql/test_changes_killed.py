@@ -14,7 +14,7 @@ from tests.scenes import CHANGES, EL_YML, ROWS, NeverCame, Place, Scene
 from tests.servers.mariadb import shared
 from tests.steps import Step
 
-IN_SUITE = 3
+IN_SUITE = 2
 TABLE = "CREATE TABLE dbo.orders (id INT NOT NULL PRIMARY KEY, v VARCHAR(20), changed DATETIME(3) NOT NULL)"
 
 
