@@ -131,6 +131,7 @@ class DumpPacker:
             "upper_bound": None,
             "row_count": sum(file.rows for file in taken),
             "deleted_count": 0,
+            "misfits": None,
             "byte_count": sum(file.bytes for file in taken),
             "partitions": len(taken),
             "fingerprint": None,
