@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pytest
-import yaml
 
-from el.cli.app import main
 from el.connectors.base import Source, Target, WriteMode
 from el.connectors.catalog import TableName
 from el.connectors.documents import DOCUMENT, DocumentSource
@@ -26,44 +21,30 @@ from tests.conformance.documents import DocumentFacts, DocumentStock
 from tests.conformance.facts.dynamodb import DYNAMODB
 from tests.conformance.facts.mongodb import MONGODB
 from tests.conformance.facts.redis import REDIS
+from tests.connectors.documents.shop import DocumentShop
 
 
-@dataclass
-class Shop:
+class Shop(DocumentShop):
     """A store, and a warehouse that takes it."""
 
-    of: DocumentFacts
-    stock: DocumentStock
-    folder: Path
-    capsys: pytest.CaptureFixture[str]
+    def __init__(
+        self, of: DocumentFacts, stock: DocumentStock, folder: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        super().__init__(stock.schema, folder, capsys)
+        self.of, self.stock = of, stock
 
     def take(self, *entries: str) -> None:
         """el.yml with these tables; one by its name alone as the store has it."""
-        text = "version: 1\nsource: shop\ndestination: warehouse\ndefaults: {retries: 0}\ntables:\n"
-        made = (self.stock.entry(entry) if entry.isalpha() else entry for entry in entries)
-        lines = (f"  - {{name: {self.stock.schema}.{entry}}}\n" for entry in made)
-        (self.folder / "el.yml").write_text(text + "".join(lines))
-
-    def run(self) -> dict[str, dict[str, Any]]:
-        main(["run", "--json"])
-        out, err = self.capsys.readouterr()
-        assert out, err
-        return {table["table"].partition(".")[2]: table for table in json.loads(out)["tables"]}
-
-    def raw(self, sql: str) -> list[tuple[Any, ...]]:
-        with duckdb.connect(str(self.folder / "warehouse.duckdb")) as warehouse:
-            return warehouse.execute(sql.replace("raw.", f"shop_{self.stock.schema}.")).fetchall()
+        self.el_yml(self.stock.entry(entry) if entry.isalpha() else entry for entry in entries)
 
 
 @pytest.fixture(params=(*REDIS, MONGODB, DYNAMODB), ids=str)
 def shop(request: pytest.FixtureRequest, folder: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Shop]:
     of: DocumentFacts = request.param
     with of.opened() as stock:
-        warehouse = {"type": "duckdb", "path": str(folder / "warehouse.duckdb")}
-        named = {"shop": stock.output, "warehouse": warehouse}
-        profiles = {name: {"target": "it", "outputs": {"it": output}} for name, output in named.items()}
-        (folder / "profiles.yml").write_text(yaml.safe_dump(profiles))
-        yield Shop(of, stock, folder, capsys)
+        made = Shop(of, stock, folder, capsys)
+        made.profiles(stock.output)
+        yield made
 
 
 def needs(shop: Shop, *, log: bool = False, target: bool = False) -> None:

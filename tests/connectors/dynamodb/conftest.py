@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
-import yaml
 
-from el.cli.app import main
 from el.connectors.catalog import TableName
 from el.connectors.dynamodb import DynamoDb
 from el.connectors.dynamodb.items import text_of
 from el.connectors.registry import open_connector
 from el.connectors.request import ReadRequest
+from tests.connectors.documents.shop import DocumentShop
 from tests.servers.dynamodb import client_of, make_table, shared
 from tests.tsql_shop import state_from_raw
 
@@ -53,37 +50,17 @@ class Store:
         return rows
 
 
-@dataclass
-class Shop:
+class Shop(DocumentShop):
     """A store, and a warehouse that takes it."""
 
-    store: Store
-    folder: Path
-    capsys: pytest.CaptureFixture[str]
+    def __init__(self, store: Store, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        super().__init__("dynamodb", folder, capsys)
+        self.store = store
 
     def take(self, *entries: str, limits: str = "", **profile: Any) -> None:
         """el.yml with these tables, such as "orders, strategy: full"."""
-        warehouse = {"type": "duckdb", "path": str(self.folder / "warehouse.duckdb")}
-        named = {"shop": {**self.store.output, **profile}, "warehouse": warehouse}
-        profiles = {name: {"target": "it", "outputs": {"it": output}} for name, output in named.items()}
-        (self.folder / "profiles.yml").write_text(yaml.safe_dump(profiles))
-        text = f"version: 1\nsource: shop\ndestination: warehouse\ndefaults: {{retries: 0}}\n{limits}\ntables:\n"
-        (self.folder / "el.yml").write_text(text + "".join(f"  - {{name: dynamodb.{entry}}}\n" for entry in entries))
-
-    def el(self, *arguments: str) -> str:
-        self.code = main(list(arguments))
-        out, err = self.capsys.readouterr()
-        return " ".join((out + err).split())
-
-    def run(self, *arguments: str) -> dict[str, dict[str, Any]]:
-        main(["run", "--json", *arguments])
-        out, err = self.capsys.readouterr()
-        assert out, err
-        return {table["table"].partition(".")[2]: table for table in json.loads(out)["tables"]}
-
-    def raw(self, sql: str) -> list[tuple[Any, ...]]:
-        with duckdb.connect(str(self.folder / "warehouse.duckdb")) as warehouse:
-            return warehouse.execute(sql.replace("raw.", "shop_dynamodb.")).fetchall()
+        self.profiles({**self.store.output, **profile})
+        self.el_yml(entries, limits)
 
 
 @pytest.fixture

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 import redis
-import yaml
 
-from el.cli.app import main
 from el.connectors.catalog import TableName
 from el.connectors.redis import Redis
 from el.connectors.registry import open_connector
 from el.connectors.request import ReadRequest
+from tests.connectors.documents.shop import DocumentShop
 from tests.servers.redis import KINDS, shared
 
 
@@ -40,36 +37,17 @@ class Store:
         return sorted(found, key=repr)
 
 
-@dataclass
-class Shop:
+class Shop(DocumentShop):
     """A store, and a warehouse that takes it."""
 
-    store: Store
-    folder: Path
-    capsys: pytest.CaptureFixture[str]
+    def __init__(self, store: Store, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        super().__init__("db0", folder, capsys)
+        self.store = store
 
     def take(self, tables: dict[str, Any], *entries: str) -> None:
-        warehouse = {"type": "duckdb", "path": str(self.folder / "warehouse.duckdb")}
-        named = {"shop": {**self.store.output, "tables": tables}, "warehouse": warehouse}
-        profiles = {name: {"target": "it", "outputs": {"it": output}} for name, output in named.items()}
-        (self.folder / "profiles.yml").write_text(yaml.safe_dump(profiles))
-        text = "version: 1\nsource: shop\ndestination: warehouse\ndefaults: {retries: 0}\ntables:\n"
-        (self.folder / "el.yml").write_text(text + "".join(f"  - {{name: {entry}}}\n" for entry in entries))
-
-    def el(self, *arguments: str) -> str:
-        self.code = main(list(arguments))
-        out, err = self.capsys.readouterr()
-        return " ".join((out + err).split())
-
-    def run(self, *arguments: str) -> dict[str, dict[str, Any]]:
-        main(["run", "--json", *arguments])
-        out, err = self.capsys.readouterr()
-        assert out, err
-        return {table["table"].partition(".")[2]: table for table in json.loads(out)["tables"]}
-
-    def raw(self, sql: str) -> list[tuple[Any, ...]]:
-        with duckdb.connect(str(self.folder / "warehouse.duckdb")) as warehouse:
-            return warehouse.execute(sql.replace("raw.", "shop_db0.")).fetchall()
+        """tables: of the profile. entries: of el.yml, with their schema."""
+        self.profiles({**self.store.output, "tables": tables})
+        self.el_yml(entry.removeprefix("db0.") for entry in entries)
 
 
 def _emptied(kind: str) -> Iterator[Store]:
