@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import UUID, uuid5
 
@@ -24,6 +25,7 @@ from botocore.exceptions import ClientError
 from el.connectors.buffer import Buffer
 from el.connectors.dynamodb.config import ExportTo
 from el.connectors.dynamodb.errors import DENIED, code_of
+from el.connectors.dynamodb.streams_read import MARGIN_MS
 from el.connectors.dynamodb.streams_rows import Row, Shape
 from el.connectors.dynamodb.tables import GAIN
 from el.connectors.request import ReadRequest, Split
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 WAIT_SECONDS = 12 * 3600.0
 _POLL_SECONDS = (2.0, 30.0)  # the first wait, and the longest
 _CHUNK = 1024 * 1024
+# Changes are read from some time before the place that was noted (`MARGIN_MS`); so much of it may an export lie back.
+_BEFORE = timedelta(milliseconds=MARGIN_MS) / 2
 _OFF = "PointInTimeRecoveryUnavailableException"
 
 
@@ -66,10 +70,14 @@ class DataFile:
 
 
 class Export:
-    """One export of one table. client, s3: boto3's clients of both services. whole: which one, if not a new one."""
+    """One export of one table. client, s3: boto3's clients of both services. whole: which one, if not a new one.
+
+    followed: changes go on from a place that was noted just before it was asked for.
+    """
 
     def __init__(self, client: Any, s3: Any, table: str, to: ExportTo, whole: Exported | None = None) -> None:
         self.client, self.s3, self.table, self.to, self.whole = client, s3, table, to, whole
+        self.followed = False
 
     def items(self) -> Iterator[tuple[dict[str, Any], int]]:
         """Have it made, wait for it, and read it: each item, and its bytes in the file. Raises `ReadError`."""
@@ -102,6 +110,7 @@ class Export:
         while True:
             said = self.client.describe_export(ExportArn=arn)["ExportDescription"]
             if said["ExportStatus"] == "COMPLETED":
+                self._refuse_a_gap(said)
                 return str(said["ExportManifest"])
             if said["ExportStatus"] == "FAILED":
                 self._refuse(f"it failed: {said.get('FailureCode')}: {said.get('FailureMessage')}")
@@ -109,6 +118,16 @@ class Export:
                 self._refuse(f"it has not ended after {WAIT_SECONDS / 3600:.0f} hours ({arn})")
             time.sleep(wait)
             wait = min(wait * 1.5, longest)
+
+    def _refuse_a_gap(self, said: dict[str, Any]) -> None:
+        """What changed between a moment that lies far back and the place from which changes are read is in neither."""
+        moment, begun = said.get("ExportTime"), said.get("StartTime")
+        if self.followed and moment is not None and begun is not None and begun - moment > _BEFORE:
+            late = (begun - moment).total_seconds()
+            self._refuse(
+                f"its moment lies {late:.0f} seconds before it was asked for, so that changes in between would be in "
+                "neither: take the snapshot without `export`, and try again"
+            )
 
     def _files(self, manifest: str) -> list[DataFile]:
         text = self._whole(manifest).decode()
@@ -198,8 +217,9 @@ def read(source: DynamoDb, request: ReadRequest, s3: Any, to: ExportTo) -> Buffe
     if request.table is None or request.where or not isinstance(whole, Exported | None):
         raise ReadError("an export is read whole: without conditions, and not in parts")
     shape = Shape(request, source.key(request.table))
-    items = Export(source.client, s3, request.table.name, to, whole).items()
-    rows = (Row("", "", item, item, size) for item, size in items)
+    made = Export(source.client, s3, request.table.name, to, whole)
+    made.followed = request.placed
+    rows = (Row("", "", item, item, size) for item, size in made.items())
     return Buffer(shape.schema, shape.batches(rows), translate=source.translate)
 
 

@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -152,6 +153,28 @@ def test_an_export_that_fails_or_never_ends_is_an_error(monkeypatch: pytest.Monk
     monkeypatch.setattr(export, "WAIT_SECONDS", 0.0)
     with pytest.raises(ReadError, match="has not ended after"):
         items(files(), Service(waits=10**9))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "followed", "refused"), [(400, True, True), (60, True, False), (400, False, False)]
+)
+def test_a_moment_far_before_the_place_from_which_changes_go_on_is_an_error(
+    seconds: int, followed: bool, refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Late(Service):
+        def describe_export(self, **asked: Any) -> dict[str, Any]:
+            found = super().describe_export(**asked)
+            begun = datetime(2026, 1, 1, tzinfo=UTC)
+            found["ExportDescription"] |= {"StartTime": begun, "ExportTime": begun - timedelta(seconds=seconds)}
+            return found
+
+    made = Export(Late(), Bucket(files()), "orders", ExportTo(bucket="bucket", prefix="el"))
+    made.followed = followed
+    if refused:
+        with pytest.raises(ReadError, match="its moment lies 400 seconds before it was asked for"):
+            list(made.items())
+    else:
+        assert len(list(made.items())) == len(ITEMS)
 
 
 def test_without_point_in_time_recovery_the_line_says_how_to_turn_it_on() -> None:
