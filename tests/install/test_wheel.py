@@ -97,7 +97,10 @@ def test_the_wheel_does_the_whole_way_outside_this_repository(wheel: Path, tmp_p
         if not library.name.startswith(("el-", "el_loader", "__editable__", "_editable")) and library.suffix != ".pth":
             (own / library.name).symlink_to(library)
     command = [sys.executable, "-m", "pip", "--python", str(tmp_path / "venv" / "bin" / "python"), "install"]
-    subprocess.run([*command, "--quiet", "--no-deps", str(wheel)], check=True, capture_output=True, timeout=100)
+    # Where Python's path leads to this repository, pip takes what lies there for what is asked for.
+    plain = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command += ["--quiet", "--no-deps", "--force-reinstall", str(wheel)]
+    subprocess.run(command, check=True, capture_output=True, timeout=100, env=plain, cwd=tmp_path)
     dbt = tmp_path / "venv" / "bin" / "dbt"
     dbt.write_text(
         f"#!{tmp_path / 'venv' / 'bin' / 'python'}\nimport sys\nfrom dbt.cli.main import cli\nsys.exit(cli())\n"
