@@ -199,17 +199,17 @@ def test_a_limit_reads_no_more_items_than_it_says(store: Store) -> None:
 @pytest.mark.parametrize(
     ("condition", "wanted"),
     [
-        (Condition("s", Op.EQ, Value("1.0", SourceType(NUMBER))), {"1"}),
-        (Condition("s", Op.NE, Value("1", SourceType(NUMBER))), {"0", "2"}),
-        (Condition("p", Op.GE, Value("ß", SourceType(TEXT))), {"2"}),
-        (Condition("p", Op.LT, Value("b", SourceType(TEXT))), {"0"}),
+        (Condition("s", Op.EQ, Value("1.0", SourceType(NUMBER))), "1"),
+        (Condition("s", Op.NE, Value("1", SourceType(NUMBER))), "02"),
+        (Condition("p", Op.GE, Value("ß", SourceType(TEXT))), "2"),
+        (Condition("p", Op.LT, Value("b", SourceType(TEXT))), "0"),
     ],
     ids=str,
 )
-def test_conditions_on_the_key_are_asked_of_the_service(store: Store, condition: Condition, wanted: set[str]) -> None:
+def test_conditions_on_the_key_are_asked_of_the_service(store: Store, condition: Condition, wanted: str) -> None:
     store.table("things", p="S", s="N")
     store.put("things", *({"p": {"S": text}, "s": {"N": str(number)}} for number, text in enumerate(("a", "b", "ß"))))
-    assert {row["s"] for row in store.read("things", where=(condition,))} == wanted
+    assert {row["s"] for row in store.read("things", where=(condition,))} == set(wanted)
     with store.opened() as source:
         assert source.supports(condition.op, Column(condition.column, condition.value.type))  # type: ignore[union-attr]
         assert not source.supports(Op.LT, Column("s", SourceType(NUMBER)))
