@@ -16,8 +16,9 @@ import pyarrow as pa
 
 from el.connectors.catalog import TableName
 from el.connectors.documents import DOCUMENT
+from el.connectors.documents.arrow_values import is_text
 from el.connectors.dynamodb.tables import KeyPart
-from el.connectors.dynamodb.write_values import NULL, is_text, number, refuse_type, values_of
+from el.connectors.dynamodb.write_values import NULL, VALUES, number
 from el.errors import WriteError
 
 LARGEST = 400 * 1024
@@ -56,11 +57,11 @@ class Items:
         for field in schema:
             if self.whole and field.name == DOCUMENT and not is_text(field.type):
                 raise WriteError(f"{target}.{DOCUMENT}: it is the text of DynamoDB JSON, not {field.type}")
-            refuse_type(field.type, f"{target}.{field.name}")
+            VALUES.refuse_type(field.type, f"{target}.{field.name}")
 
     def of(self, batch: pa.RecordBatch) -> Iterator[Item]:
         """One item a row."""
-        columns = {name: values_of(batch.column(name), f"{self.target}.{name}") for name in batch.schema.names}
+        columns = {name: VALUES.of(batch.column(name), f"{self.target}.{name}") for name in batch.schema.names}
         texts = columns.pop(DOCUMENT, []) if self.whole else [NULL] * batch.num_rows
         rows = zip(*columns.values(), strict=True) if columns else iter([()] * batch.num_rows)
         for text, row in zip(texts, rows, strict=True):

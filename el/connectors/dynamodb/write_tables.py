@@ -10,9 +10,9 @@ import pyarrow as pa
 from botocore.exceptions import ClientError
 
 from el.connectors.catalog import TableName
+from el.connectors.documents.arrow_values import is_text
 from el.connectors.dynamodb.errors import DENIED, code_of
 from el.connectors.dynamodb.tables import KeyPart, described, key_of
-from el.connectors.dynamodb.write_values import is_text
 from el.errors import WriteError
 
 LEDGER, RUN = "_el_writes", "run"

@@ -27,9 +27,10 @@ from bson.timestamp import Timestamp
 
 from el.connectors.catalog import TableName
 from el.connectors.documents import DOCUMENT
+from el.connectors.documents.arrow_values import is_text
 from el.connectors.mongodb.stream import RAW
 from el.connectors.mongodb.tables import RAW as BYTES
-from el.connectors.mongodb.write_values import is_bytes, is_text, refuse_type, values_of
+from el.connectors.mongodb.write_values import VALUES, is_bytes
 from el.errors import WriteError
 
 KEY = "_id"
@@ -86,11 +87,11 @@ class Documents:
             raise WriteError(f"{name}: it is the bytes of a document, not {field.type}")
         if not self.whole and (not field.name or field.name.startswith("$") or "." in field.name or "\0" in field.name):
             raise WriteError(f"{name}: a field's name is not empty, does not begin with $, and has no dot: rename it")
-        refuse_type(field.type, name)
+        VALUES.refuse_type(field.type, name)
 
     def of(self, batch: pa.RecordBatch) -> Iterator[RawBSONDocument]:
         """One document a row; its `_id` in front, where it has one."""
-        columns = {name: values_of(batch.column(name), f"{self.target}.{name}") for name in batch.schema.names}
+        columns = {name: VALUES.of(batch.column(name), f"{self.target}.{name}") for name in batch.schema.names}
         if KEY in columns and is_text(batch.column(KEY).type):
             columns[KEY] = [self._key(text) for text in columns[KEY]]
         if self.whole:
