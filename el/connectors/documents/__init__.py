@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import ClassVar
 
@@ -42,6 +43,14 @@ class DocumentSource(Source):
     def key_names(self, name: TableName) -> tuple[str, ...]:
         """By which columns a document of this table is named in what is told; () by all that are read beside it."""
         return ()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """The driver's errors of what is asked inside, in el's words."""
+        try:
+            yield
+        except Exception as error:
+            raise self.translate(error) from None
 
     def supports(self, op: Op, column: Column) -> bool:
         return False

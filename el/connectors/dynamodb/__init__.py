@@ -36,6 +36,7 @@ from el.connectors.dynamodb.types import ARROW, OF_KEY, RULES
 from el.connectors.origin import in_words
 from el.connectors.request import ColumnRead, Op, ReadRequest, Split
 from el.connectors.rights import RightsSource, SourceNeeds, WarehouseNeeds
+from el.connectors.signing_in import SigningIn
 from el.connectors.sql.write_job import WriteJob
 from el.errors import ElError, PlanError, ReadError
 from el.secrets.unheard import unheard
@@ -44,7 +45,9 @@ from el.secrets.unheard import unheard
 _SEGMENTS = 1_000_000
 
 
-class DynamoDb(DocumentSource, Target, SplitSource, CapacitySource, ChangeSource, RightsSource, CertificateSource):
+class DynamoDb(
+    SigningIn, DocumentSource, Target, SplitSource, CapacitySource, ChangeSource, RightsSource, CertificateSource
+):
     """The tables of a region of an account."""
 
     scheme = "dynamodb"
@@ -65,20 +68,15 @@ class DynamoDb(DocumentSource, Target, SplitSource, CapacitySource, ChangeSource
     def packages(self) -> tuple[str, ...]:
         return ("boto3",)
 
-    def connect(self) -> None:
+    def _sign_in(self) -> None:
         self._run = uuid4()
-        refused: ElError | None = None
-        try:
-            with unheard(*LOGGERS):
-                self._session = session_of(self.config)
-                self._client = self._service("dynamodb")
-                self._now()
-        except Exception as error:
-            refused = connect_error(error, self.config)
-        if refused is not None:
-            self.close()
-            # Raised out here, the driver's error and its frames, which hold the keys, do not hang on it.
-            raise refused
+        with unheard(*LOGGERS):
+            self._session = session_of(self.config)
+            self._client = self._service("dynamodb")
+            self._now()
+
+    def _why_refused(self, error: Exception) -> ElError:
+        return connect_error(error, self.config)
 
     def close(self) -> None:
         clients = [each for each in (self._client, self._streams) if each is not None]
@@ -238,11 +236,8 @@ class DynamoDb(DocumentSource, Target, SplitSource, CapacitySource, ChangeSource
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
-        try:
-            with unheard(*LOGGERS):
-                yield
-        except Exception as error:
-            raise self.translate(error) from None
+        with super()._translated(), unheard(*LOGGERS):
+            yield
 
 
 __all__ = ["DynamoDb"]

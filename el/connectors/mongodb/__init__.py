@@ -40,6 +40,7 @@ from el.connectors.mongodb.types import RULES
 from el.connectors.origin import in_words
 from el.connectors.request import Isolation, Op, ReadRequest, Split, Value
 from el.connectors.rights import RightsSource, SourceNeeds, WarehouseNeeds
+from el.connectors.signing_in import SigningIn
 from el.connectors.sql.write_job import WriteJob
 from el.errors import ElError, PlanError, ReadError
 
@@ -48,6 +49,7 @@ _AHEAD = timedelta(minutes=5)
 
 
 class MongoDb(
+    SigningIn,
     DocumentSource,
     Target,
     CursorSource,
@@ -77,17 +79,12 @@ class MongoDb(
     def packages(self) -> tuple[str, ...]:
         return ("pymongo",)
 
-    def connect(self) -> None:
-        refused: ElError | None = None
-        try:
-            self._client = connected(self.config, in_words(self.access))
-            self.server = server_of(self._client)
-        except Exception as error:
-            refused = connect_error(error, self.config)
-        if refused is not None:
-            self.close()
-            # Raised out here, the driver's error and its frames, which hold the password, do not hang on it.
-            raise refused
+    def _sign_in(self) -> None:
+        self._client = connected(self.config, in_words(self.access))
+        self.server = server_of(self._client)
+
+    def _why_refused(self, error: Exception) -> ElError:
+        return connect_error(error, self.config)
 
     def close(self) -> None:
         client, self._client = self._client, None
@@ -108,10 +105,8 @@ class MongoDb(
 
     def operation_time(self) -> Timestamp | None:
         """The cluster time of now; None of a server that keeps no log."""
-        try:
+        with self._translated():
             return operation_time(self.client)
-        except Exception as error:
-            raise self.translate(error) from None
 
     def ping(self) -> Identity:
         return Identity(self.config.place, self.server.shown, self.config.database, self.config.user or "nobody")
@@ -120,10 +115,8 @@ class MongoDb(
         return statement_error(error, writing=writing)
 
     def describe(self, schemas: Sequence[str] | None = None, *, brief: bool = False) -> Catalog:
-        try:
+        with self._translated():
             return catalog_of(self.client, self.config.database, self.server, schemas)
-        except Exception as error:
-            raise self.translate(error) from None
 
     def key_names(self, name: TableName) -> tuple[str, ...]:
         return (ID,)
@@ -254,13 +247,6 @@ class MongoDb(
     def _growth(self, request: ReadRequest, column: str, type_: SourceType) -> Iterator[Growth]:
         with self._translated():
             yield Growth(self._collection(request), request, column, type_, self._moment)
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:
-            raise self.translate(error) from None
 
 
 __all__ = ["MongoDb"]

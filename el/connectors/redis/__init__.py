@@ -35,10 +35,11 @@ from el.connectors.redis.tables import arrow_of, catalog_of, names_of
 from el.connectors.redis.types import RULES
 from el.connectors.request import OP_READ, POSITION_READ, ColumnRead, ReadRequest
 from el.connectors.rights import RightsSource, SourceNeeds, WarehouseNeeds
+from el.connectors.signing_in import SigningIn
 from el.errors import ElError, ReadError
 
 
-class Redis(DocumentSource, Target, ChangeSource, RightsSource, CertificateSource):
+class Redis(SigningIn, DocumentSource, Target, ChangeSource, RightsSource, CertificateSource):
     """A server of Redis or Valkey, a master behind sentinels, or a cluster."""
 
     scheme = "redis"
@@ -56,17 +57,12 @@ class Redis(DocumentSource, Target, ChangeSource, RightsSource, CertificateSourc
     def packages(self) -> tuple[str, ...]:
         return ("redis", "hiredis")
 
-    def connect(self) -> None:
-        refused: ElError | None = None
-        try:
-            self._client = Client(self.config, in_words(self.access))
-            self._version = self._info_version()
-        except Exception as error:
-            refused = connect_error(error, self.config)
-        if refused is not None:
-            self.close()
-            # Raised out here, the driver's error and its frames, which hold the password, do not hang on it.
-            raise refused
+    def _sign_in(self) -> None:
+        self._client = Client(self.config, in_words(self.access))
+        self._version = self._info_version()
+
+    def _why_refused(self, error: Exception) -> ElError:
+        return connect_error(error, self.config)
 
     def close(self) -> None:
         client, self._client = self._client, None
@@ -91,10 +87,8 @@ class Redis(DocumentSource, Target, ChangeSource, RightsSource, CertificateSourc
         return statement_error(error, writing=writing)
 
     def describe(self, schemas: Sequence[str] | None = None, *, brief: bool = False) -> Catalog:
-        try:
+        with self._translated():
             rows = sum(int(node.execute_command("DBSIZE")) for node in self.client.nodes)
-        except Exception as error:
-            raise self.translate(error) from None
         return catalog_of(self.config, self.ping().version, schemas, rows)
 
     def key_table(self, name: TableName) -> KeyTable:
@@ -110,10 +104,8 @@ class Redis(DocumentSource, Target, ChangeSource, RightsSource, CertificateSourc
     def stream_state(self, name: TableName) -> StreamState:
         """Where a stream stands now."""
         key = str(self.key_table(name).stream).encode()
-        try:
+        with self._translated():
             return StreamState.of(self.client.at(key), key)
-        except Exception as error:
-            raise self.translate(error) from None
 
     def read_documents(self, request: ReadRequest) -> Buffer:
         if request.table is None or request.order_by or request.where or request.kept or request.split:
@@ -165,10 +157,8 @@ class Redis(DocumentSource, Target, ChangeSource, RightsSource, CertificateSourc
         return shown_at(config.host, config.port)
 
     def utc_now(self) -> datetime | None:
-        try:
+        with self._translated():
             return rights.clock(self.client.do)
-        except Exception as error:
-            raise self.translate(error) from None
 
     def _info_version(self) -> tuple[int, ...]:
         """By the version of Redis that the server speaks; Valkey says its own beside. Without the right, of Redis 6."""

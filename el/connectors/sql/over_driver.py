@@ -7,9 +7,10 @@ from contextlib import suppress
 from typing import ClassVar, Generic, Protocol, TypeVar
 
 from el.connectors.base import ConnectionConfig
+from el.connectors.signing_in import SigningIn
 from el.connectors.sql.connector import SqlConnector
 from el.connectors.sql.select import Statement
-from el.errors import ElError, ReadError
+from el.errors import ReadError
 
 
 class Session(Protocol):
@@ -36,7 +37,7 @@ class Session(Protocol):
 S = TypeVar("S", bound=Session)
 
 
-class OverDriver(SqlConnector, Generic[S]):
+class OverDriver(SigningIn, SqlConnector, Generic[S]):
     """A connector whose sessions are objects of type S. A subclass opens one, and says what its errors mean."""
 
     product: ClassVar[str]  # as its vendor writes it
@@ -49,23 +50,12 @@ class OverDriver(SqlConnector, Generic[S]):
     def _open(self) -> S:
         """Sign in. Raises the driver's own errors."""
 
-    @abstractmethod
-    def _why_refused(self, error: Exception) -> ElError:
-        """What an error of `_open` means."""
-
     def _is_useless(self, error: Exception) -> bool:
         """Whether this session will never write, though another one may, such as one to another server."""
         return False
 
-    def connect(self) -> None:
-        refused: ElError | None = None
-        try:
-            self._driver = self._open()
-        except Exception as error:
-            refused = self._why_refused(error)
-        if refused is not None:
-            # Raised out here, the driver's error and its frames, which hold the password, do not hang on it.
-            raise refused
+    def _sign_in(self) -> None:
+        self._driver = self._open()
 
     def close(self) -> None:
         driver, self._driver = self._driver, None
