@@ -21,6 +21,7 @@ from el.dumps.types import common_schema, misfits, recast, spelt_as
 from el.errors import FileRefused
 from el.extraction.landing import LandedFile, LandedTable
 from el.loading.file_ledger import FILES_TABLE, STRATEGY
+from el.loading.ledger import ledger_row
 from el.loading.load import PackedFiles
 from el.planning.columns import TableComment
 from el.reporting.summary import TableReport
@@ -121,30 +122,22 @@ class DumpPacker:
         )
 
     def _ledger_row(self, dump: DumpPlan, found: LandedDump, taken: Sequence[FileResult]) -> dict[str, object]:
-        return {
-            "table_name": dump.raw_table,
-            "source_table": str(dump.name),
-            "kind": STRATEGY,
-            "strategy": STRATEGY,
-            "bound_column": None,
-            "lower_bound": None,
-            "upper_bound": None,
-            "row_count": sum(file.rows for file in taken),
-            "deleted_count": 0,
-            "misfits": None,
-            "byte_count": sum(file.bytes for file in taken),
-            "partitions": len(taken),
-            "fingerprint": None,
-            "incarnation": None,
-            "definition": None,
-            "source": dump.settings.files,
-            "keys_read_at": None,
-            "run_id": self.job.run_id,
-            "started_at": found.started,
-            "finished_at": found.finished,
-            "el_version": __version__,
-            "_dlt_load_id": self.load_id,
-        }
+        return ledger_row(
+            table_name=dump.raw_table,
+            source_table=str(dump.name),
+            kind=STRATEGY,
+            strategy=STRATEGY,
+            row_count=sum(file.rows for file in taken),
+            deleted_count=0,
+            byte_count=sum(file.bytes for file in taken),
+            partitions=len(taken),
+            source=dump.settings.files,
+            run_id=self.job.run_id,
+            started_at=found.started,
+            finished_at=found.finished,
+            el_version=__version__,
+            _dlt_load_id=self.load_id,
+        )
 
     def _file_row(self, dump: DumpPlan, schema: pa.Schema, result: FileResult) -> dict[str, object]:
         task, file = result.task, result.task.file

@@ -6,6 +6,8 @@ holds cannot differ: neither a lost working folder nor an older copy of some sta
 
 from __future__ import annotations
 
+from typing import Any
+
 import pyarrow as pa
 
 LEDGER_TABLE = "_el_ledger"
@@ -36,3 +38,10 @@ LEDGER_SCHEMA = pa.schema(
         pa.field("_dlt_load_id", pa.string()),
     ]
 )
+
+
+def ledger_row(**values: Any) -> dict[str, Any]:
+    """A row of the ledger, with NULL for what is not given. Raises `TypeError` for what it has no column for."""
+    if unknown := values.keys() - set(LEDGER_SCHEMA.names):
+        raise TypeError(f"the ledger has no column {min(unknown)}")
+    return {name: values.get(name) for name in LEDGER_SCHEMA.names}

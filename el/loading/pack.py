@@ -20,6 +20,7 @@ from el.extraction.slicer import Destination, Slicer, pace_of
 from el.loading.again import without_held
 from el.loading.deletes import Gone, find_gone
 from el.loading.key_check import doubled_keys, refuse_equal_keys
+from el.loading.ledger import ledger_row
 from el.loading.moved import settled
 from el.loading.warehouse import Warehouse
 from el.planning.columns import TableComment
@@ -143,30 +144,30 @@ class Packer:
             lower, upper = (value.text if value else None for value in (window.lower, window.noted))
             bounds = (window.kind, window.bounded, lower, found.reached or upper)
         kind, column, lower, upper = bounds
-        return {
-            "table_name": table.raw_table,
-            "source_table": str(table.name),
-            "kind": str(kind),
-            "strategy": table.strategy,
-            "bound_column": column,
-            "lower_bound": lower,
-            "upper_bound": upper,
-            "row_count": found.rows,
-            "deleted_count": deleted,
-            "misfits": json.dumps({each.column: each.count for each in found.misfits}) if found.misfits else None,
-            "byte_count": found.bytes,
-            "partitions": len(table.reads),
-            "fingerprint": fingerprint,
-            "incarnation": window.incarnation if window else table.last.incarnation if table.last else None,
-            "definition": table.definition,
-            "source": table.source,
-            "keys_read_at": found.keys.started if found.keys else None,
-            "run_id": self.job.run_id,
-            "started_at": found.started,
-            "finished_at": found.finished,
-            "el_version": __version__,
-            "_dlt_load_id": self.load_id,
-        }
+        return ledger_row(
+            table_name=table.raw_table,
+            source_table=str(table.name),
+            kind=str(kind),
+            strategy=table.strategy,
+            bound_column=column,
+            lower_bound=lower,
+            upper_bound=upper,
+            row_count=found.rows,
+            deleted_count=deleted,
+            misfits=json.dumps({each.column: each.count for each in found.misfits}) if found.misfits else None,
+            byte_count=found.bytes,
+            partitions=len(table.reads),
+            fingerprint=fingerprint,
+            incarnation=window.incarnation if window else table.last.incarnation if table.last else None,
+            definition=table.definition,
+            source=table.source,
+            keys_read_at=found.keys.started if found.keys else None,
+            run_id=self.job.run_id,
+            started_at=found.started,
+            finished_at=found.finished,
+            el_version=__version__,
+            _dlt_load_id=self.load_id,
+        )
 
 
 def _failed(report: TableReport, error: ElError) -> TableReport:
