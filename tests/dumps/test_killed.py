@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from el.connectors.sql.select import Statement
-from tests.scenes import COPY, NeverCame, Place, Scene, opened
+from tests.scenes import COPY, Place, Scene, opened
 from tests.standins.snowflake import SnowflakeStandIn
-from tests.steps import Step
 
 EL_YML = """\
 version: 1
@@ -69,13 +68,6 @@ def _write(path: Path, text: str, age: int) -> None:
     os.utime(path, (1_700_000_000 - age, 1_700_000_000 - age))
 
 
-def visit(scene: Scene, step: Step) -> None:
-    try:
-        scene.killed(step)
-    except NeverCame as error:
-        pytest.skip(str(error))
-
-
 @pytest.mark.parametrize("warehouse", IN_SUITE)
 def test_the_run_that_is_killed_takes_what_is_new_and_nothing_else(scenes: dict[str, Scene], warehouse: str) -> None:
     raw, steps = scenes[warehouse].undisturbed
@@ -94,7 +86,7 @@ def test_a_run_killed_at_a_step_is_made_whole_by_the_next(
     steps = scenes[warehouse].undisturbed[1]
     # Not the same places of the run for both.
     first = 1 if warehouse == "snowflake" else 4
-    visit(scenes[warehouse], steps[(len(steps) * number + first) // IN_SUITE[warehouse]])
+    scenes[warehouse].visit(steps[(len(steps) * number + first) // IN_SUITE[warehouse]])
 
 
 @pytest.mark.soak
@@ -104,4 +96,4 @@ def test_a_run_killed_at_any_of_its_steps_is_made_whole_by_the_next(
 ) -> None:
     for step in scenes[warehouse].undisturbed[1]:
         with subtests.test(f"{step[0]}, {step[1]}"):
-            visit(scenes[warehouse], step)
+            scenes[warehouse].visit(step)

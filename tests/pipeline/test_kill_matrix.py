@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.scenes import STRATEGIES, WAREHOUSES, NeverCame, Scene, Scenes
+from tests.scenes import STRATEGIES, WAREHOUSES, Scene, Scenes
 from tests.steps import Step
 
 # Steps of each run that the suite takes: into Snowflake everything takes twice as long.
@@ -59,21 +59,13 @@ def test_a_run_killed_at_a_step_is_made_whole_by_the_next(
     scene = scenes.scene(strategy, warehouse, "delta")
     steps, parts = steps_of(scene), IN_SUITE[warehouse] * len(STRATEGIES)
     place = number * len(STRATEGIES) + list(STRATEGIES).index(strategy)
-    visit(scene, steps[len(steps) * place // parts])
-
-
-def visit(scene: Scene, *stops: Step | int) -> int:
-    """Kill it there. Skips what depends on how threads meet, and did not come again."""
-    try:
-        return scene.killed(*stops)
-    except NeverCame as error:
-        pytest.skip(str(error))
+    scene.visit(steps[len(steps) * place // parts])
 
 
 def every_step(scene: Scene, subtests: pytest.Subtests) -> None:
     for step in steps_of(scene):
         with subtests.test(f"{step[0]}, {step[1]}"):
-            visit(scene, step)
+            scene.visit(step)
 
 
 @pytest.mark.soak
@@ -111,5 +103,5 @@ def test_kills_at_random_steps_some_of_them_while_recovering_change_nothing(
         killed = len(stops)
         with subtests.test(f"{scene.place.path.name} {stops}"):
             # Fewer, where a run that recovers comes to its end before.
-            killed = visit(scene, *stops)
+            killed = scene.visit(*stops)
         kills += killed

@@ -8,23 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.scenes import EL_YML, TABLES, NeverCame, Place, Raw, Scene
+from tests.scenes import EL_YML, WITHOUT_POSITIONS, QuietPlace, Scene
 from tests.servers.mongodb import client_of, shared
-from tests.steps import Step
 
 IN_SUITE = 2
 # The server's clock goes on by itself, and with it the bound of each run; a run without changes notes that alone.
-LEDGER = TABLES["_el_ledger"].replace("lower_bound, upper_bound, ", "")
-COLUMNS = {**TABLES, "_el_ledger": LEDGER, "orders": "_id, document, v, _el_op, _el_position"}
-
-
-class Store(Place):
-    """A place of which a run without changes leaves no trace."""
-
-    def raw(self) -> Raw:
-        found = super().raw()
-        found["_el_ledger"] = [row for row in found["_el_ledger"] if row[2] == "snapshot" or row[5] != "0"]
-        return found
+COLUMNS = {**WITHOUT_POSITIONS, "orders": "_id, document, v, _el_op, _el_position"}
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +28,7 @@ def a_scene(database: Any, folder: Path, load: str) -> Scene:
     database.client.drop_database("dbo")
     database.orders.insert_many([{"_id": number, "v": f"row {number}"} for number in range(40)])
     output = {"type": "duckdb", "path": str(folder / "warehouse.duckdb")}
-    place = Store(folder, {**shared(), "database": "dbo"}, output, tables=COLUMNS)
+    place = QuietPlace(folder, {**shared(), "database": "dbo"}, output, tables=COLUMNS)
     (folder / "el.yml").write_text(EL_YML.format("strategy: changes, promote: {v: {path: v, type: varchar}}"))
     if load == "delta":
         assert place.run() == 0, place.said()
@@ -55,19 +44,12 @@ def delta(database: Any, tmp_path_factory: pytest.TempPathFactory) -> Scene:
     return a_scene(database, tmp_path_factory.mktemp("delta"), "delta")
 
 
-def visit(scene: Scene, step: Step) -> None:
-    try:
-        scene.killed(step)
-    except NeverCame as error:
-        pytest.skip(str(error))
-
-
 @pytest.mark.parametrize("number", range(IN_SUITE))
 def test_a_run_killed_at_a_step_is_made_whole_by_the_next(delta: Scene, number: int) -> None:
-    raw, steps = delta.undisturbed
+    raw, _ = delta.undisturbed
     assert {row[3] for row in raw["orders"]} == {"S", "U", "D"}
     assert len(raw["orders"]) == 40 + 7 + 1 + 2
-    visit(delta, steps[len(steps) * (2 * number + 1) // (2 * IN_SUITE)])
+    delta.visit(delta.spread(number, IN_SUITE))
 
 
 @pytest.mark.soak
@@ -78,4 +60,4 @@ def test_a_run_killed_at_any_of_its_steps_is_made_whole_by_the_next(
     scene = a_scene(database, tmp_path, load)
     for step in scene.undisturbed[1]:
         with subtests.test(f"{step[0]}, {step[1]}"):
-            visit(scene, step)
+            scene.visit(step)

@@ -10,9 +10,8 @@ import pytest
 from el.connectors.mysql import MySql
 from el.connectors.mysql.config import MySqlConfig
 from el.connectors.sql.select import Statement
-from tests.scenes import CHANGES, EL_YML, ROWS, NeverCame, Place, Scene
+from tests.scenes import CHANGES, EL_YML, ROWS, Place, Scene
 from tests.servers.mariadb import shared
-from tests.steps import Step
 
 IN_SUITE = 2
 TABLE = "CREATE TABLE dbo.orders (id INT NOT NULL PRIMARY KEY, v VARCHAR(20), changed DATETIME(3) NOT NULL)"
@@ -43,19 +42,12 @@ def delta(server: MySql, tmp_path_factory: pytest.TempPathFactory) -> Scene:
     return a_scene(server, tmp_path_factory.mktemp("delta"), "delta")
 
 
-def visit(scene: Scene, step: Step) -> None:
-    try:
-        scene.killed(step)
-    except NeverCame as error:
-        pytest.skip(str(error))
-
-
 @pytest.mark.parametrize("number", range(IN_SUITE))
 def test_a_run_killed_at_a_step_is_made_whole_by_the_next(delta: Scene, number: int) -> None:
-    raw, steps = delta.undisturbed
+    raw, _ = delta.undisturbed
     assert {row[3] for row in raw["orders"]} == {"S", "U", "D"}
     assert len(raw["orders"]) == 40 + 7 + 1 + 2
-    visit(delta, steps[len(steps) * (2 * number + 1) // (2 * IN_SUITE)])
+    delta.visit(delta.spread(number, IN_SUITE))
 
 
 @pytest.mark.soak
@@ -66,4 +58,4 @@ def test_a_run_killed_at_any_of_its_steps_is_made_whole_by_the_next(
     scene = a_scene(server, tmp_path, load)
     for step in scene.undisturbed[1]:
         with subtests.test(f"{step[0]}, {step[1]}"):
-            visit(scene, step)
+            scene.visit(step)

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 import redis
 
-from tests.scenes import EL_YML, TABLES, NeverCame, Place, Scene
+from tests.scenes import EL_YML, TABLES, Place, Scene
 from tests.servers.redis import shared
-from tests.steps import Step
 
 IN_SUITE = 1
 COLUMNS = {**TABLES, "orders": "id, document, v, _el_op, _el_position"}
@@ -43,13 +42,6 @@ def a_scene(client: Any, folder: Path, load: str) -> Scene:
     return Scene(place)
 
 
-def visit(scene: Scene, step: Step) -> None:
-    try:
-        scene.killed(step)
-    except NeverCame as error:
-        pytest.skip(str(error))
-
-
 @pytest.fixture(scope="module")
 def delta(client: Any, tmp_path_factory: pytest.TempPathFactory) -> Scene:
     return a_scene(client, tmp_path_factory.mktemp("delta"), "delta")
@@ -57,9 +49,9 @@ def delta(client: Any, tmp_path_factory: pytest.TempPathFactory) -> Scene:
 
 @pytest.mark.parametrize("number", range(IN_SUITE))
 def test_a_run_killed_at_a_step_is_made_whole_by_the_next(delta: Scene, number: int) -> None:
-    raw, steps = delta.undisturbed
+    raw, _ = delta.undisturbed
     assert [row[2] for row in raw["orders"]] == [f"row {number}" for number in range(1, 61)]
-    visit(delta, steps[len(steps) * (2 * number + 1) // (2 * IN_SUITE)])
+    delta.visit(delta.spread(number, IN_SUITE))
 
 
 @pytest.mark.soak
@@ -70,4 +62,4 @@ def test_a_run_killed_at_any_of_its_steps_is_made_whole_by_the_next(
     scene = a_scene(client, tmp_path, load)
     for step in scene.undisturbed[1]:
         with subtests.test(f"{step[0]}, {step[1]}"):
-            visit(scene, step)
+            scene.visit(step)
