@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from el.connectors.sql.select import Statement
-from tests.dumps.test_killed import TABLES, visit
+from tests.dumps.test_killed import TABLES
 from tests.scenes import COPY, Place, Scene, opened
 from tests.standins.snowflake import SnowflakeStandIn
 from tests.steps import Step
@@ -64,7 +64,7 @@ def test_an_express_load_killed_at_a_step_is_made_whole_by_the_next_run(scene: S
     raw, steps = scene.undisturbed
     assert len(raw["orders"]) == len(raw["notes"]) == 40 + 3 + 5
     step: Step = next(step for step in steps if name in step)
-    visit(scene, step)
+    scene.visit(step)
 
 
 @pytest.mark.soak
@@ -73,4 +73,4 @@ def test_an_express_load_killed_at_any_step_is_made_whole_by_the_next_run(
 ) -> None:
     for step in scene.undisturbed[1]:
         with subtests.test(f"{step[0]}, {step[1]}"):
-            visit(scene, step)
+            scene.visit(step)
