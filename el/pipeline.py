@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -32,11 +33,13 @@ from el.loading.let_go import let_go
 from el.loading.load import PackedFiles, SchemaLoad, load_ids_for
 from el.loading.lock import StillOurs, this_process
 from el.loading.open import loader, warehouse_of
+from el.loading.runs import Runs, recorded
 from el.loading.warehouse import Warehouse
 from el.plan_job import plan_job
 from el.planning.places import PlaceNames
 from el.planning.plan import Plan
 from el.reporting.progress import Reporter
+from el.reporting.record import Listener
 from el.reporting.summary import RunReport, TableReport
 from el.reporting.text import in_bytes
 
@@ -46,13 +49,18 @@ __all__ = ["Job", "run"]
 _OF_ONE_SCHEMA = (LoadError, DatabaseError)
 
 
-def run(job: Job, reporter: Reporter, executor: Executor | None = None) -> RunReport:
+def run(
+    job: Job, reporter: Reporter, executor: Executor | None = None, listeners: Sequence[Listener] = ()
+) -> RunReport:
     """Do it all. Raises an `ElError` where nothing can be done at all; a table's own failure is in the report.
 
-    executor: runs the slices; by default threads, as many as `workers`.
+    executor: runs the slices; by default threads, as many as `workers`. listeners: told of the run.
     """
-    with of_run(job.run_id), audited(job, "run") as audit, ExitStack() as stack:
-        return _Run(job, reporter, executor, stack).run(audit)
+    with ExitStack() as stack:
+        stack.enter_context(of_run(job.run_id))
+        runs = stack.enter_context(recorded(job, "run", listeners))
+        audit = stack.enter_context(audited(job, "run"))
+        return _Run(job, reporter, executor, stack).run(audit, runs)
 
 
 class _Run:
@@ -72,14 +80,20 @@ class _Run:
         self.everywhere: PlaceNames = {}  # where all tables of el.yml land
         self.left_out: set[str] = set()  # raw schemas of which this run takes not all tables
 
-    def run(self, audit: Audit) -> RunReport:
+    def run(self, audit: Audit, runs: Runs) -> RunReport:
         with ThreadPoolExecutor(1) as background:
             opening = background.submit(warehouse_of, self.job)
             try:
                 plan = self._plan(opening)
             except Paused:
                 audit.note("paused")
-                return self._report()
+                report = self._report()
+                runs.note(report, "paused")
+                return report
+            except ElError as error:
+                runs.stop(error)
+                self._deliver_failure(runs, opening)
+                raise
         warehouse = opening.result()
         sys.audit(STEP, "planned")
         # What was planned for a raw schema that could not be finished rests on what it no longer is.
@@ -89,6 +103,7 @@ class _Run:
             dumps=tuple(dump for dump in plan.dumps if dump.raw_schema not in self.stuck),
         )
         self.reporter.planned(plan)
+        runs.planned(plan)
         if tasks := [task for dump in plan.dumps for task in dump.tasks]:
             size = in_bytes(sum(task.file.size for task in tasks))
             self.reporter.say(f"{len(plan.dumps)} dumps, {len(tasks):,} files to read, {size}")
@@ -100,17 +115,27 @@ class _Run:
                 self._move(warehouse, plan, spool, awake)
                 self._mark(warehouse, plan)
                 self._let_go(warehouse, plan)
-                self._note(audit, warehouse)
+                report = self._report()
+                self._note(audit, runs, warehouse, report)
         finally:
             shutil.rmtree(spool, ignore_errors=True)
-        return self._report()
+        return report
 
-    def _note(self, audit: Audit, warehouse: Warehouse) -> None:
-        """Note what the run did; in the warehouse only where it has loaded something, and is awake."""
-        if audit.note_run(self.reports) or self.finished:
-            # Of files alone, the places of the tables are not known.
-            known = {schema for schema, _ in self.everywhere.values()} or set(self.raw_schemas.values())
+    def _note(self, audit: Audit, runs: Runs, warehouse: Warehouse, report: RunReport) -> None:
+        """Note what the run did; in the warehouse only where it has loaded something, and is awake, or failed anew."""
+        loaded = audit.note_run(self.reports) or bool(self.finished)
+        runs.note(report)
+        # Of files alone, the places of the tables are not known.
+        known = {schema for schema, _ in self.everywhere.values()} or set(self.raw_schemas.values())
+        if (loaded or runs.is_news) and known:
             audit.deliver(warehouse, min(known))
+            runs.deliver(warehouse, min(known))
+
+    def _deliver_failure(self, runs: Runs, opening: Future[Warehouse]) -> None:
+        """Of a run that could not plan, unless it was the warehouse that did not answer."""
+        if runs.is_news and (self.locks or not self.raw_schemas):
+            with suppress(ElError):
+                runs.deliver(opening.result(), None)
 
     def _plan(self, opening: Future[Warehouse]) -> JobPlan:
         retries = self.job.config.defaults.retries

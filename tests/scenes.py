@@ -185,7 +185,7 @@ class Place:
             if self.output["type"] == "snowflake":
                 found["left in the stage"] = fetch("LIST @{}", "_el_stage")
         # Who did what is kept there.
-        kept = {"audit.jsonl", "audit.sent"}
+        kept = {"audit.jsonl", "audit.sent", "runs.jsonl", "runs.sent"}
         left = [path for path in (self.path / ".el").rglob("*") if path.is_file() and path.name not in kept]
         found["left in the working folder"] = [(str(path.relative_to(self.path)),) for path in left]
         return found

@@ -6,7 +6,6 @@ changes something, once; nothing that goes wrong here fails a command. What wait
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -18,6 +17,7 @@ from el.connectors.catalog import TableName
 from el.connectors.sql.audit import AUDIT_TABLE, Entry, append
 from el.connectors.sql.target import SqlTarget
 from el.errors import AccessDenied, ElError
+from el.loading.journal import add_line, lines_behind, set_mark
 from el.loading.warehouse import Warehouse
 from el.reporting.summary import TableReport
 
@@ -63,8 +63,7 @@ class Audit:
                 assert isinstance(connector, SqlTarget)
                 for start in range(0, len(found), _AT_ONCE):
                     append(connector, connector.writer().types, table, found[start : start + _AT_ONCE])
-            mark.parent.mkdir(parents=True, exist_ok=True)
-            mark.write_text(str(end))
+            set_mark(mark, end)
 
     @property
     def _pair(self) -> str:
@@ -96,30 +95,15 @@ def noting(note: Callable[[str], None]) -> Iterator[None]:
 
 def note(home: Path, entry: Entry, pair: str = "") -> None:
     """Add a line to the file. pair: of which source and destination; "": of all, as of a secret."""
-    line = json.dumps({"pair": pair, **asdict(entry)})
-    with suppress(OSError):
-        home.mkdir(parents=True, exist_ok=True)
-        with (home / JOURNAL).open("a", encoding="utf-8") as file:
-            # A line that a kill cut off must not spoil this one.
-            file.write(f"\n{line}\n")
+    add_line(home / JOURNAL, {"pair": pair, **asdict(entry)})
 
 
 def _waiting(journal: Path, mark: Path, pair: str) -> tuple[list[Entry], int]:
-    """What stands behind the mark, and where it ends. A mark that is lost costs nothing: no entry is added twice."""
-    try:
-        start = int(mark.read_text())
-    except (OSError, ValueError):
-        start = 0
-    if not journal.exists():
-        return [], 0
-    with journal.open("rb") as file:
-        file.seek(start if start <= journal.stat().st_size else 0)
-        lines = file.read().split(b"\n")
-        end = file.tell()
+    """What stands behind the mark, and where it ends."""
+    lines, end = lines_behind(journal, mark)
     found = []
-    for line in lines:
-        with suppress(ValueError, TypeError):
-            read = json.loads(line)
-            if read.pop("pair", None) in ("", pair):
+    for read in lines:
+        if read.pop("pair", None) in ("", pair):
+            with suppress(TypeError):
                 found.append(Entry(**read))
     return found, end

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -53,28 +54,37 @@ class RunReport:
         return json.dumps({**asdict(self), "rows": self.rows}, default=str, ensure_ascii=False)
 
 
-def print_report(report: RunReport) -> None:
-    """The summary on standard output."""
+def grid_of_tables(tables: Sequence[TableReport]) -> Grid:
+    """A line for each table."""
     grid = Grid(box=None, pad_edge=False)
     for name, justify in (("table", "left"), ("strategy", "left"), ("what", "left"), ("rows", "right")):
         grid.add_column(name, justify=justify)  # type: ignore[arg-type]
     grid.add_column("size", justify="right")
     grid.add_column("s", justify="right")
     grid.add_column("into")
-    for table in report.tables:
-        what = f"{table.kind} {table.status}" if table.status == "loaded" else table.status
-        what += " in part" if table.status == "failed" and table.load_id is not None else ""
-        what += f", {table.deleted:,} deleted" if table.deleted else ""
+    for table in tables:
         grid.add_row(
             table.table,
             table.strategy,
-            what,
+            what_happened(table),
             f"{table.rows:,}",
             in_bytes(table.bytes),
             f"{table.seconds:.1f}",
             table.raw,
         )
-    console().print(grid)
+    return grid
+
+
+def what_happened(table: TableReport) -> str:
+    """Such as "delta loaded, 3 deleted"."""
+    what = f"{table.kind} {table.status}" if table.status == "loaded" else table.status
+    what += " in part" if table.status == "failed" and table.load_id is not None else ""
+    return what + (f", {table.deleted:,} deleted" if table.deleted else "")
+
+
+def print_report(report: RunReport) -> None:
+    """The summary on standard output."""
+    console().print(grid_of_tables(report.tables))
     for line in gathered((table.table, note) for table in report.tables for note in table.notes):
         print(line)
     for load_id in report.finished:

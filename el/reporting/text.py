@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 from rich.console import Console
+
+from el.errors import ConfigError
 
 FEW = 3
 """So many tables are named one by one."""
@@ -45,3 +49,17 @@ def gathered(notes: Iterable[tuple[str, str]]) -> list[str]:
         else f"{len(names)} tables: {note} ({', '.join(names[:FEW])}, ...)"
         for note, names in tables.items()
     ]
+
+
+def writable(path: Path, option: str) -> Path:
+    """The path, where a file can be written there; its folder is made. Raises `ConfigError`, before anything is done.
+
+    option: what named it.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{option} {path}: {error.strerror}") from None
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise ConfigError(f"{option} {path}: no file can be written there")
+    return path

@@ -75,7 +75,8 @@ class Home:
         """With what is new."""
         with duckdb.connect(str(self.folder / "shop.duckdb")) as shop:
             shop.execute("INSERT INTO orders VALUES (3, 'three')")
-        self.call("el", "run", "--progress", "none")
+        self.call("el", "run", "--progress", "none", "--html", "run.html")
+        assert "1 row loaded, nothing failed" in (self.folder / "run.html").read_text()
         self.dbt("build")
         assert self.count() == 3
 

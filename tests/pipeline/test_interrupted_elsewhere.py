@@ -105,4 +105,4 @@ def test_landing_files_of_a_killed_run_are_removed_by_the_next(tmp_path: Path) -
     assert shop.run() == 0
     # Who did what is kept there.
     left = {path.name for path in tmp_path.glob(".el/**/*") if path.is_file()}
-    assert left <= {"audit.jsonl", "audit.sent"}
+    assert left <= {"audit.jsonl", "audit.sent", "runs.jsonl", "runs.sent"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import getpass
 import os
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field, fields
 
 import pyarrow as pa
@@ -16,8 +16,7 @@ import pyarrow as pa
 from el.connectors.catalog import TableName
 from el.connectors.sql.column_types import ColumnTypes
 from el.connectors.sql.connector import SqlConnector
-from el.connectors.sql.select import Statement
-from el.errors import ElError
+from el.connectors.sql.notes import NoteTable, append_notes
 from el.types.present import utc_now
 
 AUDIT_TABLE = "_el_audit"
@@ -53,27 +52,5 @@ class Entry:
 
 def append(session: SqlConnector, types: ColumnTypes, table: TableName, entries: Sequence[Entry]) -> None:
     """Add these, but those that are there; make the table where it is missing. Raises an `ElError`."""
-    if not entries:
-        return
-    text, moment = str(types.of(pa.string())), str(types.of(pa.timestamp("us")))
-    columns = {each.name: moment if each.name == "noted_at" else text for each in fields(Entry)}
-    place = session.dialect.quote_table(table)
-    casts = {name: types.cast(type_) for name, type_ in columns.items()}
-    insert = _insert(place, casts, session.session_user, entries)
-    try:
-        session.execute(insert)
-    except ElError:
-        made = ", ".join(f"{name} {type_}" for name, type_ in columns.items())
-        session.execute(Statement(f"CREATE TABLE {place} ({made}, database_user {text})"))
-        session.execute(insert)
-
-
-def _insert(place: str, columns: Mapping[str, str], user: str, entries: Sequence[Entry]) -> Statement:
-    values = ", ".join(f"{cast} AS {name}" for name, cast in columns.items())
-    rows = " UNION ALL ".join([f"SELECT {values}"] * len(entries))
-    sql = (
-        f"INSERT INTO {place} ({', '.join(columns)}, database_user) "
-        f"SELECT {', '.join(f'q.{name}' for name in columns)}, {user} FROM ({rows}) AS q "
-        f"WHERE q.entry_id NOT IN (SELECT entry_id FROM {place})"
-    )
-    return Statement(sql, tuple(value for entry in entries for value in astuple(entry)))
+    columns = {each.name: pa.timestamp("us") if each.name == "noted_at" else pa.string() for each in fields(Entry)}
+    append_notes(session, types, NoteTable(table, columns, "entry_id"), [astuple(entry) for entry in entries])

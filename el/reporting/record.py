@@ -1,0 +1,172 @@
+"""A run as it is kept: what it did, how it ended, by whom and with which versions; also one that failed or was killed.
+
+Guarantees: a record becomes JSON and comes back the same; what an older or a newer el wrote is read as far as it is
+known here.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, requires, version
+from typing import Any, Protocol
+
+from packaging.requirements import Requirement
+
+from el.planning.plan import Plan
+from el.reporting.summary import RunReport, TableReport
+
+# What of the libraries decides how values are read and loaded.
+_LIBRARIES = ("dlt", "pyarrow")
+
+
+@dataclass(frozen=True, slots=True)
+class TableVerified:
+    """One table's comparison of source and target.
+
+    verdict: EQUAL | DIFFERENT | UNDECIDED | REFUSED, as `verify` words it.
+    """
+
+    table: str
+    verdict: str
+    method: str = ""  # how it was compared, in words
+    through: str | None = None  # up to which position of the source
+    compared: int = 0
+    late: int = 0  # keys that were left out, because they changed while it was compared
+    missing: int = 0
+    extra: int = 0
+    different: int = 0
+    columns: tuple[str, ...] = ()  # in which rows differ, each with in how many
+    examples: tuple[str, ...] = ()  # the first rows that differ, by their keys
+    not_compared: tuple[str, ...] = ()  # columns, each with the reason
+    detail: str | None = None  # why nothing was compared, or what to do
+
+    @property
+    def differs(self) -> bool:
+        """Whether something is not the same."""
+        return self.verdict.upper().startswith("DIFFERENT")
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run. result: done | paused | locked | failed | refused | interrupted | killed | running."""
+
+    run_id: str
+    command: str
+    source: str
+    destination: str
+    started: datetime  # with its zone
+    seconds: float = 0.0
+    result: str = "running"
+    exit_code: int | None = None  # None: it is not known how it ended
+    error: str | None = None  # why nothing at all could be done
+    advice: str | None = None  # what to do about it
+    tables: tuple[TableReport, ...] = ()
+    finished: tuple[str, ...] = ()  # loads of an earlier run that this one brought to their end
+    verified: tuple[TableVerified, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    el_role: str = ""
+    os_user: str = ""
+    host: str = ""
+
+    @property
+    def loaded(self) -> tuple[TableReport, ...]:
+        """The tables that rows were brought to."""
+        return tuple(table for table in self.tables if table.load_id is not None)
+
+    @property
+    def failed(self) -> tuple[TableReport, ...]:
+        """The tables that failed."""
+        return tuple(table for table in self.tables if table.status == "failed")
+
+    @property
+    def rows(self) -> int:
+        """Rows that were loaded."""
+        return sum(table.rows for table in self.loaded)
+
+    @property
+    def differing(self) -> tuple[TableVerified, ...]:
+        """The tables that are not the same on both sides."""
+        return tuple(each for each in self.verified if each.differs)
+
+    @property
+    def in_trouble(self) -> bool:
+        """Whether someone has to do something."""
+        return self.result in ("failed", "refused", "killed") or bool(self.failed or self.differing)
+
+    def ended(self, report: RunReport, result: str) -> RunRecord:
+        """With what the run did."""
+        return replace(
+            self,
+            seconds=report.seconds,
+            result=result,
+            exit_code=report.exit_code,
+            tables=report.tables,
+            finished=report.finished,
+        )
+
+    def to_json(self) -> str:
+        """One line. What has its usual value is left out: a run with nothing new stays short."""
+        return json.dumps(_plain(self), default=str, ensure_ascii=False)
+
+
+class Listener(Protocol):
+    """Is told of a run. What goes wrong in it is said, and fails no run."""
+
+    def planned(self, plan: Plan) -> None:
+        """What will be taken."""
+
+    def ended(self, record: RunRecord) -> None:
+        """The run is over, however it ended."""
+
+
+def read_record(text: str | Mapping[str, Any]) -> RunRecord:
+    """The record of such a line. Raises `ValueError`, `TypeError` or `KeyError` where it is none."""
+    found = dict(json.loads(text) if isinstance(text, str) else text)
+    found["started"] = datetime.fromisoformat(found["started"])
+    found["tables"] = tuple(_known(TableReport, each) for each in found.get("tables", ()))
+    found["verified"] = tuple(_known(TableVerified, each) for each in found.get("verified", ()))
+    record: RunRecord = _known(RunRecord, found)
+    return record
+
+
+def versions(*types: str) -> dict[str, str]:
+    """Of el, of Python, and of what reads and loads. types: those of the profiles' outputs."""
+    from el import __version__
+
+    found = {"el": __version__, "python": platform.python_version()}
+    for name in (*_LIBRARIES, *types, *_drivers(types)):
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def _drivers(types: Sequence[str]) -> list[str]:
+    """What the extras of these names bring (pyproject.toml, `optional-dependencies`)."""
+    with suppress(PackageNotFoundError):
+        wanted = [Requirement(text) for text in requires("el-loader") or ()]
+        return [each.name for each in wanted if each.marker and any(f'"{name}"' in str(each.marker) for name in types)]
+    return []
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    found = asdict(value)
+    for each in fields(value):
+        usual = each.default if each.default_factory is MISSING else each.default_factory()
+        if found[each.name] == usual or (found[each.name] == [] and usual == ()):
+            del found[each.name]
+    for name in ("tables", "verified"):
+        if name in found:
+            found[name] = [_plain(each) for each in getattr(value, name)]
+    return found
+
+
+def _known(made: type[Any], found: Mapping[str, Any]) -> Any:
+    names = {each.name for each in fields(made)}
+    # JSON has no tuples.
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
+    return made(**{name: value for name, value in values.items() if name in names})
