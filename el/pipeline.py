@@ -33,11 +33,12 @@ from el.loading.let_go import let_go
 from el.loading.load import PackedFiles, SchemaLoad, load_ids_for
 from el.loading.lock import StillOurs, this_process
 from el.loading.open import loader, warehouse_of
-from el.loading.runs import Runs, recorded
+from el.loading.runs import Runs, local_runs, recorded
 from el.loading.warehouse import Warehouse
 from el.plan_job import plan_job
 from el.planning.places import PlaceNames
 from el.planning.plan import Plan
+from el.reporting.notices import Notices
 from el.reporting.progress import Reporter
 from el.reporting.record import Listener
 from el.reporting.summary import RunReport, TableReport
@@ -54,13 +55,23 @@ def run(
 ) -> RunReport:
     """Do it all. Raises an `ElError` where nothing can be done at all; a table's own failure is in the report.
 
-    executor: runs the slices; by default threads, as many as `workers`. listeners: told of the run.
+    executor: runs the slices; by default threads, as many as `workers`. listeners: told of the run besides those that
+    el.yml asks for.
     """
+    told = (*listeners_of(job), *listeners)
     with ExitStack() as stack:
         stack.enter_context(of_run(job.run_id))
-        runs = stack.enter_context(recorded(job, "run", listeners))
+        runs = stack.enter_context(recorded(job, "run", told))
         audit = stack.enter_context(audited(job, "run"))
         return _Run(job, reporter, executor, stack).run(audit, runs)
+
+
+def listeners_of(job: Job) -> tuple[Listener, ...]:
+    """Whom el.yml has told of a run."""
+    found: list[Listener] = []
+    if job.config.notify is not None:
+        found.append(Notices(job.config.notify, job.work / "notices.json", lambda: local_runs(job)))
+    return tuple(found)
 
 
 class _Run:
