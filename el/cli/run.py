@@ -31,6 +31,9 @@ def add(commands: Commands, job: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print the summary as one JSON object, nothing else")
     command.add_argument("--html", type=Path, metavar="FILE", help="write the run as a page, which can be sent")
     command.add_argument(
+        "--metrics", type=Path, metavar="FILE.prom", help="write metrics for the textfile collector of Prometheus"
+    )
+    command.add_argument(
         "--then",
         metavar="dbt-cloud:JOB_ID",
         help="start this job of dbt Cloud where anything was loaded, and wait",
@@ -75,6 +78,10 @@ def _listeners(arguments: argparse.Namespace, job: Job) -> list[Listener]:
 
         # A warehouse that has loaded nothing is not woken for it.
         found.append(PageFile(arguments.html, lambda record: history(job, LAST_RUNS, local=not record.loaded)))
+    if arguments.metrics:
+        from el.reporting.metrics import MetricsFile
+
+        found.append(MetricsFile(arguments.metrics, whole=not job.select))
     return found
 
 
