@@ -16,9 +16,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from el.config.files_profile import FILES
 from el.config.job import Job
+from el.config.profiles import Output
 from el.connectors.catalog import TableName
 from el.connectors.origin import of_run
+from el.connectors.registry import open_connector
 from el.dumps.express_run import take_express, together
 from el.dumps.extract import extract_dumps
 from el.dumps.pack import DumpPacker
@@ -38,6 +41,7 @@ from el.loading.warehouse import Warehouse
 from el.plan_job import plan_job
 from el.planning.places import PlaceNames
 from el.planning.plan import Plan
+from el.reporting.lineage import Lineage, Place
 from el.reporting.notices import Notices
 from el.reporting.progress import Reporter
 from el.reporting.record import Listener
@@ -67,11 +71,22 @@ def run(
 
 
 def listeners_of(job: Job) -> tuple[Listener, ...]:
-    """Whom el.yml has told of a run."""
+    """Whom el.yml has told of a run. Raises `DriverMissing`."""
     found: list[Listener] = []
     if job.config.notify is not None:
         found.append(Notices(job.config.notify, job.work / "notices.json", lambda: local_runs(job)))
+    if job.config.lineage is not None:
+        name = f"{job.source}.{job.destination}"
+        found.append(Lineage(job.config.lineage, name, _place(job.source), _place(job.destination)))
     return tuple(found)
+
+
+def _place(output: Output) -> Place:
+    """How lineage names a database; files have no tables that could be named."""
+    if output.type == FILES:
+        return Place(FILES, "")
+    namespace, database = open_connector(output.settings, str(output)).config.known_as(output.type)
+    return Place(namespace, database, output.type)
 
 
 class _Run:

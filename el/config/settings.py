@@ -19,7 +19,7 @@ from el.config.mask_key import MaskKey
 from el.config.source_limits import SourceLimits
 from el.config.strict import Strict
 from el.config.tables import ColumnSettings, TableSettings
-from el.config.telling import NotifySettings
+from el.config.telling import LineageSettings, NotifySettings
 from el.config.text_file import read_text
 from el.config.yaml_file import YamlFile, read_yaml
 from el.errors import ConfigError
@@ -64,6 +64,8 @@ class Config(Strict):
     """Which files are taken, and how."""
     notify: NotifySettings | None = None
     """Who is told of failures, differences and late tables."""
+    lineage: LineageSettings | None = None
+    """That lineage is told, and in which namespaces."""
     path: Path = Field(default=Path("el.yml"), exclude=True)
 
     @model_validator(mode="after")
@@ -133,6 +135,7 @@ def _suggestion(key: str, place: tuple[Any, ...], kind: str | None = None) -> st
         "tables": TableSettings,
         "dumps": DumpSettings,
         "notify": NotifySettings,
+        "lineage": LineageSettings,
     }
     model = ColumnSettings if "columns" in place[:-1] else models.get(str(place[0]), Config)
     model = FORMATS.get(kind or "", model)

@@ -1,4 +1,4 @@
-"""Who is told of runs."""
+"""Who is told of runs: a webhook, and a store of lineage."""
 
 from __future__ import annotations
 
@@ -60,3 +60,14 @@ class NotifySettings(Strict):
             if fnmatchcase(table.lower(), pattern.lower()):
                 found = allowed
         return found
+
+
+class LineageSettings(Strict):
+    """Events of OpenLineage. Where they are sent, its own library reads: `OPENLINEAGE_URL`, or openlineage.yml."""
+
+    namespace: str = "el"
+    """The namespace of el's jobs."""
+    source: str | None = None
+    """The namespace of the source's tables, where another tool names it otherwise than el does."""
+    destination: str | None = None
+    """The namespace of the destination's tables, where another tool names it otherwise than el does."""

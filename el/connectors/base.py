@@ -117,6 +117,14 @@ class ConnectionConfig(BaseModel):
         """Whether this text of a setting is a secret, so that a slice, a plan or a log holds a reference to it."""
         return setting in secret_fields(cls)
 
+    def known_as(self, scheme: str) -> tuple[str, str]:
+        """How tools that collect lineage name this database: the namespace of its tables, and the database's own name.
+
+        scheme: the profile output's `type`. The names are those of OpenLineage's "Naming Conventions".
+        """
+        host, port, database = (getattr(self, name, None) for name in ("host", "port", "database"))
+        return f"{scheme}://{host}:{port}", str(database or "")
+
     def sign_in_note(self) -> str | None:
         """What to know of the way that this signs in, such as that the vendor ends it; None: nothing."""
         return None

@@ -38,3 +38,10 @@ def test_what_is_told_can_be_chosen(tmp_path: Path) -> None:
 def test_what_is_no_setting_is_named_with_its_line(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigError, match=r"el\.yml line 5: notify\."):
         notify(tmp_path, text)
+
+
+def test_lineage_needs_nothing_more_to_be_said(tmp_path: Path) -> None:
+    (tmp_path / "el.yml").write_text(f"{EL_YML}lineage: {{}}\n")
+    found = load_config(tmp_path / "el.yml").lineage
+    assert found is not None
+    assert found.namespace == "el"

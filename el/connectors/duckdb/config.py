@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -28,6 +29,9 @@ class DuckDbConfig(ConnectionConfig):
     @classmethod
     def is_secret(cls, setting: str, text: str) -> bool:
         return "?" in text if setting == "path" else super().is_secret(setting, text)
+
+    def known_as(self, scheme: str) -> tuple[str, str]:
+        return f"{scheme}://{self.place}", Path(self.place).stem
 
     @property
     def place(self) -> str:

@@ -108,6 +108,13 @@ class SnowflakeConfig(ConnectionConfig):
             )
         return self
 
+    def known_as(self, scheme: str) -> tuple[str, str]:
+        """OpenLineage's integration of dbt completes a locator of an account: the region, then the cloud."""
+        parts = self.account.split(".")
+        if "-" not in parts[0] and "_" not in parts[0] and len(parts) < 3:
+            parts = [parts[0], parts[1] if len(parts) == 2 else "us-west-1", "aws"]
+        return f"{scheme}://{'.'.join(parts)}", self.database
+
     def sign_in_note(self) -> str | None:
         """A password with no second factor ("Planning for the deprecation of single-factor password sign-ins")."""
         others = (self.private_key, self.private_key_path, self.token, self.workload_identity_provider)

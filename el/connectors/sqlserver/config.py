@@ -88,6 +88,10 @@ class SqlServerConfig(ConnectionConfig):
             raise ValueError("give `user` and `password`, or `windows_login: true`, or an `authentication`")
         return self
 
+    def known_as(self, scheme: str) -> tuple[str, str]:
+        """As OpenLineage has it, and its integration of dbt."""
+        return super().known_as("mssql")
+
     @property
     def place(self) -> str:
         """The server for people: "db01:1433", or the DSN."""
