@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 
 from el.connectors.catalog import Catalog, Column, SourceType, Table, TableName
@@ -155,6 +155,11 @@ class ChangeFeed(ABC):
     @abstractmethod
     def alive(self, since: Position) -> str | None:
         """Why the changes behind `since` are not all there any longer, in words; None where they are."""
+
+    def is_past(self, moment: datetime) -> bool:
+        """Whether it tells all that was committed up to then (UTC, by this machine's clock): of a log that is filled
+        later than rows change, it may not yet."""
+        return True
 
     @abstractmethod
     def read(self, since: Position, until: Position) -> tuple[FeedRead, ...]:

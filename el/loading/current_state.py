@@ -2,7 +2,7 @@
 
 Guarantee: the rule is that of the dbt project's macro `el_current_state`. What counts is what complete loads brought
 since the last complete snapshot. Of the rows with one key the last one counts: of the latest load, there the greatest
-position; of rows without a position a `D` row is the first.
+position; of rows without a position a `D` row is the first. A row as it was before a change (`B`) is none.
 """
 
 from __future__ import annotations
@@ -81,7 +81,8 @@ class CurrentState:
         complete = self.warehouse.complete_ids(self.raw_schema)
         loads = f"SELECT {load} FROM {ledger} WHERE {name} = ? AND {load} IN ({complete})"
         snapshot = f"SELECT MAX({load}) FROM ({loads} AND {kind} = 'snapshot') AS s"
-        return f"{load} IN ({loads}) AND {load} >= COALESCE(({snapshot}), '')"
+        now = f"{self._column('_el_op')} <> 'B'"
+        return f"{load} IN ({loads}) AND {load} >= COALESCE(({snapshot}), '') AND {now}"
 
     def _numbered(self, told_by: Sequence[str]) -> str:
         """The rows of each key, numbered from the last one on."""

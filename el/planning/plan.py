@@ -52,6 +52,8 @@ class TablePlan:
     look: KeyRead | None = None  # a second read of the keys, where a snapshot may have missed rows or doubled some
     unique: bool = False  # the source itself sees to it that no two rows have one key
     error: ElError | None = None  # why this table cannot go on while others can
+    whole: ReadRequest | None = None  # the read of all its rows, whatever was read before
+    shows_deletes: bool = False  # the strategy itself sees rows that are gone
     definition: str | None = None  # what el.yml made of the table: see `el.planning.definition`
     source: str | None = None  # the database that it comes from: see `el.planning.definition`
     key_unproven: bool = False  # the key is el.yml's, and the catalog does not say that no two rows have the same

@@ -175,9 +175,9 @@ class TablePlanner:
         changes = self.strategy.changes(window) if window is not None else None
         self.reads: tuple[ReadRequest, ...]
         self.position_column: str | None
+        self.whole = replace(self.base, columns=tuple(read for column in self.columns for read in column.reads()))
         if changes is not None:
-            request = replace(self.base, columns=tuple(read for column in self.columns for read in column.reads()))
-            self.reads = tuple(replace(request, changes=found) for found in changes)
+            self.reads = tuple(replace(self.whole, changes=found) for found in changes)
             self.position_column = POSITION_READ
         else:
             by_key = bool(self.key) and not self.strategy.whole_filters
@@ -244,6 +244,8 @@ class TablePlanner:
             look=self.look,
             unique=self.settings.key is None and bool(self.key),
             error=self.error,
+            whole=self.whole,
+            shows_deletes=self.strategy.shows_deletes,
             definition=self.defined,
             source=self.database,
             key_unproven=is_unproven(self.table, self.settings),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
@@ -25,10 +25,14 @@ from el.connectors.dynamodb.streams_rows import Row, Shape
 from el.connectors.dynamodb.tables import STREAM
 from el.connectors.request import FeedRead, Position, ReadRequest
 from el.errors import PositionLost, ReadError
+from el.types.present import utc_now
 
 if TYPE_CHECKING:
     from el.connectors.dynamodb import DynamoDb
 
+# A record comes "in near-real time", nothing says when all have come (DynamoDB Developer Guide, "Change data capture
+# for DynamoDB Streams").
+_NEAR_REAL_TIME = timedelta(seconds=10)
 # What a stream has of an item after a change, and before it.
 _WHOLE, _BOTH = ("NEW_AND_OLD_IMAGES", "NEW_IMAGE"), "NEW_AND_OLD_IMAGES"
 
@@ -117,6 +121,9 @@ class DynamoDbStream(ChangeFeed):
         date = said["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
         found = parsedate_to_datetime(date) if date else datetime.now().astimezone()
         return int(found.timestamp() * 1000)
+
+    def is_past(self, moment: datetime) -> bool:
+        return utc_now() - moment >= _NEAR_REAL_TIME
 
     def alive(self, since: Position) -> str | None:
         if since.log != self._arn:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from el.connectors.catalog import Column, SourceType
-from el.connectors.request import ReadRequest
+from el.connectors.request import Condition, ReadRequest
 
 NAME = "xmin"
 XMIN = Column(NAME, SourceType(NAME), nullable=False)
@@ -36,10 +36,13 @@ def canonical(number: str) -> str:
 
 def named(request: ReadRequest) -> ReadRequest:
     """The request with its bounds on a name that `in_full` finds again."""
-    if not any(condition.column == NAME for condition in request.where):
+    if not any(condition.column == NAME for condition in (*request.where, *request.kept)):
         return request
-    where = tuple(replace(each, column=_IN_FULL) if each.column == NAME else each for each in request.where)
-    return replace(request, where=where)
+
+    def full(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
+        return tuple(replace(each, column=_IN_FULL) if each.column == NAME else each for each in conditions)
+
+    return replace(request, where=full(request.where), kept=full(request.kept))
 
 
 def in_full(sql: str) -> str:

@@ -10,6 +10,7 @@ the newer one begins. Changes that the server no longer has are an error that sa
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from el.connectors.abilities import ChangeFeed, Followed
 from el.connectors.catalog import Column, SourceType
@@ -195,7 +196,13 @@ class Cdc(ChangeFeed):
         """
         if since.snapshot_ended is None:
             return None, True
-        age = utc_now() - since.snapshot_ended
+        return self._at(since.snapshot_ended)
+
+    def is_past(self, moment: datetime) -> bool:
+        return self._at(moment)[1]
+
+    def _at(self, moment: datetime) -> tuple[str | None, bool]:
+        age = utc_now() - moment
         return captured_at(self.source, int(age.total_seconds() * 1000) - _ROUNDING)
 
     def _changed(self, first: str, last: str) -> bool:
