@@ -13,6 +13,7 @@ import duckdb
 from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
 from el.connectors.sql.select import Statement
+from el.loading.canonical import DUCKDB
 from el.loading.lock import Holder, StillOurs, file_lock
 from el.loading.warehouse import Warehouse
 from el.planning.drift import Widened
@@ -38,6 +39,7 @@ class DuckDbWarehouse(Warehouse):
     loader_workers = 2
     file_mb = 1024
     keeps_json = True
+    canonical = DUCKDB
 
     def dlt_destination(self, raw_schema: str, run_id: str) -> Any:
         path = self.connector.config.path

@@ -21,6 +21,7 @@ from el.connectors.snowflake.errors import NOT_THERE
 from el.connectors.snowflake.rights import STAGE as STAGE
 from el.connectors.sql.select import Statement
 from el.errors import DatabaseError, NotPermitted
+from el.loading.canonical import SNOWFLAKE
 from el.loading.express import Express
 from el.loading.lease import lease as leased
 from el.loading.lock import Holder, StillOurs
@@ -64,6 +65,7 @@ class SnowflakeWarehouse(Warehouse):
     loader_workers = 8
     # Snowflake, "Preparing your data files": 100 to 250 MB compressed.
     file_mb = 128
+    canonical = SNOWFLAKE
     own_limits = Limits(TEXT_BYTES, BINARY_BYTES, calendar=True)
 
     def fold(self, name: str) -> str:

@@ -17,6 +17,7 @@ from sqlglot import exp
 from el.connectors.catalog import TableName
 from el.connectors.sql.connector import SqlConnector
 from el.connectors.sql.select import Statement
+from el.loading.canonical import Canonical
 from el.loading.express import Express
 from el.loading.ledger import LEDGER_TABLE
 from el.loading.lock import Holder, StillOurs
@@ -37,6 +38,7 @@ class Warehouse(ABC):
     loader_workers: ClassVar[int]  # how many files dlt loads at a time
     file_mb: ClassVar[int]  # how large a landing file gets
     keeps_json: ClassVar[bool] = False  # has a type for JSON that keeps its text as it is
+    canonical: ClassVar[Canonical]  # how it writes a row as one number
     own_limits: ClassVar[Limits] = Limits()  # of one value, where el.yml's `limits` say nothing else
 
     def __init__(

@@ -207,12 +207,26 @@ def hash_functions(statement: Expr, _session: Session, _duck: DuckDBPyConnection
 
 
 def text_functions(statement: Expr, _session: Session, _duck: DuckDBPyConnection) -> Expr:
-    """MD5_NUMBER_LOWER64 with the number of its page: the digest is big endian."""
+    """MD5_NUMBER_LOWER64 with the number of its page: the digest is big endian. TO_VARCHAR of a moment with all six
+    digits of its fraction ("Date and time input and output formats")."""
     for node in list(statement.find_all(exp.MD5NumberLower64)):
         half = duckdb_statement("SELECT CAST('0x' || SUBSTR(MD5(x), 17, 16) AS UBIGINT)").selects[0]
         half.find(exp.MD5).set("this", node.this.copy())
         node.replace(half)
+    for node in list(statement.find_all(exp.ToChar)):
+        form = node.args.get("format")
+        if form is not None and form.name.endswith("FF6"):
+            # A time of the day has no date, and is written as one of some day.
+            value = node.this.sql("duckdb")
+            value = value if "YYYY" in form.name else f"DATE '2000-01-01' + {value}"
+            text = form.name
+            for theirs, ours in _MOMENT_PARTS.items():
+                text = text.replace(theirs, ours)
+            node.replace(duckdb_statement(f"SELECT strftime({value}, '{text}')").selects[0])
     return statement
+
+
+_MOMENT_PARTS = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "HH24": "%H", "MI": "%M", "SS": "%S", "FF6": "%f"}
 
 
 RULES: tuple[Rule, ...] = (
