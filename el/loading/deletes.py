@@ -76,7 +76,7 @@ def find_gone(
             return Gone((), 0, held)
         path = directory / f"deleted-{keys_stem(table)}.parquet"
         rows = write_parquet(
-            path, raw_columns(table.landed_schema(), table.equal), _deleted(table, gone_path, schema, load_id)
+            path, raw_columns(table.landed_schema(), table.equal), deleted_rows(table, gone_path, schema, load_id)
         )
     sys.audit(STEP, "deletes found")
     return Gone((LandedFile(path, rows, path.stat().st_size),), rows, held)
@@ -127,7 +127,8 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _deleted(table: TablePlan, gone: Path, key: pa.Schema, load_id: str) -> Iterator[pa.RecordBatch]:
+def deleted_rows(table: TablePlan, gone: Path, key: pa.Schema, load_id: str) -> Iterator[pa.RecordBatch]:
+    """The `D` rows of the keys in this file."""
     schema = raw_columns(table.landed_schema(), table.equal)
     found_at = utc_now()
     with pq.ParquetFile(gone) as file:

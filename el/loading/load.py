@@ -76,6 +76,7 @@ class SchemaLoad:
     spool: Path
     reporter: Reporter
     locks: Sequence[StillOurs]
+    kind: str | None = None  # what the ledger calls it, where no window says that
 
     def load(
         self,
@@ -88,7 +89,7 @@ class SchemaLoad:
 
         files: raw tables whose rows come from files, which are packed already.
         """
-        packer = Packer(self.job, self.warehouse, self.schema, self.load_id, self.spool)
+        packer = Packer(self.job, self.warehouse, self.schema, self.load_id, self.spool, self.kind)
         package: list[Packed] = []
         for table in tables:
             reports[table.name], packed = packer.pack(table, self._widened(table, landed.get(table.name)))

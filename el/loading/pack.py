@@ -50,6 +50,7 @@ class Packer:
     raw_schema: str
     load_id: str
     spool: Path
+    kind: str | None = None  # as of `SchemaLoad`
 
     def pack(self, table: TablePlan, found: Landed | None) -> tuple[TableReport, Packed | None]:
         """What is reported of the table, and its part of the package, where there is something to load or to note."""
@@ -137,7 +138,7 @@ class Packer:
     def _ledger_row(self, table: TablePlan, found: Landed, fingerprint: str | None, deleted: int) -> dict[str, object]:
         window = table.window
         if window is None:
-            # Only keys were read: the bound stays where the last load left it.
+            # Only keys were read, or what differed: the bound stays where the last load left it.
             assert table.last is not None
             bounds = (Kind.DELTA, table.last.bound_column, table.last.upper, table.last.upper)
         else:
@@ -147,7 +148,7 @@ class Packer:
         return ledger_row(
             table_name=table.raw_table,
             source_table=str(table.name),
-            kind=str(kind),
+            kind=self.kind or str(kind),
             strategy=table.strategy,
             bound_column=column,
             lower_bound=lower,

@@ -58,7 +58,8 @@ class Changes(Strategy):
     def _since(self, last: LedgerEntry | None) -> Position | None:
         if last is None or last.upper is None or last.bound_column != self.feed.counts:
             return None
-        ended = last.finished_at if last.kind == Kind.SNAPSHOT else None
+        # The rows of a repair are of its own time too, and not of the bound's.
+        ended = last.finished_at if last.kind != Kind.DELTA else None
         return Position(last.upper, last.incarnation, ended)
 
     def changes(self, window: Window) -> tuple[FeedRead, ...] | None:
