@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from el import __version__
-from el.cli import changed, check, codegen, grants, init, local, plan, purge, run, runs, secrets, state, write
+from el.cli import changed, check, codegen, grants, init, local, plan, purge, run, runs, secrets, state, verify, write
 from el.cli.arguments import EXIT_CODES, of_a_job, of_every_command
 from el.cli.output import any_output, as_far_as_read
 from el.errors import ElError
@@ -92,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     for command in (run, plan, codegen):
         command.add(commands, job)
     changed.add(commands, common)
-    for command in (runs, state, purge, check, grants):
+    for command in (verify, runs, state, purge, check, grants):
         command.add(commands, job)
     write.add(commands, common)
     secrets.add(commands, common, job)

@@ -1,0 +1,47 @@
+"""`verify`: whether raw holds what the source has."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from el.cli.arguments import job_of
+from el.cli.memory import take_little_memory
+from el.cli.output import as_far_as_read
+
+if TYPE_CHECKING:
+    from el.cli.arguments import Commands
+
+
+def add(commands: Commands, job: argparse.ArgumentParser) -> None:
+    """The command and its arguments."""
+    command = commands.add_parser(
+        "verify",
+        parents=[job],
+        help="compare the source with raw, value by value, up to the last load",
+        epilog="exit codes: 0 equal; 1 something could not be compared; 2, 3 as of run; 4 something differs",
+    )
+    command.add_argument("--show-values", action="store_true", help="print the values that differ, and not only keys")
+    command.add_argument(
+        "--in-warehouse",
+        action="store_true",
+        help="sum raw's rows up in the warehouse, and read those alone that differ: for large tables",
+    )
+    command.add_argument("--repair", action="store_true", help="load what differs once more, as the source has it")
+    command.add_argument("--json", action="store_true", help="print what was found as one JSON object, nothing else")
+    command.set_defaults(command=_verify)
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    take_little_memory()
+    from el.loading.audit import audited
+    from el.verification.verify import Options, verify
+
+    job = job_of(arguments)
+    say = (lambda line: None) if arguments.json else (lambda line: print(line, file=sys.stderr))
+    with audited(job, "verify"):
+        report = verify(job, say, Options(arguments.show_values, arguments.in_warehouse, arguments.repair))
+    with as_far_as_read():
+        print(report.to_json() if arguments.json else "\n".join(report.lines()))
+    return report.exit_code
