@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import gc
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator
-from multiprocessing.util import Finalize
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests import scratch
 from tests.engines import own_database, real_snowflake, real_sqlserver, sqlserver_engine
 from tests.servers import mariadb, postgres
 from tests.standins.sqlserver.process import StandInProcess
@@ -37,7 +35,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    _use_own_temporary_folder(config)
+    # The one that started a worker has done it for both.
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        scratch.use_own()
     missing = {"sqlserver": real_sqlserver, "snowflake": real_snowflake}
     for server in config.getoption("--require"):
         if server not in missing:
@@ -46,21 +46,13 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(f"--require={server}, and EL_TEST_{server.upper()} names none")
 
 
-def _use_own_temporary_folder(config: pytest.Config) -> None:
-    """Give all that this process starts one temporary folder, which goes with it.
-
-    A process that a test kills, and fakesnow for what is staged, remove nothing. What pytest itself keeps of failed
-    tests stays where it is.
-    """
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        # The one that started this worker has done it for both.
-        return
-    before = tempfile.gettempdir()
-    own = tempfile.mkdtemp(prefix="el-tests-")
-    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", before)
-    os.environ["TMPDIR"] = tempfile.tempdir = own
-    # After multiprocessing's own folder in it, which is removed with -100: it complains where it is gone.
-    Finalize(None, shutil.rmtree, args=(own, True), exitpriority=-200)
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    folder = getattr(item, "funcargs", {}).get("tmp_path")
+    if report.failed and folder is not None and folder.exists():
+        report.sections.append(("The test's folder", str(scratch.keep(folder))))
+    return report
 
 
 @pytest.fixture(scope="session")
