@@ -33,7 +33,8 @@ from el.plan_job import plan_job
 from el.planning.places import PlaceNames
 from el.planning.plan import TablePlan
 from el.types.present import utc_now
-from el.verification.compare import Comparison, Difference
+from el.verification.compare import SHOWN, Comparison, Difference
+from el.verification.doubled import doubled
 from el.verification.in_warehouse import MOST_LATE, InWarehouse
 from el.verification.repair import REPAIR, Repair, refuse_repair
 from el.verification.report import Counts, Found, Method, Verdict, VerifyReport
@@ -256,7 +257,9 @@ class Check:
         if not wrong:
             return found
         said = "; ".join(f"load {load}: raw has {there:,} rows, the ledger {noted:,}" for load, there, noted in wrong)
-        return replace(found, verdict=Verdict.DIFFERENT, why=said)
+        more = [load for load, there, noted in wrong if there > noted]
+        samples = (*found.samples, *doubled(self.warehouse, self.table, more))[:SHOWN]
+        return replace(found, verdict=Verdict.DIFFERENT, why=said, samples=samples)
 
     def _not_compared(self) -> dict[str, str]:
         table = self.table

@@ -107,6 +107,7 @@ def test_a_row_that_stands_twice_in_raw_is_found(shop: Workspace, capsys: pytest
     shop.warehouse("INSERT INTO shop_sales.notes SELECT * FROM shop_sales.notes WHERE id = 7")
     found = verified(capsys, code=4)
     assert "raw has 502 rows, the ledger 501" in found["why"]
+    assert [(each["kind"], each["key"]) for each in found["samples"]] == [("doubled", {"id": "7"})]
 
 
 def test_an_update_that_did_not_move_the_cursor_is_found(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
