@@ -38,6 +38,20 @@ def of_a_job(common: argparse.ArgumentParser) -> argparse.ArgumentParser:
     return job
 
 
+def add_project(command: argparse.ArgumentParser) -> None:
+    """The dbt project; `project_of` reads it."""
+    command.add_argument(
+        "--project-dir", metavar="DIR", help="the dbt project (default: here if it is one, dbt_project)"
+    )
+
+
+def project_of(arguments: argparse.Namespace) -> Path:
+    """The folder of the dbt project."""
+    from el.codegen.project import find_project
+
+    return find_project(arguments.project_dir)
+
+
 def home() -> Path:
     """The folder for what is under way."""
     return Path(os.environ.get("EL_HOME", ".el"))

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from el.cli.arguments import profiles_dir
+from el.cli.arguments import add_project, profiles_dir, project_of
 
 if TYPE_CHECKING:
     from el.cli.arguments import Commands
@@ -25,7 +24,7 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
         "--profiles-dir", metavar="DIR", help="where profiles.yml is (default: as dbt: here, then ~/.dbt)"
     )
     command.add_argument("--target", metavar="NAME", help="dbt's target (default: the profile's own, or EL_TARGET)")
-    command.add_argument("--project-dir", default="dbt_project", metavar="DIR", help="default: dbt_project")
+    add_project(command)
     command.set_defaults(command=_changed)
 
 
@@ -34,4 +33,4 @@ def _changed(arguments: argparse.Namespace) -> int:
     from el.loading.changed import changed
 
     target = arguments.target or os.environ.get("EL_TARGET")
-    return changed(Path(arguments.project_dir), find_profiles(profiles_dir(arguments)).parent, target)
+    return changed(project_of(arguments), find_profiles(profiles_dir(arguments)).parent, target)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from el.cli.arguments import job_of
+from el.cli.arguments import add_project, job_of, project_of
 
 if TYPE_CHECKING:
     from el.cli.arguments import Commands
@@ -18,7 +17,7 @@ def add(commands: Commands, job: argparse.ArgumentParser) -> None:
         "codegen", parents=[job], help="write the dbt project's sources, models and tests from the source's catalog"
     )
     command.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a file would change")
-    command.add_argument("--project-dir", default="dbt_project", metavar="DIR", help="default: dbt_project")
+    add_project(command)
     command.add_argument(
         "--package", action="store_true", help="only the macros and generic tests that el brings; asks no database"
     )
@@ -29,5 +28,5 @@ def _codegen(arguments: argparse.Namespace) -> int:
     from el.codegen import codegen, codegen_package
 
     if arguments.package:
-        return codegen_package(Path(arguments.project_dir), check=arguments.check)
-    return codegen(job_of(arguments), Path(arguments.project_dir), check=arguments.check)
+        return codegen_package(project_of(arguments), check=arguments.check)
+    return codegen(job_of(arguments), project_of(arguments), check=arguments.check)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from el.cli.arguments import home, job_of, profiles_dir
+from el.cli.arguments import add_project, home, job_of, profiles_dir
 from el.cli.findings import show_findings
 from el.errors import ElError, PlanError
 from el.secrets.hidden import hidden
@@ -39,9 +39,7 @@ def add(commands: Commands, common: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--profiles-dir", metavar="DIR", help="where profiles.yml is, or is made (default: as dbt, here)"
     )
-    command.add_argument(
-        "--project-dir", metavar="DIR", help="the dbt project (default: here if it is one, dbt_project)"
-    )
+    add_project(command)
     command.set_defaults(command=_init, settings=(), select=None)
 
 

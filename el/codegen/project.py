@@ -76,3 +76,10 @@ class DbtProject:
         """A file whose path begins with `models`, in the project's own folder of models."""
         first, *others = file.path.parts
         return replace(file, path=self.models.joinpath(*others)) if first == "models" else file
+
+
+def find_project(named: str | None) -> Path:
+    """The folder of the dbt project: the one that is named, this one where it is one, else `dbt_project`."""
+    if named is not None:
+        return Path(named)
+    return Path() if Path(FILE).is_file() else Path("dbt_project")

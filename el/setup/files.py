@@ -39,13 +39,6 @@ def add_ignored(path: Path) -> list[str]:
     return missing
 
 
-def find_project(named: str | None) -> Path:
-    """The folder of the dbt project: the one that is named, this one where it is one, else `dbt_project`."""
-    if named is not None:
-        return Path(named)
-    return Path() if Path(FILE).is_file() else Path("dbt_project")
-
-
 def profile_of(project: Path) -> str | None:
     """The profile of a dbt project that is there. Raises `ConfigError` where its file is none."""
     if not (project / FILE).is_file():

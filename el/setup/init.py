@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from el.codegen.project import FILE
+from el.codegen.project import FILE, find_project
 from el.config.profiles import load_output
 from el.config.settings import Config, load_config
 from el.connectors.registry import connector_class, open_source, scheme_called, schemes
@@ -52,7 +52,7 @@ class Setup:
         self.say = say
         self.profiles = place_of_profiles(wanted.profiles_dir)
         self.known = profiles_in(self.profiles)
-        self.project = files.find_project(wanted.project_dir)
+        self.project = find_project(wanted.project_dir)
         self.kinds = {"source": wanted.source, "to": wanted.to}
 
     def write(self) -> None:

@@ -200,3 +200,9 @@ def test_hooks_that_cannot_be_put_in_are_said_with_the_lines_to_write(
     assert codegen(project) == 2
     assert 'on-run-end: "{{ el_on_run_end() }}"' in capsys.readouterr().err
     assert not (project / "macros").exists()
+
+
+def test_a_dbt_project_in_this_folder_is_found_without_its_name(folder: Path) -> None:
+    (folder / "dbt_project.yml").write_text("name: mine\n")
+    assert main(["codegen", "--package"]) == 0
+    assert (folder / "macros" / "el" / "el_current_state.sql").is_file()
