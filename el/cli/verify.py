@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from el.cli.arguments import job_of
+from el.cli.arguments import add_project, job_of, project_of
 from el.cli.memory import take_little_memory
 from el.cli.output import as_far_as_read
 
@@ -29,6 +29,8 @@ def add(commands: Commands, job: argparse.ArgumentParser) -> None:
         help="sum raw's rows up in the warehouse, and read those alone that differ: for large tables",
     )
     command.add_argument("--repair", action="store_true", help="load what differs once more, as the source has it")
+    command.add_argument("--models", action="store_true", help="compare the schema tables that dbt made of raw, too")
+    add_project(command)
     command.add_argument("--json", action="store_true", help="print what was found as one JSON object, nothing else")
     command.set_defaults(command=_verify)
 
@@ -41,7 +43,8 @@ def _verify(arguments: argparse.Namespace) -> int:
     job = job_of(arguments)
     say = (lambda line: None) if arguments.json else (lambda line: print(line, file=sys.stderr))
     with audited(job, "verify"):
-        report = verify(job, say, Options(arguments.show_values, arguments.in_warehouse, arguments.repair))
+        models = project_of(arguments) if arguments.models else None
+        report = verify(job, say, Options(arguments.show_values, arguments.in_warehouse, arguments.repair, models))
     with as_far_as_read():
         print(report.to_json() if arguments.json else "\n".join(report.lines()))
     return report.exit_code

@@ -178,19 +178,27 @@ def _ordered_by(part: _Part) -> str | None:
     return next((column.name for column in part.columns if column.source == cursor), None)
 
 
-def _columns(source: Source, plans: Sequence[ColumnPlan], item: Chosen) -> tuple[ColumnDesign, ...]:
+def staging_names(plans: Sequence[ColumnPlan]) -> dict[str, str]:
+    """A column's name in raw -> its name in staging and in the schema tables."""
     taken = {plan.name for plan in plans if plan.name not in RESERVED}
+    found = {}
+    for plan in plans:
+        found[plan.name] = plan.name if plan.name in taken else free_name(plan.name, taken)
+        taken.add(found[plan.name])
+    return found
+
+
+def _columns(source: Source, plans: Sequence[ColumnPlan], item: Chosen) -> tuple[ColumnDesign, ...]:
+    names = staging_names(plans)
     found = []
     for plan in plans:
-        name = plan.name if plan.name in taken else free_name(plan.name, taken)
-        taken.add(name)
         settings = item.settings.columns.get(plan.source.name)
         type_ = TypeName(plan.mapping.target_duckdb.lower(), plan.mapping.target_snowflake.lower())
         found.append(
             ColumnDesign(
                 source=plan.source,
                 raw=plan.name,
-                name=name,
+                name=names[plan.name],
                 type=type_,
                 facts=source.facts(plan.source.type),
                 compared=source.text_rule(plan.source),

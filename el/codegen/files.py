@@ -117,6 +117,12 @@ def is_marked(text: str, source: str | None = None) -> bool:
     return _marked(text) is not None and (source is None or _source(text) in (None, source))
 
 
+def is_edited(text: str) -> bool:
+    """Whether a file of this text is not as codegen wrote it. dbt keeps no line end at the end of a text."""
+    body = text.partition("\n")[2].rstrip("\n") + "\n"
+    return _marked(text) != _hash(body)
+
+
 def _source(text: str) -> str | None:
     """The source that a marker names; None where it names none."""
     found = _OF.search(text.partition("\n")[0])

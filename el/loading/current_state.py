@@ -17,11 +17,15 @@ from el.loading.warehouse import Warehouse
 
 @dataclass(frozen=True, slots=True)
 class CurrentState:
-    """What a raw table holds now. `told_by` are the columns that tell keys apart: the key's own, or `_el_key`."""
+    """What a raw table holds now. `told_by` are the columns that tell keys apart: the key's own, or `_el_key`.
+
+    loads: the query that gives the ids of the complete loads that count; None: all of them do.
+    """
 
     warehouse: Warehouse
     raw_schema: str
     raw_table: str
+    loads: Statement | None = None
 
     def keys(self, key: Sequence[str], told_by: Sequence[str]) -> Statement:
         """The keys of which the last row is not deleted."""
@@ -42,7 +46,7 @@ class CurrentState:
         taken, deleted, counts = self._columns(columns), self._deleted(), self._counts()
         near, bound = ("1 = 1", ()) if position is None else (f"({place} >= ? OR {place} IS NULL)", (position,))
         if not told_by:
-            sql = f"SELECT {taken}, {deleted} FROM {self._raw} WHERE {counts} AND {near}"
+            sql = f"SELECT {taken}, {deleted} AS _el_deleted FROM {self._raw} WHERE {counts} AND {near}"
             return Statement(sql, (*self._names, *bound))
         among, given = near, (*self._names, *bound)
         if position is not None:
@@ -57,9 +61,10 @@ class CurrentState:
         )
 
     @property
-    def _names(self) -> tuple[str, str]:
+    def _names(self) -> tuple[object, ...]:
         """The parameters of `_counts`."""
-        return self.raw_table, self.raw_table
+        once = (self.raw_table, *(self.loads.parameters if self.loads else ()))
+        return (*once, *once)
 
     @property
     def _raw(self) -> str:
@@ -78,7 +83,7 @@ class CurrentState:
         """The condition of a row that a complete load brought since the last complete snapshot."""
         load, kind, name = (self._column(each) for each in ("_dlt_load_id", "kind", "table_name"))
         ledger = self.warehouse.qualified(self.raw_schema, LEDGER_TABLE)
-        complete = self.warehouse.complete_ids(self.raw_schema)
+        complete = self.loads.sql if self.loads else self.warehouse.complete_ids(self.raw_schema)
         loads = f"SELECT {load} FROM {ledger} WHERE {name} = ? AND {load} IN ({complete})"
         snapshot = f"SELECT MAX({load}) FROM ({loads} AND {kind} = 'snapshot') AS s"
         now = f"{self._column('_el_op')} <> 'B'"

@@ -17,6 +17,7 @@ from el.loading.canonical import DUCKDB
 from el.loading.lock import Holder, StillOurs, file_lock
 from el.loading.warehouse import Warehouse
 from el.planning.drift import Widened
+from el.types.mapping import TypeMapping
 
 # DuckDB takes most of the machine's memory for itself unless told otherwise.
 LOAD_SETTINGS = {"memory_limit": "192MB", "preserve_insertion_order": "false"}
@@ -40,6 +41,9 @@ class DuckDbWarehouse(Warehouse):
     file_mb = 1024
     keeps_json = True
     canonical = DUCKDB
+
+    def types_of(self, mapping: TypeMapping) -> tuple[str, str]:
+        return mapping.duckdb, mapping.target_duckdb
 
     def dlt_destination(self, raw_schema: str, run_id: str) -> Any:
         path = self.connector.config.path

@@ -32,6 +32,7 @@ from el.loading.warehouse import Warehouse
 from el.planning.columns import TableComment
 from el.planning.drift import Widened
 from el.types.limits import Limits
+from el.types.mapping import TypeMapping
 
 # What SHOW gives at most (Snowflake documentation, "SHOW OBJECTS").
 SHOWN = 10_000
@@ -66,6 +67,7 @@ class SnowflakeWarehouse(Warehouse):
     # Snowflake, "Preparing your data files": 100 to 250 MB compressed.
     file_mb = 128
     canonical = SNOWFLAKE
+    documents = ("TO_JSON(PARSE_JSON({column}, 'd'))", "TO_JSON({column})")
     own_limits = Limits(TEXT_BYTES, BINARY_BYTES, calendar=True)
 
     def fold(self, name: str) -> str:
@@ -74,6 +76,9 @@ class SnowflakeWarehouse(Warehouse):
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         self._sessions = Sessions(self.connector.config)
+
+    def types_of(self, mapping: TypeMapping) -> tuple[str, str]:
+        return mapping.snowflake, mapping.target_snowflake
 
     def dlt_destination(self, raw_schema: str, run_id: str) -> Any:
         config = self.connector.config

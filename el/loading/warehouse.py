@@ -27,6 +27,7 @@ from el.planning.drift import Widened
 from el.planning.held import COLUMNS_TABLE, HeldTable, held_tables
 from el.planning.ledger import LedgerEntry
 from el.types.limits import Limits
+from el.types.mapping import TypeMapping
 
 LOADS_TABLE = "_dlt_loads"
 VERSION_TABLE = "_dlt_version"
@@ -39,6 +40,8 @@ class Warehouse(ABC):
     file_mb: ClassVar[int]  # how large a landing file gets
     keeps_json: ClassVar[bool] = False  # has a type for JSON that keeps its text as it is
     canonical: ClassVar[Canonical]  # how it writes a row as one number
+    # The text of a document: of raw's "{column}" as staging makes it, and of staging's own.
+    documents: ClassVar[tuple[str, str]] = ("CAST({column} AS VARCHAR)", "CAST({column} AS VARCHAR)")
     own_limits: ClassVar[Limits] = Limits()  # of one value, where el.yml's `limits` say nothing else
 
     def __init__(
@@ -52,6 +55,10 @@ class Warehouse(ABC):
         self.connector = connector
         self.naming = naming
         self.limits = self.own_limits.but(text_mb, binary_mb)
+
+    @abstractmethod
+    def types_of(self, mapping: TypeMapping) -> tuple[str, str]:
+        """The type of a column in raw, and the one that staging makes of it."""
 
     @abstractmethod
     def dlt_destination(self, raw_schema: str, run_id: str) -> Any:

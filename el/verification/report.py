@@ -23,6 +23,7 @@ class Method(StrEnum):
 
     BOTH_READ = "both sides read"
     IN_WAREHOUSE = "digest in the warehouse"
+    MODEL = "schema table joined with raw in the warehouse"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,11 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The outcome for one table. columns: in how many rows each differs; not_compared: why, by column."""
+    """The outcome for one table. columns: in how many rows each differs; not_compared: why, by column.
+
+    target: the schema table that was compared with raw; "" where raw was, with the source. Of the former, what is said
+    of the source is said of raw, and what is said of raw of the schema table; strategy is the model's kind.
+    """
 
     table: str
     raw: str
@@ -75,6 +80,7 @@ class Found:
     samples: tuple[Sample, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
+    target: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +107,16 @@ class VerifyReport:
         return [line for each in self.tables for line in _lines(each)]
 
 
+_SIDES = {False: ("at the source", "in raw"), True: ("in raw", "in the schema table")}
+
+
 def _lines(found: Found) -> list[str]:
     counts, said = found.counts, str(found.verdict)
     if found.verdict is Verdict.EQUAL and found.not_compared:
         said += f" ({len(found.not_compared)} columns not compared)"
-    lines = [f"{said}  {found.table}  ->  {found.raw}  ({found.strategy})"]
+    model = found.method is Method.MODEL
+    ends = (found.raw, found.target or "its schema table") if model else (found.table, found.raw)
+    lines = [f"{said}  {ends[0]}  ->  {ends[1]}{f'  ({found.strategy})' if found.strategy else ''}"]
     if found.why:
         lines.append(f"  {found.why}")
     if found.verdict is not Verdict.REFUSED:
@@ -115,15 +126,16 @@ def _lines(found: Found) -> list[str]:
         lines.append(f"  {counts.compared:,} rows compared{bound}: {', '.join(shown)}")
     if found.columns:
         lines.append(f"  columns that differ: {', '.join(f'{name} ({n:,})' for name, n in found.columns.items())}")
-    lines += [f"  {_sample(sample)}" for sample in found.samples]
+    lines += [f"  {_sample(sample, _SIDES[model])}" for sample in found.samples]
     lines += [f"  not compared: {name}: {why}" for name, why in found.not_compared.items()]
     return lines + [f"  {note}" for note in found.notes]
 
 
-def _sample(sample: Sample) -> str:
+def _sample(sample: Sample, sides: tuple[str, str]) -> str:
     key = ", ".join(f"{name}={_shown(value)}" for name, value in sample.key.items())
     if sample.values:
-        pairs = (f"{name}: {_shown(a)} at the source, {_shown(b)} in raw" for name, (a, b) in sample.values.items())
+        one, other = sides
+        pairs = (f"{name}: {_shown(a)} {one}, {_shown(b)} {other}" for name, (a, b) in sample.values.items())
         return f"{sample.kind}: {key}: {'; '.join(pairs)}"
     return f"{sample.kind}: {key}{': ' if sample.columns else ''}{', '.join(sample.columns)}"
 

@@ -35,6 +35,7 @@ VERIFIED_SCHEMA = pa.schema(
         pa.field("verdict", pa.string()),
         pa.field("why", pa.string()),
         pa.field("method", pa.string()),
+        pa.field("target", pa.string()),  # the schema table that was compared with raw; NULL: raw, with the source
         pa.field("load_id", pa.string()),
         pa.field("bound_column", pa.string()),
         pa.field("bound", pa.string()),
@@ -99,6 +100,7 @@ def _row(report: VerifyReport, found: Found) -> dict[str, object]:
         "verdict": str(found.verdict),
         "why": found.why or None,
         "method": str(found.method),
+        "target": found.target or None,
         "load_id": found.load_id,
         "bound_column": found.bound_column,
         "bound": found.bound,

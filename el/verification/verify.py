@@ -36,6 +36,8 @@ from el.types.present import utc_now
 from el.verification.compare import SHOWN, Comparison, Difference
 from el.verification.doubled import doubled
 from el.verification.in_warehouse import MOST_LATE, InWarehouse
+from el.verification.manifest import Manifest
+from el.verification.models import check_models
 from el.verification.repair import REPAIR, Repair, refuse_repair
 from el.verification.report import Counts, Found, Method, Verdict, VerifyReport
 from el.verification.rule import LateBy, rule_of
@@ -48,17 +50,19 @@ _CHANGED, _GONE = "changed.parquet", "gone.parquet"
 @dataclass(frozen=True, slots=True)
 class Options:
     """values: say also the values that differ. in_warehouse: make raw's digest there, and read what differs alone.
-    repair: load what differs once more.
+    repair: load what differs once more. models: the dbt project of which the schema tables are compared too.
     """
 
     values: bool = False
     in_warehouse: bool = False
     repair: bool = False
+    models: Path | None = None
 
 
 def verify(job: Job, say: Callable[[str], None], options: Options = Options()) -> VerifyReport:
     """Compare all tables of the job. Raises what concerns all of them."""
     started = datetime.now(UTC)
+    manifest = None if options.models is None else Manifest.read(options.models, job.destination.type)
     # Where a run lands its files: what a killed comparison leaves there, the next run removes.
     folder = job.work / "spool" / job.run_id
     with ThreadPoolExecutor(1) as background, ExitStack() as stack:
@@ -83,9 +87,12 @@ def verify(job: Job, say: Callable[[str], None], options: Options = Options()) -
                 check = Check(job, warehouse, table, plan.catalog, folder, options, locks)
                 found.append(check.run())
                 say(f"{found[-1].table}: {found[-1].verdict}")
+                for each in () if manifest is None else check.models(manifest):
+                    found.append(each)
+                    say(f"{each.table}: {each.target or 'its schema table'}: {each.verdict}")
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        report = VerifyReport(job.run_id, started, tuple(sorted(found, key=lambda each: each.table)))
+        report = VerifyReport(job.run_id, started, tuple(sorted(found, key=lambda each: (each.table, each.target))))
         note_verified(warehouse, report, say)
     return report
 
@@ -131,6 +138,11 @@ class Check:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         return replace(found, seconds=round(time.monotonic() - began, 3))
+
+    def models(self, manifest: Manifest) -> list[Found]:
+        """What was found in the schema tables that are made of it."""
+        values, aside = self.options.values, self._not_compared()
+        return check_models(self.warehouse, manifest, self.table, values=values, not_compared=aside)
 
     def _compared(self, found: Found, folder: Path) -> Found:
         table = self.table
