@@ -70,12 +70,12 @@ def run(
         return _Run(job, reporter, executor, stack).run(audit, runs)
 
 
-def listeners_of(job: Job) -> tuple[Listener, ...]:
-    """Whom el.yml has told of a run. Raises `DriverMissing`."""
+def listeners_of(job: Job, *, moves: bool = True) -> tuple[Listener, ...]:
+    """Whom el.yml has told of a run. moves: it loads rows, so that lineage is told. Raises `DriverMissing`."""
     found: list[Listener] = []
     if job.config.notify is not None:
         found.append(Notices(job.config.notify, job.work / "notices.json", lambda: local_runs(job)))
-    if job.config.lineage is not None:
+    if moves and job.config.lineage is not None:
         name = f"{job.source}.{job.destination}"
         found.append(Lineage(job.config.lineage, name, _place(job.source), _place(job.destination)))
     return tuple(found)
@@ -117,8 +117,7 @@ class _Run:
                 runs.note(report, "paused")
                 return report
             except ElError as error:
-                runs.stop(error)
-                self._deliver_failure(runs, opening)
+                runs.could_not_begin(error, opening, answers=bool(self.locks or not self.raw_schemas))
                 raise
         warehouse = opening.result()
         sys.audit(STEP, "planned")
@@ -156,12 +155,6 @@ class _Run:
         if (loaded or runs.is_news) and known:
             audit.deliver(warehouse, min(known))
             runs.deliver(warehouse, min(known))
-
-    def _deliver_failure(self, runs: Runs, opening: Future[Warehouse]) -> None:
-        """Of a run that could not plan, unless it was the warehouse that did not answer."""
-        if runs.is_news and (self.locks or not self.raw_schemas):
-            with suppress(ElError):
-                runs.deliver(opening.result(), None)
 
     def _plan(self, opening: Future[Warehouse]) -> JobPlan:
         retries = self.job.config.defaults.retries

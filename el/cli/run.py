@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from el.cli.arguments import EXIT_CODES, job_of, positive
+from el.cli.files import add_files, listeners_of_files
 from el.cli.memory import take_little_memory
 from el.cli.output import as_far_as_read
 
 if TYPE_CHECKING:
     from el.cli.arguments import Commands
-    from el.config.job import Job
-    from el.reporting.record import Listener
 
 
 def add(commands: Commands, job: argparse.ArgumentParser) -> None:
@@ -29,10 +28,7 @@ def add(commands: Commands, job: argparse.ArgumentParser) -> None:
     command.add_argument("--workers", type=positive, metavar="N", help="reads at once (default: el.yml's)")
     command.add_argument("--progress", choices=("auto", "log", "none"), default="auto", help="default: auto")
     command.add_argument("--json", action="store_true", help="print the summary as one JSON object, nothing else")
-    command.add_argument("--html", type=Path, metavar="FILE", help="write the run as a page, which can be sent")
-    command.add_argument(
-        "--metrics", type=Path, metavar="FILE.prom", help="write metrics for the textfile collector of Prometheus"
-    )
+    add_files(command)
     command.add_argument(
         "--then",
         metavar="dbt-cloud:JOB_ID",
@@ -54,7 +50,7 @@ def _run(arguments: argparse.Namespace) -> int:
     follow = _follower(arguments.then, job.home) if arguments.then else None
     if arguments.dry_run:
         return show(show_plan(job))
-    listeners = _listeners(arguments, job)
+    listeners = listeners_of_files(arguments, job)
     shown = reporter("none" if arguments.json else arguments.progress)
     try:
         report = run(job, shown, listeners=listeners)
@@ -67,22 +63,6 @@ def _run(arguments: argparse.Namespace) -> int:
         loaded = bool(report.finished) or any(table.load_id is not None for table in report.tables)
         follow(report.run_id, loaded)
     return report.exit_code
-
-
-def _listeners(arguments: argparse.Namespace, job: Job) -> list[Listener]:
-    """What the command line has written of the run. Raises `ConfigError` for a file that cannot be written."""
-    found: list[Listener] = []
-    if arguments.html:
-        from el.cli.runs import history
-        from el.reporting.page import LAST_RUNS, PageFile
-
-        # A warehouse that has loaded nothing is not woken for it.
-        found.append(PageFile(arguments.html, lambda record: history(job, LAST_RUNS, local=not record.loaded)))
-    if arguments.metrics:
-        from el.reporting.metrics import MetricsFile
-
-        found.append(MetricsFile(arguments.metrics, whole=not job.select))
-    return found
 
 
 def _follower(text: str, home: Path) -> Callable[[str, bool], None]:

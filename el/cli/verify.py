@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from el.cli.arguments import add_project, job_of, project_of
+from el.cli.files import add_files, listeners_of_files
 from el.cli.memory import take_little_memory
 from el.cli.output import as_far_as_read
 
@@ -32,19 +33,23 @@ def add(commands: Commands, job: argparse.ArgumentParser) -> None:
     command.add_argument("--models", action="store_true", help="compare the schema tables that dbt made of raw, too")
     add_project(command)
     command.add_argument("--json", action="store_true", help="print what was found as one JSON object, nothing else")
+    add_files(command)
     command.set_defaults(command=_verify)
 
 
 def _verify(arguments: argparse.Namespace) -> int:
     take_little_memory()
     from el.loading.audit import audited
+    from el.pipeline import listeners_of
     from el.verification.verify import Options, verify
 
     job = job_of(arguments)
     say = (lambda line: None) if arguments.json else (lambda line: print(line, file=sys.stderr))
+    listeners = (*listeners_of(job, moves=False), *listeners_of_files(arguments, job))
     with audited(job, "verify"):
         models = project_of(arguments) if arguments.models else None
-        report = verify(job, say, Options(arguments.show_values, arguments.in_warehouse, arguments.repair, models))
+        options = Options(arguments.show_values, arguments.in_warehouse, arguments.repair, models)
+        report = verify(job, say, options, listeners)
     with as_far_as_read():
         print(report.to_json() if arguments.json else "\n".join(report.lines()))
     return report.exit_code

@@ -12,6 +12,7 @@ import json
 import platform
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -34,6 +35,7 @@ from el.loading.lock import Holder, this_process
 from el.loading.warehouse import Warehouse
 from el.planning.plan import Plan
 from el.reporting.record import Listener, RunRecord, TableVerified, read_record, versions
+from el.reporting.runs import why
 from el.reporting.summary import RunReport
 
 RUNS_TABLE = "_el_runs"
@@ -114,13 +116,20 @@ class Runs:
         self.record = replace(self.record, seconds=seconds, result=result, exit_code=code, error=said, advice=advice)
         add_line(self.job.work / JOURNAL, self.record.to_json())
 
+    def could_not_begin(self, error: BaseException, opening: Future[Warehouse], *, answers: bool) -> None:
+        """Note it, and tell the warehouse of it if it is news. answers: the warehouse is not what failed."""
+        self.stop(error)
+        if self.is_news and answers:
+            with suppress(ElError):
+                self.deliver(opening.result(), None)
+
     @property
     def is_news(self) -> bool:
         """Whether this run failed, and otherwise than the one before."""
         if self.record.result != "failed":
             return False
         before = [run for run in local_runs(self.job) if run.result in ("done", "failed", "killed")]
-        before = [run for run in before if run.run_id != self.record.run_id]
+        before = [run for run in before if run.run_id != self.record.run_id and run.command == self.record.command]
         return not before or _failure(self.record) != _failure(before[-1])
 
     def deliver(self, warehouse: Warehouse, raw_schema: str | None) -> None:
@@ -250,7 +259,7 @@ def _row(record: RunRecord) -> tuple[object, ...]:
         str(record.seconds),
         record.result,
         *(str(number) for number in (len(record.loaded), len(record.failed), record.rows)),
-        record.error or "; ".join(str(table.error) for table in record.failed),
+        record.error or "; ".join(str(table.error) for table in record.failed) or why(record),
         record.versions.get("el", ""),
         *(record.source, record.destination, record.el_role, record.os_user, record.host),
         record.to_json(),

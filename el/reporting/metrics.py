@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING
 from el.errors import ConfigError, DriverMissing, to_install
 from el.planning.plan import Plan
 from el.reporting.notices import GOOD
-from el.reporting.record import RunRecord
+from el.reporting.record import VERIFY, RunRecord
 from el.reporting.text import writable
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
 TABLE_SUCCESS = "el_table_last_success_timestamp_seconds"
+TABLE_EQUAL = "el_verify_last_equal_timestamp_seconds"
 RUN_SUCCESS = "el_last_success_timestamp_seconds"
 _WHOSE = ("source", "destination", "command")
+_VERDICTS = ("EQUAL", "DIFFERENT", "UNDECIDED", "REFUSED")
 _STATUSES = ("loaded", "unchanged", "nothing new", "paused", "failed")
 
 Times = Mapping[tuple[str, ...], float]
@@ -61,17 +63,30 @@ def metrics_of(record: RunRecord, before: Times, *, whole: bool = True) -> Colle
     """
     gauges = _Gauges((record.source, record.destination, record.command))
     _of_run(record, before, gauges)
-    _of_tables(record, gauges)
-    known = whole and record.error is None and bool(record.tables)
-    here = {table.table for table in record.tables}
-    times = {key[-1]: when for key, when in before.items() if key[:-1] == (TABLE_SUCCESS, *gauges.whose)}
-    good = {table: when for table, when in times.items() if table in here or not known}
-    good.update({table.table: record.started.timestamp() for table in record.tables if table.status in GOOD})
-    said = "When the last run began that took the table, or found nothing new in it."
-    gauges.by_table(TABLE_SUCCESS, said, good)
-    if record.verified:
+    known = whole and record.error is None
+    if record.command != VERIFY:
+        _of_tables(record, gauges)
+        taken = {table.table: table.status in GOOD for table in record.tables}
+        said = "When the last run began that took the table, or found nothing new in it."
+        gauges.by_table(TABLE_SUCCESS, said, _times(TABLE_SUCCESS, taken, record, gauges, before, known=known))
+    if record.command == VERIFY or record.verified:
         _of_verify(record, gauges)
+        equal = {each.table: each.is_equal for each in record.verified}
+        said = "When the last comparison began that found the table equal."
+        gauges.by_table(TABLE_EQUAL, said, _times(TABLE_EQUAL, equal, record, gauges, before, known=known))
     return gauges.registry
+
+
+def _times(
+    name: str, good: Mapping[str, bool], record: RunRecord, gauges: _Gauges, before: Times, *, known: bool
+) -> dict[str, float]:
+    """When each table last went well: this run, or as the file before has it, but for tables that are no more.
+
+    known: the run came to every table that there is.
+    """
+    times = {key[-1]: when for key, when in before.items() if key[:-1] == (name, *gauges.whose)}
+    kept = {table: when for table, when in times.items() if table in good or not (known and good)}
+    return {**kept, **{table: record.started.timestamp() for table, well in good.items() if well}}
 
 
 class _Gauges:
@@ -124,10 +139,19 @@ def _of_tables(record: RunRecord, gauges: _Gauges) -> None:
 
 
 def _of_verify(record: RunRecord, gauges: _Gauges) -> None:
-    differing = {each.table: each.missing + each.extra + each.different for each in record.verified}
-    gauges.by_table("el_verify_different", "Rows that are not the same on both sides.", differing)
-    compared = {each.table: each.compared for each in record.verified}
+    verdicts = [each.verdict for each in record.verified]
+    counts: dict[tuple[str, ...], float] = {(verdict,): verdicts.count(verdict) for verdict in _VERDICTS}
+    gauges.add("el_verify_tables", "Tables of the last comparison.", counts, "verdict")
+    equal = {each.table: int(each.is_equal) for each in record.verified}
+    gauges.by_table("el_verify_equal", "Whether the table was found equal; 0 also where that is not known.", equal)
+    # Of a table that nothing is known of, no number is said that could be taken for a good one.
+    decided = [each for each in record.verified if each.is_equal or each.differs]
+    differing = {each.table: max(1, each.missing + each.extra + each.different) * each.differs for each in decided}
+    gauges.by_table("el_verify_different", "Rows that are not the same on both sides, at least.", differing)
+    compared = {each.table: each.compared for each in decided}
     gauges.by_table("el_verify_compared", "Rows that were compared.", compared)
+    late = {each.table: each.late for each in decided}
+    gauges.by_table("el_verify_late", "Rows that were not compared, for they changed since the last load.", late)
 
 
 def _before(path: Path) -> Times:
@@ -137,7 +161,9 @@ def _before(path: Path) -> Times:
     found: dict[tuple[str, ...], float] = {}
     try:
         for family in text_string_to_metric_families(path.read_text(encoding="utf-8")):
-            labels = {RUN_SUCCESS: _WHOSE, TABLE_SUCCESS: (*_WHOSE, "table")}.get(family.name, ())
+            labels = {RUN_SUCCESS: _WHOSE, **dict.fromkeys((TABLE_SUCCESS, TABLE_EQUAL), (*_WHOSE, "table"))}.get(
+                family.name, ()
+            )
             for sample in family.samples if labels else ():
                 found[(family.name, *(sample.labels.get(label, "") for label in labels))] = sample.value
     except (OSError, ValueError):

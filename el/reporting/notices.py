@@ -18,11 +18,15 @@ from urllib.parse import urlsplit
 from el.config.telling import NotifySettings
 from el.errors import ServerUnreachable, of_table
 from el.planning.plan import Plan
-from el.reporting.record import RunRecord
+from el.reporting.record import VERIFY, RunRecord
 
 # What has looked at the source and left nothing of it behind.
 GOOD = ("loaded", "unchanged", "nothing new")
 _ANSWER = 10.0
+# How a run, or a comparison, ends that could begin.
+_CAME_TO_ITS_END = ("done", "different", "undecided")
+# Before the name of a table of which not the load failed.
+_COMPARED = "verify of "
 # So many troubles stand in one notice.
 _MOST = 20
 # How the name of a host ends -> the form it takes.
@@ -36,7 +40,7 @@ _FORMS = {
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What someone has to look at. about: the table, or "run"; kind: failure | difference | late."""
+    """What someone has to look at. about: the table, or the command; kind: failure | difference | late."""
 
     kind: str
     about: str
@@ -84,10 +88,16 @@ class Notices:
         """All that someone has to look at."""
         found = [Trouble("failure", table.table, of_table(table.table, str(table.error))) for table in record.failed]
         if record.in_trouble and record.error is not None:
-            found.insert(0, Trouble("failure", "run", " ".join(filter(None, (record.error, record.advice)))))
+            found.insert(0, Trouble("failure", record.command, " ".join(filter(None, (record.error, record.advice)))))
         for each in record.differing:
             count = f"{each.missing:,} missing, {each.extra:,} extra, {each.different:,} different"
-            found.append(Trouble("difference", each.table, f"{each.table}: source and target differ: {count}"))
+            one, other = each.sides
+            said = f"{each.table}: rows {one} and {other} are not the same: {count}"
+            said += f"; {each.why}" if each.why else ""
+            found.append(Trouble("difference", each.table, said))
+        for each in record.broken:
+            text = f"{each.table}: the comparison or its repair failed: {each.why or each.failed}"
+            found.append(Trouble("failure", f"{_COMPARED}{each.table}", text))
         return found + self._killed(record) + self._late(record)
 
     def _killed(self, record: RunRecord) -> list[Trouble]:
@@ -127,9 +137,12 @@ class Notices:
         """Whether this run would have found that trouble again."""
         kind, _, about = key.partition(" ")
         if kind == "difference":
-            return any(each.table == about for each in record.verified)
-        if about == "run":
-            return record.result == "done"
+            # What could not be decided is not over.
+            return any(each.table == about and each.is_equal for each in record.verified)
+        if about.startswith(_COMPARED):
+            return any(about == f"{_COMPARED}{each.table}" for each in record.verified)
+        if about in ("run", VERIFY):
+            return about == record.command and record.result in _CAME_TO_ITS_END
         return any(table.table == about and table.status in GOOD for table in record.tables)
 
     def _told(self) -> dict[str, datetime]:

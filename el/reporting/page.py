@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from el.errors import ConfigError, of_table
 from el.planning.plan import Plan
-from el.reporting.record import RunRecord
+from el.reporting.record import VERIFY, RunRecord, TableVerified
 from el.reporting.runs import moment, outcome
 from el.reporting.summary import what_happened
 from el.reporting.text import in_bytes, writable
@@ -26,6 +26,7 @@ _BAR, _GAP = 8, 2
 # A bar of what is little beside the greatest can still be seen; and so can a run that failed with nothing.
 _LEAST = 2.0
 _ORDER = {"failed": 0, "loaded": 1, "paused": 2}
+_VERDICTS = {"DIFFERENT": 0, "EQUAL": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,8 @@ def page(record: RunRecord, history: Sequence[RunRecord]) -> str:
         began=moment(record.started),
         outcome=outcome(record),
         tiles=_tiles(record),
+        verified=sorted(record.verified, key=lambda each: (_VERDICTS.get(each.verdict, 1), each.table)),
+        rows_of=_rows_of,
         tables=sorted(record.tables, key=lambda table: (_ORDER.get(table.status, 3), table.table)),
         charts=charts(last, record.run_id) if len(last) > 1 else (),
         last=last,
@@ -119,13 +122,40 @@ def headline(record: RunRecord) -> str:
         said = {"locked": "nothing was done: another run was at work", "running": "still at work"}
         return f"el {record.command}: {said.get(record.result, record.result)}"
     if record.error is not None:
-        return f"el {record.command}: failed before anything was loaded"
+        done = "compared" if record.command == VERIFY else "loaded"
+        return f"el {record.command}: failed before anything was {done}"
+    if record.command == VERIFY:
+        return f"el {record.command}: {_of_verify(record)}"
     if record.failed or record.differing:
         parts = [f"{len(record.failed)} of {_counted(len(record.tables), 'table')} failed"] if record.failed else []
         parts += [f"source and target differ in {_counted(len(record.differing), 'table')}"] if record.differing else []
         return f"el {record.command}: {', '.join(parts)}"
     loaded = f"{_counted(record.rows, 'row')} loaded" if record.loaded else "nothing new"
     return f"el {record.command}: {loaded}, nothing failed"
+
+
+def _of_verify(record: RunRecord) -> str:
+    equal = sum(each.is_equal for each in record.verified)
+    differ = len(record.differing)
+    parts = [f"{_counted(differ, 'table')} {'differs' if differ == 1 else 'differ'}"] if differ else []
+    parts += [f"{_counted(equal, 'table')} equal"] if equal else []
+    undecided = len(record.verified) - equal - differ
+    parts += [f"of {_counted(undecided, 'table')} it is not known"] if undecided else []
+    return ", ".join(parts) or "there was no table to compare"
+
+
+def _rows_of(each: TableVerified) -> list[tuple[str, int, bool]]:
+    """What became of a table's rows: in words, how many, and whether that is bad. What is 0 is left out."""
+    counts = (
+        ("equal", each.equal, False),
+        ("late", each.late, False),
+        # Where a snapshot is as it was read, the source went on.
+        (f"missing {each.sides[1]}", each.missing, not each.is_equal),
+        (f"{each.sides[1]} alone", each.extra, not each.is_equal),
+        ("different", each.different, not each.is_equal),
+        ("gone from the source", each.gone, False),
+    )
+    return [count for count in counts if count[1]]
 
 
 def _counted(count: int, what: str) -> str:
@@ -135,7 +165,13 @@ def _counted(count: int, what: str) -> str:
 def charts(last: Sequence[RunRecord], now: str) -> tuple[Chart, ...]:
     """Rows and seconds of these runs. now: the run that the page is about."""
     return (
-        _chart("rows loaded", last, now, lambda each: float(each.rows), lambda value: f"{value:,.0f} rows"),
+        _chart(
+            "rows compared" if last[-1].command == VERIFY else "rows loaded",
+            last,
+            now,
+            lambda each: float(each.rows or each.compared),
+            lambda value: f"{value:,.0f} rows",
+        ),
         _chart("duration", last, now, lambda each: each.seconds, lambda value: f"{value:,.1f} s"),
     )
 
@@ -175,6 +211,15 @@ def _last(record: RunRecord, history: Sequence[RunRecord]) -> list[RunRecord]:
 
 
 def _tiles(record: RunRecord) -> list[Tile]:
+    if record.command == VERIFY:
+        equal, differ = sum(each.is_equal for each in record.verified), len(record.differing)
+        return [
+            Tile("tables equal", f"{equal:,}"),
+            Tile("tables that differ", f"{differ:,}", bad=bool(differ)),
+            Tile("tables not decided", f"{len(record.verified) - equal - differ:,}"),
+            Tile("rows compared", f"{record.compared:,}"),
+            Tile("seconds", f"{record.seconds:,.1f}"),
+        ]
     quiet = sum(1 for table in record.tables if table.status in ("unchanged", "nothing new"))
     found = [
         Tile("rows loaded", f"{record.rows:,}"),

@@ -1,7 +1,7 @@
 """A run as it is kept: what it did, how it ended, by whom and with which versions; also one that failed or was killed.
 
-Guarantees: a record becomes JSON and comes back the same; what an older or a newer el wrote is read as far as it is
-known here.
+Guarantees: a record becomes JSON and comes back the same, but for what shows rows that differ: no key and no value of
+the data is kept. What an older or a newer el wrote is read as far as it is known here.
 """
 
 from __future__ import annotations
@@ -24,36 +24,66 @@ from el.reporting.summary import RunReport, TableReport
 _LIBRARIES = ("dlt", "pyarrow")
 
 
+# The command that compares; all others take or change something.
+VERIFY = "verify"
+# What may hold values of the data, keys too: the page and the text of the comparison itself have it, no record has.
+_NOT_KEPT = {"kept": False}
+
+
 @dataclass(frozen=True, slots=True)
 class TableVerified:
-    """One table's comparison of source and target.
+    """One table's comparison of source and raw, or of raw and a schema table.
 
-    verdict: EQUAL | DIFFERENT | UNDECIDED | REFUSED, as `verify` words it.
+    verdict: EQUAL | DIFFERENT | UNDECIDED | REFUSED. sides: where a row stands, in words. Of a schema table,
+    what is said of the source is said of raw, and what is said of raw of the schema table.
     """
 
     table: str
     verdict: str
     method: str = ""  # how it was compared, in words
+    raw: str = ""
+    strategy: str = ""
+    sides: tuple[str, str] = ("at the source", "in raw")
     through: str | None = None  # up to which position of the source
+    load_id: str | None = None  # the load that it was compared with
+    source_rows: int = 0
+    raw_rows: int = 0
     compared: int = 0
-    late: int = 0  # keys that were left out, because they changed while it was compared
+    equal: int = 0
+    late: int = 0  # keys that were left out, because they changed behind that position
     missing: int = 0
     extra: int = 0
     different: int = 0
+    gone: int = 0  # in raw alone, where the strategy sees no deletes
     columns: tuple[str, ...] = ()  # in which rows differ, each with in how many
-    examples: tuple[str, ...] = ()  # the first rows that differ, by their keys
     not_compared: tuple[str, ...] = ()  # columns, each with the reason
-    detail: str | None = None  # why nothing was compared, or what to do
+    why: str | None = None  # of the verdict, or why nothing was compared
+    notes: tuple[str, ...] = ()
+    advice: str | None = None  # what to do
+    failed: str | None = None  # the kind of the error that kept it from being compared, or mended
+    seconds: float = 0.0
+    error: str | None = field(default=None, metadata=_NOT_KEPT)  # what that error said
+    examples: tuple[str, ...] = field(default=(), metadata=_NOT_KEPT)  # the first rows that differ, by their keys
+    again: tuple[tuple[str, str], ...] = field(default=(), metadata=_NOT_KEPT)  # where, and SQL that shows such rows
 
     @property
     def differs(self) -> bool:
         """Whether something is not the same."""
-        return self.verdict.upper().startswith("DIFFERENT")
+        return self.verdict == "DIFFERENT"
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether all that was compared is the same."""
+        return self.verdict == "EQUAL"
 
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """One run. result: done | paused | locked | failed | refused | interrupted | killed | running."""
+    """One run, or one `verify`.
+
+    result: done | paused | locked | failed | refused | interrupted | killed | running; of `verify` also different |
+    undecided.
+    """
 
     run_id: str
     command: str
@@ -89,14 +119,24 @@ class RunRecord:
         return sum(table.rows for table in self.loaded)
 
     @property
+    def compared(self) -> int:
+        """Rows that were compared."""
+        return sum(each.compared for each in self.verified)
+
+    @property
     def differing(self) -> tuple[TableVerified, ...]:
         """The tables that are not the same on both sides."""
         return tuple(each for each in self.verified if each.differs)
 
     @property
+    def broken(self) -> tuple[TableVerified, ...]:
+        """The tables whose comparison, or repair, ended with an error."""
+        return tuple(each for each in self.verified if each.failed)
+
+    @property
     def in_trouble(self) -> bool:
         """Whether someone has to do something."""
-        return self.result in ("failed", "refused", "killed") or bool(self.failed or self.differing)
+        return self.result in ("failed", "refused", "killed") or bool(self.failed or self.differing or self.broken)
 
     def ended(self, report: RunReport, result: str) -> RunRecord:
         """With what the run did."""
@@ -110,7 +150,7 @@ class RunRecord:
         )
 
     def to_json(self) -> str:
-        """One line. What has its usual value is left out: a run with nothing new stays short."""
+        """One line. What has its usual value is left out: a run with nothing new stays short; and what is not kept."""
         return json.dumps(_plain(self), default=str, ensure_ascii=False)
 
 
@@ -157,7 +197,7 @@ def _plain(value: Any) -> dict[str, Any]:
     found = asdict(value)
     for each in fields(value):
         usual = each.default if each.default_factory is MISSING else each.default_factory()
-        if found[each.name] == usual or (found[each.name] == [] and usual == ()):
+        if not each.metadata.get("kept", True) or found[each.name] == usual or (found[each.name] == [] and usual == ()):
             del found[each.name]
     for name in ("tables", "verified"):
         if name in found:

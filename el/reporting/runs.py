@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from rich.table import Table as Grid
 
 from el.errors import ConfigError
-from el.reporting.record import RunRecord
+from el.reporting.record import RunRecord, TableVerified
 from el.reporting.summary import grid_of_tables
 from el.reporting.text import console
 
@@ -30,9 +30,9 @@ def print_runs(found: Sequence[RunRecord]) -> None:
             moment(record.started),
             record.command,
             record.result,
-            str(len(record.loaded)),
-            f"{record.rows:,}",
-            str(len(record.failed)),
+            str(len(record.verified or record.loaded)),
+            f"{record.rows or record.compared:,}",
+            str(len(record.failed) + len(record.differing) + len(record.broken)),
             f"{record.seconds:.1f}",
             why(record),
         )
@@ -50,13 +50,28 @@ def print_run(record: RunRecord) -> None:
     for load_id in record.finished:
         print(f"load {load_id} of an earlier run was brought to its end")
     for each in record.verified:
-        print(f"{each.table}: {each.verdict}" + (f" ({each.method})" if each.method else ""))
+        print("\n".join(_verified(each)))
     if record.error is not None:
         print(f"FAILED {record.error}" if record.in_trouble else record.error)
     if record.advice is not None:
         print(record.advice)
     for table in record.failed:
         print(f"FAILED {table.table}: {table.error}")
+
+
+def _verified(each: TableVerified) -> list[str]:
+    """A table's comparison."""
+    lines = [f"{each.verdict}  {each.table}" + (f"  ->  {each.raw}  ({each.strategy})" if each.raw else "")]
+    if each.method:
+        numbers = ("equal", "late", "missing", "extra", "different", "gone")
+        counts = ", ".join(f"{number:,} {name}" for name in numbers if (number := getattr(each, name)))
+        through = f", up to {each.through}" if each.through else ""
+        lines.append(f"  {each.compared:,} rows compared ({each.method}){through}: {counts or 'none'}")
+    lines += [f"  {each.why}"] if each.why else []
+    lines += [f"  columns that differ: {', '.join(each.columns)}"] if each.columns else []
+    lines += [f"  not compared: {column}" for column in each.not_compared]
+    lines += [f"  {note}" for note in each.notes]
+    return lines + ([f"  what to do: {each.advice}"] if each.advice else [])
 
 
 def find_run(found: Sequence[RunRecord], wanted: str | None) -> RunRecord:
@@ -86,5 +101,6 @@ def why(record: RunRecord) -> str:
     """In a few words, why it did not end well; empty where it did."""
     if record.error is not None:
         return record.error
-    names = [table.table for table in record.failed] + [each.table for each in record.differing]
+    names = [table.table for table in record.failed] + [each.table for each in (*record.differing, *record.broken)]
+    names = list(dict.fromkeys(names))
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

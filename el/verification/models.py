@@ -24,7 +24,7 @@ from el.planning.plan import TablePlan
 from el.verification.compare import SHOWN
 from el.verification.manifest import Manifest, Model
 from el.verification.model_sql import Compared, ModelSql, forms_of
-from el.verification.report import Counts, Found, Method, Sample, Verdict
+from el.verification.report import Counts, Found, Method, Sample, Verdict, kind_of
 
 _LANDING = ("_dlt_load_id", "_el_op", "_el_position", "_el_extracted_at")
 _OWN = (*_LANDING, KEY_COLUMN, "_el_valid_from", "_el_valid_to", "_el_closed_at", "_el_deleted", "_el_deleted_load_id")
@@ -48,7 +48,7 @@ def check_models(
         try:
             one = check.run(start)
         except ElError as error:
-            one = replace(start, why=str(error))
+            one = replace(start, why=str(error), failed=kind_of(error))
         if model.edited:
             one = replace(
                 one, notes=(*one.notes, "the model is not as codegen wrote it: a filter of it is a difference")

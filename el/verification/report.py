@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from el.errors import ElError, PlanError
+
 
 class Verdict(StrEnum):
     """DIFFERENT is said of what cannot be explained by the source's going on; UNDECIDED where only that is possible."""
@@ -61,6 +63,8 @@ class Found:
 
     target: the schema table that was compared with raw; "" where raw was, with the source. Of the former, what is said
     of the source is said of raw, and what is said of raw of the schema table; strategy is the model's kind.
+    failed: the kind of the error that kept it from being compared or mended; `why` is what that said. again: where, and
+    SQL that shows rows that differ.
     """
 
     table: str
@@ -81,6 +85,24 @@ class Found:
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
     target: str = ""
+    failed: str = ""
+    advice: str = ""
+    again: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """What was compared with what, by their names."""
+        return (self.raw, self.target or "its schema table") if self.of_model else (self.table, self.raw)
+
+    @property
+    def sides(self) -> tuple[str, str]:
+        """Where a row stands, in words."""
+        return ("in raw", "in the schema table") if self.of_model else ("at the source", "in raw")
+
+    @property
+    def of_model(self) -> bool:
+        """Whether a schema table was compared with raw."""
+        return self.method is Method.MODEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,31 +129,30 @@ class VerifyReport:
         return [line for each in self.tables for line in _lines(each)]
 
 
-_SIDES = {False: ("at the source", "in raw"), True: ("in raw", "in the schema table")}
-
-
 def _lines(found: Found) -> list[str]:
     counts, said = found.counts, str(found.verdict)
     if found.verdict is Verdict.EQUAL and found.not_compared:
         said += f" ({len(found.not_compared)} columns not compared)"
-    model = found.method is Method.MODEL
-    ends = (found.raw, found.target or "its schema table") if model else (found.table, found.raw)
-    lines = [f"{said}  {ends[0]}  ->  {ends[1]}{f'  ({found.strategy})' if found.strategy else ''}"]
+    one, other = found.ends
+    lines = [f"{said}  {one}  ->  {other}{f'  ({found.strategy})' if found.strategy else ''}"]
     if found.why:
         lines.append(f"  {found.why}")
     if found.verdict is not Verdict.REFUSED:
         bound = f", up to {found.bound_column} {found.bound}" if found.bound is not None else ""
         numbers = ("equal", "late", "missing", "extra", "different", "gone")
         shown = [f"{number:,} {name}" for name in numbers if (number := getattr(counts, name)) or name == "equal"]
-        lines.append(f"  {counts.compared:,} rows compared{bound}: {', '.join(shown)}")
+        lines.append(f"  {counts.compared:,} rows compared ({found.method}){bound}: {', '.join(shown)}")
     if found.columns:
         lines.append(f"  columns that differ: {', '.join(f'{name} ({n:,})' for name, n in found.columns.items())}")
-    lines += [f"  {_sample(sample, _SIDES[model])}" for sample in found.samples]
+    lines += [f"  {sample_line(sample, found.sides)}" for sample in found.samples]
     lines += [f"  not compared: {name}: {why}" for name, why in found.not_compared.items()]
-    return lines + [f"  {note}" for note in found.notes]
+    lines += [f"  {note}" for note in found.notes]
+    lines += [f"  to see them in {where}: {sql}" for where, sql in found.again.items()]
+    return lines + ([f"  what to do: {found.advice}"] if found.advice else [])
 
 
-def _sample(sample: Sample, sides: tuple[str, str]) -> str:
+def sample_line(sample: Sample, sides: tuple[str, str]) -> str:
+    """A row that differs, as text. sides: what the two are called."""
     key = ", ".join(f"{name}={_shown(value)}" for name, value in sample.key.items())
     if sample.values:
         one, other = sides
@@ -142,3 +163,8 @@ def _sample(sample: Sample, sides: tuple[str, str]) -> str:
 
 def _shown(value: str | None) -> str:
     return "NULL" if value is None else repr(value)
+
+
+def kind_of(error: ElError | None) -> str:
+    """Of an error, the kind; of none, and of one that is a refusal in el's own words, nothing."""
+    return "" if error is None or isinstance(error, PlanError) else type(error).__name__

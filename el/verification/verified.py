@@ -1,6 +1,7 @@
 """The table `_el_verified`: a row for each comparison of a table. el adds rows, and never changes or removes one.
 
-No row has a value of the data, not even a key: how many rows differ, and in which columns.
+No row has a value of the data, not even a key: how many rows differ, and in which columns. The database adds
+its own user, as `database_user`.
 """
 
 from __future__ import annotations
@@ -14,47 +15,46 @@ import pyarrow as pa
 from el import __version__
 from el.connectors.catalog import TableName
 from el.connectors.sql.audit import os_user
-from el.connectors.sql.column_types import ColumnTypes
-from el.connectors.sql.connector import SqlConnector
-from el.connectors.sql.select import Statement
+from el.connectors.sql.notes import NoteTable, append_notes
 from el.connectors.sql.target import SqlTarget
 from el.errors import ElError
 from el.loading.warehouse import Warehouse
+from el.verification.kept import kept_why
 from el.verification.report import Found, VerifyReport
 
 VERIFIED_TABLE = "_el_verified"
 
-VERIFIED_SCHEMA = pa.schema(
-    [
-        pa.field("entry_id", pa.string()),
-        pa.field("verified_at", pa.timestamp("us")),
-        pa.field("run_id", pa.string()),
-        pa.field("table_name", pa.string()),
-        pa.field("source_table", pa.string()),
-        pa.field("strategy", pa.string()),
-        pa.field("verdict", pa.string()),
-        pa.field("why", pa.string()),
-        pa.field("method", pa.string()),
-        pa.field("target", pa.string()),  # the schema table that was compared with raw; NULL: raw, with the source
-        pa.field("load_id", pa.string()),
-        pa.field("bound_column", pa.string()),
-        pa.field("bound", pa.string()),
-        pa.field("source_rows", pa.int64()),
-        pa.field("raw_rows", pa.int64()),
-        pa.field("compared_rows", pa.int64()),
-        pa.field("equal_rows", pa.int64()),
-        pa.field("late_rows", pa.int64()),
-        pa.field("missing_rows", pa.int64()),
-        pa.field("extra_rows", pa.int64()),
-        pa.field("different_rows", pa.int64()),
-        pa.field("gone_rows", pa.int64()),
-        pa.field("columns_differ", pa.string()),  # JSON: column -> in how many rows
-        pa.field("not_compared", pa.string()),  # JSON: column -> why
-        pa.field("seconds", pa.float64()),
-        pa.field("os_user", pa.string()),
-        pa.field("el_version", pa.string()),
-    ]
-)
+# Rows of one INSERT.
+_AT_ONCE = 20
+_COLUMNS = {
+    "entry_id": pa.string(),
+    "verified_at": pa.timestamp("us"),
+    "run_id": pa.string(),
+    "table_name": pa.string(),
+    "source_table": pa.string(),
+    "strategy": pa.string(),
+    "verdict": pa.string(),
+    "why": pa.string(),
+    "method": pa.string(),
+    "target": pa.string(),  # the schema table that was compared with raw; NULL: raw, with the source
+    "load_id": pa.string(),
+    "bound_column": pa.string(),
+    "bound": pa.string(),
+    "source_rows": pa.int64(),
+    "raw_rows": pa.int64(),
+    "compared_rows": pa.int64(),
+    "equal_rows": pa.int64(),
+    "late_rows": pa.int64(),
+    "missing_rows": pa.int64(),
+    "extra_rows": pa.int64(),
+    "different_rows": pa.int64(),
+    "gone_rows": pa.int64(),
+    "columns_differ": pa.string(),  # JSON: column -> in how many rows
+    "not_compared": pa.string(),  # JSON: column -> why
+    "seconds": pa.float64(),
+    "os_user": pa.string(),
+    "el_version": pa.string(),
+}
 
 
 def note_verified(warehouse: Warehouse, report: VerifyReport, say: Callable[[str], None]) -> None:
@@ -63,34 +63,21 @@ def note_verified(warehouse: Warehouse, report: VerifyReport, say: Callable[[str
     for found in report.tables:
         by_schema.setdefault(found.raw.partition(".")[0], []).append(found)
     for schema, tables in by_schema.items():
-        place = TableName(warehouse.fold(schema), warehouse.fold(VERIFIED_TABLE))
+        table = NoteTable(TableName(warehouse.fold(schema), warehouse.fold(VERIFIED_TABLE)), _COLUMNS, "entry_id")
         try:
             with warehouse.connector as connector:
                 assert isinstance(connector, SqlTarget)
-                _append(connector, connector.writer().types, place, [_row(report, found) for found in tables])
+                rows = [_row(report, found) for found in tables]
+                for start in range(0, len(rows), _AT_ONCE):
+                    append_notes(connector, connector.writer().types, table, rows[start : start + _AT_ONCE])
         except ElError as error:
             say(f"{schema}.{VERIFIED_TABLE} has no row of this: {error}")
 
 
-def _append(session: SqlConnector, types: ColumnTypes, table: TableName, rows: list[dict[str, object]]) -> None:
-    columns = {field.name: str(types.of(field.type)) for field in VERIFIED_SCHEMA}
-    place = session.dialect.quote_table(table)
-    values = ", ".join(f"{types.cast(type_)} AS {name}" for name, type_ in columns.items())
-    names = ", ".join(columns)
-    selects = " UNION ALL ".join([f"SELECT {values}"] * len(rows))
-    parameters = tuple(row[name] for row in rows for name in columns)
-    insert = Statement(f"INSERT INTO {place} ({names}) SELECT {names} FROM ({selects}) AS q", parameters)
-    try:
-        session.execute(insert)
-    except ElError:
-        made = ", ".join(f"{name} {type_}" for name, type_ in columns.items())
-        session.execute(Statement(f"CREATE TABLE {place} ({made})"))
-        session.execute(insert)
-
-
-def _row(report: VerifyReport, found: Found) -> dict[str, object]:
+def _row(report: VerifyReport, found: Found) -> tuple[object, ...]:
+    """As text, which every warehouse casts."""
     counts = found.counts
-    return {
+    given = {
         "entry_id": uuid.uuid4().hex,
         "verified_at": f"{report.started:%Y-%m-%dT%H:%M:%S.%f}",
         "run_id": report.run_id,
@@ -98,7 +85,7 @@ def _row(report: VerifyReport, found: Found) -> dict[str, object]:
         "source_table": found.table,
         "strategy": str(found.strategy),
         "verdict": str(found.verdict),
-        "why": found.why or None,
+        "why": kept_why(found) or None,
         "method": str(found.method),
         "target": found.target or None,
         "load_id": found.load_id,
@@ -119,3 +106,4 @@ def _row(report: VerifyReport, found: Found) -> dict[str, object]:
         "os_user": os_user(),
         "el_version": __version__,
     }
+    return tuple(None if given[name] is None else str(given[name]) for name in _COLUMNS)

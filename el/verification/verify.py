@@ -20,26 +20,30 @@ import pyarrow.parquet as pq
 
 from el.config.job import Job
 from el.connectors.catalog import Catalog
+from el.connectors.origin import of_run
 from el.connectors.sql.select import Statement
-from el.errors import ElError, of_table
+from el.errors import ElError, PlanError, of_table
 from el.extraction.fingerprint import RowHash
 from el.extraction.landing import LandedFile
 from el.loading.ledger import LEDGER_TABLE
 from el.loading.lock import StillOurs, this_process
 from el.loading.open import loader, warehouse_of
+from el.loading.runs import recorded
 from el.loading.spill import spilling
 from el.loading.warehouse import Warehouse
 from el.plan_job import plan_job
 from el.planning.places import PlaceNames
 from el.planning.plan import TablePlan
+from el.reporting.record import VERIFY, Listener
 from el.types.present import utc_now
 from el.verification.compare import SHOWN, Comparison, Difference
 from el.verification.doubled import doubled
 from el.verification.in_warehouse import MOST_LATE, InWarehouse
+from el.verification.kept import note_in_runs
 from el.verification.manifest import Manifest
 from el.verification.models import check_models
 from el.verification.repair import REPAIR, Repair, refuse_repair
-from el.verification.report import Counts, Found, Method, Verdict, VerifyReport
+from el.verification.report import Counts, Found, Method, Verdict, VerifyReport, kind_of
 from el.verification.rule import LateBy, rule_of
 from el.verification.sides import Sides
 from el.verification.verified import note_verified
@@ -59,29 +63,43 @@ class Options:
     models: Path | None = None
 
 
-def verify(job: Job, say: Callable[[str], None], options: Options = Options()) -> VerifyReport:
-    """Compare all tables of the job. Raises what concerns all of them."""
+def verify(
+    job: Job, say: Callable[[str], None], options: Options = Options(), listeners: Sequence[Listener] = ()
+) -> VerifyReport:
+    """Compare all tables of the job. Raises what concerns all of them. listeners: told of it as of a run."""
     started = datetime.now(UTC)
     manifest = None if options.models is None else Manifest.read(options.models, job.destination.type)
     # Where a run lands its files: what a killed comparison leaves there, the next run removes.
     folder = job.work / "spool" / job.run_id
     with ThreadPoolExecutor(1) as background, ExitStack() as stack:
+        stack.enter_context(of_run(job.run_id))
+        runs = stack.enter_context(recorded(job, VERIFY, listeners, say))
         locks: list[StillOurs] = []
+        known: set[str] = set()  # raw schemas
         opening: Future[Warehouse] = background.submit(warehouse_of, job)
 
         def lock(warehouse: Warehouse, places: PlaceNames, everywhere: PlaceNames | None) -> None:
             schemas = sorted({schema for schema, _ in places.values()})
+            known.update(schema for schema, _ in (everywhere or places).values())
             lease = job.config.defaults.lock_lease
             locks.append(stack.enter_context(warehouse.locked(schemas, this_process(job.run_id), lease)))
             for schema in schemas if options.repair else ():
                 # What a killed run left comes first: it was read earlier.
                 loader(job, warehouse, schema).finish_pending(say)
 
-        plan = plan_job(job, opening, lock)
+        try:
+            plan = plan_job(job, opening, lock)
+        except ElError as error:
+            runs.could_not_begin(error, opening, answers=bool(locks or not known))
+            raise
+        runs.planned(plan)
         warehouse = opening.result()
         if plan.dumps:
             say(f"{len(plan.dumps)} tables from files are not compared: each file was counted as it landed")
-        found = [Found(str(each.name), ".".join(each.place), "", Verdict.REFUSED, str(each)) for each in plan.refused]
+        found = [
+            Found(str(each.name), ".".join(each.place), "", Verdict.REFUSED, str(each), failed=kind_of(each.error))
+            for each in plan.refused
+        ]
         try:
             for table in plan.tables:
                 check = Check(job, warehouse, table, plan.catalog, folder, options, locks)
@@ -94,6 +112,8 @@ def verify(job: Job, say: Callable[[str], None], options: Options = Options()) -
             shutil.rmtree(folder, ignore_errors=True)
         report = VerifyReport(job.run_id, started, tuple(sorted(found, key=lambda each: (each.table, each.target))))
         note_verified(warehouse, report, say)
+        note_in_runs(runs, report)
+        runs.deliver(warehouse, min(known, default=None))
     return report
 
 
@@ -129,12 +149,12 @@ class Check:
         folder.mkdir(parents=True)
         try:
             if table.stopped is not None:
-                return replace(found, why=table.stopped)
+                return replace(found, why=table.stopped, failed=kind_of(table.error))
             found = self._compared(found, folder)
             if self.options.repair and found.verdict is Verdict.DIFFERENT:
                 found = self._repaired(found, folder)
         except ElError as error:
-            found = replace(found, why=of_table(str(table.name), str(error)))
+            found = replace(found, why=of_table(str(table.name), str(error)), failed=kind_of(error))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         return replace(found, seconds=round(time.monotonic() - began, 3))
@@ -186,9 +206,13 @@ class Check:
             # Where a column tells what changed, nothing tells what was deleted.
             gone = gone if found.counts.extra else None
             rows = Repair(self.job, self.warehouse, self.table, folder, self.locks).load(changed, gone)
-        except ElError as error:
+        except PlanError as error:
             return replace(found, notes=(*found.notes, f"not repaired: {error}"))
-        return replace(found, notes=(*found.notes, f"repaired: {rows:,} rows were loaded once more"))
+        except ElError as error:
+            why = "; ".join(filter(None, (found.why, f"not repaired: {error}")))
+            return replace(found, notes=(*found.notes, "not repaired"), why=why, failed=kind_of(error))
+        notes = (*found.notes, f"repaired: {rows:,} rows were loaded once more")
+        return replace(found, notes=notes, advice="verify again: after the repair, all has to be equal")
 
     def _in_warehouse(self, sides: Sides) -> InWarehouse | None:
         """What makes raw's digest in the warehouse, where that is asked for and can be."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from el.cli.app import main
 from el.errors import ConfigError
-from el.reporting.metrics import TABLE_SUCCESS, MetricsFile
+from el.reporting.metrics import TABLE_EQUAL, TABLE_SUCCESS, MetricsFile
 from el.reporting.record import RunRecord, TableVerified
 from el.reporting.summary import TableReport
 from tests.shop import Workspace, inside
@@ -94,6 +95,36 @@ def test_what_differs_is_a_metric_once_something_was_verified(tmp_path: Path) ->
     verified = (TableVerified("a", "DIFFERENT", compared=100, missing=1, extra=2, different=3),)
     written.ended(replace(RECORD, verified=verified))
     assert values(written.path)["el_verify_different", "a"] == 6
+
+
+def compared(*verified: TableVerified, **more: Any) -> RunRecord:
+    return replace(RECORD, command="verify", tables=(), verified=verified, **more)
+
+
+def test_of_a_table_that_could_not_be_decided_no_number_says_that_it_is_equal(tmp_path: Path) -> None:
+    written = MetricsFile(tmp_path / "el.prom", whole=True)
+    written.ended(compared(*(TableVerified(verdict, verdict) for verdict in ("EQUAL", "DIFFERENT", "UNDECIDED"))))
+    found = values(written.path)
+    assert {table: found["el_verify_equal", table] for table in ("EQUAL", "DIFFERENT", "UNDECIDED")} == {
+        "EQUAL": 1,
+        "DIFFERENT": 0,
+        "UNDECIDED": 0,
+    }
+    # A load of which a row is lost differs, though no row is told by its key.
+    assert found["el_verify_different", "DIFFERENT"] == 1
+    assert found["el_verify_different", "EQUAL"] == 0
+    assert ("el_verify_different", "UNDECIDED") not in found
+
+
+def test_a_table_keeps_the_time_at_which_it_was_last_equal(tmp_path: Path) -> None:
+    written = MetricsFile(tmp_path / "el.prom", whole=True)
+    written.ended(compared(TableVerified("a", "EQUAL", compared=7)))
+    later = RECORD.started + timedelta(days=1)
+    written.ended(compared(TableVerified("a", "UNDECIDED"), result="undecided", exit_code=1, started=later))
+    assert values(written.path)[TABLE_EQUAL, "a"] == RECORD.started.timestamp()
+    written.ended(compared(TableVerified("a", "EQUAL", compared=8), started=later))
+    assert values(written.path)[TABLE_EQUAL, "a"] == later.timestamp()
+    assert "el_table_rows" not in written.path.read_text()
 
 
 def test_a_file_that_is_none_of_metrics_is_replaced(tmp_path: Path) -> None:

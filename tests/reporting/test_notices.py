@@ -119,6 +119,47 @@ def test_a_difference_is_told_until_it_is_gone(channel: Channel, tmp_path: Path)
     assert "1 missing, 0 extra, 2 different" in channel.taken[0]["text"]
 
 
+def compared(*verified: TableVerified, **more: Any) -> RunRecord:
+    return replace(DONE, command="verify", tables=(), verified=verified, **more)
+
+
+def test_a_difference_is_not_over_as_long_as_it_cannot_be_decided(channel: Channel, tmp_path: Path) -> None:
+    for verdict in ("DIFFERENT", "UNDECIDED", "REFUSED", "DIFFERENT"):
+        notices(tmp_path).ended(compared(TableVerified("sales.orders", verdict)))
+    assert told(channel) == [[("difference", "sales.orders")]]
+
+
+def test_a_difference_in_no_row_is_told_with_its_reason_and_without_a_key(channel: Channel, tmp_path: Path) -> None:
+    shown = {"examples": ("missing: id='secret-key'",), "again": (("raw", "SELECT 'secret-key'"),)}
+    verified = TableVerified("sales.orders", "DIFFERENT", why="load 7: raw has 8 rows, the ledger 7", **shown)
+    notices(tmp_path).ended(compared(verified))
+    assert "raw has 8 rows, the ledger 7" in channel.taken[0]["text"]
+    assert "secret-key" not in json.dumps(channel.taken)
+
+
+def test_a_comparison_that_fails_is_told_and_a_run_does_not_say_that_it_is_over(
+    channel: Channel, tmp_path: Path
+) -> None:
+    failed = compared(result="failed", error="nobody answers")
+    for record in (failed, DONE, compared(TableVerified("sales.orders", "EQUAL"))):
+        notices(tmp_path).ended(record)
+    assert told(channel) == [[("failure", "verify")], []]
+    assert channel.taken[1]["over"] == ["failure verify"]
+
+
+def test_a_run_that_failed_is_not_over_by_a_comparison(channel: Channel, tmp_path: Path) -> None:
+    notices(tmp_path).ended(replace(FAILED, tables=(), error="nobody answers"))
+    notices(tmp_path).ended(compared(TableVerified("sales.orders", "EQUAL")))
+    assert told(channel) == [[("failure", "run")]]
+
+
+def test_a_table_that_could_not_be_compared_for_an_error_is_told_until_it_is(channel: Channel, tmp_path: Path) -> None:
+    broken = TableVerified("sales.orders", "REFUSED", why="ReadError: see there", failed="ReadError")
+    for record in (compared(broken), DONE, compared(TableVerified("sales.orders", "UNDECIDED"))):
+        notices(tmp_path).ended(record)
+    assert told(channel) == [[("failure", "verify of sales.orders")], []]
+
+
 def test_only_what_was_asked_for_is_told(channel: Channel, tmp_path: Path) -> None:
     notices(tmp_path, on=["difference"]).ended(FAILED)
     assert channel.taken == []

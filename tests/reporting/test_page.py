@@ -17,7 +17,7 @@ import pytest
 
 from el.cli.app import main
 from el.reporting.page import LAST_RUNS, charts, page
-from el.reporting.record import RunRecord, TableVerified
+from el.reporting.record import RunRecord, TableVerified, read_record
 from el.reporting.summary import TableReport
 from tests.shop import Workspace, inside
 
@@ -28,17 +28,53 @@ TABLES = (
     TableReport("sales.<b>odd</b>", "shop_sales.odd", "", "failed", error="its type <i>money</i> changed: exclude it"),
 )
 VERIFIED = (
-    TableVerified("sales.orders", "EQUAL (1 column not compared)", "by key range", compared=12_000, late=4),
+    TableVerified(
+        "sales.orders",
+        "EQUAL",
+        "both sides read",
+        "shop_sales.orders",
+        "cursor",
+        through="changed_at 2026-01-01T23:59:59.123456",
+        source_rows=12_004,
+        raw_rows=12_000,
+        compared=12_000,
+        equal=12_000,
+        late=4,
+        not_compared=("photo: excluded", "iban: masked, sha256: what lands is compared, not its value"),
+    ),
     TableVerified(
         "sales.lines",
         "DIFFERENT",
-        "by key range",
-        compared=5,
+        "digest in the warehouse",
+        "shop_sales.lines",
+        compared=8,
+        equal=2,
         missing=1,
         extra=2,
         different=3,
-        columns=("price (3)",),
-        examples=("missing: order_id=7, line_no=1",),
+        gone=5,
+        columns=("price (3)", "a_column_with_a_name_that_is_as_long_as_names_can_be_at_some_databases (1)"),
+        why="load 17: raw has 7 rows, the ledger 8",
+        notes=("not repaired: <script>alert(1)</script>",),
+        advice="`verify --select sales.lines --repair` loads these rows once more",
+        examples=("missing: order_id='7', line_no='1'", f"different: name='{'Llanfair' * 30}': price"),
+        again=(
+            ("source", 'SELECT "order_id", "price" FROM "sales"."lines" WHERE "order_id" IN (7, 8)'),
+            ("raw", f"""SELECT * FROM "shop_sales"."lines" WHERE "name" IN ('{"Llanfair" * 30}')"""),
+        ),
+    ),
+    TableVerified(
+        LONG, "UNDECIDED", "both sides read", compared=50, why="50 rows differ: verify again in some minutes"
+    ),
+    TableVerified(
+        "sales.new", "REFUSED", why="sales.new: raw is none to compare with: it was not loaded yet; run first"
+    ),
+    TableVerified(
+        "sales.broken",
+        "REFUSED",
+        why="ReadError: what it said is elsewhere",
+        failed="ReadError",
+        error="no such <table>",
     ),
 )
 RECORD = RunRecord(
@@ -56,6 +92,7 @@ RECORD = RunRecord(
     os_user="etl",
     host="batch",
 )
+COMPARED = replace(RECORD, command="verify", result="different", exit_code=4, tables=(), verified=VERIFIED)
 HISTORY = [
     replace(
         RECORD,
@@ -136,13 +173,47 @@ def test_of_a_run_in_which_nothing_failed_no_failure_is_told() -> None:
 
 
 def test_what_was_verified_is_told_and_how() -> None:
-    verified = shown()["verified"]
-    assert "sales.orders EQUAL (1 column not compared) 12,000 0 0 0 4 by key range" in verified
+    verified = shown()["verified"].replace(" ,", ",")
+    equal = (
+        "sales.orders EQUAL 12,000 rows compared, 12,000 equal, 4 late "
+        "not compared: photo: excluded; iban: masked, sha256: what lands is compared, not its value "
+        "both sides read, up to changed_at 2026-01-01T23:59:59.123456; "
+        "12,004 rows at the source, 12,000 in raw; shop_sales.orders, cursor, 0.0 s"
+    )
+    assert equal in verified
     differing = (
-        "sales.lines DIFFERENT columns that differ: price (3) missing: order_id=7, line_no=1 5 1 2 3 0 by key range"
+        "sales.lines DIFFERENT load 17: raw has 7 rows, the ledger 8 8 rows compared, 2 equal, 1 missing in raw, "
+        "2 in raw alone, 3 different, 5 gone from the source not repaired: <script>alert(1)</script> "
+        "columns that differ: price (3), a_column"
     )
     assert differing in verified
+    assert "The first rows that differ missing: order_id='7', line_no='1'" in verified
+    assert 'SQL that shows them in source SELECT "order_id", "price"' in verified
+    assert "What to do: verify --select sales.lines --repair loads these rows once more" in verified
+    assert f"{LONG} UNDECIDED 50 rows differ: verify again in some minutes" in verified
+    assert "sales.new REFUSED sales.new: raw is none to compare with" in verified
+    assert "sales.broken REFUSED no such <table>" in verified
+    assert verified.index("sales.lines") < verified.index("sales.new") < verified.index("sales.orders")
     assert "Nothing was compared" in shown(replace(RECORD, verified=()))["verified"]
+
+
+def test_the_page_of_what_was_kept_has_no_key_and_says_where_they_stood() -> None:
+    verified = shown(read_record(COMPARED.to_json()))["verified"]
+    assert "order_id" not in verified
+    assert "no key is kept" in verified
+    assert "sales.broken REFUSED ReadError: what it said is elsewhere" in verified
+    assert "What to do: verify --select sales.lines --repair" in verified
+
+
+def test_a_comparison_is_told_in_its_own_words() -> None:
+    found = shown(COMPARED)
+    assert "el verify: 1 table differs, 1 table equal, of 3 tables it is not known" in found[""]
+    assert "1 tables equal 1 tables that differ 3 tables not decided 12,058 rows compared" in found[""]
+    equal = replace(COMPARED, verified=VERIFIED[:1], result="done", exit_code=0)
+    assert "el verify: 1 table equal" in shown(equal)[""]
+    assert "at most 12,000 rows" in charts([equal, equal], "")[0].said
+    nobody = replace(COMPARED, verified=(), error="nobody answers", exit_code=3, result="failed")
+    assert "failed before anything was compared" in shown(nobody)[""]
 
 
 def test_the_page_names_nothing_that_a_browser_would_fetch() -> None:
@@ -211,10 +282,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("page")
 
 
-def measured(folder: Path, width: int) -> dict[str, Any]:
+def measured(folder: Path, width: int, record: RunRecord) -> dict[str, Any]:
     """The page in a frame of this width: a window has a least width of its own."""
     # A script cannot run on the page itself, which allows none.
-    text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page(RECORD, HISTORY))
+    text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page(record, HISTORY))
+    # All that can be opened is open.
+    text = text.replace("<details>", "<details open>")
     framed = escape(text.replace("</head>", SIZES, 1))
     around = f'<title></title><iframe srcdoc="{framed}" style="width: {width}px; height: 900px; border: 0"></iframe>'
     dom, _ = browse(folder, "measured.html", around, "--window-size=1400,1000")
@@ -228,16 +301,19 @@ needs_a_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium on thi
 
 
 @needs_a_browser
-def test_a_browser_has_nothing_to_say_of_the_page(folder: Path) -> None:
-    text, said = browse(folder, "page.html", page(RECORD, HISTORY))
+@pytest.mark.parametrize("record", [RECORD, COMPARED], ids=["run", "verify"])
+def test_a_browser_has_nothing_to_say_of_the_page(folder: Path, record: RunRecord) -> None:
+    text, said = browse(folder, "page.html", page(record, HISTORY))
     assert "CONSOLE" not in said
-    assert LONG in text
+    names = [escape(each.table, quote=False) for each in (*record.tables, *record.verified)]
+    assert [name for name in names if name not in text] == []
 
 
 @needs_a_browser
+@pytest.mark.parametrize("record", [RECORD, COMPARED], ids=["run", "verify"])
 @pytest.mark.parametrize("width", [360, 1280])
-def test_the_page_fits_a_telephone_and_a_desk_and_asks_for_nothing(folder: Path, width: int) -> None:
-    found = measured(folder, width)
+def test_the_page_fits_a_telephone_and_a_desk_and_asks_for_nothing(folder: Path, width: int, record: RunRecord) -> None:
+    found = measured(folder, width, record)
     assert found["width"] == width
     assert found["page"] <= width
     assert found["asked"] == []
