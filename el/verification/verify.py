@@ -36,6 +36,7 @@ from el.planning.places import PlaceNames
 from el.planning.plan import TablePlan
 from el.reporting.record import VERIFY, Listener
 from el.types.present import utc_now
+from el.verification.again import ShowAgain, advice, dialect_of
 from el.verification.compare import SHOWN, Comparison, Difference
 from el.verification.doubled import doubled
 from el.verification.in_warehouse import MOST_LATE, InWarehouse
@@ -157,6 +158,9 @@ class Check:
             found = replace(found, why=of_table(str(table.name), str(error)), failed=kind_of(error))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+        if found.verdict is Verdict.DIFFERENT:
+            shown = ShowAgain(self.warehouse, table, self.catalog, dialect_of(self.job)).of(found.samples)
+            found = replace(found, again=shown, advice=found.advice or advice(table))
         return replace(found, seconds=round(time.monotonic() - began, 3))
 
     def models(self, manifest: Manifest) -> list[Found]:

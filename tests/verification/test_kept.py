@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from el.cli.app import main
@@ -111,6 +112,17 @@ def test_what_an_error_said_is_not_kept_for_it_may_name_a_value(
     assert "DE7007" not in details[1]
 
 
+def test_the_sql_that_is_given_shows_the_rows_that_differ(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    shop.warehouse(FAULT)
+    capsys.readouterr()
+    assert main(["verify", "--json", "--select", "sales.people"]) == 4
+    (found,) = json.loads(capsys.readouterr().out)["tables"]
+    with duckdb.connect("shop.duckdb") as source:
+        rows = source.execute(found["again"]["source"]).fetchall()
+    assert sorted((row[0], row[3]) for row in rows) == [("O'Öz 7", "DE7007"), ("O'Öz 8", "DE7008")]
+    assert [row[-1] for row in shop.warehouse(found["again"]["raw"])] == ["XX99", "XX99"]
+
+
 def test_a_comparison_that_could_not_begin_is_kept_and_has_its_page(shop: Workspace) -> None:
     Path("shop.duckdb").rename("away.duckdb")
     assert main(["verify", "--html", "own.html", "--metrics", "el.prom"]) == 3
@@ -157,6 +169,26 @@ def test_lineage_is_told_nothing_of_a_comparison(shop: Workspace, monkeypatch: p
     assert not Path("events.json").exists()
     assert main(["run", "--progress", "none"]) == 0
     assert Path("events.json").exists()
+
+
+def test_of_keys_that_not_every_server_reads_alike_no_sql_is_given(
+    shop: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.source("CREATE TABLE sales.odd (name VARCHAR, moment TIMESTAMP, seen TIMESTAMP, PRIMARY KEY (name, moment))")
+    shop.source("CREATE TABLE sales.paths (path VARCHAR PRIMARY KEY, size INTEGER, seen TIMESTAMP)")
+    shop.source("INSERT INTO sales.odd VALUES ('a', '2024-01-01', '2024-01-01'), ('b', '2024-01-01', '2024-02-01')")
+    shop.source(r"INSERT INTO sales.paths VALUES ('C:\n', 1, '2024-01-01'), ('/n', 1, '2024-01-01')")
+    shop.source("INSERT INTO sales.paths VALUES ('/last', 1, '2024-02-01')")
+    tables = "  - {name: sales.odd, cursor: seen}\n  - {name: sales.paths, cursor: seen}\n"
+    Path("el.yml").write_text(EL_YML.partition("  - ")[0] + tables)
+    assert main(["run", "--progress", "none"]) == 0
+    shop.warehouse("DELETE FROM shop_sales.odd WHERE name = 'a'; UPDATE shop_sales.paths SET size = 2")
+    capsys.readouterr()
+    assert main(["verify", "--json"]) == 4
+    odd, paths = json.loads(capsys.readouterr().out)["tables"]
+    assert (odd["counts"]["missing"], odd["again"]) == (1, {})
+    assert paths["counts"]["different"] == 2
+    assert paths["again"]["source"].endswith("""WHERE "path" IN ('/n')""")
 
 
 def test_a_schema_table_is_kept_beside_the_raw_table_that_it_is_made_of() -> None:

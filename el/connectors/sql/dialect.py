@@ -34,6 +34,7 @@ class Dialect:
     length_without_blanks: bool = False  # the length of a text leaves out blanks at its end
     # Statements need no semicolon between them, and a derived table takes neither ORDER BY nor FOR nor OPTION.
     bare_statements: bool = False
+    national_text: bool = False  # a text beyond ASCII is written N'...'
     parameter: Callable[[Value], object] = lambda value: value.text
 
     def quote(self, name: str) -> str:
@@ -43,6 +44,11 @@ class Dialect:
     def quote_table(self, table: TableName) -> str:
         """schema.name, both quoted."""
         return f"{self.quote(table.schema)}.{self.quote(table.name)}"
+
+    def text_literal(self, text: str) -> str:
+        """A text as it is written in a statement that a person reads; statements of el's own have parameters."""
+        national = self.national_text and not text.isascii()
+        return (exp.National(this=text) if national else exp.Literal.string(text)).sql(dialect=self.name)
 
     def bound(self, value: Value) -> str:
         """The SQL in which `?` stands for `value`."""

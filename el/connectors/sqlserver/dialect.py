@@ -16,6 +16,7 @@ def _parameter(value: Value) -> object:
 TSQL = Dialect(
     name="tsql",
     bare_statements=True,
+    national_text=True,
     text_type="NVARCHAR(4000)",
     length_without_blanks=True,  # Microsoft Learn, "LEN"
     bind={
