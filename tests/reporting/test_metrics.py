@@ -42,11 +42,15 @@ def values(path: Path) -> dict[tuple[str, str], float]:
     }
 
 
-def test_a_run_writes_rows_seconds_and_exit_code_of_its_tables(tmp_path: Path) -> None:
+def test_a_run_writes_rows_seconds_and_exit_code_of_its_tables_and_a_comparison_what_is_equal(tmp_path: Path) -> None:
     Workspace(tmp_path).create()
     with inside(tmp_path):
         assert main(["run", "--progress", "none", "--metrics", "out/el.prom"]) == 0
         found = values(Path("out/el.prom"))
+        assert main(["verify", "--metrics", "out/verify.prom"]) == 0
+        verified = values(Path("out/verify.prom"))
+    assert verified["el_verify_equal", "sales.orders"] == 1
+    assert verified["el_verify_compared", "sales.lines"] == 9000
     assert found["el_table_rows", "sales.orders"] == 3000
     assert found["el_table_rows", "sales.lines"] == 9000
     assert found["el_run_exit_code", ""] == 0

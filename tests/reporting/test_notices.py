@@ -255,6 +255,23 @@ def test_a_run_tells_of_its_failure_and_fails_by_nothing_else(
     assert not [path for path in tmp_path.glob(".el/**/*") if path.is_file() and b"secret-token" in path.read_bytes()]
 
 
+def test_verify_tells_of_a_difference_once_and_when_it_is_over(channel: Channel, tmp_path: Path) -> None:
+    shop = Workspace(tmp_path).create()
+    yml = tmp_path / "el.yml"
+    yml.write_text(yml.read_text() + "notify: {webhook: 'env:EL_WEBHOOK'}\n")
+    with inside(tmp_path):
+        assert main(["run", "--progress", "none"]) == 0
+        shop.warehouse("UPDATE shop_sales.orders SET note = 'other' WHERE id = 7")
+        for code in (4, 4):
+            assert main(["verify", "--select", "sales.orders"]) == code
+        assert main(["run", "--progress", "none"]) == 0
+        shop.warehouse("UPDATE shop_sales.orders SET note = 'order 7' WHERE id = 7")
+        assert main(["verify", "--select", "sales.orders"]) == 0
+    assert told(channel) == [[("difference", "sales.orders")], []]
+    assert "1 different" in channel.taken[0]["text"]
+    assert channel.taken[1]["over"] == ["difference sales.orders"]
+
+
 def test_an_address_that_is_not_set_is_said_before_there_is_something_to_tell(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
