@@ -57,7 +57,7 @@ def kept(found: Found) -> TableVerified:
         seconds=found.seconds,
         error=found.why if found.why != why else None,
         examples=tuple(sample_line(sample, found.sides) for sample in found.samples),
-        again=tuple(found.again.items()),
+        again=found.statements,
     )
 
 

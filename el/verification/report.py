@@ -100,6 +100,12 @@ class Found:
         return ("in raw", "in the schema table") if self.of_model else ("at the source", "in raw")
 
     @property
+    def statements(self) -> tuple[tuple[str, str], ...]:
+        """`again`, with where they are for in words."""
+        places = dict(zip(("source", "raw"), self.sides, strict=True))
+        return tuple((places[where], sql) for where, sql in self.again.items())
+
+    @property
     def of_model(self) -> bool:
         """Whether a schema table was compared with raw."""
         return self.method is Method.MODEL
@@ -147,7 +153,7 @@ def _lines(found: Found) -> list[str]:
     lines += [f"  {sample_line(sample, found.sides)}" for sample in found.samples]
     lines += [f"  not compared: {name}: {why}" for name, why in found.not_compared.items()]
     lines += [f"  {note}" for note in found.notes]
-    lines += [f"  to see them in {where}: {sql}" for where, sql in found.again.items()]
+    lines += [f"  to see them {where}: {sql}" for where, sql in found.statements]
     return lines + ([f"  what to do: {found.advice}"] if found.advice else [])
 
 

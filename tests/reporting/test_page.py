@@ -59,8 +59,8 @@ VERIFIED = (
         advice="`verify --select sales.lines --repair` loads these rows once more",
         examples=("missing: order_id='7', line_no='1'", f"different: name='{'Llanfair' * 30}': price"),
         again=(
-            ("source", 'SELECT "order_id", "price" FROM "sales"."lines" WHERE "order_id" IN (7, 8)'),
-            ("raw", f"""SELECT * FROM "shop_sales"."lines" WHERE "name" IN ('{"Llanfair" * 30}')"""),
+            ("at the source", 'SELECT "order_id", "price" FROM "sales"."lines" WHERE "order_id" IN (7, 8)'),
+            ("in raw", f"""SELECT * FROM "shop_sales"."lines" WHERE "name" IN ('{"Llanfair" * 30}')"""),
         ),
     ),
     TableVerified(
@@ -188,7 +188,7 @@ def test_what_was_verified_is_told_and_how() -> None:
     )
     assert differing in verified
     assert "The first rows that differ missing: order_id='7', line_no='1'" in verified
-    assert 'SQL that shows them in source SELECT "order_id", "price"' in verified
+    assert 'SQL that shows them at the source SELECT "order_id", "price"' in verified
     assert "What to do: verify --select sales.lines --repair loads these rows once more" in verified
     assert f"{LONG} UNDECIDED 50 rows differ: verify again in some minutes" in verified
     assert "sales.new REFUSED sales.new: raw is none to compare with" in verified
