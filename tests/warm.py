@@ -93,6 +93,11 @@ def parse_a_project() -> None:
 os.environ["SNOWFLAKE_DISABLE_PLATFORM_DETECTION"] = "true"
 for name in LATE:
     import_module(name)
+# What a command makes once a process.
+import_module("el.cli.app")._parser()
+for source in ("duckdb", "sqlserver"):
+    for warehouse in ("duckdb", "snowflake"):
+        import_module("el.reporting.record").versions(source, warehouse)
 parse_a_project()
 for connector in (DuckDb, Snowflake):
     tell(connector, "execute")

@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -80,6 +81,7 @@ class _Parser(argparse.ArgumentParser):
         return parsed
 
 
+@cache
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m el", description="Databases into Snowflake raw schemas, and proof.", epilog=EXIT_CODES

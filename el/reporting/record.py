@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from datetime import datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, requires, version
 from typing import Any, Protocol
 
@@ -178,11 +179,17 @@ def versions(*types: str) -> dict[str, str]:
     """Of el, of Python, and of what reads and loads. types: those of the profiles' outputs."""
     from el import __version__
 
-    found = {"el": __version__, "python": platform.python_version()}
+    return {"el": __version__, "python": platform.python_version(), **dict(_installed(types))}
+
+
+# What is installed stays the same while a process goes on, and to ask costs a fifth of a small run.
+@cache
+def _installed(types: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    found = {}
     for name in (*_LIBRARIES, *types, *_drivers(types)):
         with suppress(PackageNotFoundError):
             found[name] = version(name)
-    return found
+    return tuple(found.items())
 
 
 def _drivers(types: Sequence[str]) -> list[str]:
