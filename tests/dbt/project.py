@@ -42,6 +42,11 @@ class Project:
         sample.create(path / "local" / "shop.duckdb")
         return cls(path)
 
+    def copied(self, folder: Path) -> Project:
+        """All of it once more, in this folder."""
+        shutil.copytree(self.path, folder / "project")
+        return Project(folder / "project")
+
     def day(self, number: int) -> None:
         sample.business_day(self.path / "local" / "shop.duckdb", number)
 

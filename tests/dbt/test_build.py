@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,7 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> Project:
 @pytest.fixture(scope="module")
 def grown(landed: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A second load after a day of business, built over the first, and a third that is landed and not built."""
-    project = copied(landed, tmp_path_factory.mktemp("grown"))
+    project = landed.copied(tmp_path_factory.mktemp("grown"))
     project.day(1)
     project.load()
     project.dbt("build")
@@ -34,12 +33,7 @@ def grown(landed: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture
 def project(grown: Project, tmp_path: Path) -> Project:
-    return copied(grown, tmp_path)
-
-
-def copied(project: Project, folder: Path) -> Project:
-    shutil.copytree(project.path, folder / "project")
-    return Project(folder / "project")
+    return grown.copied(tmp_path)
 
 
 def test_the_first_build_gives_the_source_to_the_last_value(landed: Project) -> None:

@@ -13,12 +13,17 @@ from tests.dbt.project import Project
 HOURLY = ("build", "--exclude-resource-type", "unit_test", "--vars", "{el_tests: changed}")
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    project = Project.create(tmp_path / "project")
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = Project.create(tmp_path_factory.mktemp("built") / "project")
     project.load()
     project.dbt(*HOURLY)
     return project
+
+
+@pytest.fixture
+def project(built: Project, tmp_path: Path) -> Project:
+    return built.copied(tmp_path)
 
 
 def asked(project: Project) -> dict[str, str]:

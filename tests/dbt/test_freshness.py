@@ -13,13 +13,18 @@ from tests.dbt.project import Project
 LONG_AGO = "'One row a table and load. The last whole run of el that failed nowhere began at 2024-01-01 00:00:00'"
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
+@pytest.fixture(scope="module")
+def landed(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A load, of which the ledger says that it is from long ago."""
-    project = Project.create(tmp_path / "project")
+    project = Project.create(tmp_path_factory.mktemp("landed") / "project")
     project.load()
     project.warehouse(f"COMMENT ON TABLE shop_sales._el_ledger IS {LONG_AGO}")
     return project
+
+
+@pytest.fixture
+def project(landed: Project, tmp_path: Path) -> Project:
+    return landed.copied(tmp_path)
 
 
 def freshness(project: Project) -> dict[str, str]:
