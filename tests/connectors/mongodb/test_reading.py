@@ -199,7 +199,7 @@ def test_a_server_that_steps_down_is_an_error_that_may_pass() -> None:
         for code, passes in ((10107, True), (189, True), (2, False)):
             failing = {"failCommands": ["find"], "errorCode": code}
             admin.command("configureFailPoint", "failCommand", mode={"times": 5}, data=failing)
-            with store.opened() as source, pytest.raises(ReadError) as raised:
+            with store.opened(login_timeout=1) as source, pytest.raises(ReadError) as raised:
                 source.read_buffer(ReadRequest(table=store.name("a"))).to_arrow()
             admin.command("configureFailPoint", "failCommand", mode="off")
             assert raised.value.retryable is passes
