@@ -226,9 +226,9 @@ def test_a_run_that_lost_its_lock_while_it_was_silent_loads_no_more(
 
 
 def test_a_lock_in_the_warehouse_is_renewed_while_the_run_works(warehouse: SnowflakeWarehouse) -> None:
-    with lease(warehouse, ["long"], this_process("mine"), timedelta(seconds=4)):
-        time.sleep(7)
-        with pytest.raises(RunLocked), lease(warehouse, ["long"], this_process("other"), timedelta(seconds=4)):
+    with lease(warehouse, ["long"], this_process("mine"), timedelta(seconds=3)):
+        time.sleep(4.5)
+        with pytest.raises(RunLocked), lease(warehouse, ["long"], this_process("other"), timedelta(seconds=3)):
             pytest.fail("it was held")
     with lease(warehouse, ["long"], this_process("other"), TEN_MINUTES):
         pass

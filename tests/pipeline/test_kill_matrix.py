@@ -15,7 +15,7 @@ from tests.scenes import STRATEGIES, WAREHOUSES, Scene, Scenes
 from tests.steps import Step
 
 # Steps of each run that the suite takes: into Snowflake everything takes twice as long.
-IN_SUITE = {"duckdb": 3, "snowflake": 2}
+IN_SUITE = {"duckdb": 2, "snowflake": 1}
 # 500 in all.
 RANDOM_KILLS = 50
 

@@ -14,7 +14,7 @@ from tests.connectors.dynamodb.streams import MadeShard, MadeStream, numbered
 from tests.steps import once_at, run_in_process
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(1, 6))])
 def test_over_a_random_history_the_state_of_raw_is_that_of_the_table(orders: Shop, seed: int) -> None:
     chance = random.Random(seed)
     change(orders, chance, 30)

@@ -13,7 +13,7 @@ from el.connectors.sql.select import Statement
 from tests.scenes import CHANGES, EL_YML, ROWS, Place, Scene
 from tests.servers.mariadb import shared
 
-IN_SUITE = 2
+IN_SUITE = 1
 TABLE = "CREATE TABLE dbo.orders (id INT NOT NULL PRIMARY KEY, v VARCHAR(20), changed DATETIME(3) NOT NULL)"
 
 

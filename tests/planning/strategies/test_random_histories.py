@@ -177,7 +177,7 @@ def source(shop: TsqlShop) -> dict[str, Rows]:
 
 
 def test_the_models_give_the_source_after_the_loads_of_a_random_history_by_each_strategy(shop: TsqlShop) -> None:
-    history(shop, seed=7, loads=6, built_each=2)
+    history(shop, seed=7, loads=4, built_each=2)
 
 
 @pytest.mark.soak
