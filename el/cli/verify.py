@@ -26,8 +26,11 @@ def add(commands: Commands, job: argparse.ArgumentParser) -> None:
     command.add_argument("--show-values", action="store_true", help="print the values that differ, and not only keys")
     command.add_argument(
         "--in-warehouse",
-        action="store_true",
-        help="sum raw's rows up in the warehouse, and read those alone that differ: for large tables",
+        action=argparse.BooleanOptionalAction,
+        help="sum raw's rows up in the warehouse, and read those alone that differ (default: of large tables)",
+    )
+    command.add_argument(
+        "--whole", action="store_true", help="compare all rows now, also where el.yml's `verify` asks for a share"
     )
     command.add_argument("--repair", action="store_true", help="load what differs once more, as the source has it")
     command.add_argument("--models", action="store_true", help="compare the schema tables that dbt made of raw, too")
@@ -46,9 +49,9 @@ def _verify(arguments: argparse.Namespace) -> int:
     job = job_of(arguments)
     say = (lambda line: None) if arguments.json else (lambda line: print(line, file=sys.stderr))
     listeners = (*listeners_of(job, moves=False), *listeners_of_files(arguments, job))
+    models = project_of(arguments) if arguments.models else None
+    options = Options(arguments.show_values, arguments.in_warehouse, arguments.repair, models, arguments.whole)
     with audited(job, "verify"):
-        models = project_of(arguments) if arguments.models else None
-        options = Options(arguments.show_values, arguments.in_warehouse, arguments.repair, models)
         report = verify(job, say, options, listeners)
     with as_far_as_read():
         print(report.to_json() if arguments.json else "\n".join(report.lines()))

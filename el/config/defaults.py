@@ -9,6 +9,7 @@ from pydantic import Field
 
 from el.config.strict import Duration, Strict, Template
 from el.config.tables import StrategyName
+from el.config.verify import VerifySettings
 
 
 class RawSettings(Strict):
@@ -54,6 +55,8 @@ class Defaults(Strict):
     """
     contract: Literal["evolve", "freeze"] = "evolve"
     """As of a table."""
+    verify: VerifySettings | None = None
+    """As of a table, setting by setting."""
 
 
 class LimitSettings(Strict):

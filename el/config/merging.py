@@ -33,6 +33,11 @@ def merge_settings(table: Table, entries: Sequence[TableSettings]) -> TableSetti
     return TableSettings.model_construct(**found)  # type: ignore[arg-type]
 
 
+def merged(before: Group | None, after: Group | None) -> Group | None:
+    """A group of settings over that of `defaults`."""
+    return _merged(before, after) if before is not None and after is not None else after or before
+
+
 def _over(before: object, after: object) -> object:
     """A later setting over an earlier one: groups of settings, such as `deletes`, are merged too."""
     if isinstance(before, Strict) and isinstance(after, Strict) and type(before) is type(after):

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from el.config.strict import Duration, Lag, Strict
 from el.config.table_pattern import TablePattern
+from el.config.verify import VerifySettings
 from el.connectors.request import Op
 
 # What a user who knows better lets a table do, and what it means: without the word, the plan refuses such a table.
@@ -262,6 +263,8 @@ class TableSettings(Strict):
     """Arrays of the document whose elements land in a table of their own too, `<table>_lines` for `lines`."""
     model: ModelSettings = ModelSettings()
     """The tables that `codegen` makes of it; a kind alone is enough, as in `model: history`."""
+    verify: VerifySettings | None = None
+    """How often `verify` compares it, and how much at a time: `{every: 1d, share: 1/16}`. Without it all, each time."""
     columns: dict[str, ColumnSettings] = Field(default_factory=dict)
     """Settings of single columns, by their names."""
 

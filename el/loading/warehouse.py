@@ -42,6 +42,8 @@ class Warehouse(ABC):
     canonical: ClassVar[Canonical]  # how it writes a row as one number
     # The text of a document: of raw's "{column}" as staging makes it, and of staging's own.
     documents: ClassVar[tuple[str, str]] = ("CAST({column} AS VARCHAR)", "CAST({column} AS VARCHAR)")
+    # From so many rows on, verification has it sum them up rather than hand them over; None: that never costs more.
+    sums_from_rows: ClassVar[int | None] = None
     own_limits: ClassVar[Limits] = Limits()  # of one value, where el.yml's `limits` say nothing else
 
     def __init__(

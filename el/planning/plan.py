@@ -10,6 +10,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
+from el.config.verify import VerifySettings
 from el.connectors.catalog import Catalog, Consistency, TableName
 from el.connectors.request import Isolation, ReadRequest
 from el.errors import ElError, of_table
@@ -61,6 +62,8 @@ class TablePlan:
     reads_again: bool = False  # rows are read again that raw may hold already
     misfits_stop: bool = False  # a value that does not fit its promoted column stops the table
     anew: bool = False  # raw was loaded before, and the last load is none to go on from
+    verify: VerifySettings | None = None  # how `verify` compares it; None: all, each time
+    personal: frozenset[str] = frozenset()  # the columns, by their names in raw, of which el.yml says so (`pii`)
 
     @property
     def of_one_moment(self) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from el.config.merging import merged
 from el.config.settings import Config
 from el.config.tables import TableSettings
 from el.connectors.base import Source
@@ -253,7 +254,13 @@ class TablePlanner:
             reads_again=self.reads_again,
             anew=self.anew,
             misfits_stop=self.settings.misfits == "stop",
+            verify=merged(self.known.config.defaults.verify, self.settings.verify),
+            personal=frozenset(each.name for each in self.columns if self._is_personal(each.source.name)),
         )
+
+    def _is_personal(self, column: str) -> bool:
+        chosen = self.settings.columns.get(column)
+        return chosen is not None and chosen.pii is not None
 
 
 def _check_cursor(table: Table, settings: TableSettings, name: str) -> None:

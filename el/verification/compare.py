@@ -44,7 +44,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Rows by what is wrong with them; columns: in how many rows each differs."""
+    """Rows by what is wrong with them; columns: in how many rows each differs. in_full: as of `Counts`."""
 
     source: int
     raw: int
@@ -54,6 +54,7 @@ class Difference:
     different: int = 0
     columns: Mapping[str, int] = field(default_factory=dict)
     samples: tuple[Sample, ...] = ()
+    in_full: int | None = None
 
     @property
     def any(self) -> int:
@@ -121,10 +122,10 @@ class Comparison:
         if source:
             wanted = [*keys, op]
             parts.append(
-                f"SELECT {self._named(keys)} FROM {_read(source, wanted, 'l')} WHERE {_place(wanted, op)} = 'D'"
+                f"SELECT {self._named(keys)} FROM {read_columns(source, wanted, 'l')} WHERE {_place(wanted, op)} = 'D'"
             )
         if late and keys:
-            parts.append(f"SELECT {self._named(keys)} FROM {_read(late, list(keys), 'l')}")
+            parts.append(f"SELECT {self._named(keys)} FROM {read_columns(late, list(keys), 'l')}")
         found = " UNION ALL ".join(parts) or f"SELECT {self._named(keys, empty=True)} WHERE false"
         distinct = "DISTINCT" if keys else ""
         self.engine.execute(f"CREATE TEMP TABLE late AS SELECT {distinct} * FROM ({found}) AS f")
@@ -153,7 +154,7 @@ class Comparison:
             self.engine.execute(f"CREATE TEMP VIEW {name} AS SELECT {', '.join(['*', *beside])} FROM none_{name}")
             return
         kept = f" WHERE {given[-1]} <> 'D'" if op else ""
-        select = f"SELECT {', '.join(made)} FROM {_read(files, wanted, 'f')}{kept}"
+        select = f"SELECT {', '.join(made)} FROM {read_columns(files, wanted, 'f')}{kept}"
         if self.keys and self._number("SELECT count(*) FROM late"):
             select = f"SELECT * FROM ({select}) AS a ANTI JOIN late USING ({', '.join(self.keys)})"
         self.engine.execute(f"CREATE TEMP VIEW {name} AS {select}")
@@ -220,7 +221,7 @@ class Comparison:
         order = ", ".join(f"coalesce(s{names.index(name)}, r{names.index(name)})" for name in self.shape.key)
         rows = self.engine.execute(
             f"SELECT ins, inr, coalesce(nth, 1), {text} FROM found QUALIFY row_number() OVER "
-            f"(PARTITION BY ins, inr ORDER BY {order}) <= {SHOWN} ORDER BY {order} LIMIT {SHOWN}"
+            f"(PARTITION BY ins, inr ORDER BY {order}) <= {SHOWN} ORDER BY ins IS NULL, {order} LIMIT {SHOWN}"
         ).fetchall()
         return tuple(self._sample(row) for row in rows)
 
@@ -266,7 +267,7 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _read(files: Sequence[LandedFile], wanted: Sequence[str], prefix: str) -> str:
+def read_columns(files: Sequence[LandedFile], wanted: Sequence[str], prefix: str) -> str:
     """These columns of the files, by number: DuckDB takes two names for one that differ by case alone."""
     held = pq.read_schema(files[0].path).names
     names = [f"h{number}" for number in range(len(held))]

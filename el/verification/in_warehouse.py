@@ -17,6 +17,7 @@ from el.loading.current_state import CurrentState
 from el.loading.warehouse import Warehouse
 from el.planning.plan import TablePlan
 from el.verification.compare import RANGES, Digests, Shape
+from el.verification.rule import LateBy
 
 # Late keys that a statement leaves out by their numbers: Snowflake takes 16,384 values in a list.
 MOST_LATE = 10_000
@@ -36,6 +37,22 @@ class InWarehouse:
         row = self._number(canonical, shape.schema.names, shape.schema.types)
         key = self._number(canonical, shape.told_by, shape.key_types())
         return None if row is None or key is None else (key, row)
+
+    def chosen(self, wanted: bool | None, by: LateBy) -> tuple[bool, str]:
+        """Whether raw is summed up there, and why. wanted: what the command line says; None: nothing."""
+        if wanted is False:
+            return False, "as asked"
+        least, last = self.warehouse.sums_from_rows, self.table.last
+        rows = max(self.table.rows or 0, last.rows if last is not None else 0)
+        if wanted is None and least is None:
+            return False, "raw is read where it is, without a network"
+        if wanted is None and least is not None and rows < least:
+            return False, f"{rows:,} rows, and from {least:,} on the warehouse sums them up"
+        if by is LateBy.NOTHING or not self.table.key:
+            return False, "which rows are late is told by no key, so that raw's rows are read"
+        if self.numbers() is None:
+            return False, "a column's type, such as a float, has no text that both engines write alike"
+        return True, "as asked" if wanted else f"{rows:,} rows"
 
     def _number(self, canonical: Canonical, names: Sequence[str], types: Sequence[pa.DataType]) -> str | None:
         return canonical.row([self.warehouse.column(name) for name in names], types)

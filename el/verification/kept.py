@@ -17,9 +17,9 @@ _RESULTS = {0: "done", 1: "undecided", 4: "different"}
 
 
 def note_in_runs(runs: Runs, report: VerifyReport) -> None:
-    """Note what was found."""
+    """Note what was found; of a table that was not due nothing was."""
     seconds = (datetime.now(UTC) - report.started).total_seconds()
-    verified = [kept(found) for found in report.tables]
+    verified = [kept(found) for found in report.tables if found.verdict is not Verdict.NOT_DUE]
     result = "failed" if any(each.failed for each in verified) else _RESULTS[report.exit_code]
     ended = RunReport(report.run_id, report.started, seconds, (), exit_code=report.exit_code)
     runs.note(ended, result, verified)
@@ -29,6 +29,8 @@ def kept(found: Found) -> TableVerified:
     """One table. What shows rows by their keys goes along, and is left out of what is stored."""
     counts = found.counts
     why = kept_why(found)
+    told = [f"{found.method}: {found.how}"] if found.how else []
+    told += [f"verified through {found.verified_through}"] if found.verified_through else []
     return TableVerified(
         # A table stands once with the source, and once with each schema table.
         table=" -> ".join(found.ends) if found.of_model else found.table,
@@ -51,7 +53,7 @@ def kept(found: Found) -> TableVerified:
         columns=tuple(f"{name} ({rows:,})" for name, rows in found.columns.items()),
         not_compared=tuple(f"{name}: {reason}" for name, reason in found.not_compared.items()),
         why=why or None,
-        notes=found.notes,
+        notes=(*told, *found.notes),
         advice=found.advice or None,
         failed=found.failed or None,
         seconds=found.seconds,

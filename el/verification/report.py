@@ -18,6 +18,7 @@ class Verdict(StrEnum):
     DIFFERENT = "DIFFERENT"
     UNDECIDED = "UNDECIDED"
     REFUSED = "REFUSED"
+    NOT_DUE = "NOT DUE"
 
 
 class Method(StrEnum):
@@ -26,6 +27,7 @@ class Method(StrEnum):
     BOTH_READ = "both sides read"
     IN_WAREHOUSE = "digest in the warehouse"
     MODEL = "schema table joined with raw in the warehouse"
+    ROLLING = "keys and a share"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,10 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Rows. late: keys that changed behind the bound. gone: in raw alone, where the strategy sees no deletes."""
+    """Rows. late: keys that changed behind the bound. gone: in raw alone, where the strategy sees no deletes.
+
+    in_full: of `compared`, those of which more than the key was; None: all.
+    """
 
     source: int = 0
     raw: int = 0
@@ -51,6 +56,7 @@ class Counts:
     extra: int = 0
     different: int = 0
     gone: int = 0
+    in_full: int | None = None
 
     @property
     def differ(self) -> int:
@@ -65,6 +71,8 @@ class Found:
     of the source is said of raw, and what is said of raw of the schema table; strategy is the model's kind.
     failed: the kind of the error that kept it from being compared or mended; `why` is what that said. again: where, and
     SQL that shows rows that differ.
+    how: why by this method. verified_through: up to where in the source it passed; share: which of how many did, and
+    share_through where in the key it ends.
     """
 
     table: str
@@ -88,6 +96,10 @@ class Found:
     failed: str = ""
     advice: str = ""
     again: Mapping[str, str] = field(default_factory=dict)
+    how: str = ""
+    verified_through: str | None = None
+    share: str | None = None
+    share_through: str | None = None
 
     @property
     def ends(self) -> tuple[str, str]:
@@ -123,7 +135,7 @@ class VerifyReport:
     def exit_code(self) -> int:
         """4 where something differs, 1 where something could not be compared."""
         verdicts = {each.verdict for each in self.tables}
-        return 4 if Verdict.DIFFERENT in verdicts else 1 if verdicts - {Verdict.EQUAL} else 0
+        return 4 if Verdict.DIFFERENT in verdicts else 1 if verdicts - {Verdict.EQUAL, Verdict.NOT_DUE} else 0
 
     def to_json(self) -> str:
         """As one JSON object."""
@@ -143,11 +155,15 @@ def _lines(found: Found) -> list[str]:
     lines = [f"{said}  {one}  ->  {other}{f'  ({found.strategy})' if found.strategy else ''}"]
     if found.why:
         lines.append(f"  {found.why}")
-    if found.verdict is not Verdict.REFUSED:
+    if found.verdict not in (Verdict.REFUSED, Verdict.NOT_DUE):
         bound = f", up to {found.bound_column} {found.bound}" if found.bound is not None else ""
         numbers = ("equal", "late", "missing", "extra", "different", "gone")
         shown = [f"{number:,} {name}" for name in numbers if (number := getattr(counts, name)) or name == "equal"]
-        lines.append(f"  {counts.compared:,} rows compared ({found.method}){bound}: {', '.join(shown)}")
+        full = f", {counts.in_full:,} of them in full" if counts.in_full is not None else ""
+        lines.append(f"  {counts.compared:,} rows compared{full}{bound}: {', '.join(shown)}")
+        lines.append(f"  {found.method}{': ' if found.how else ''}{found.how}")
+    if found.verified_through is not None:
+        lines.append(f"  verified through {found.verified_through}")
     if found.columns:
         lines.append(f"  columns that differ: {', '.join(f'{name} ({n:,})' for name, n in found.columns.items())}")
     lines += [f"  {sample_line(sample, found.sides)}" for sample in found.samples]

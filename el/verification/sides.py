@@ -21,7 +21,7 @@ from el.connectors.abilities import ChangeSource, Followed
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import Catalog
 from el.connectors.registry import open_source
-from el.connectors.request import ReadRequest, SqlText
+from el.connectors.request import Condition, ReadRequest, SqlText
 from el.connectors.sql.select import Statement
 from el.errors import LoadError, PlanError
 from el.extraction.fingerprint import RowHash, RowHasher
@@ -54,13 +54,17 @@ class Sides:
     rule: Rule
     folder: Path
 
-    def source(self) -> tuple[LandedFile, ...]:
-        """Every row of the source; one that is not settled comes as deleted, with its key alone."""
-        assert self.table.whole is not None
+    def source(self, within: Sequence[tuple[Condition, ...]] = ((),)) -> tuple[LandedFile, ...]:
+        """Every row of the source; one that is not settled comes as deleted, with its key alone.
+
+        within: only rows that meet one of these sets of conditions, each set in a read of its own.
+        """
+        whole = self.table.whole
+        assert whole is not None
         settled = (self.rule.settled,) if self.rule.settled is not None else ()
-        scan = replace(self.table.whole, kept=settled)
+        scans = tuple(replace(whole, kept=settled, where=(*whole.where, *each)) for each in within)
         window = Window(Kind.SNAPSHOT, bound="all")
-        return self._run(replace(self.table, reads=(scan,), window=window, position_column=None))
+        return self._run(replace(self.table, reads=scans, window=window, position_column=None))
 
     def late(self) -> tuple[LandedFile, ...]:
         """The keys that changed since the bound, as far as the source tells after the scan."""
@@ -137,6 +141,10 @@ class Sides:
         with self.warehouse.connector as connector, connector.stream(statement, request) as buffer:
             rows = write_parquet(path, schema, self._held(buffer, schema, hashes))
         return LandedFile(path, rows, path.stat().st_size), hashes.close() if hashes is not None else None
+
+    def raw_names(self) -> list[str]:
+        """The columns that are read of raw."""
+        return [*self.compared(), *([KEY_COLUMN] if self.table.equal else [])]
 
     def shape(self) -> Shape:
         """What is compared, and by which key."""

@@ -1,7 +1,8 @@
 """The table `_el_verified`: a row for each comparison of a table. el adds rows, and never changes or removes one.
 
-No row has a value of the data, not even a key: how many rows differ, and in which columns. The database adds
-its own user, as `database_user`.
+No row has a value of the data but bounds, as the ledger has them, and the border of a share, which is a number or a
+date in a key that is not personal: how many rows differ, and in which columns. The database adds its own user, as
+`database_user`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from el.connectors.sql.target import SqlTarget
 from el.errors import ElError
 from el.loading.warehouse import Warehouse
 from el.verification.kept import kept_why
-from el.verification.report import Found, VerifyReport
+from el.verification.report import Found, Verdict, VerifyReport
 
 VERIFIED_TABLE = "_el_verified"
 
@@ -37,12 +38,18 @@ _COLUMNS = {
     "why": pa.string(),
     "method": pa.string(),
     "target": pa.string(),  # the schema table that was compared with raw; NULL: raw, with the source
+    "how": pa.string(),
+    # Where rolling verification goes on from; of what did not pass they are NULL.
+    "verified_through": pa.string(),
+    "share": pa.string(),  # "3/16"; NULL: all
+    "share_through": pa.string(),
     "load_id": pa.string(),
     "bound_column": pa.string(),
     "bound": pa.string(),
     "source_rows": pa.int64(),
     "raw_rows": pa.int64(),
     "compared_rows": pa.int64(),
+    "in_full_rows": pa.int64(),
     "equal_rows": pa.int64(),
     "late_rows": pa.int64(),
     "missing_rows": pa.int64(),
@@ -61,6 +68,8 @@ def note_verified(warehouse: Warehouse, report: VerifyReport, say: Callable[[str
     """Add a row for each table. What goes wrong here is said, and changes no verdict."""
     by_schema: dict[str, list[Found]] = {}
     for found in report.tables:
+        if found.verdict is Verdict.NOT_DUE:
+            continue
         by_schema.setdefault(found.raw.partition(".")[0], []).append(found)
     for schema, tables in by_schema.items():
         table = NoteTable(TableName(warehouse.fold(schema), warehouse.fold(VERIFIED_TABLE)), _COLUMNS, "entry_id")
@@ -88,12 +97,17 @@ def _row(report: VerifyReport, found: Found) -> tuple[object, ...]:
         "why": kept_why(found) or None,
         "method": str(found.method),
         "target": found.target or None,
+        "how": found.how or None,
+        "verified_through": found.verified_through,
+        "share": found.share,
+        "share_through": found.share_through,
         "load_id": found.load_id,
         "bound_column": found.bound_column,
         "bound": found.bound,
         "source_rows": counts.source,
         "raw_rows": counts.raw,
         "compared_rows": counts.compared,
+        "in_full_rows": counts.compared if counts.in_full is None else counts.in_full,
         "equal_rows": counts.equal,
         "late_rows": counts.late,
         "missing_rows": counts.missing,

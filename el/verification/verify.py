@@ -39,13 +39,16 @@ from el.types.present import utc_now
 from el.verification.again import ShowAgain, advice, dialect_of
 from el.verification.compare import SHOWN, Comparison, Difference
 from el.verification.doubled import doubled
-from el.verification.in_warehouse import MOST_LATE, InWarehouse
+from el.verification.in_warehouse import MOST_LATE
 from el.verification.kept import note_in_runs
 from el.verification.manifest import Manifest
 from el.verification.models import check_models
+from el.verification.parts import Choice, how_far
+from el.verification.passed import Passed, last_passed
 from el.verification.repair import REPAIR, Repair, refuse_repair
-from el.verification.report import Counts, Found, Method, Verdict, VerifyReport, kind_of
-from el.verification.rule import LateBy, rule_of
+from el.verification.report import Counts, Found, Verdict, VerifyReport, kind_of
+from el.verification.rolling import Part, not_due, of_source_alone, taken_together
+from el.verification.rule import LateBy, Rule, rule_of
 from el.verification.sides import Sides
 from el.verification.verified import note_verified
 
@@ -54,14 +57,16 @@ _CHANGED, _GONE = "changed.parquet", "gone.parquet"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """values: say also the values that differ. in_warehouse: make raw's digest there, and read what differs alone.
-    repair: load what differs once more. models: the dbt project of which the schema tables are compared too.
+    """values: say also the values that differ. in_warehouse: make raw's digest there, and read what differs alone;
+    None: of large tables. repair: load what differs once more. models: the dbt project of which the schema tables are
+    compared too. whole: compare all, due or not.
     """
 
     values: bool = False
-    in_warehouse: bool = False
+    in_warehouse: bool | None = None
     repair: bool = False
     models: Path | None = None
+    whole: bool = False
 
 
 def verify(
@@ -151,7 +156,11 @@ class Check:
         try:
             if table.stopped is not None:
                 return replace(found, why=table.stopped, failed=kind_of(table.error))
-            found = self._compared(found, folder)
+            passed = last_passed(self.warehouse, table) if self._rolls else None
+            if (later := not_due(table, passed, datetime.now(UTC))) is not None:
+                through = passed.through if passed is not None else None
+                return replace(found, verdict=Verdict.NOT_DUE, why=later, verified_through=through)
+            found = self._compared(found, folder, passed)
             if self.options.repair and found.verdict is Verdict.DIFFERENT:
                 found = self._repaired(found, folder)
         except ElError as error:
@@ -168,22 +177,24 @@ class Check:
         values, aside = self.options.values, self._not_compared()
         return check_models(self.warehouse, manifest, self.table, values=values, not_compared=aside)
 
-    def _compared(self, found: Found, folder: Path) -> Found:
-        table = self.table
-        rule = rule_of(table, self.catalog)
-        sides = Sides(self.job, self.warehouse, table, self.catalog, rule, folder)
-        inside = self._in_warehouse(sides)
-        raw, hashed = sides.raw() if inside is None else (None, None)
-        source = sides.source()
+    @property
+    def _rolls(self) -> bool:
+        """Whether el.yml asks for less than all each time, and the command line for no more."""
+        return self.table.verify is not None and not (self.options.whole or self.options.repair)
+
+    def _compared(self, found: Found, folder: Path, passed: Passed | None) -> Found:
+        rule = rule_of(self.table, self.catalog)
+        sides = Sides(self.job, self.warehouse, self.table, self.catalog, rule, folder)
+        choice = Choice(sides, passed, self._rolls, self.options.in_warehouse)
+        parts, found = choice.parts(found)
         scanned = utc_now()
-        differ, decided = self._differ(sides, source, raw, inside), True
+        differ, decided = self._differ(sides, parts), True
         if differ.any:
             decided = sides.log_is_past(scanned)
             if rule.by is LateBy.LOG:
-                differ = self._differ(sides, source, raw, inside)
-        found = replace(found, method=Method.IN_WAREHOUSE if inside is not None else Method.BOTH_READ)
+                differ = self._differ(sides, parts)
         counts = Counts(
-            source=sum(file.rows for file in source),
+            source=sum(file.rows for file in parts[0].source),
             raw=differ.raw,
             compared=differ.source,
             equal=differ.source - differ.missing - differ.different,
@@ -191,14 +202,18 @@ class Check:
             missing=differ.missing,
             extra=differ.extra,
             different=differ.different,
+            in_full=differ.in_full,
         )
         found = replace(found, counts=counts, columns=differ.columns, samples=differ.samples)
+        return how_far(self._judged(found, rule, parts[0].hashed, decided), rule)
+
+    def _judged(self, found: Found, rule: Rule, hashed: RowHash | None, decided: bool) -> Found:
         if rule.by is LateBy.NOTHING:
             return self._of_snapshot(found, hashed)
-        if differ.any and not decided:
+        if found.counts.differ and not decided:
             said = (
-                f"{differ.any:,} rows differ, and the log does not tell yet what was committed until they were read: "
-                "whether they are late cannot be decided; verify again in some minutes"
+                f"{found.counts.differ:,} rows differ, and the log does not tell yet what was committed until "
+                "they were read: whether they are late cannot be decided; verify again in some minutes"
             )
             return self._with_counts(replace(found, verdict=Verdict.UNDECIDED, why=said))
         return self._with_counts(self._of_bound(found))
@@ -218,16 +233,13 @@ class Check:
         notes = (*found.notes, f"repaired: {rows:,} rows were loaded once more")
         return replace(found, notes=notes, advice="verify again: after the repair, all has to be equal")
 
-    def _in_warehouse(self, sides: Sides) -> InWarehouse | None:
-        """What makes raw's digest in the warehouse, where that is asked for and can be."""
-        found = InWarehouse(self.warehouse, self.table, sides.shape())
-        can = sides.rule.by is not LateBy.NOTHING and bool(self.table.key)
-        return found if self.options.in_warehouse and can and found.numbers() is not None else None
-
-    def _differ(
-        self, sides: Sides, source: Sequence[LandedFile], raw: LandedFile | None, inside: InWarehouse | None
-    ) -> Difference:
+    def _differ(self, sides: Sides, parts: Sequence[Part]) -> Difference:
         late = sides.late()
+        keys, *rows = [self._part(part, late) for part in parts]
+        return taken_together(keys, rows) if rows else keys
+
+    def _part(self, part: Part, late: Sequence[LandedFile]) -> Difference:
+        sides, source, raw, inside = part.sides, part.source, part.raw, part.inside
         with spilling(sides.folder / "spill.tmp") as engine:
             comparison = Comparison(engine, sides.shape(), values=self.options.values)
             comparison.take(source, late)
@@ -236,7 +248,7 @@ class Check:
                 raw = raw or sides.raw()[0]
                 found = comparison.against([raw] if raw.rows else [])
                 self._keep(comparison, source, found, sides.folder)
-                return found
+                return of_source_alone(found) if part.told_by_source else found
             theirs, mine = inside.ranges(numbers), comparison.digests()
             differing = sorted(part for part in {*theirs, *mine} if theirs.get(part) != mine.get(part))
             held = sides.raw(inside.rows(differing))[0] if differing else None
