@@ -54,7 +54,7 @@ class ModelSql:
     """The comparison of one schema table.
 
     raw, model: a query of the rows of either side, by their own names. key: what tells rows apart, () for nothing.
-    without: a query of raw's keys that are left out on both sides.
+    once: raw gives each key once. without: a query of raw's keys that are left out on both sides.
     """
 
     warehouse: Warehouse
@@ -62,6 +62,7 @@ class ModelSql:
     model: Statement
     columns: Sequence[Compared]
     key: Sequence[Compared] = ()
+    once: bool = False
     without: Statement | None = None
 
     def counts(self) -> Statement:
@@ -119,7 +120,8 @@ class ModelSql:
         joined = self._joined(side)
         shown += [f"{sql} AS {side}k{n}" for n, sql in enumerate(joined)]
         keys = ", ".join(joined)
-        shown.append(f"ROW_NUMBER() OVER (PARTITION BY {keys} ORDER BY {keys}) AS {side}_nth")
+        numbered = f"ROW_NUMBER() OVER (PARTITION BY {keys} ORDER BY {keys})"
+        shown.append(f"{'1' if self.once and side == 'e' else numbered} AS {side}_nth")
         sql, parameters = f"SELECT {', '.join(shown)} FROM ({held.sql}) AS {side}q", held.parameters
         if self.without is not None:
             named = [f"{sql} AS lk{n}" for n, sql in enumerate(self._joined())]

@@ -35,10 +35,17 @@ tables:
   - {name: main.plain}
   - {name: main.edited}
 """
-COLUMNS = '(id INTEGER{key}, body VARCHAR, price DOUBLE, ref UUID, day DATE, seen TIMESTAMP NOT NULL, "order" BLOB)'
+COLUMNS = (
+    '(id INTEGER{key}, body VARCHAR, price DOUBLE, ref UUID, day DATE, seen TIMESTAMP NOT NULL, "order" BLOB, '
+    "span INTERVAL, bits BIT, moment TIMESTAMPTZ, fine TIMESTAMP_NS, noon TIME)"
+)
 ROWS = """
 SELECT i, 'note ' || i, i / 7, '0badc0de-0000-4000-8000-0000000000' || (10 + i), DATE '2024-01-01' + i::INTEGER,
-    TIMESTAMP '2024-01-01' + INTERVAL (i) HOUR, 'x'
+    TIMESTAMP '2024-01-01' + INTERVAL (i) HOUR, 'x',
+    CASE WHEN i NOT IN (9, 11) THEN INTERVAL (i * 31) DAY END, CASE WHEN i NOT IN (9, 11) THEN '0101'::BIT END,
+    CASE WHEN i NOT IN (9, 11) THEN TIMESTAMPTZ '2024-01-01 00:00:00.000001+02' + INTERVAL (i) DAY END,
+    CASE WHEN i NOT IN (9, 11) THEN '2024-01-01 00:00:00.123456789'::TIMESTAMP_NS END,
+    CASE WHEN i NOT IN (9, 11) THEN TIME '23:59:59.999999' END
 FROM range(50) AS t (i)
 """
 TABLES = ("notes", "flagged", "events", "plain", "edited")
@@ -286,8 +293,11 @@ def test_what_a_build_took_and_did_not_note_yet_is_no_difference(shop: Shop) -> 
     # What a snapshot lacks, a build removes: nothing tells yet whether that is why a row is gone.
     assert found["dw_core.notes"]["verdict"] == "UNDECIDED"
     assert "dbt build" in found["dw_core.notes"]["why"]
-    shop.sql("UPDATE dw_core.events SET body = 'x' WHERE id = 7")
-    assert [each["key"] for each in shop.of("events", code=4)["samples"]] == [{"id": "7"}]
+    for model in ("events", "events_log"):
+        shop.sql(f"UPDATE dw_core.{model} SET body = 'x' WHERE id = 7")
+    found = shop.verified("--select", "main.events", code=4)
+    assert [each["key"] for each in found["dw_core.events"]["samples"]] == [{"id": "7"}]
+    assert found["dw_core.events_log"]["verdict"] == "DIFFERENT"
 
 
 def test_without_a_manifest_one_line_says_what_to_do(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
