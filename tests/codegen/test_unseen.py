@@ -118,7 +118,7 @@ def on_snowflake(source: dict[str, Any], folder: Path, *selection: str, more: st
 
 
 def test_it_is_green_on_snowflake_in_one_go(source: dict[str, Any], tmp_path: Path) -> None:
-    """Of the many that are alike one is loaded, and one schema is built and tested; all of it in `make soak`."""
+    """Of the many that are alike a few are loaded, and one schema is built and tested; all of it in `make soak`."""
     selection = ("--select", "el_loads_taken", "+path:models/hr", "--exclude", "source:*")
     alike = '  - {name: "archive.fact[0-3][2-9]", exclude: true}\n  - {name: "ref data.[d-z]*", exclude: true}\n'
     states = on_snowflake(source, tmp_path, *selection, more=alike)
