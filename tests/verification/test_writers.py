@@ -11,13 +11,14 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 
 import pytest
 
 from el.connectors.sql.select import Statement
 from el.connectors.sqlserver import SqlServer
 from el.errors import ElError
-from tests.engines import connected
+from tests.engines import connected, real_sqlserver
 from tests.tsql_shop import TsqlShop
 from tests.verification.test_strategies import verified
 
@@ -60,31 +61,56 @@ def create(shop: TsqlShop, strategy: str) -> TsqlShop:
     )
 
 
-def change(chance: random.Random) -> str:
-    """A change of one row, or of several."""
-    key, other, value = chance.randint(1, KEYS), chance.randint(1, KEYS), chance.randint(0, 10**6)
-    text = chance.choice(("N'ä'", "NULL", "N''", f"N'{'x' * (value % 40)} '"))
-    now = "changed = SYSUTCDATETIME()"
-    insert = (
-        f"IF NOT EXISTS (SELECT 1 FROM dbo.t WHERE id = {key}) "
-        f"INSERT INTO dbo.t (id, v, w, changed) VALUES ({key}, {value}, {text}, SYSUTCDATETIME())"
-    )
-    move = (
-        f"IF NOT EXISTS (SELECT 1 FROM dbo.t WHERE id = {other}) "
-        f"UPDATE dbo.t SET id = {other}, w = {text}, {now} WHERE id = {key}"
-    )
-    several = f"UPDATE dbo.t SET v = {value}, {now} WHERE id BETWEEN {key} AND {key + 3}"
-    update = f"UPDATE dbo.t SET w = {text}, {now} WHERE id = {key}"
-    return chance.choice((insert, insert, several, update, move, f"DELETE FROM dbo.t WHERE id = {key}"))
+@dataclass(frozen=True)
+class Writer:
+    """One of several. apart: it has rows of its own, so that no two ever change one."""
+
+    number: int
+    of: int
+    pause: float
+    apart: bool
+    chance: random.Random = field(default_factory=random.Random)
+
+    def key(self) -> int:
+        drawn = self.chance.randint(1, KEYS)
+        return drawn - drawn % self.of + self.number if self.apart else drawn
+
+    def change(self) -> str:
+        """A change of one row, or of several."""
+        chance, key, other = self.chance, self.key(), self.key()
+        value = chance.randint(0, 10**6)
+        text = chance.choice(("N'ä'", "NULL", "N''", f"N'{'x' * (value % 40)} '"))
+        now = "changed = SYSUTCDATETIME()"
+        mine = f" AND id % {self.of} = {self.number}" if self.apart else ""
+        insert = (
+            f"IF NOT EXISTS (SELECT 1 FROM dbo.t WHERE id = {key}) "
+            f"INSERT INTO dbo.t (id, v, w, changed) VALUES ({key}, {value}, {text}, SYSUTCDATETIME())"
+        )
+        move = (
+            f"IF NOT EXISTS (SELECT 1 FROM dbo.t WHERE id = {other}) "
+            f"UPDATE dbo.t SET id = {other}, w = {text}, {now} WHERE id = {key}"
+        )
+        several = f"UPDATE dbo.t SET v = {value}, {now} WHERE id BETWEEN {key} AND {key + 20}{mine}"
+        update = f"UPDATE dbo.t SET w = {text}, {now} WHERE id = {key}"
+        return chance.choice((insert, insert, several, update, move, f"DELETE FROM dbo.t WHERE id = {key}"))
+
+    def transaction(self, server: SqlServer) -> str:
+        """How it ended."""
+        server.execute(Statement("BEGIN TRANSACTION"))
+        for _ in range(self.chance.randint(1, 4)):
+            server.execute(Statement(self.change()))
+            time.sleep(self.chance.random() * self.pause)
+        end = self.chance.choice(("COMMIT", "COMMIT", "COMMIT", "COMMIT", "ROLLBACK"))
+        server.execute(Statement(end))
+        return end
 
 
-def write(shop: TsqlShop, writer: int, ended: threading.Event, ends: Counter[str], pause: float) -> None:
-    chance = random.Random(writer)
+def write(shop: TsqlShop, writer: Writer, ended: threading.Event, ends: Counter[str]) -> None:
     with connected(shop.output) as server:
         server.execute(Statement("SET LOCK_TIMEOUT 2000"))
         while not ended.is_set():
             try:
-                ends[one(server, chance, pause)] += 1
+                ends[writer.transaction(server)] += 1
             except ElError as error:
                 # A deadlock, a lock that was waited for, or a key that another one was faster to take.
                 server.execute(Statement("IF @@TRANCOUNT > 0 ROLLBACK"))
@@ -92,21 +118,13 @@ def write(shop: TsqlShop, writer: int, ended: threading.Event, ends: Counter[str
                 ends["undone by the server" if known else f"error: {error}"] += 1
 
 
-def one(server: SqlServer, chance: random.Random, pause: float) -> str:
-    """A transaction; how it ended."""
-    server.execute(Statement("BEGIN TRANSACTION"))
-    for _ in range(chance.randint(1, 4)):
-        server.execute(Statement(change(chance)))
-        time.sleep(chance.random() * pause)
-    end = chance.choice(("COMMIT", "COMMIT", "COMMIT", "COMMIT", "ROLLBACK"))
-    server.execute(Statement(end))
-    return end
-
-
 @contextmanager
 def writers(shop: TsqlShop, count: int, pause: float) -> Iterator[Counter[str]]:
     ended, ends = threading.Event(), Counter[str]()
-    threads = [threading.Thread(target=write, args=(shop, n, ended, ends, pause), daemon=True) for n in range(count)]
+    # On the stand-in one may delete what another one has just updated, and no lock keeps them apart.
+    apart = real_sqlserver() is None
+    several = [Writer(number, count, pause, apart, random.Random(number)) for number in range(count)]
+    threads = [threading.Thread(target=write, args=(shop, each, ended, ends), daemon=True) for each in several]
     for thread in threads:
         thread.start()
     try:
