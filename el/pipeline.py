@@ -219,7 +219,8 @@ class _Run:
         schemas = sorted({*by_schema, *(dump.raw_schema for dump in dumps)})
         load_ids = load_ids_for(warehouse, schemas)
         file_bytes = (job.config.defaults.file_mb or warehouse.file_mb) * 1024 * 1024
-        destination = Destination(load_ids, spool, file_bytes, warehouse.limits)
+        digest = warehouse.digest_way(job.config.defaults.digest)
+        destination = Destination(load_ids, spool, file_bytes, warehouse.limits, digest)
         landed = extract(job, plan, destination, reporter, self.executor)
         files = extract_dumps(job, dumps, destination, reporter, self.executor)
         sys.audit(STEP, "extracted")
@@ -230,7 +231,7 @@ class _Run:
             packed: list[PackedFiles] = []
             for dump in dumps:
                 if dump.raw_schema == schema:
-                    packer = DumpPacker(job, load_ids[schema])
+                    packer = DumpPacker(job, load_ids[schema], digest)
                     found[dump.name], part = packer.pack(dump, files.get(dump.name))
                     packed += [part] if part is not None else []
             work = SchemaLoad(job, warehouse, schema, load_ids[schema], spool, reporter, self.locks)

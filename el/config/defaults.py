@@ -44,6 +44,10 @@ class Defaults(Strict):
     """As of a table."""
     partition_rows: int = Field(default=5_000_000, ge=1)
     """Rows that one partition aims at, where `partition_by` divides a table."""
+    digest: bool | None = None
+    """Whether the values of each load are compared with what was read, beside the number of its rows. By default where
+    that costs little: into DuckDB; on Snowflake it is a quarter of a load's processor time, and said with `true`.
+    """
     retries: int = Field(default=3, ge=0, le=20)
     """How often a retryable failure of a slice is tried again."""
     lock_lease: Duration = timedelta(minutes=10)

@@ -19,7 +19,9 @@ from el.dumps.plan import DumpPlan
 from el.dumps.slice import FileResult, landed_schema
 from el.dumps.types import common_schema, misfits, recast, spelt_as
 from el.errors import FileRefused
+from el.extraction.digest import Way
 from el.extraction.landing import LandedFile, LandedTable
+from el.loading.digest import digest_of
 from el.loading.file_ledger import FILES_TABLE, STRATEGY
 from el.loading.ledger import ledger_row
 from el.loading.load import PackedFiles
@@ -37,6 +39,7 @@ class DumpPacker:
 
     job: Job
     load_id: str
+    way: Way | None = None  # how the digest of what lands is made, where it is wanted
 
     def pack(self, dump: DumpPlan, found: LandedDump | None) -> tuple[TableReport, PackedFiles | None]:
         """What is reported of the entry, and its part of the package, where there is something to load or to note."""
@@ -100,9 +103,13 @@ class DumpPacker:
     ) -> PackedFiles:
         comments = {name: f"{name} of the file" for name in schema.names}
         comment = TableComment(f"{dump.settings.files}: see {FILES_TABLE}", comments)
+        landed = LandedTable(dump.raw_table, landed_schema(schema), tuple(parts), comment)
+        row = self._ledger_row(dump, found, taken)
+        if self.way is not None and parts:
+            row["digest"] = digest_of(landed, self.way).text()
         return PackedFiles(
-            LandedTable(dump.raw_table, landed_schema(schema), tuple(parts), comment),
-            self._ledger_row(dump, found, taken),
+            landed,
+            row,
             [self._file_row(dump, schema, file) for file in taken],
             [
                 {

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from el.extraction.digest import Digest, Digester, Way
 from el.extraction.fingerprint import RowHash, RowHasher
 from el.planning.columns import TableComment
 from el.planning.keys import KEY_FIELD, KeyRule
@@ -38,11 +39,12 @@ ROW_GROUP_BYTES = 24 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class LandedFile:
-    """A closed parquet file: rows in it, bytes of it on disk."""
+    """A closed parquet file: rows in it, bytes of it on disk; the digest of its rows, where it was made of them."""
 
     path: Path
     rows: int
     bytes: int
+    digest: Digest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,10 @@ class LandedTable:
 class LandingFiles:
     """The parquet files of one slice: `prefix` and a number; each is closed once it has `file_bytes`."""
 
-    def __init__(self, prefix: Path, schema: pa.Schema, file_bytes: int, hashed: Sequence[str] = ()) -> None:
-        """hashed: the columns whose values are hashed, row by row."""
+    def __init__(
+        self, prefix: Path, schema: pa.Schema, file_bytes: int, hashed: Sequence[str] = (), digest: Way | None = None
+    ) -> None:
+        """hashed: the columns whose values are hashed, row by row. digest: the way to make it, where it is wanted."""
         self._prefix = prefix
         self._schema = schema
         self._file_bytes = file_bytes
@@ -74,6 +78,8 @@ class LandingFiles:
         self._rows = 0
         self.hashed = RowHash() if hashed else None
         self._hasher = RowHasher() if hashed else None
+        self._digest: Digest | None = None
+        self._digester = Digester(digest, schema) if digest else None
 
     def write(self, batch: pa.RecordBatch) -> None:
         self._waiting.append(batch)
@@ -86,20 +92,23 @@ class LandingFiles:
     def close(self) -> tuple[LandedFile, ...]:
         self._flush()
         self._finish()
-        if self._hasher is not None:
-            self._hasher.close()
+        self._forget()
         return tuple(self._files)
 
     def discard(self) -> None:
         self._waiting.clear()
-        if self._hasher is not None:
-            self._hasher.close()
+        self._forget()
         if self._writer is not None:
             self._writer.close()
         if self._sink is not None:
             self._sink.close()
         for path in [*(file.path for file in self._files), *([self._path] if self._path else [])]:
             path.unlink(missing_ok=True)
+
+    def _forget(self) -> None:
+        for engine in (self._hasher, self._digester):
+            if engine is not None:
+                engine.close()
 
     def _flush(self) -> None:
         if not self._waiting:
@@ -118,6 +127,9 @@ class LandingFiles:
         self._writer.write_table(table, row_group_size=max(1, table.num_rows))
         if self._hasher is not None and self.hashed is not None:
             self.hashed += self._hasher.of(table.select(self._hashed))
+        if self._digester is not None:
+            found = self._digester.of(table)
+            self._digest = found if self._digest is None else self._digest + found
         self._rows += table.num_rows
         self._waiting.clear()
         self._waiting_bytes = 0
@@ -128,8 +140,8 @@ class LandingFiles:
         self._writer.close()
         size = self._sink.tell()
         self._sink.close()
-        self._files.append(LandedFile(self._path, self._rows, size))
-        self._writer = self._sink = self._path = None
+        self._files.append(LandedFile(self._path, self._rows, size, self._digest))
+        self._writer = self._sink = self._path = self._digest = None
         self._rows = 0
 
 

@@ -29,6 +29,7 @@ from el.connectors.misfits import Misfit
 from el.connectors.registry import open_source
 from el.connectors.request import OP_READ, ColumnRead, ReadRequest
 from el.errors import ElError, LoadError, RowRefused
+from el.extraction.digest import Way
 from el.extraction.fingerprint import RowHash
 from el.extraction.keyed_mask import KeyedMask
 from el.extraction.landing import LANDING, LandedFile, LandingFiles, raw_columns
@@ -95,6 +96,7 @@ class Slice:
     masks: tuple[tuple[str, MaskKey], ...] = ()  # digests that land masked with a key
     pace: Pace = field(default_factory=Pace)  # how fast, and when not
     hashed: bool = False  # whether the rows are hashed too, to tell them from others
+    digest: Way | None = None  # how the digest of the rows is made, where it is wanted
     watch: Watch = field(default_factory=Watch)  # what stops the read while it is at work
     equal: KeyRule | None = None  # how the key compares, where that is not by bytes
     misfits_stop: bool = False  # a value that does not fit its promoted column stops the table
@@ -226,6 +228,7 @@ class _Reading:
             raw_columns(work.schema, work.equal),
             work.file_bytes,
             work.schema.names if work.hashed else (),
+            work.digest,
         )
         self.masks = [(name, KeyedMask(key.secret())) for name, key in work.masks]
         # One batch is written while the driver fetches the next: never more than the two in memory.

@@ -9,6 +9,7 @@ from pathlib import Path
 from el.config.job import Job
 from el.config.mask_key import MaskKey
 from el.config.pace import Pace
+from el.extraction.digest import Way
 from el.extraction.slice import Slice
 from el.extraction.watch import Watch
 from el.planning.columns import PartColumns
@@ -25,6 +26,7 @@ class Destination:
     spool: Path  # the folder of the landing files
     file_bytes: int  # the size at which a landing file is closed
     limits: Limits  # the largest value that the warehouse takes
+    digest: Way | None = None  # how the digest of what lands is made, where it is wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class Slicer:
                 masks=_masks(table),
                 pace=self.pace,
                 hashed=_compared(table),
+                digest=self.destination.digest,
                 watch=_watch(self.job),
                 equal=table.equal,
                 misfits_stop=table.misfits_stop,

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-from pyarrow import types as of
+
+from el.extraction.digest import TEXTS, filled, kind_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +26,10 @@ class Canonical:
 
     def value(self, column: str, type_: pa.DataType) -> str | None:
         """The text of a value with its length; None for a type without."""
-        form = self.forms.get(_kind(type_))
+        form = self.forms.get(kind_of(type_))
         if form is None:
             return None
-        text = form.replace("{column}", column)
+        text = filled(form, column, type_)
         return f"COALESCE({self.size.replace('{text}', text)} || ':' || {text}, '-')"
 
     def row(self, columns: Sequence[str], types: Sequence[pa.DataType]) -> str | None:
@@ -38,36 +39,8 @@ class Canonical:
         return self.number.replace("{text}", " || ".join(known)) if known and len(known) == len(parts) else None
 
 
-def _kind(type_: pa.DataType) -> str:
-    if of.is_integer(type_):
-        return "whole"
-    if of.is_timestamp(type_):
-        return "moment" if type_.tz is None else "instant"
-    tests = (
-        ("decimal", of.is_decimal),
-        ("bool", of.is_boolean),
-        ("date", of.is_date),
-        ("time", of.is_time),
-        ("text", of.is_string),
-        ("text", of.is_large_string),
-        ("bytes", of.is_binary),
-        ("bytes", of.is_large_binary),
-    )
-    return next((kind for kind, test in tests if test(type_)), "")
-
-
 DUCKDB = Canonical(
-    {
-        "whole": "CAST({column} AS VARCHAR)",
-        "decimal": "CAST({column} AS VARCHAR)",
-        "bool": "CAST({column} AS VARCHAR)",
-        "text": "CAST({column} AS VARCHAR)",
-        "bytes": "hex({column})",
-        "date": "strftime({column}, '%Y-%m-%d')",
-        "time": "strftime(DATE '2000-01-01' + {column}, '%H:%M:%S.%f')",
-        "moment": "strftime({column}, '%Y-%m-%d %H:%M:%S.%f')",
-        "instant": "strftime({column} AT TIME ZONE 'UTC', '%Y-%m-%d %H:%M:%S.%f')",
-    },
+    TEXTS,
     size="length({text})",
     number="CAST('0x' || substr(md5({text}), 17) AS UBIGINT)",
 )

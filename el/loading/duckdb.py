@@ -14,6 +14,7 @@ from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
 from el.connectors.sql.select import Statement
 from el.loading.canonical import DUCKDB
+from el.loading.digest import Summing
 from el.loading.lock import Holder, StillOurs, file_lock
 from el.loading.warehouse import Warehouse
 from el.planning.drift import Widened
@@ -41,6 +42,7 @@ class DuckDbWarehouse(Warehouse):
     file_mb = 1024
     keeps_json = True
     canonical = DUCKDB
+    summing = Summing("hash", {}, by_default=True)
 
     def types_of(self, mapping: TypeMapping) -> tuple[str, str]:
         return mapping.duckdb, mapping.target_duckdb

@@ -27,6 +27,7 @@ LEDGER_SCHEMA = pa.schema(
         pa.field("byte_count", pa.int64()),
         pa.field("partitions", pa.int64()),
         pa.field("fingerprint", pa.string()),
+        pa.field("digest", pa.string()),  # JSON: what raw has to give of the load's rows (`el.extraction.digest`)
         pa.field("incarnation", pa.string()),
         pa.field("definition", pa.string()),
         pa.field("source", pa.string()),

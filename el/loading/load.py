@@ -105,7 +105,7 @@ class SchemaLoad:
         own = self._own_tables(package, files)
         taken = [*(packed.table for packed in package), *(packed.table for packed in files), *own]
         self.prepare([table.name for table in taken], fresh)
-        loader(self.job, self.warehouse, self.schema).load(self.load_id, taken)
+        loader(self.job, self.warehouse, self.schema).load(self.load_id, taken, self.reporter.say)
         recorded = [packed.plan for packed in package if packed.plan.drift.unrecorded]
         if recorded:
             self._comment(recorded)

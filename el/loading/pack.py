@@ -19,6 +19,7 @@ from el.extraction.slice import SliceResult
 from el.extraction.slicer import Destination, Slicer, pace_of
 from el.loading.again import without_held
 from el.loading.deletes import Gone, find_gone
+from el.loading.digest import digest_of
 from el.loading.key_check import doubled_keys, refuse_equal_keys
 from el.loading.ledger import ledger_row
 from el.loading.moved import settled
@@ -84,9 +85,12 @@ class Packer:
         found = self._without_held(table, found)
         counted = replace(counted, rows=found.rows, bytes=found.bytes, notes=notes)
         columns = raw_columns(table.landed_schema(), table.equal)
-        row = self._ledger_row(table, found, fingerprint, counted.deleted)
         documents = frozenset(c.name for c in table.columns if self.warehouse.keeps_json and c.mapping.duckdb == "JSON")
         landed = LandedTable(table.raw_table, columns, found.files, comment_of(table), documents)
+        row = self._ledger_row(table, found, fingerprint, counted.deleted)
+        way = self.warehouse.digest_way(self.job.config.defaults.digest)
+        if way is not None and found.rows:
+            row["digest"] = digest_of(landed, way).text()
         packed = Packed(table, landed, row)
         if found.rows > 0 or row["kind"] != Kind.DELTA:
             return replace(counted, status="loaded", kind=str(row["kind"]), load_id=self.load_id), packed

@@ -22,7 +22,8 @@ from el.connectors.snowflake.rights import STAGE as STAGE
 from el.connectors.sql.select import Statement
 from el.errors import DatabaseError, NotPermitted
 from el.loading.canonical import SNOWFLAKE
-from el.loading.express import Express
+from el.loading.digest import Held, Summing, Wanted
+from el.loading.express import Express, portions
 from el.loading.lease import lease as leased
 from el.loading.lock import Holder, StillOurs
 from el.loading.snowflake_dlt import KeptSnowflake, Sessions
@@ -49,6 +50,15 @@ _AS_TEXT = {
     "timestamp[us, tz=UTC]": "TO_VARCHAR(CONVERT_TIMEZONE('UTC', {column}), 'YYYY-MM-DD HH24:MI:SS.FF7 TZH:TZM')",
 }
 
+# In the digits that land: raw's column may have more.
+_TEXTS = {**SNOWFLAKE.forms, "decimal": "TO_VARCHAR(CAST({column} AS NUMBER(38, {scale})))"}
+
+
+def _padded(sums: Sequence[str], width: int) -> str:
+    """As the columns of a UNION: all tables have as many, a text first, and of each float a number and two floats."""
+    none = ["NULL::VARCHAR", *(["NULL::NUMBER", "NULL::FLOAT", "NULL::FLOAT"] * (width // 3))]
+    return "".join(f", {part}" for part in [*sums, *none[len(sums) : width]])
+
 
 def _holds(held: str, wanted: str) -> bool:
     """Whether a column of type `held` takes what `wanted` takes: the same type, or a NUMBER with more digits."""
@@ -70,6 +80,7 @@ class SnowflakeWarehouse(Warehouse):
     documents = ("TO_JSON(PARSE_JSON({column}, 'd'))", "TO_JSON({column})")
     # Some minutes of a network; below that, numbers of MD5 cost the warehouse more than the way saves.
     sums_from_rows = 10_000_000
+    summing = Summing("md5", _TEXTS, SNOWFLAKE.number)
     own_limits = Limits(TEXT_BYTES, BINARY_BYTES, calendar=True)
 
     def fold(self, name: str) -> str:
@@ -202,19 +213,22 @@ class SnowflakeWarehouse(Warehouse):
             if other:
                 self.connector.execute(Statement(f"ALTER TABLE {place} ALTER {', '.join(other)}"))
 
-    def count(self, raw_schema: str, load_id: str, tables: Sequence[str]) -> dict[str, int]:
+    def held(self, raw_schema: str, load_id: str, tables: Mapping[str, Wanted]) -> dict[str, Held]:
         """In one statement for many tables, each of which looks at the partitions of its last load alone."""
-        found: dict[str, int] = {}
-        load = self.literal(load_id)
-        for start in range(0, len(tables), COUNTED):
-            some = tables[start : start + COUNTED]
+        found: dict[str, Held] = {}
+        names, load = list(tables), self.literal(load_id)
+        sums = [self._sums(tables[name]) for name in names]
+        for some in portions([" ".join(each) for each in sums], COUNTED):
+            start = len(found)
+            width = max(len(each) for each in sums[start : start + len(some)])
             each = [
-                f"SELECT {number} AS n, COUNT(*) AS c FROM {self.qualified(raw_schema, table)} "
-                f"WHERE {self.column('_dlt_load_id')} = {load}"
-                for number, table in enumerate(some)
+                f"SELECT {number} AS n, COUNT(*) AS c{_padded(sums[number], width)} "
+                f"FROM {self.qualified(raw_schema, names[number])} WHERE {self.column('_dlt_load_id')} = {load}"
+                for number in range(start, start + len(some))
             ]
-            for number, rows in self.connector.fetch(Statement(" UNION ALL ".join(each))):
-                found[some[int(str(number))]] = int(str(rows))
+            for place, rows, *further in self.connector.fetch(Statement(" UNION ALL ".join(each))):
+                name = names[int(str(place))]
+                found[name] = self.summing.held(rows, further, tables[name].schema)
         return found
 
     def express(self) -> Express:

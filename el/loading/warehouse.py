@@ -17,7 +17,9 @@ from sqlglot import exp
 from el.connectors.catalog import TableName
 from el.connectors.sql.connector import SqlConnector
 from el.connectors.sql.select import Statement
+from el.extraction.digest import Way
 from el.loading.canonical import Canonical
+from el.loading.digest import Held, Summing, Wanted
 from el.loading.express import Express
 from el.loading.ledger import LEDGER_TABLE
 from el.loading.lock import Holder, StillOurs
@@ -44,6 +46,7 @@ class Warehouse(ABC):
     documents: ClassVar[tuple[str, str]] = ("CAST({column} AS VARCHAR)", "CAST({column} AS VARCHAR)")
     # From so many rows on, verification has it sum them up rather than hand them over; None: that never costs more.
     sums_from_rows: ClassVar[int | None] = None
+    summing: ClassVar[Summing]  # how it makes the digest of a load
     own_limits: ClassVar[Limits] = Limits()  # of one value, where el.yml's `limits` say nothing else
 
     def __init__(
@@ -265,14 +268,27 @@ class Warehouse(ABC):
         found = self.connector.fetch(Statement(sql))[0][0]
         return None if found is None else str(found)
 
-    def count(self, raw_schema: str, load_id: str, tables: Sequence[str]) -> dict[str, int]:
-        """How many rows each table holds of one load."""
+    def held(self, raw_schema: str, load_id: str, tables: Mapping[str, Wanted]) -> dict[str, Held]:
+        """What each table holds of one load: how many rows, and their digest, where one is wanted."""
         found = {}
-        for table in tables:
-            sql = f"SELECT count(*) FROM {self.qualified(raw_schema, table)} WHERE {self.column('_dlt_load_id')} = ?"
-            row = self.connector.fetch(Statement(sql, (load_id,)))[0]
-            found[table] = int(str(row[0]))
+        for table, wanted in tables.items():
+            sums = self._sums(wanted)
+            sql = (
+                f"SELECT {', '.join(['count(*)', *sums])} FROM {self.qualified(raw_schema, table)} "
+                f"WHERE {self.column('_dlt_load_id')} = ?"
+            )
+            rows, *further = self.connector.fetch(Statement(sql, (load_id,)))[0]
+            found[table] = self.summing.held(rows, further, wanted.schema)
         return found
+
+    def digest_way(self, wanted: bool | None) -> Way | None:
+        """How the digest of a load is made; None where there is none. wanted: what el.yml says."""
+        return self.summing.way if (self.summing.by_default if wanted is None else wanted) else None
+
+    def _sums(self, wanted: Wanted) -> list[str]:
+        if wanted.schema is None:
+            return []
+        return self.summing.columns(wanted.schema, {name: self.column(name) for name in wanted.schema.names})
 
     def discard(self, raw_schema: str, load_id: str, tables: Sequence[str]) -> int:
         """Remove one load's rows from these tables, those of them that exist; how many went."""

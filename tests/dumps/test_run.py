@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -228,9 +228,9 @@ def test_many_small_files_share_landing_files(dumps: Dumps, monkeypatch: pytest.
     jobs: list[int] = []
     load = Loader.load
 
-    def counted(self: Loader, load_id: str, tables: Sequence[LandedTable]) -> None:
+    def counted(self: Loader, load_id: str, tables: Sequence[LandedTable], say: Callable[[str], None]) -> None:
         jobs.extend(len(table.files) for table in tables if table.name == "orders")
-        load(self, load_id, tables)
+        load(self, load_id, tables, say)
 
     monkeypatch.setattr(Loader, "load", counted)
     for number in range(200):
