@@ -36,7 +36,10 @@ class Canonical:
         """The number of a row of these columns; None where a type has no text."""
         parts = [self.value(column, type_) for column, type_ in zip(columns, types, strict=True)]
         known = [part for part in parts if part is not None]
-        return self.number.replace("{text}", " || ".join(known)) if known and len(known) == len(parts) else None
+        if not known or len(known) != len(parts):
+            return None
+        # As operators, DuckDB makes a text of each two of them.
+        return self.number.replace("{text}", f"CONCAT({', '.join(known)})")
 
 
 DUCKDB = Canonical(

@@ -60,6 +60,28 @@ class CurrentState:
             (*given, *bound),
         )
 
+    def all_rows(self, columns: Sequence[str], told_by: Sequence[str]) -> Statement:
+        """As `rows` without a position.
+
+        Where a window over all columns costs much, the keys of which there is more than one row are found first, and
+        only the rows of these are sorted.
+        """
+        if not told_by or not self.warehouse.windows_are_dear:
+            return self.rows(columns, told_by, None)
+        taken, keys, counts = self._columns(columns), self._columns(told_by), self._counts()
+        none = " OR ".join(f"{key} IS NULL" for key in map(self.warehouse.column, told_by))
+        # As EXISTS it would be a join, whose larger side DuckDB may gather: here that is all of raw.
+        often = f"({none} OR ({keys}) IN (SELECT {keys} FROM el_often))"
+        deleted = f"{self._deleted()} AS _el_deleted"
+        return Statement(
+            f"WITH el_often AS (SELECT {keys} FROM {self._raw} WHERE {counts} AND NOT ({none}) GROUP BY {keys} "
+            f"HAVING COUNT(*) > 1) "
+            f"SELECT {taken}, {deleted} FROM {self._raw} WHERE {counts} AND NOT {often} "
+            f"UNION ALL SELECT {taken}, _el_deleted FROM (SELECT {taken}, {deleted}, {self._numbered(told_by)} "
+            f"FROM {self._raw} WHERE {counts} AND {often}) AS r WHERE _el_last = 1",
+            self._names * 3,
+        )
+
     @property
     def _names(self) -> tuple[object, ...]:
         """The parameters of `_counts`."""

@@ -12,7 +12,9 @@ import dlt
 import duckdb
 from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
+from el.connectors.sql.connector import SqlConnector
 from el.connectors.sql.select import Statement
+from el.errors import ElError
 from el.loading.canonical import DUCKDB
 from el.loading.digest import Summing
 from el.loading.lock import Holder, StillOurs, file_lock
@@ -22,6 +24,12 @@ from el.types.mapping import TypeMapping
 
 # DuckDB takes most of the machine's memory for itself unless told otherwise.
 LOAD_SETTINGS = {"memory_limit": "192MB", "preserve_insertion_order": "false"}
+# For a statement over all of a table. What two parts of it read alike would be gathered, which is the whole table.
+FRUGAL_SETTINGS = {
+    "memory_limit": "128MB",
+    "preserve_insertion_order": "false",
+    "disabled_optimizers": "common_subplan",
+}
 
 # Landing type -> the text in which SQL Server writes the same time with seven digits.
 _AS_TEXT = {
@@ -43,6 +51,7 @@ class DuckDbWarehouse(Warehouse):
     keeps_json = True
     canonical = DUCKDB
     summing = Summing("hash", {}, by_default=True)
+    windows_are_dear = True
 
     def types_of(self, mapping: TypeMapping) -> tuple[str, str]:
         return mapping.duckdb, mapping.target_duckdb
@@ -61,6 +70,17 @@ class DuckDbWarehouse(Warehouse):
             return nullcontext(lambda _: None)
         # What follows a "?" in the path may be a token.
         return file_lock(Path(f"{self.connector.config.place}.lock"), holder)
+
+    @contextmanager
+    def frugal(self) -> Iterator[SqlConnector]:
+        """What has no room goes on disk, beside the file."""
+        with super().frugal() as connector:
+            for setting, value in FRUGAL_SETTINGS.items():
+                # A DuckDB of another version may not know it, and does without.
+                with suppress(ElError):
+                    if setting not in self.connector.config.settings:
+                        connector.execute(Statement(f"SET {setting} = '{value}'"))
+            yield connector
 
     @contextmanager
     def kept_open(self) -> Iterator[None]:

@@ -7,8 +7,8 @@ The rest of the code does not know which warehouse it is.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
@@ -47,6 +47,7 @@ class Warehouse(ABC):
     # From so many rows on, verification has it sum them up rather than hand them over; None: that never costs more.
     sums_from_rows: ClassVar[int | None] = None
     summing: ClassVar[Summing]  # how it makes the digest of a load
+    windows_are_dear: ClassVar[bool] = False  # a window over all columns of a table costs many times its scan
     own_limits: ClassVar[Limits] = Limits()  # of one value, where el.yml's `limits` say nothing else
 
     def __init__(
@@ -76,6 +77,12 @@ class Warehouse(ABC):
     @abstractmethod
     def locked(self, raw_schemas: Sequence[str], holder: Holder, lease: timedelta) -> AbstractContextManager[StillOurs]:
         """Keep other runs away from these raw schemas while inside. Raises `RunLocked` where another one is at work."""
+
+    @contextmanager
+    def frugal(self) -> Iterator[SqlConnector]:
+        """The connector, open for a statement over a whole table: little of this machine's memory goes into it."""
+        with self.connector as connector:
+            yield connector
 
     def kept_open(self) -> AbstractContextManager[None]:
         """Spare each question asked inside the cost of a connection, where one costs more than a session's question."""

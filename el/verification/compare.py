@@ -101,6 +101,8 @@ class Comparison:
         self._side("r", raw, None)
         source, held, late = (self._number(f"SELECT count(*) FROM {name}") for name in ("s", "r", "late"))
         sides = Difference(source, held, late)
+        if within is not None and not within:
+            return sides
         if within is not None:
             near = f"{self._numbered_part()} IN ({', '.join(map(str, within)) or '-1'})"
             self.engine.execute(f"CREATE TEMP TABLE near AS SELECT * FROM s WHERE {near}")

@@ -71,7 +71,7 @@ class InWarehouse:
             f"GROUP BY {part}",
             held.parameters,
         )
-        with self.warehouse.connector as connector:
+        with self.warehouse.frugal() as connector:
             rows = connector.fetch(statement)
         return {int(str(part)): (int(str(count)), int(str(total))) for part, count, total in rows}
 
@@ -90,4 +90,4 @@ class InWarehouse:
 
     def _held(self) -> Statement:
         state = CurrentState(self.warehouse, self.table.raw_schema, self.table.raw_table)
-        return state.rows(self._names(), self.shape.told_by, None)
+        return state.all_rows(self._names(), self.shape.told_by)

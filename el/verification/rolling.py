@@ -39,7 +39,7 @@ class Part:
 
     sides: Sides
     source: tuple[LandedFile, ...]
-    raw: LandedFile | None = None
+    raw: Sequence[LandedFile] | None = None
     hashed: RowHash | None = None
     inside: InWarehouse | None = None
     told_by_source: bool = False

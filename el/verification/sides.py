@@ -24,11 +24,11 @@ from el.connectors.registry import open_source
 from el.connectors.request import Condition, ReadRequest, SqlText
 from el.connectors.sql.select import Statement
 from el.errors import LoadError, PlanError
-from el.extraction.fingerprint import RowHash, RowHasher
-from el.extraction.landing import LandedFile
+from el.extraction.fingerprint import RowHash
+from el.extraction.landing import LandedFile, LandingFiles
 from el.extraction.slicer import Destination, Slicer, pace_of
 from el.loading.current_state import CurrentState
-from el.loading.deletes import BATCH_ROWS, write_parquet
+from el.loading.deletes import BATCH_ROWS
 from el.loading.warehouse import Warehouse
 from el.plan_job import plan_job
 from el.planning.keys import KEY_COLUMN, KEY_FIELD
@@ -123,24 +123,27 @@ class Sides:
         works = [replace(work, hashed=False) for work in slicer.slices(table)]
         return tuple(file for work in works for file in work.run().files)
 
-    def raw(self, only: Statement | None = None) -> tuple[LandedFile, RowHash | None]:
+    def raw(self, only: Statement | None = None) -> tuple[tuple[LandedFile, ...], RowHash | None]:
         """What raw holds now. With it, of a snapshot, the hash of its rows as that of a load is made.
 
         only: what gives some of the rows, instead of all.
         """
-        table, path = self.table, self.folder / "raw.parquet"
+        table = self.table
         names = self.compared()
         fields = [table.landed_schema().field(name) for name in names]
         schema = pa.schema([*fields, *([KEY_FIELD] if table.equal else [])])
         whole = self.rule.by is LateBy.NOTHING
         state = CurrentState(self.warehouse, table.raw_schema, table.raw_table)
         # Of a snapshot each row counts, so that one that stands there twice is seen.
-        statement = only or state.rows(schema.names, () if whole else self.shape().told_by, None)
+        statement = only or state.all_rows(schema.names, () if whole else self.shape().told_by)
         request = ReadRequest(query=SqlText("SELECT 1"), batch_rows=BATCH_ROWS)
-        hashes = _Hashes(names) if whole and len(names) == len(table.columns) else None
-        with self.warehouse.connector as connector, connector.stream(statement, request) as buffer:
-            rows = write_parquet(path, schema, self._held(buffer, schema, hashes))
-        return LandedFile(path, rows, path.stat().st_size), hashes.close() if hashes is not None else None
+        hashed = names if whole and len(names) == len(table.columns) else ()
+        landing = LandingFiles(self.folder / "raw", schema, _FILE_BYTES, hashed)
+        with self.warehouse.frugal() as connector, connector.stream(statement, request) as buffer:
+            for batch in self._held(buffer, schema):
+                landing.write(batch)
+            files = landing.close()
+        return files, landing.hashed
 
     def raw_names(self) -> list[str]:
         """The columns that are read of raw."""
@@ -157,29 +160,11 @@ class Sides:
         new = {column.name for column in self.table.drift.added}
         return [column.name for column in self.table.columns if column.name not in new]
 
-    def _held(self, buffer: Buffer, schema: pa.Schema, hashes: _Hashes | None) -> Iterator[pa.RecordBatch]:
+    def _held(self, buffer: Buffer, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         for batch in buffer:
             *columns, deleted = batch.columns
             try:
                 made = [column.cast(type_) for column, type_ in zip(columns, schema.types, strict=True)]
             except pa.ArrowInvalid as error:
                 raise LoadError(f"raw holds a value that the source's type cannot: {error}") from None
-            found = pa.RecordBatch.from_arrays(made, schema=schema).filter(pc.equal(deleted.cast(pa.int8()), 0))
-            if hashes is not None:
-                hashes.add(found)
-            yield found
-
-
-class _Hashes:
-    """The hash of a snapshot's rows, as `RowHasher` makes it of a load."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        self._names = list(names)
-        self._hasher, self._total = RowHasher(), RowHash()
-
-    def add(self, batch: pa.RecordBatch) -> None:
-        self._total += self._hasher.of(pa.Table.from_batches([batch]).select(self._names))
-
-    def close(self) -> RowHash:
-        self._hasher.close()
-        return self._total
+            yield pa.RecordBatch.from_arrays(made, schema=schema).filter(pc.equal(deleted.cast(pa.int8()), 0))

@@ -245,14 +245,13 @@ class Check:
             comparison.take(source, late)
             numbers = comparison.late_numbers(MOST_LATE) if inside is not None else None
             if inside is None or numbers is None:
-                raw = raw or sides.raw()[0]
-                found = comparison.against([raw] if raw.rows else [])
+                found = comparison.against(sides.raw()[0] if raw is None else raw)
                 self._keep(comparison, source, found, sides.folder)
                 return of_source_alone(found) if part.told_by_source else found
             theirs, mine = inside.ranges(numbers), comparison.digests()
             differing = sorted(part for part in {*theirs, *mine} if theirs.get(part) != mine.get(part))
-            held = sides.raw(inside.rows(differing))[0] if differing else None
-            found = comparison.against([held] if held is not None and held.rows else [], differing)
+            held = sides.raw(inside.rows(differing))[0] if differing else ()
+            found = comparison.against(held, differing)
             self._keep(comparison, source, found, sides.folder)
             return replace(found, raw=sum(count for count, _ in theirs.values()))
 
