@@ -36,6 +36,15 @@ class CurrentState:
             self._names,
         )
 
+    def of_keys(self, columns: Sequence[str], told_by: Sequence[str], keys: str) -> Statement:
+        """As `rows`, of the keys that meet a condition in SQL: only these are sorted, and nothing else is read."""
+        taken, deleted = self._columns(columns), self._deleted()
+        return Statement(
+            f"SELECT {taken}, _el_deleted FROM (SELECT {taken}, {deleted} AS _el_deleted, {self._numbered(told_by)} "
+            f"FROM {self._raw} WHERE {self._counts()} AND ({keys})) AS r WHERE _el_last = 1",
+            self._names,
+        )
+
     def rows(self, columns: Sequence[str], told_by: Sequence[str], position: str | None) -> Statement:
         """The rows at or beyond a position, and those without one; the last column says whether a row is deleted.
 

@@ -159,11 +159,9 @@ class Rolling:
     def _raw(self, sides: Sides, ranges: Sequence[Range]) -> Statement:
         """Raw's rows of these ranges."""
         names, table, warehouse = sides.raw_names(), sides.table, sides.warehouse
-        held = CurrentState(warehouse, table.raw_schema, table.raw_table).rows(names, sides.shape().told_by, None)
         column = warehouse.column(self._name)
         near = " OR ".join(f"({self.divider.sql(each, column)})" for each in ranges) or "1 = 0"
-        listed = ", ".join(warehouse.column(name) for name in names)
-        return Statement(f"SELECT {listed}, _el_deleted FROM ({held.sql}) AS q WHERE {near}", held.parameters)
+        return CurrentState(warehouse, table.raw_schema, table.raw_table).of_keys(names, sides.shape().told_by, near)
 
     @property
     def _name(self) -> str:
