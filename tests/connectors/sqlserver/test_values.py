@@ -112,7 +112,7 @@ def move(values: Values, warehouse: dict[str, Any], folder: Path, raw: str) -> d
         "source": "server",
         "destination": "warehouse",
         "raw": {"schema": raw},
-        "defaults": {"workers": 2, "retries": 0},
+        "defaults": {"workers": 2, "retries": 0, "digest": True},
         "tables": [{"name": f"dbo.{name}"} for name in names],
     }
     profiles = {
