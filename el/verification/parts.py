@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from el.connectors.registry import open_source
 from el.verification.in_warehouse import InWarehouse
 from el.verification.passed import Passed
-from el.verification.ranges import divider_of
+from el.verification.ranges import NoBorder, divider_of
 from el.verification.report import Found, Method, Verdict
 from el.verification.rolling import Part, Rolling, whole_because
 from el.verification.rule import Rule
@@ -34,7 +34,10 @@ class Choice:
             divider = divider_of(sides.table, source)
             why = whole_because(sides.table, self.passed, sides.rule, divider)
             if why is None and self.passed is not None and divider is not None:
-                return self._share(found, Rolling(sides, self.passed, divider, verify.shares))
+                try:
+                    return self._share(found, Rolling(sides, self.passed, divider, verify.shares))
+                except NoBorder as error:
+                    why = str(error)
             found = replace(found, notes=(*found.notes, f"all of it is compared, and no share: {why}"))
         inside, how = self._inside(sides)
         raw, hashed = sides.raw() if inside is None else (None, None)
@@ -48,7 +51,7 @@ class Choice:
         parts = [replace(keys, inside=inside), *rolling.rows(share)]
         turn = f"{rolling.number}/{rolling.shares}"
         how = f"the keys of all, what is new since {rolling.passed.through}, and share {turn} of the rest"
-        return parts, replace(found, method=Method.ROLLING, how=how, share=turn, share_through=share.upper)
+        return parts, replace(found, method=Method.ROLLING, how=how, share=turn, share_through=rolling.border(share))
 
     def _inside(self, sides: Sides) -> tuple[InWarehouse | None, str]:
         """What makes raw's digest in the warehouse, where it does; and why, or why not."""

@@ -29,13 +29,20 @@ class Passed:
     column: str | None
     through: str | None
     share: str | None = None  # "3/16"; None: all was compared
-    share_through: str | None = None  # the border in the key up to which shares have been; None: a round is over
+    share_through: str | None = (
+        None  # up to where in the key shares have been, as `Found` has it; None: a round is over
+    )
 
     @property
     def turn(self) -> tuple[int, int]:
         """Which share of how many it was."""
         number, _, shares = (self.share or "0/0").partition("/")
         return int(number), int(shares)
+
+    def border(self, column: str) -> str | None:
+        """Up to which of this column's values shares have been; None where they were of another, or a round is over."""
+        of, _, border = (self.share_through or "").rpartition(" ")
+        return border if of == column else None
 
 
 def last_passed(warehouse: Warehouse, table: TablePlan) -> Passed | None:

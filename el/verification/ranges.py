@@ -6,6 +6,7 @@ floats not every digit is the same everywhere. Borders are inclusive above. Keys
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -15,6 +16,7 @@ import pyarrow as pa
 
 from el.connectors.base import Source
 from el.connectors.request import Condition, Op, Value
+from el.errors import PlanError
 from el.planning.columns import ColumnPlan
 from el.planning.plan import TablePlan
 
@@ -22,6 +24,12 @@ from el.planning.plan import TablePlan
 MOST_RANGES = 32
 # Two such decimals have a difference that each engine can hold.
 _DIGITS = 36
+# A border as text. DuckDB gives the calendar's last day for "infinity", and some text for days that Python has not.
+_BORDER = re.compile(r"-?\d+(\.\d+)?|\d{4}-\d\d-\d\d")
+
+
+class NoBorder(PlanError):
+    """A value of the key is none that a range can end at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +134,12 @@ def clusters(values: str, limit: int = MOST_RANGES) -> str:
 
 
 def borders(rows: Sequence[tuple[object, ...]]) -> list[Range]:
-    """The ranges of `clusters`."""
+    """The ranges of `clusters`. Raises `NoBorder` of a date that no border can be."""
     return [Range(_text(first), _text(last), beyond=False) for first, last in rows if first is not None]
 
 
 def _text(value: object) -> str:
+    beyond = not _BORDER.fullmatch(value) if isinstance(value, str) else value in (date.min, date.max)
+    if beyond:
+        raise NoBorder("a day in its key is beyond the calendar, or its first or last, and can be no border")
     return f"{value:f}" if isinstance(value, Decimal) else str(value)

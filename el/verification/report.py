@@ -72,7 +72,7 @@ class Found:
     failed: the kind of the error that kept it from being compared or mended; `why` is what that said. again: where, and
     SQL that shows rows that differ.
     how: why by this method. verified_through: up to where in the source it passed; share: which of how many did, and
-    share_through where in the key it ends.
+    share_through where in the key it ends, as "id 25".
     """
 
     table: str

@@ -47,7 +47,10 @@ class Part:
 
 def not_due(table: TablePlan, passed: Passed | None, now: datetime) -> str | None:
     """Why a table is not compared now, in words."""
-    if table.verify is None or passed is None or not passed.unbroken or now >= passed.at + table.verify.every:
+    if table.verify is None or passed is None or not passed.unbroken or table.last is None:
+        return None
+    # What passed later than now did so by a clock that was wrong.
+    if not passed.at <= now < passed.at + table.verify.every:
         return None
     then = passed.at + table.verify.every
     return f"not due until {then:%Y-%m-%d %H:%M} UTC: it passed at {passed.at:%H:%M}; `--whole` compares it now"
@@ -82,10 +85,18 @@ class Rolling:
 
     @property
     def number(self) -> int:
-        """Which share it is, from 1 on; a round begins anew where it is over, or el.yml has another number of them."""
+        """Which share it is, from 1 on; a round begins anew where it is over, or el.yml divides the table otherwise."""
         number, shares = self.passed.turn
-        goes_on = shares == self.shares and number < shares and self.passed.share_through is not None
+        goes_on = shares == self.shares and number < shares and self._last is not None
         return number + 1 if goes_on else 1
+
+    @property
+    def _last(self) -> str | None:
+        return self.passed.border(self._name)
+
+    def border(self, share: Range) -> str | None:
+        """Where the share ends, with the column that it is of: with another key, or mask, that is another one."""
+        return None if share.upper is None else f"{self._name} {share.upper}"
 
     def keys(self) -> Part:
         """The keys of all rows, as the source has them."""
@@ -98,7 +109,7 @@ class Rolling:
 
     def share(self, keys: Part) -> Range:
         """The next share: of the keys behind the last one's border so many as each share has that is still to come."""
-        lower = self.passed.share_through if self.number > 1 else None
+        lower = self._last if self.number > 1 else None
         left = self.shares - self.number + 1
         if left == 1 or not keys.source:
             return Range(lower)
@@ -140,7 +151,9 @@ class Rolling:
         values = f"SELECT {self.divider.number('f0')} AS el_v FROM {read_columns(source, [self._name], 'f')}"
         with spilling(sides.folder / "since.tmp") as engine:
             found = borders(engine.execute(clusters(values)).fetchall())
-        raw = sides.raw(self._raw(sides, self._outside(found, share)))[0]
+        # Of rows without a value there no range tells, unless the share has them.
+        valueless = share.lower is not None
+        raw = sides.raw(self._raw(sides, self._outside(found, share), valueless=valueless))[0]
         return [Part(sides, source, raw, told_by_source=True)]
 
     def _loaded_since(self) -> list[Range]:
@@ -156,11 +169,12 @@ class Rolling:
     def _outside(self, ranges: Sequence[Range], share: Range) -> list[Range]:
         return [left for each in ranges for left in self.divider.without(each, share)]
 
-    def _raw(self, sides: Sides, ranges: Sequence[Range]) -> Statement:
-        """Raw's rows of these ranges."""
+    def _raw(self, sides: Sides, ranges: Sequence[Range], *, valueless: bool = False) -> Statement:
+        """Raw's rows of these ranges; and those without a value in the column that ranges are of."""
         names, table, warehouse = sides.raw_names(), sides.table, sides.warehouse
         column = warehouse.column(self._name)
-        near = " OR ".join(f"({self.divider.sql(each, column)})" for each in ranges) or "1 = 0"
+        wanted = [f"({self.divider.sql(each, column)})" for each in ranges]
+        near = " OR ".join([*wanted, *([f"{column} IS NULL"] if valueless else [])]) or "1 = 0"
         return CurrentState(warehouse, table.raw_schema, table.raw_table).of_keys(names, sides.shape().told_by, near)
 
     @property

@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
 
 import pyarrow as pa
 
@@ -17,6 +19,7 @@ from el import __version__
 from el.connectors.catalog import TableName
 from el.connectors.sql.audit import os_user
 from el.connectors.sql.notes import NoteTable, append_notes
+from el.connectors.sql.select import Statement
 from el.connectors.sql.target import SqlTarget
 from el.errors import ElError
 from el.loading.warehouse import Warehouse
@@ -42,7 +45,7 @@ _COLUMNS = {
     # Where rolling verification goes on from; of what did not pass they are NULL.
     "verified_through": pa.string(),
     "share": pa.string(),  # "3/16"; NULL: all
-    "share_through": pa.string(),
+    "share_through": pa.string(),  # "id 25"; NULL: a round is over
     "load_id": pa.string(),
     "bound_column": pa.string(),
     "bound": pa.string(),
@@ -76,19 +79,32 @@ def note_verified(warehouse: Warehouse, report: VerifyReport, say: Callable[[str
         try:
             with warehouse.connector as connector:
                 assert isinstance(connector, SqlTarget)
-                rows = [_row(report, found) for found in tables]
+                at = _after_others(connector, table, report.started)
+                rows = [_row(report, found, at) for found in tables]
                 for start in range(0, len(rows), _AT_ONCE):
                     append_notes(connector, connector.writer().types, table, rows[start : start + _AT_ONCE])
         except ElError as error:
             say(f"{schema}.{VERIFIED_TABLE} has no row of this: {error}")
 
 
-def _row(report: VerifyReport, found: Found) -> tuple[object, ...]:
+def _after_others(connector: SqlTarget, table: NoteTable, started: datetime) -> datetime:
+    """When it began, in UTC, but later than all that stands there: of two machines one's clock may be behind."""
+    at = started.replace(tzinfo=None)
+    with suppress(ElError):  # there is no table yet
+        (latest,) = connector.fetch(
+            Statement(f"SELECT MAX(verified_at) FROM {connector.dialect.quote_table(table.place)}")
+        )[0]
+        if isinstance(latest, datetime) and latest >= at:
+            return latest + timedelta(microseconds=1)
+    return at
+
+
+def _row(report: VerifyReport, found: Found, at: datetime) -> tuple[object, ...]:
     """As text, which every warehouse casts."""
     counts = found.counts
     given = {
         "entry_id": uuid.uuid4().hex,
-        "verified_at": f"{report.started:%Y-%m-%dT%H:%M:%S.%f}",
+        "verified_at": f"{at:%Y-%m-%dT%H:%M:%S.%f}",
         "run_id": report.run_id,
         "table_name": found.raw.partition(".")[2],
         "source_table": found.table,

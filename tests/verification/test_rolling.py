@@ -148,6 +148,88 @@ def test_a_table_that_is_not_due_is_said_to_be_and_when(folder: Path, capsys: py
     assert verified(capsys)["verdict"] == "NOT DUE"
 
 
+BY_DAY = """
+CREATE TABLE sales.notes (id INTEGER, day DATE, body VARCHAR, seen TIMESTAMP);
+INSERT INTO sales.notes SELECT i, DATE '2024-01-01' + i::INTEGER, 'x', TIMESTAMP '2024-01-01' + INTERVAL (i) HOUR
+    FROM range(100) AS t (i);
+INSERT INTO sales.notes VALUES (1000, '2026-01-01', 'last', '2024-06-01');
+"""
+
+
+def test_another_column_that_divides_begins_a_round_of_its_own(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The border that the last share ended at is none of its values."""
+    strategy = "cursor: seen, key: [id, day]"
+    shop = loaded(folder, strategy, BY_DAY)
+    verified(capsys)
+    assert verified(capsys)["share_through"] == "id 25"
+    text = (folder / "el.yml").read_text()
+    (folder / "el.yml").write_text(text.replace(strategy, f"{strategy}, columns: {{id: {{pii: number}}}}"))
+    shares = [verified(capsys) for _ in range(2)]
+    assert [(each["share"], each["share_through"]) for each in shares] == [
+        ("1/4", "day 2024-01-26"),
+        ("2/4", "day 2024-02-20"),
+    ]
+    shop.warehouse("UPDATE shop_sales.notes SET body = 'other' WHERE id = 60")
+    assert verified(capsys, code=4)["samples"][0]["key"]["day"] == "2024-03-01"
+
+
+@pytest.mark.parametrize("day", ["infinity", "12024-01-01"])
+def test_a_day_that_no_border_can_be_makes_it_a_whole_comparison(
+    folder: Path, capsys: pytest.CaptureFixture[str], day: str
+) -> None:
+    shop = loaded(folder, "cursor: seen, key: [day]", BY_DAY)
+    verified(capsys)
+    shop.source(
+        f"INSERT INTO sales.notes VALUES (2, '{day}', 'new', '2024-07-01'), (3, '2026-01-02', 'x', '2024-07-02')"
+    )
+    assert main(["run", "--progress", "none"]) == 0
+    found = verified(capsys)
+    assert found["method"] == "both sides read"
+    assert "a day in its key is beyond the calendar" in found["notes"][0]
+    shop.warehouse("UPDATE shop_sales.notes SET body = 'other' WHERE id = 2")
+    assert verified(capsys, code=4)["columns"] == {"body": 1}
+
+
+def test_what_is_new_may_have_no_value_in_the_column_that_divides(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    notes = BY_DAY + "UPDATE sales.notes SET id = NULL WHERE id = 50;"
+    shop = loaded(folder, "cursor: seen, key: [id, day]", notes)
+    verified(capsys)
+    verified(capsys)
+    shop.source("UPDATE sales.notes SET body = 'new', seen = '2024-07-01' WHERE id IS NULL")
+    shop.source("INSERT INTO sales.notes VALUES (2000, '2026-01-01', 'x', '2024-08-01')")
+    assert main(["run", "--progress", "none"]) == 0
+    shop.warehouse("UPDATE shop_sales.notes SET body = 'other' WHERE body = 'new'")
+    assert verified(capsys, code=4)["columns"] == {"body": 1}
+    shop.warehouse("UPDATE shop_sales.notes SET body = 'new' WHERE body = 'other'")
+    assert verified(capsys)["share"] == "2/4"
+
+
+def test_a_fault_stays_due_where_the_clock_of_what_passed_was_ahead(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop = loaded(folder, every="1d")
+    verified(capsys)
+    shop.warehouse("UPDATE shop_sales._el_verified SET verified_at = verified_at + INTERVAL 1 HOUR")
+    shop.warehouse("UPDATE shop_sales.notes SET body = NULL WHERE id = 7")
+    # What passed in the future says nothing of now.
+    verified(capsys, code=4)
+    verified(capsys, code=4)
+    order = "SELECT verdict FROM shop_sales._el_verified ORDER BY verified_at"
+    assert shop.warehouse(order) == [("EQUAL",), ("DIFFERENT",), ("DIFFERENT",)]
+
+
+def test_a_table_that_raw_has_no_more_is_due(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shop = loaded(folder, every="1d")
+    verified(capsys)
+    shop.warehouse("DROP TABLE shop_sales.notes")
+    found = verified(capsys, code=1)
+    assert (found["verdict"], "no longer in raw" in found["why"]) == ("REFUSED", True)
+
+
 def test_after_a_new_snapshot_all_is_verified_anew(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     verified(capsys)
     assert main(["run", "--progress", "none", "--full-refresh"]) == 0
