@@ -25,8 +25,9 @@ from el.types.mapping import TypeMapping
 # DuckDB takes most of the machine's memory for itself unless told otherwise.
 LOAD_SETTINGS = {"memory_limit": "192MB", "preserve_insertion_order": "false"}
 # For a statement over all of a table. What two parts of it read alike would be gathered, which is the whole table.
+_FRUGAL_MB, _COLUMN_MB = 128, 0.5
 FRUGAL_SETTINGS = {
-    "memory_limit": "128MB",
+    "memory_limit": f"{_FRUGAL_MB}MB",
     "preserve_insertion_order": "false",
     "disabled_optimizers": "common_subplan",
 }
@@ -72,10 +73,11 @@ class DuckDbWarehouse(Warehouse):
         return file_lock(Path(f"{self.connector.config.place}.lock"), holder)
 
     @contextmanager
-    def frugal(self) -> Iterator[SqlConnector]:
-        """What has no room goes on disk, beside the file."""
-        with super().frugal() as connector:
-            for setting, value in FRUGAL_SETTINGS.items():
+    def frugal(self, columns: int) -> Iterator[SqlConnector]:
+        """What has no room goes on disk, beside the file; but of each column something has to be in memory."""
+        settings = {**FRUGAL_SETTINGS, "memory_limit": f"{max(_FRUGAL_MB, columns * _COLUMN_MB):.0f}MB"}
+        with super().frugal(columns) as connector:
+            for setting, value in settings.items():
                 # A DuckDB of another version may not know it, and does without.
                 with suppress(ElError):
                     if setting not in self.connector.config.settings:

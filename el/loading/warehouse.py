@@ -79,8 +79,11 @@ class Warehouse(ABC):
         """Keep other runs away from these raw schemas while inside. Raises `RunLocked` where another one is at work."""
 
     @contextmanager
-    def frugal(self) -> Iterator[SqlConnector]:
-        """The connector, open for a statement over a whole table: little of this machine's memory goes into it."""
+    def frugal(self, columns: int) -> Iterator[SqlConnector]:
+        """The connector, open for a statement over a whole table: little of this machine's memory goes into it.
+
+        columns: how many of them it is over.
+        """
         with self.connector as connector:
             yield connector
 

@@ -71,7 +71,7 @@ class InWarehouse:
             f"GROUP BY {part}",
             held.parameters,
         )
-        with self.warehouse.frugal() as connector:
+        with self.warehouse.frugal(len(self._names())) as connector:
             rows = connector.fetch(statement)
         return {int(str(part)): (int(str(count)), int(str(total))) for part, count, total in rows}
 

@@ -139,7 +139,7 @@ class Sides:
         request = ReadRequest(query=SqlText("SELECT 1"), batch_rows=BATCH_ROWS)
         hashed = names if whole and len(names) == len(table.columns) else ()
         landing = LandingFiles(self.folder / "raw", schema, _FILE_BYTES, hashed)
-        with self.warehouse.frugal() as connector, connector.stream(statement, request) as buffer:
+        with self.warehouse.frugal(len(names)) as connector, connector.stream(statement, request) as buffer:
             for batch in self._held(buffer, schema):
                 landing.write(batch)
             files = landing.close()

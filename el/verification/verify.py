@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 import pyarrow.parquet as pq
 
 from el.config.job import Job
@@ -165,6 +166,9 @@ class Check:
                 found = self._repaired(found, folder)
         except ElError as error:
             found = replace(found, why=of_table(str(table.name), str(error)), failed=kind_of(error))
+        except (OSError, duckdb.Error) as error:
+            # As where the working folder is full, or the memory too small.
+            found = replace(found, why=f"{table.name}: in {folder}: {error}", failed=type(error).__name__)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         if found.verdict is Verdict.DIFFERENT:
@@ -240,8 +244,9 @@ class Check:
 
     def _part(self, part: Part, late: Sequence[LandedFile]) -> Difference:
         sides, source, raw, inside = part.sides, part.source, part.raw, part.inside
-        with spilling(sides.folder / "spill.tmp") as engine:
-            comparison = Comparison(engine, sides.shape(), values=self.options.values)
+        shape = sides.shape()
+        with spilling(sides.folder / "spill.tmp", len(shape.schema)) as engine:
+            comparison = Comparison(engine, shape, values=self.options.values)
             comparison.take(source, late)
             numbers = comparison.late_numbers(MOST_LATE) if inside is not None else None
             if inside is None or numbers is None:

@@ -66,7 +66,7 @@ def test_a_statement_over_a_whole_table_has_little_memory_and_gathers_no_second_
     warehouse: Warehouse,
 ) -> None:
     asked = CurrentState(warehouse, "raw", "t").all_rows(("id", "part", "v"), ("id",))
-    with warehouse.frugal() as connector:
+    with warehouse.frugal(1) as connector:
         assert setting(connector, "memory_limit") == "122.0 MiB"
         plan = connector.connection.execute(f"EXPLAIN {asked.sql}", asked.parameters).fetchall()  # type: ignore[attr-defined]
     assert "subplan" not in str(plan)
@@ -80,5 +80,5 @@ def test_what_the_user_sets_of_memory_is_kept(warehouse: Warehouse) -> None:
     assert "memory_limit" in FRUGAL_SETTINGS
     config = {"type": "duckdb", "path": warehouse.connector.config.path, "settings": {"memory_limit": "1GiB"}}  # type: ignore[attr-defined]
     own = open_warehouse(Output("warehouse", "it", config), "snake_case")
-    with own.frugal() as connector:
+    with own.frugal(1) as connector:
         assert setting(connector, "memory_limit") == "1.0 GiB"

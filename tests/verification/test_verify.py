@@ -110,6 +110,16 @@ def test_a_row_that_stands_twice_in_raw_is_found(shop: Workspace, capsys: pytest
     assert [(each["kind"], each["key"]) for each in found["samples"]] == [("doubled", {"id": "7"})]
 
 
+def test_a_repair_that_loads_nothing_hides_no_row_that_stands_twice(
+    shop: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.warehouse("INSERT INTO shop_sales.notes SELECT * FROM shop_sales.notes WHERE id = 7")
+    found = verified(capsys, "--repair", code=4)
+    assert "a new snapshot alone: run --full-refresh --select sales.notes" in found["notes"][-1]
+    assert shop.warehouse("SELECT kind FROM shop_sales._el_ledger") == [("snapshot",)]
+    verified(capsys, code=4)
+
+
 def test_an_update_that_did_not_move_the_cursor_is_found(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     shop.source("UPDATE sales.notes SET body = 'silently' WHERE id = 7")
     assert verified(capsys, code=4)["columns"] == {"body": 1}
@@ -237,3 +247,29 @@ def test_where_every_row_is_late_it_does_not_say_that_they_are_equal(
     loaded(folder, "cursor: id")
     found = verified(capsys, code=1)
     assert (found["verdict"], found["counts"]["compared"]) == ("UNDECIDED", 0)
+
+
+@pytest.mark.parametrize("how", ["--no-in-warehouse", "--in-warehouse"])
+def test_a_table_of_very_many_columns_is_compared(folder: Path, capsys: pytest.CaptureFixture[str], how: str) -> None:
+    names = ", ".join(f"c{n} VARCHAR" for n in range(900))
+    values = ", ".join(f"'v' || i / {n + 1}" for n in range(900))
+    notes = f"""
+        CREATE TABLE sales.notes (id INTEGER PRIMARY KEY, seen TIMESTAMP, {names});
+        INSERT INTO sales.notes SELECT i, TIMESTAMP '2024-01-01' + INTERVAL (i) HOUR, {values} FROM range(20) AS t (i);
+        """
+    shop = loaded(folder, "cursor: seen", notes)
+    shop.warehouse("UPDATE shop_sales.notes SET c899 = NULL WHERE id = 7")
+    assert verified(capsys, how, code=4)["columns"] == {"c899": 1}
+
+
+def test_a_full_disk_stops_the_table_and_is_noted_without_what_it_said(
+    shop: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("el.extraction.landing.LandingFiles.write", full)
+    found = verified(capsys, code=1)
+    assert (found["verdict"], "No space left on device" in found["why"]) == ("REFUSED", True)
+    ((verdict, why),) = shop.warehouse("SELECT verdict, why FROM shop_sales._el_verified")
+    assert (verdict, why) == ("REFUSED", "OSError: what it said is in the output of that verify alone")
