@@ -51,8 +51,17 @@ class Repair:
     locks: Sequence[StillOurs]
 
     def load(self, changed: LandedFile | None, gone: LandedFile | None) -> int:
-        """Load them; how many rows. Both have the key's columns, `changed` all others too."""
+        """Load them; how many rows. Both have the key's columns, `changed` all others too.
+
+        Raises `PlanError` where there are none.
+        """
         table, schema = self.table, self.table.raw_schema
+        if not any(file is not None and file.rows for file in (changed, gone)):
+            # A repair ends the count of the loads before it, and would hide what it did not mend.
+            raise PlanError(
+                "raw holds each row as the source has it; that a load has not the rows which the ledger says is "
+                f"mended by a new snapshot alone: run --full-refresh --select {table.name}"
+            )
         load_id = load_ids_for(self.warehouse, [schema])[schema]
         files = []
         landed = raw_columns(table.landed_schema(), table.equal)
