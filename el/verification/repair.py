@@ -28,8 +28,7 @@ from el.planning.plan import TablePlan
 from el.reporting.progress import Silent
 from el.reporting.summary import TableReport
 from el.types.present import utc_now
-
-REPAIR = "repair"
+from el.verification.load_counts import REPAIR, wrong_counts
 
 
 def refuse_repair(table: TablePlan) -> None:
@@ -38,6 +37,19 @@ def refuse_repair(table: TablePlan) -> None:
         raise PlanError(f"a table without key or bound is not repaired: run --full-refresh --select {table.name}")
     if table.drift.unrecorded:
         raise PlanError("its columns changed since the last load: run first, and verify again")
+
+
+def refuse_doubled(table: TablePlan, warehouse: Warehouse) -> None:
+    """Raise `PlanError` where a load has more rows than the ledger says.
+
+    A repair takes no row away, and ends the count of the loads before it: nobody would see them again.
+    """
+    wrong = wrong_counts(warehouse, table.raw_schema, table.raw_table)
+    if more := [load for load, there, noted in wrong if there > noted]:
+        raise PlanError(
+            f"load {more[0]} has more rows than the ledger says, which is mended by a new snapshot alone: "
+            f"run --full-refresh --select {table.name}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,9 @@ import pyarrow.parquet as pq
 from el.config.job import Job
 from el.connectors.catalog import Catalog
 from el.connectors.origin import of_run
-from el.connectors.sql.select import Statement
 from el.errors import ElError, PlanError, of_table
 from el.extraction.fingerprint import RowHash
 from el.extraction.landing import LandedFile
-from el.loading.ledger import LEDGER_TABLE
 from el.loading.lock import StillOurs, this_process
 from el.loading.open import loader, warehouse_of
 from el.loading.runs import recorded
@@ -42,11 +40,12 @@ from el.verification.compare import SHOWN, Comparison, Difference
 from el.verification.doubled import doubled
 from el.verification.in_warehouse import MOST_LATE
 from el.verification.kept import note_in_runs
+from el.verification.load_counts import wrong_counts
 from el.verification.manifest import Manifest
 from el.verification.models import check_models
 from el.verification.parts import Choice, how_far
 from el.verification.passed import Passed, last_passed
-from el.verification.repair import REPAIR, Repair, refuse_repair
+from el.verification.repair import Repair, refuse_doubled, refuse_repair
 from el.verification.report import Counts, Found, Verdict, VerifyReport, kind_of
 from el.verification.rolling import Part, not_due, of_source_alone, taken_together
 from el.verification.rule import LateBy, Rule, rule_of
@@ -225,6 +224,7 @@ class Check:
     def _repaired(self, found: Found, folder: Path) -> Found:
         try:
             refuse_repair(self.table)
+            refuse_doubled(self.table, self.warehouse)
             changed, gone = (_file(folder / name) for name in (_CHANGED, _GONE))
             # Where a column tells what changed, nothing tells what was deleted.
             gone = gone if found.counts.extra else None
@@ -332,24 +332,3 @@ class Check:
 
 def _file(path: Path) -> LandedFile | None:
     return LandedFile(path, pq.read_metadata(path).num_rows, path.stat().st_size) if path.exists() else None
-
-
-def wrong_counts(warehouse: Warehouse, schema: str, table: str) -> list[tuple[str, int, int]]:
-    """The complete loads of a raw table that have not the rows that the ledger says: id, rows there, rows noted.
-
-    Of those before the last repair it is known.
-    """
-    named = ("_dlt_load_id", "table_name", "row_count", "kind")
-    load, name, rows, kind = (warehouse.column(each) for each in named)
-    ledger, raw = warehouse.qualified(schema, LEDGER_TABLE), warehouse.qualified(schema, table)
-    statement = Statement(
-        f"SELECT l.{load}, COALESCE(r.el_rows, 0), l.{rows} FROM {ledger} AS l "
-        f"LEFT JOIN (SELECT {load}, COUNT(*) AS el_rows FROM {raw} GROUP BY {load}) AS r "
-        f"ON r.{load} = l.{load} WHERE l.{name} = ? AND l.{load} IN ({warehouse.complete_ids(schema)}) "
-        f"AND COALESCE(r.el_rows, 0) <> l.{rows} AND l.{load} >= COALESCE((SELECT MAX({load}) FROM {ledger} "
-        f"WHERE {name} = ? AND {kind} = '{REPAIR}' AND {load} IN ({warehouse.complete_ids(schema)})), '') "
-        f"ORDER BY l.{load}",
-        (table, table),
-    )
-    with warehouse.connector as connector:
-        return [(str(a), int(str(b)), int(str(c))) for a, b, c in connector.fetch(statement)]

@@ -120,6 +120,17 @@ def test_a_repair_that_loads_nothing_hides_no_row_that_stands_twice(
     verified(capsys, code=4)
 
 
+def test_a_repair_of_another_row_hides_no_row_that_stands_twice(
+    shop: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.warehouse("INSERT INTO shop_sales.notes SELECT * FROM shop_sales.notes WHERE id = 7")
+    shop.warehouse("UPDATE shop_sales.notes SET body = 'another' WHERE id = 6")
+    found = verified(capsys, "--repair", code=4)
+    assert "has more rows than the ledger says" in found["notes"][-1]
+    assert shop.warehouse("SELECT kind FROM shop_sales._el_ledger") == [("snapshot",)]
+    verified(capsys, code=4)
+
+
 def test_an_update_that_did_not_move_the_cursor_is_found(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     shop.source("UPDATE sales.notes SET body = 'silently' WHERE id = 7")
     assert verified(capsys, code=4)["columns"] == {"body": 1}
