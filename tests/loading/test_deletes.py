@@ -261,6 +261,6 @@ def test_more_keys_than_the_bound_are_compared_on_disk(tmp_path: Path) -> None:
                 numbers = pa.array(range(start, min(start + 100_000, rows)))
                 text = pa.compute.utf8_lpad(numbers.cast(pa.string()), 60, "x")
                 writer.write_batch(pa.RecordBatch.from_arrays([text], schema=schema))
-    assert MEMORY == "256MB"
+    assert MEMORY == 256  # MB
     found = rows_not_among(held, [LandedFile(keys, rows - 1000, 0)], schema, ["id"], tmp_path / "gone.parquet")
     assert found == 1000

@@ -29,7 +29,7 @@ def test_what_one_session_made_no_later_one_sees(tmp_path: Path) -> None:
 def test_each_folder_gets_what_is_spilled_for_it_and_a_removed_one_is_not_missed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spill, "MEMORY", "24MB")
+    monkeypatch.setattr(spill, "MEMORY", 24)
     for name in ("first", "second"):
         assert sorted_rows(tmp_path / name, 300_000), "nothing was spilled there"
         assert sorted_rows(tmp_path / f"{name}-small", 10) == []
