@@ -70,13 +70,10 @@ class Comparison:
         self.columns = [f"c{number}" for number in range(len(shape.schema))]
         self.keys = [f"k{number}" for number in range(len(shape.told_by))]
 
-    def run(self, source: Sequence[LandedFile], raw: Sequence[LandedFile], late: Sequence[LandedFile]) -> Difference:
-        """late: files with the keys that are left out on both sides; so are rows of the source marked as deleted."""
-        self.take(source, late)
-        return self.against(raw)
-
     def take(self, source: Sequence[LandedFile], late: Sequence[LandedFile]) -> None:
-        """The source's side, with what is late."""
+        """The source's side. late: files with the keys that are left out on both sides; so are rows of the source that
+        are marked as deleted.
+        """
         self._late(source, late)
         self._side("s", source, LANDING[1].name)
 
