@@ -36,6 +36,11 @@ class Shape:
     key: tuple[str, ...]
     told_by: tuple[str, ...]
 
+    @property
+    def names(self) -> list[str]:
+        """The columns that are read: those that are compared, and those beside them by which keys are equal."""
+        return list(dict.fromkeys((*self.schema.names, *self.told_by)))
+
     def key_types(self) -> list[pa.DataType]:
         """Of `told_by`; what stands beside the schema is text."""
         names = set(self.schema.names)

@@ -71,7 +71,7 @@ class InWarehouse:
             f"GROUP BY {part}",
             held.parameters,
         )
-        with self.warehouse.frugal(len(self._names())) as connector:
+        with self.warehouse.frugal(len(self.shape.names)) as connector:
             rows = connector.fetch(statement)
         return {int(str(part)): (int(str(count)), int(str(total))) for part, count, total in rows}
 
@@ -80,14 +80,11 @@ class InWarehouse:
         found = self.numbers()
         assert found is not None
         held = self._held()
-        names = ", ".join(self.warehouse.column(name) for name in self._names())
+        names = ", ".join(self.warehouse.column(name) for name in self.shape.names)
         listed = ", ".join(map(str, ranges)) or "-1"
         sql = f"SELECT {names}, _el_deleted FROM ({held.sql}) AS q WHERE MOD({found[0]}, {RANGES}) IN ({listed})"
         return Statement(sql, held.parameters)
 
-    def _names(self) -> list[str]:
-        return [*self.shape.schema.names, *(name for name in self.shape.told_by if name not in self.shape.schema.names)]
-
     def _held(self) -> Statement:
         state = CurrentState(self.warehouse, self.table.raw_schema, self.table.raw_table)
-        return state.all_rows(self._names(), self.shape.told_by)
+        return state.all_rows(self.shape.names, self.shape.told_by)

@@ -29,9 +29,7 @@ class Passed:
     column: str | None
     through: str | None
     share: str | None = None  # "3/16"; None: all was compared
-    share_through: str | None = (
-        None  # up to where in the key shares have been, as `Found` has it; None: a round is over
-    )
+    share_through: str | None = None  # up to where in the key shares have been, as of `Found`; None: a round is over
 
     @property
     def turn(self) -> tuple[int, int]:

@@ -19,15 +19,13 @@ from el.extraction.landing import LandedFile
 from el.loading.current_state import CurrentState
 from el.loading.spill import spilling
 from el.planning.plan import TablePlan
-from el.verification.compare import Difference, read_columns
+from el.verification.compare import SHOWN, Difference, read_columns
 from el.verification.in_warehouse import InWarehouse
 from el.verification.passed import Passed
 from el.verification.ranges import Divider, Range, borders, clusters
 from el.verification.report import Sample
 from el.verification.rule import LateBy, Rule
 from el.verification.sides import Sides
-
-_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,11 +169,11 @@ class Rolling:
 
     def _raw(self, sides: Sides, ranges: Sequence[Range], *, valueless: bool = False) -> Statement:
         """Raw's rows of these ranges; and those without a value in the column that ranges are of."""
-        names, table, warehouse = sides.raw_names(), sides.table, sides.warehouse
+        shape, table, warehouse = sides.shape(), sides.table, sides.warehouse
         column = warehouse.column(self._name)
         wanted = [f"({self.divider.sql(each, column)})" for each in ranges]
         near = " OR ".join([*wanted, *([f"{column} IS NULL"] if valueless else [])]) or "1 = 0"
-        return CurrentState(warehouse, table.raw_schema, table.raw_table).of_keys(names, sides.shape().told_by, near)
+        return CurrentState(warehouse, table.raw_schema, table.raw_table).of_keys(shape.names, shape.told_by, near)
 
     @property
     def _name(self) -> str:
@@ -204,7 +202,7 @@ def taken_together(keys: Difference, rows: Sequence[Difference]) -> Difference:
         different=max(keys.different, sum(each.different for each in rows)),
         columns=columns,
         # Rows that are gone are told last, for they may be no fault.
-        samples=tuple(sorted(samples.values(), key=lambda each: each.kind == "extra")[:_SHOWN]),
+        samples=tuple(sorted(samples.values(), key=lambda each: each.kind == "extra")[:SHOWN]),
         in_full=sum(each.source for each in rows),
     )
 

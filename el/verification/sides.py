@@ -145,10 +145,6 @@ class Sides:
             files = landing.close()
         return files, landing.hashed
 
-    def raw_names(self) -> list[str]:
-        """The columns that are read of raw."""
-        return [*self.compared(), *([KEY_COLUMN] if self.table.equal else [])]
-
     def shape(self) -> Shape:
         """What is compared, and by which key."""
         table = self.table
