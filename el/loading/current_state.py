@@ -38,12 +38,7 @@ class CurrentState:
 
     def of_keys(self, columns: Sequence[str], told_by: Sequence[str], keys: str) -> Statement:
         """As `rows`, of the keys that meet a condition in SQL: only these are sorted, and nothing else is read."""
-        taken, deleted = self._columns(columns), self._deleted()
-        return Statement(
-            f"SELECT {taken}, _el_deleted FROM (SELECT {taken}, {deleted} AS _el_deleted, {self._numbered(told_by)} "
-            f"FROM {self._raw} WHERE {self._counts()} AND ({keys})) AS r WHERE _el_last = 1",
-            self._names,
-        )
+        return Statement(self._last(columns, told_by, f"({keys})"), self._names)
 
     def rows(self, columns: Sequence[str], told_by: Sequence[str], position: str | None) -> Statement:
         """The rows at or beyond a position, and those without one; the last column says whether a row is deleted.
@@ -81,14 +76,20 @@ class CurrentState:
         none = " OR ".join(f"{key} IS NULL" for key in map(self.warehouse.column, told_by))
         # As EXISTS it would be a join, whose larger side DuckDB may gather: here that is all of raw.
         often = f"({none} OR ({keys}) IN (SELECT {keys} FROM el_often))"
-        deleted = f"{self._deleted()} AS _el_deleted"
         return Statement(
             f"WITH el_often AS (SELECT {keys} FROM {self._raw} WHERE {counts} AND NOT ({none}) GROUP BY {keys} "
             f"HAVING COUNT(*) > 1) "
-            f"SELECT {taken}, {deleted} FROM {self._raw} WHERE {counts} AND NOT {often} "
-            f"UNION ALL SELECT {taken}, _el_deleted FROM (SELECT {taken}, {deleted}, {self._numbered(told_by)} "
-            f"FROM {self._raw} WHERE {counts} AND {often}) AS r WHERE _el_last = 1",
+            f"SELECT {taken}, {self._deleted()} AS _el_deleted FROM {self._raw} WHERE {counts} AND NOT {often} "
+            f"UNION ALL {self._last(columns, told_by, often)}",
             self._names * 3,
+        )
+
+    def _last(self, columns: Sequence[str], told_by: Sequence[str], among: str) -> str:
+        """Of the rows that meet a condition the last one of each key; one use of `_counts`."""
+        taken = self._columns(columns)
+        return (
+            f"SELECT {taken}, _el_deleted FROM (SELECT {taken}, {self._deleted()} AS _el_deleted, "
+            f"{self._numbered(told_by)} FROM {self._raw} WHERE {self._counts()} AND {among}) AS r WHERE _el_last = 1"
         )
 
     @property
