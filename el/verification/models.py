@@ -180,7 +180,7 @@ class ModelCheck:
         if kind is ModelKind.SNAPSHOT:
             told_by, taken = (), replace(taken, sql=f"{taken.sql} AND {self.warehouse.column('kind')} = 'snapshot'")
         state = CurrentState(self.warehouse, table.raw_schema, table.raw_table, taken)
-        held = state.rows(names, told_by, None)
+        held = state.all_rows(names, told_by)
         return Statement(f"SELECT * FROM ({held.sql}) AS r WHERE _el_deleted = 0", held.parameters)
 
     def _landed(self, names: Sequence[str]) -> Statement:
