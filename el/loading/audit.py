@@ -22,8 +22,6 @@ from el.loading.warehouse import Warehouse
 from el.reporting.summary import TableReport
 
 JOURNAL = "audit.jsonl"
-# Rows of one INSERT.
-_AT_ONCE = 100
 
 
 @dataclass
@@ -61,8 +59,7 @@ class Audit:
             table = TableName(warehouse.fold(raw_schema), warehouse.fold(AUDIT_TABLE))
             with warehouse.connector as connector:
                 assert isinstance(connector, SqlTarget)
-                for start in range(0, len(found), _AT_ONCE):
-                    append(connector, connector.writer().types, table, found[start : start + _AT_ONCE])
+                append(connector, connector.writer().types, table, found)
             set_mark(mark, end)
 
     @property

@@ -44,8 +44,6 @@ JOURNAL, MARK, BEFORE = "runs.jsonl", "runs.sent", "runs.1.jsonl"
 _ROTATE = 1024 * 1024
 # What did not go wrong, and still could do nothing.
 _RESULTS: dict[type[ElError], str] = {AccessDenied: "refused", RunLocked: "locked"}
-# Rows of one INSERT.
-_AT_ONCE = 20
 _COLUMNS = {
     "run_id": pa.string(),
     "command": pa.string(),
@@ -150,9 +148,7 @@ class Runs:
                 if not schemas:
                     return
                 table = NoteTable(TableName(schemas[0], name), _COLUMNS, "run_id")
-                for start in range(0, len(found), _AT_ONCE):
-                    rows = [_row(record) for record in found[start : start + _AT_ONCE]]
-                    append_notes(connector, connector.writer().types, table, rows)
+                append_notes(connector, connector.writer().types, table, [_row(record) for record in found])
             if end > _ROTATE:
                 journal.replace(self.job.work / BEFORE)
                 mark.unlink(missing_ok=True)

@@ -28,8 +28,6 @@ from el.verification.report import Found, Verdict, VerifyReport
 
 VERIFIED_TABLE = "_el_verified"
 
-# Rows of one INSERT.
-_AT_ONCE = 20
 _COLUMNS = {
     "entry_id": pa.string(),
     "verified_at": pa.timestamp("us"),
@@ -81,8 +79,7 @@ def note_verified(warehouse: Warehouse, report: VerifyReport, say: Callable[[str
                 assert isinstance(connector, SqlTarget)
                 at = _after_others(connector, table, report.started)
                 rows = [_row(report, found, at) for found in tables]
-                for start in range(0, len(rows), _AT_ONCE):
-                    append_notes(connector, connector.writer().types, table, rows[start : start + _AT_ONCE])
+                append_notes(connector, connector.writer().types, table, rows)
         except ElError as error:
             say(f"{schema}.{VERIFIED_TABLE} has no row of this: {error}")
 

@@ -13,6 +13,9 @@ from el.connectors.sql.connector import SqlConnector
 from el.connectors.sql.select import Statement
 from el.errors import ElError
 
+# Of one INSERT.
+_PARAMETERS = 800
+
 
 @dataclass(frozen=True, slots=True)
 class NoteTable:
@@ -30,8 +33,12 @@ def append_notes(
     session: SqlConnector, types: ColumnTypes, table: NoteTable, rows: Sequence[tuple[object, ...]]
 ) -> None:
     """Add these, but those that are there; make the table where it is missing. Raises an `ElError`."""
-    if not rows:
-        return
+    at_once = max(1, _PARAMETERS // len(table.columns))
+    for start in range(0, len(rows), at_once):
+        _append(session, types, table, rows[start : start + at_once])
+
+
+def _append(session: SqlConnector, types: ColumnTypes, table: NoteTable, rows: Sequence[tuple[object, ...]]) -> None:
     columns = {name: str(types.of(type_)) for name, type_ in table.columns.items()}
     place = session.dialect.quote_table(table.place)
     values = ", ".join(f"{types.cast(type_)} AS {name}" for name, type_ in columns.items())
