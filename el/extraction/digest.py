@@ -12,7 +12,7 @@ Left out are the load's id, by which the rows are found, and the moment at which
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -119,8 +119,8 @@ class Extremes:
     def __add__(self, other: Extremes) -> Extremes:
         return Extremes(
             self.count + other.count,
-            _first(self.least, other.least, lambda a, b: a if _order(a) <= _order(b) else b),
-            _first(self.greatest, other.greatest, lambda a, b: a if _order(a) >= _order(b) else b),
+            min(_there(self.least, other.least), key=_order, default=None),
+            max(_there(self.greatest, other.greatest), key=_order, default=None),
         )
 
     def same(self, other: Extremes) -> bool:
@@ -130,8 +130,8 @@ class Extremes:
         )
 
 
-def _first(one: float | None, other: float | None, choose: Callable[[float, float], float]) -> float | None:
-    return other if one is None else one if other is None else choose(one, other)
+def _there(*values: float | None) -> list[float]:
+    return [value for value in values if value is not None]
 
 
 def _order(value: float | None) -> tuple[bool, float]:

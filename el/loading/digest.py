@@ -70,7 +70,7 @@ class Summing:
 
 
 def _float(value: object) -> float | None:
-    return None if value is None else float(str(value)) if not isinstance(value, float) else value
+    return None if value is None else float(str(value))
 
 
 def differs(table: str, wanted: Wanted, held: Held) -> str | None:
