@@ -5,12 +5,10 @@ One shop is loaded, of which each fault is put in and taken back.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
@@ -19,6 +17,7 @@ from tests.engines import own_database
 from tests.shop import inside
 from tests.standins.sqlserver.process import StandInProcess
 from tests.tsql_shop import TsqlShop
+from tests.verification.asked import tables
 
 STRATEGIES = ("full", "cursor", "rowversion", "change_tracking", "cdc")
 TABLES = "  - {name: dbo.cursor, cursor: seen}\n" + "\n".join(
@@ -62,14 +61,6 @@ def shop(loaded: TsqlShop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     monkeypatch.chdir(loaded.path)
     yield TsqlShop(loaded.path, loaded.output, capsys)
     shutil.copy("kept.duckdb", "warehouse.duckdb")
-
-
-def verified(shop: TsqlShop, *arguments: str) -> Mapping[str, Any]:
-    """What is said of each table, by its strategy."""
-    shop.capsys.readouterr()
-    main(["verify", "--json", *arguments])
-    found = json.loads(shop.capsys.readouterr().out)["tables"]
-    return {table["table"].removeprefix("dbo."): table for table in found}
 
 
 Sample = tuple[str, str, tuple[str, ...]]
@@ -118,7 +109,7 @@ def planted(shop: TsqlShop, faults: Sequence[str], *way: str) -> None:
     """Put these into raw; each strategy finds all of them, and nothing else."""
     shop.raw("; ".join(FAULTS[fault].sql.format(t=f'shop_dbo."{name}"') for fault in faults for name in STRATEGIES))
     wanted = {sample for fault in faults for sample in FAULTS[fault].found}
-    for strategy, found in verified(shop, *way).items():
+    for strategy, found in tables(shop.capsys, *way).items():
         assert found["verdict"] == "DIFFERENT", (strategy, found)
         samples = [(each["kind"], each["key"]["id"], tuple(each["columns"])) for each in found["samples"]]
         unknown = {each for each in wanted if each[0] == "extra" and strategy in ("cursor", "rowversion")}
@@ -175,9 +166,9 @@ AT_SOURCE = (
 
 
 def test_what_changed_at_the_source_is_said_as_what_each_strategy_knows_of_it(shop: TsqlShop) -> None:
-    before = verified(shop)
+    before = tables(shop.capsys)
     shop.sql(*(change.sql.format(t=name) for name in STRATEGIES for change in AT_SOURCE))
-    found = verified(shop)
+    found = tables(shop.capsys)
     shop.sql(*(change.back.format(t=name) for name in STRATEGIES for change in AT_SOURCE))
     kinds = ("late", "missing", "extra", "different", "gone")
     for strategy in STRATEGIES:

@@ -12,8 +12,9 @@ from el.cli.app import main
 from tests.shop import Workspace
 from tests.steps import once_at
 from tests.tsql_shop import TsqlShop
+from tests.verification.asked import verified
 from tests.verification.test_strategies import ROWS, SETUP
-from tests.verification.test_verify import NOTES, verified
+from tests.verification.test_verify import NOTES
 
 EL_YML = """\
 version: 1

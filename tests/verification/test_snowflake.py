@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
@@ -16,6 +14,7 @@ from el.connectors.registry import open_connector
 from el.connectors.sql.connector import SqlConnector
 from el.connectors.sql.select import Statement
 from tests.standins.snowflake import SnowflakeStandIn
+from tests.verification.asked import verified
 
 COLUMNS = "id INTEGER PRIMARY KEY, v VARCHAR, n DECIMAL(20, 4), b BLOB, d DATE, t TIME, ok BOOLEAN, seen TIMESTAMP"
 ROWS = (
@@ -33,15 +32,6 @@ def snowflake() -> Iterator[SnowflakeStandIn]:
 def source(sql: str) -> None:
     with duckdb.connect("shop.duckdb") as connection:
         connection.execute(sql)
-
-
-def verified(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> dict[str, Any]:
-    capsys.readouterr()
-    found = main(["verify", "--json", *arguments])
-    said = capsys.readouterr()
-    assert found == code, said
-    (table,) = json.loads(said.out)["tables"]
-    return dict(table)
 
 
 def test_the_digest_that_snowflake_makes_tells_which_rows_to_read(

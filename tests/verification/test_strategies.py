@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import pytest
 
-from el.cli.app import main
 from el.verification import sides
 from tests.tsql_shop import TsqlShop
+from tests.verification.asked import verified
 
 SETUP = {
     "rowversion": ("CREATE TABLE dbo.t (id INT NOT NULL PRIMARY KEY, v NVARCHAR(20), d DATETIME2(7), rv ROWVERSION)",),
@@ -30,42 +27,32 @@ ROWS = "INSERT INTO dbo.t (id, v, d) VALUES " + ", ".join(
 )
 
 
-def verified(shop: TsqlShop, code: int | None = 0, *arguments: str) -> dict[str, Any]:
-    """What `verify` says of the one table. code: its exit code; None takes any."""
-    shop.capsys.readouterr()
-    found = main(["verify", "--json", *arguments])
-    said = shop.capsys.readouterr()
-    assert code in (found, None), said
-    (table,) = json.loads(said.out)["tables"]
-    return dict(table)
-
-
 @pytest.mark.parametrize("strategy", SETUP)
 def test_changes_at_the_source_are_late_and_faults_are_found(standin_shop: TsqlShop, strategy: str) -> None:
     shop = standin_shop.create(f"  - {{name: dbo.t, strategy: {strategy}}}", *SETUP[strategy], ROWS)
     shop.el()
-    assert verified(shop)["counts"]["compared"] == 100
+    assert verified(shop.capsys)["counts"]["compared"] == 100
     shop.sql(
         "UPDATE dbo.t SET v = N'changed' WHERE id = 1",
         "INSERT INTO dbo.t (id, v, d) VALUES (200, N'new', NULL)",
         "DELETE FROM dbo.t WHERE id = 2",
         "UPDATE dbo.t SET id = 300 WHERE id = 3",
     )
-    found = verified(shop)
+    found = verified(shop.capsys)
     assert (found["verdict"], found["counts"]["compared"], found["counts"]["gone"]) == (
         ("EQUAL", 97, 2) if strategy == "rowversion" else ("EQUAL", 97, 0)
     )
     shop.raw("UPDATE shop_dbo.t SET d = left(d::VARCHAR, 26) || '9' WHERE id = 7")
     shop.raw("DELETE FROM shop_dbo.t WHERE id = 8")
     for way in ((), ("--in-warehouse",)):
-        found = verified(shop, 4, *way)
+        found = verified(shop.capsys, *way, code=4)
         assert [(each["kind"], each["key"]["id"], each["columns"]) for each in found["samples"]] == [
             ("different", "7", ["d"]),
             ("missing", "8", []),
         ]
     assert found["method"] == "digest in the warehouse"
     shop.el()
-    found = verified(shop, 4)
+    found = verified(shop.capsys, code=4)
     assert [each["key"]["id"] for each in found["samples"]] == ["7", "8"]
 
 
@@ -79,7 +66,7 @@ def test_what_changes_while_it_is_read_is_no_difference(standin_shop: TsqlShop, 
         "INSERT INTO dbo.t (id, v, d) VALUES (200, N'new', NULL)",
         step="slice begun",
     )
-    found = verified(shop)
+    found = verified(shop.capsys)
     assert done == [True]
     assert found["verdict"] == "EQUAL"
 
@@ -91,7 +78,7 @@ def test_what_the_capture_job_has_not_captured_yet_is_no_difference_and_said(
     shop = standin_shop.create("  - {name: dbo.t, strategy: cdc}", *SETUP["cdc"], ROWS)
     shop.el()
     shop.sql("EXEC sys.sp_cdc_stop_job @job_type = N'capture'", "UPDATE dbo.t SET v = N'changed' WHERE id = 1")
-    found = verified(shop, 1)
+    found = verified(shop.capsys, code=1)
     assert (found["verdict"], found["counts"]["different"]) == ("UNDECIDED", 1)
     shop.sql("EXEC sys.sp_cdc_start_job @job_type = N'capture'")
-    assert verified(shop)["counts"]["late"] == 1
+    assert verified(shop.capsys)["counts"]["late"] == 1

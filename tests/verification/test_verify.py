@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from shutil import copytree
-from typing import Any
 
 import pytest
 
 from el.cli.app import main
 from tests.shop import Workspace
 from tests.steps import once_at
+from tests.verification.asked import verified
 
 NOTES = """
 CREATE TABLE sales.notes (id INTEGER PRIMARY KEY, body VARCHAR, price DOUBLE, photo BLOB, seen TIMESTAMP);
@@ -43,16 +42,6 @@ def loaded(folder: Path, strategy: str, notes: str = NOTES) -> Workspace:
     shop.source(notes)
     assert main(["run", "--progress", "none"]) == 0
     return shop
-
-
-def verified(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> dict[str, Any]:
-    capsys.readouterr()
-    found = main(["verify", "--json", *arguments])
-    said = capsys.readouterr()
-    assert found == code, said
-    tables = json.loads(said.out)["tables"]
-    assert len(tables) == 1
-    return tables[0]
 
 
 def test_what_was_loaded_is_equal_and_noted(shop: Workspace, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,7 +20,7 @@ from el.connectors.sqlserver import SqlServer
 from el.errors import ElError
 from tests.engines import connected, real_sqlserver
 from tests.tsql_shop import TsqlShop
-from tests.verification.test_strategies import verified
+from tests.verification.asked import verified
 
 KEYS, STILL = 200, 2000
 ENTRIES = {
@@ -146,7 +146,7 @@ def compared_beside_writers(shop: TsqlShop, strategy: str, times: int, count: in
         for number in range(times):
             if number % 3 == 0:
                 shop.el()
-            found = verified(shop, None, *(("--in-warehouse",) if number % 2 else ()))
+            found = verified(shop.capsys, *(("--in-warehouse",) if number % 2 else ()), code=None)
             assert found["verdict"] in ("EQUAL", "UNDECIDED"), found
             verdicts[found["verdict"]] += 1
             rows, late = rows + found["counts"]["compared"], late + found["counts"]["late"]
@@ -156,7 +156,7 @@ def compared_beside_writers(shop: TsqlShop, strategy: str, times: int, count: in
     if strategy == "cursor":
         time.sleep(3)
     shop.el()
-    found = verified(shop)
+    found = verified(shop.capsys)
     assert (found["verdict"], found["counts"]["missing"], found["counts"]["different"]) == ("EQUAL", 0, 0)
     held, there = (set(each) for each in (shop.state("t", "id", "id, v, w"), shop.rows("SELECT id, v, w FROM dbo.t")))
     assert there <= held

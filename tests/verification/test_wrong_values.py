@@ -5,7 +5,6 @@ A column for each type of SQL Server; floats stand in a table of their own, for 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from tests.shop import inside
 from tests.standins.snowflake import SnowflakeStandIn
 from tests.standins.sqlserver.process import StandInProcess
 from tests.values import KINDS, Kind
+from tests.verification.asked import tables
 
 # The stand-in has no JSON, nor VECTOR.
 COLUMNS = {f"c{number:02d}": kind for number, kind in enumerate(KINDS) if kind.declared != "JSON"}
@@ -69,12 +69,6 @@ def warehouse(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
             yield standin.dbt_output()
 
 
-def verified(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, dict[str, Any]]:
-    capsys.readouterr()
-    main(["verify", "--json", *arguments])
-    return {table["table"].removeprefix("dbo."): table for table in json.loads(capsys.readouterr().out)["tables"]}
-
-
 def test_the_types_are_all_that_the_type_table_has() -> None:
     named = {name for rule in SqlServer.rules for name in rule.names}
     compared = {kind.declared.partition("(")[0].lower() for kind in COLUMNS.values()}
@@ -94,7 +88,7 @@ def test_each_value_of_each_type_is_equal_and_each_wrong_one_is_found(
         Path("el.yml").write_text(CONFIG)
         assert main(["run", "--progress", "none"]) == 0
         methods = {"others": "digest in the warehouse", "floats": "both sides read"}
-        for name, found in verified(capsys, "--in-warehouse").items():
+        for name, found in tables(capsys, "--in-warehouse").items():
             # The last row stands at the cursor's bound, and may not be the last one there.
             assert (found["verdict"], found["counts"]["equal"], found["counts"]["late"]) == ("EQUAL", ROWS + 1, 1), (
                 found
@@ -105,7 +99,7 @@ def test_each_value_of_each_type_is_equal_and_each_wrong_one_is_found(
             for name, kinds in TABLES.items():
                 raw.execute(Statement(wrong_values(name, list(kinds))))
         for way in ((), ("--in-warehouse",)):
-            for name, found in verified(capsys, *way).items():
+            for name, found in tables(capsys, *way).items():
                 assert found["verdict"] == "DIFFERENT"
                 assert found["columns"] == dict.fromkeys(TABLES[name], 1)
                 rows = min(len(TABLES[name]), 40)
