@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import yaml
 
 from tests.steps import Step, run_in_process
 
@@ -72,6 +73,18 @@ class Workspace:
     def run(self, *arguments: str, stop_at: Step | int | None = None, by: signal.Signals = signal.SIGKILL) -> int:
         """`python -m el run` in a process of its own, sent the signal `by` at a step; its exit code."""
         return run_in_process(self.path, arguments, stop_at, by)
+
+
+def from_duckdb_into(warehouse: dict[str, Any], entry: str) -> None:
+    """Write profiles.yml and el.yml into the working folder: one table, of shop.duckdb, into this output."""
+    profiles = {
+        "shop": {"target": "t", "outputs": {"t": {"type": "duckdb", "path": "shop.duckdb", "read_only": True}}},
+        "warehouse": {"target": "t", "outputs": {"t": warehouse}},
+    }
+    Path("profiles.yml").write_text(yaml.safe_dump(profiles))
+    Path("el.yml").write_text(
+        f"version: 1\nsource: shop\ndestination: warehouse\ndefaults: {{workers: 1, retries: 0}}\ntables: [{entry}]\n"
+    )
 
 
 @contextmanager

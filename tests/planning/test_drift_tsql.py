@@ -10,12 +10,12 @@ from typing import Any
 
 import duckdb
 import pytest
-import yaml
 
 from el.cli.app import main
 from el.connectors.registry import open_connector
 from el.connectors.sql.connector import SqlConnector
 from el.connectors.sql.select import Statement
+from tests.shop import from_duckdb_into
 from tests.standins.snowflake import SnowflakeStandIn
 from tests.tsql_shop import TsqlShop
 
@@ -159,15 +159,7 @@ def into_snowflake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snowflake: S
     """From a DuckDB file of the test's own into a raw schema that is not there yet."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("EL_TARGET", raising=False)
-    profiles = {
-        "shop": {"target": "t", "outputs": {"t": {"type": "duckdb", "path": "shop.duckdb", "read_only": True}}},
-        "warehouse": {"target": "t", "outputs": {"t": snowflake.dbt_output()}},
-    }
-    Path("profiles.yml").write_text(yaml.safe_dump(profiles))
-    Path("el.yml").write_text(
-        "version: 1\nsource: shop\ndestination: warehouse\ndefaults: {workers: 1, retries: 0}\n"
-        "tables: [{name: main.t, cursor: changed_at}]\n"
-    )
+    from_duckdb_into(snowflake.dbt_output(), "{name: main.t, cursor: changed_at}")
     connector = open_connector(snowflake.dbt_output())
     assert isinstance(connector, SqlConnector)
     asked(connector, "DROP SCHEMA IF EXISTS shop_main")

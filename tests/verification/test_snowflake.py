@@ -7,12 +7,12 @@ from pathlib import Path
 
 import duckdb
 import pytest
-import yaml
 
 from el.cli.app import main
 from el.connectors.registry import open_connector
 from el.connectors.sql.connector import SqlConnector
 from el.connectors.sql.select import Statement
+from tests.shop import from_duckdb_into
 from tests.standins.snowflake import SnowflakeStandIn
 from tests.verification.asked import verified
 
@@ -37,15 +37,7 @@ def source(sql: str) -> None:
 def test_the_digest_that_snowflake_makes_tells_which_rows_to_read(
     folder: Path, snowflake: SnowflakeStandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    profiles = {
-        "shop": {"target": "t", "outputs": {"t": {"type": "duckdb", "path": "shop.duckdb", "read_only": True}}},
-        "warehouse": {"target": "t", "outputs": {"t": snowflake.dbt_output()}},
-    }
-    Path("profiles.yml").write_text(yaml.safe_dump(profiles))
-    Path("el.yml").write_text(
-        "version: 1\nsource: shop\ndestination: warehouse\ndefaults: {workers: 1, retries: 0}\n"
-        "tables: [{name: main.t, cursor: seen}]\n"
-    )
+    from_duckdb_into(snowflake.dbt_output(), "{name: main.t, cursor: seen}")
     source(f"CREATE TABLE t ({COLUMNS}); INSERT INTO t {ROWS}")
     source("INSERT INTO t VALUES (1000, NULL, NULL, NULL, NULL, NULL, NULL, '2024-06-01')")
     assert main(["run", "--progress", "none"]) == 0

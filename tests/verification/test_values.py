@@ -17,7 +17,6 @@ from tests.connectors.sqlserver.test_values import Values, fill, move
 from tests.dbt.project import Project, copy_project
 from tests.engines import own_database
 from tests.shop import inside
-from tests.standins.snowflake import SnowflakeStandIn
 from tests.values import KINDS
 
 
@@ -25,15 +24,6 @@ from tests.values import KINDS
 def edges(sqlserver_server: dict[str, Any]) -> Iterator[Values]:
     with own_database(sqlserver_server) as output:
         yield fill(output, {f"t{number:02d}": (kind, kind.edges) for number, kind in enumerate(KINDS)})
-
-
-@pytest.fixture(params=["duckdb", "snowflake"])
-def warehouse(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
-    if request.param == "duckdb":
-        yield {"type": "duckdb", "path": "warehouse.duckdb"}
-    else:
-        with SnowflakeStandIn() as standin:
-            yield standin.dbt_output()
 
 
 def test_each_value_of_each_type_is_equal(edges: Values, warehouse: dict[str, Any], tmp_path: Path) -> None:

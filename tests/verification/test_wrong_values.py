@@ -21,7 +21,6 @@ from el.connectors.sqlserver import SqlServer
 from tests.connectors.sqlserver.test_values import fill
 from tests.engines import connected, own_database
 from tests.shop import inside
-from tests.standins.snowflake import SnowflakeStandIn
 from tests.standins.sqlserver.process import StandInProcess
 from tests.values import KINDS, Kind
 from tests.verification.asked import tables
@@ -58,15 +57,6 @@ def source(_standin: StandInProcess) -> Iterator[dict[str, Any]]:
             server.execute(Statement(f"INSERT INTO dbo.{name} SELECT n.id, {values} FROM dbo.{longest} AS n {joined}"))
             server.execute(Statement(f"INSERT INTO dbo.{name} (id) VALUES (-1)"))
         yield output
-
-
-@pytest.fixture(params=["duckdb", "snowflake"])
-def warehouse(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
-    if request.param == "duckdb":
-        yield {"type": "duckdb", "path": "warehouse.duckdb"}
-    else:
-        with SnowflakeStandIn() as standin:
-            yield standin.dbt_output()
 
 
 def test_the_types_are_all_that_the_type_table_has() -> None:
