@@ -135,11 +135,9 @@ def headline(record: RunRecord) -> str:
 
 
 def _of_verify(record: RunRecord) -> str:
-    equal = sum(each.is_equal for each in record.verified)
-    differ = len(record.differing)
+    equal, differ, undecided = len(record.equal), len(record.differing), record.undecided
     parts = [f"{_counted(differ, 'table')} {'differs' if differ == 1 else 'differ'}"] if differ else []
     parts += [f"{_counted(equal, 'table')} equal"] if equal else []
-    undecided = len(record.verified) - equal - differ
     parts += [f"of {_counted(undecided, 'table')} it is not known"] if undecided else []
     return ", ".join(parts) or "there was no table to compare"
 
@@ -212,11 +210,11 @@ def _last(record: RunRecord, history: Sequence[RunRecord]) -> list[RunRecord]:
 
 def _tiles(record: RunRecord) -> list[Tile]:
     if record.command == VERIFY:
-        equal, differ = sum(each.is_equal for each in record.verified), len(record.differing)
+        differ = len(record.differing)
         return [
-            Tile("tables equal", f"{equal:,}"),
+            Tile("tables equal", f"{len(record.equal):,}"),
             Tile("tables that differ", f"{differ:,}", bad=bool(differ)),
-            Tile("tables not decided", f"{len(record.verified) - equal - differ:,}"),
+            Tile("tables not decided", f"{record.undecided:,}"),
             Tile("rows compared", f"{record.compared:,}"),
             Tile("seconds", f"{record.seconds:,.1f}"),
         ]

@@ -130,6 +130,16 @@ class RunRecord:
         return tuple(each for each in self.verified if each.differs)
 
     @property
+    def equal(self) -> tuple[TableVerified, ...]:
+        """The tables that are the same on both sides."""
+        return tuple(each for each in self.verified if each.is_equal)
+
+    @property
+    def undecided(self) -> int:
+        """Of how many tables it is not known."""
+        return len(self.verified) - len(self.equal) - len(self.differing)
+
+    @property
     def broken(self) -> tuple[TableVerified, ...]:
         """The tables whose comparison, or repair, ended with an error."""
         return tuple(each for each in self.verified if each.failed)
