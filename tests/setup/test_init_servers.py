@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,6 @@ from el.connectors.postgres.config import PostgresConfig
 from el.connectors.sql.select import Statement
 from tests.engines import connected, own_database
 from tests.servers import mariadb, postgres
-from tests.servers.place import free_port
 from tests.setup.conftest import Repository
 from tests.standins.snowflake import SnowflakeStandIn
 from tests.standins.sqlserver.process import StandInProcess
@@ -97,8 +97,10 @@ def test_a_repository_is_ready_for_each_server(repository: Repository, server: d
 
 def wrong_answers(server: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
     """Each wrong answer, and what is said of it."""
-    port = free_port()
-    yield {"port": port}, "nobody answers as"
+    with socket.socket() as held:
+        # Bound and not listened at: no other test's server can come to be there.
+        held.bind(("127.0.0.1", 0))
+        yield {"port": held.getsockname()[1]}, "nobody answers as"
     if server["type"] != "sqlserver":
         yield {"database": "no_such_db"}, "no_such_db"
     if "ssl_ca" in server:
