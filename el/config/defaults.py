@@ -46,7 +46,7 @@ class Defaults(Strict):
     """Rows that one partition aims at, where `partition_by` divides a table."""
     digest: bool | None = None
     """Whether the values of each load are compared with what was read, beside the number of its rows. By default where
-    that costs little: into DuckDB; on Snowflake it is a quarter of a load's processor time, and said with `true`.
+    that costs little: into DuckDB; on Snowflake it adds a third to a load's processor time, and needs `true`.
     """
     retries: int = Field(default=3, ge=0, le=20)
     """How often a retryable failure of a slice is tried again."""
