@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from benchmarks.statements import Asked, Shop
-from tests.dbt.project import DBT, ROOT, copy_project
+from tests.dbt.project import ROOT, copy_project
 
+DBT = Path(sys.executable).with_name("dbt")
 HOURLY = ("build", "--vars", "{el_tests: changed}")
 
 

@@ -29,6 +29,7 @@ from el.connectors.sql.select import Statement
 from el.connectors.sqlserver import SqlServer
 from el.connectors.type_rules import map_type
 from el.errors import ElError
+from el.extraction.file_sizes import FileSizes
 from el.extraction.slice import Slice
 from el.planning.columns import ColumnPlan
 from tests.engines import DIGITS, connected, own_database, sqlserver_engine
@@ -121,7 +122,7 @@ def slice_of(table: Table) -> Slice:
         op="S",
         position_column=None,
         directory=Path("."),
-        file_bytes=1,
+        sizes=FileSizes(1),
         retries=0,
         exact_bytes=tuple((plan.name, found) for plan in plans if (found := plan.read_bytes()) is not None),
         times=tuple((plan.name, found) for plan in plans if (found := plan.parts()) is not None),

@@ -218,9 +218,9 @@ class _Run:
         dumps, express = take_express(job, warehouse, plan.dumps, spool, reporter, self.locks)
         schemas = sorted({*by_schema, *(dump.raw_schema for dump in dumps)})
         load_ids = load_ids_for(warehouse, schemas)
-        file_bytes = (job.config.defaults.file_mb or warehouse.file_mb) * 1024 * 1024
+        sizes = warehouse.file_sizes(job.config.defaults.file_mb)
         digest = warehouse.digest_way(job.config.defaults.digest)
-        destination = Destination(load_ids, spool, file_bytes, warehouse.limits, digest)
+        destination = Destination(load_ids, spool, sizes, warehouse.limits, digest)
         landed = extract(job, plan, destination, reporter, self.executor)
         files = extract_dumps(job, dumps, destination, reporter, self.executor)
         sys.audit(STEP, "extracted")

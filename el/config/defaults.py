@@ -37,7 +37,7 @@ class Defaults(Strict):
     batch_mb: int = Field(default=64, ge=1)
     """Size of one record batch in memory, at most."""
     file_mb: int | None = Field(default=None, ge=1)
-    """The size at which a landing file is closed; by default what the warehouse loads best."""
+    """The size on disk at which each landing file is closed; by default what the warehouse loads best."""
     types: Literal["exact", "lossy"] = "exact"
     """As of a table."""
     trim: bool = False

@@ -20,6 +20,7 @@ from el.dumps.places import dump_output
 from el.dumps.plan import DumpPlan, FileTask
 from el.dumps.slice import DumpSlice, FileResult
 from el.errors import ElError, FileChanged, LoadError
+from el.extraction.file_sizes import FileSizes
 from el.extraction.slice import STEP
 from el.loading.express import Copied, Express, Staged, StagedGroup, Target
 from el.loading.express_load import ExpressLoad, Made
@@ -115,7 +116,7 @@ class _Taking:
             job.config.raw.naming,
             load_id,
             self.spool / dump.raw_schema,
-            0,
+            FileSizes(0),
             job.config.defaults.retries,
             self.warehouse.limits,
         )

@@ -84,6 +84,7 @@ def slices(job: Job, dump: DumpPlan, destination: Destination, workers: int) -> 
     directory.mkdir(parents=True, exist_ok=True)
     contract = dump.settings.contract or job.config.defaults.contract
     frozen = tuple(dump.held.columns) if contract == "freeze" and dump.held is not None else None
+    groups = _groups(dump.tasks, workers)
     return [
         DumpSlice(
             dump_output(job, dump.settings),
@@ -94,12 +95,12 @@ def slices(job: Job, dump: DumpPlan, destination: Destination, workers: int) -> 
             job.config.raw.naming,
             destination.load_ids[dump.raw_schema],
             directory,
-            destination.file_bytes,
+            destination.sizes.among(len(groups)),
             job.config.defaults.retries,
             destination.limits,
             frozen,
         )
-        for number, tasks in enumerate(_groups(dump.tasks, workers))
+        for number, tasks in enumerate(groups)
     ]
 
 

@@ -28,6 +28,7 @@ from el.dumps.plan import FileTask
 from el.dumps.stores.base import Fetched, Store
 from el.dumps.types import spelt_as
 from el.errors import ElError, FileChanged, FileRefused, LoadError, RecordRefused, RowRefused
+from el.extraction.file_sizes import FileSizes
 from el.extraction.landing import LANDING, LandedFile, LandingFiles
 from el.extraction.retry import retrying
 from el.extraction.slice import STEP, Cancelled, Progress
@@ -82,7 +83,7 @@ class DumpSlice:
     naming: Mode
     load_id: str
     directory: Path
-    file_bytes: int
+    sizes: FileSizes
     retries: int
     limits: Limits = field(default_factory=Limits)
     frozen: tuple[str, ...] | None = None  # the columns that every file has to have, under `contract: freeze`
@@ -120,7 +121,7 @@ class SharedLanding:
     def new(self, schema: pa.Schema) -> LandingFiles:
         self.made += 1
         prefix = self.work.directory / f"{self.work.stem}-{self.made:04d}"
-        return LandingFiles(prefix, schema, self.work.file_bytes)
+        return LandingFiles(prefix, schema, self.work.sizes)
 
     def add(self, batches: list[pa.RecordBatch]) -> None:
         """Add the rows of a small file that was read to its end."""

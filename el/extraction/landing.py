@@ -5,7 +5,7 @@ Guarantee: files that were closed are whole; `discard` leaves none behind. Memor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from el.extraction.digest import Digest, Digester, Way
+from el.extraction.file_sizes import FileSizes
 from el.extraction.fingerprint import RowHash, RowHasher
 from el.planning.columns import TableComment
 from el.planning.keys import KEY_FIELD, KeyRule
@@ -59,19 +60,20 @@ class LandedTable:
 
 
 class LandingFiles:
-    """The parquet files of one slice: `prefix` and a number; each is closed once it has `file_bytes`."""
+    """The parquet files of one slice: `prefix` and a number; each is closed once it has its size."""
 
     def __init__(
-        self, prefix: Path, schema: pa.Schema, file_bytes: int, hashed: Sequence[str] = (), digest: Way | None = None
+        self, prefix: Path, schema: pa.Schema, sizes: FileSizes, hashed: Sequence[str] = (), digest: Way | None = None
     ) -> None:
         """hashed: the columns whose values are hashed, row by row. digest: the way to make it, where it is wanted."""
         self._prefix = prefix
         self._schema = schema
-        self._file_bytes = file_bytes
+        self._sizes = sizes
         self._hashed = list(hashed)
         self._files: list[LandedFile] = []
         self._waiting: list[pa.RecordBatch] = []
         self._waiting_bytes = 0
+        self._arrow_bytes = self._disk_bytes = 0  # of the row groups that were written
         self._writer: pq.ParquetWriter | None = None
         self._sink: pa.NativeFile | None = None
         self._path: Path | None = None
@@ -82,12 +84,36 @@ class LandingFiles:
         self._digester = Digester(digest, schema) if digest else None
 
     def write(self, batch: pa.RecordBatch) -> None:
-        self._waiting.append(batch)
-        self._waiting_bytes += batch.nbytes
-        if self._waiting_bytes >= ROW_GROUP_BYTES:
-            self._flush()
-            if self._sink is not None and self._sink.tell() >= self._file_bytes:
-                self._finish()
+        for part in self._parts(batch):
+            self._waiting.append(part)
+            self._waiting_bytes += part.nbytes
+            if self._waiting_bytes >= self._room():
+                self._flush()
+                if self._sink is not None and self._sink.tell() >= self._sizes.of(len(self._files)):
+                    self._finish()
+
+    def _parts(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        """The batch; where a file is smaller than one may be, cut where the file is full."""
+        while self._sizes.least is not None and batch.num_rows > 1:
+            left = self._room() - self._waiting_bytes
+            if batch.nbytes <= left:
+                break
+            rows = min(batch.num_rows, -(-batch.num_rows * left // batch.nbytes))
+            yield batch.slice(0, rows)
+            batch = batch.slice(rows)
+        yield batch
+
+    def _room(self) -> int:
+        """Bytes of Arrow that make a row group: what the file still takes, if it is compressed as others were.
+
+        Where it is not, the file gets half as large again at most.
+        """
+        if self._sizes.least is None:
+            return ROW_GROUP_BYTES
+        size = self._sizes.of(len(self._files))
+        left = size - (self._sink.tell() if self._sink is not None else 0)
+        by_byte = self._arrow_bytes / self._disk_bytes if self._disk_bytes else 1
+        return min(ROW_GROUP_BYTES, max(size // 8, min(left + size // 2, int(left * by_byte))))
 
     def close(self) -> tuple[LandedFile, ...]:
         self._flush()
@@ -124,7 +150,11 @@ class LandingFiles:
                 use_dictionary=_repetitive(table),
                 write_statistics=False,
             )
+        assert self._sink is not None
+        before = self._sink.tell()
         self._writer.write_table(table, row_group_size=max(1, table.num_rows))
+        self._arrow_bytes += self._waiting_bytes
+        self._disk_bytes += self._sink.tell() - before
         if self._hasher is not None and self.hashed is not None:
             self.hashed += self._hasher.of(table.select(self._hashed))
         if self._digester is not None:

@@ -30,6 +30,7 @@ from el.connectors.registry import open_source
 from el.connectors.request import OP_READ, ColumnRead, ReadRequest
 from el.errors import ElError, LoadError, RowRefused
 from el.extraction.digest import Way
+from el.extraction.file_sizes import FileSizes
 from el.extraction.fingerprint import RowHash
 from el.extraction.keyed_mask import KeyedMask
 from el.extraction.landing import LANDING, LandedFile, LandingFiles, raw_columns
@@ -85,7 +86,7 @@ class Slice:
     op: str  # "S" or "U", unless a row brings its own as OP_READ
     position_column: str | None  # the buffer's column that orders the rows; it is dropped unless `schema` has it
     directory: Path
-    file_bytes: int
+    sizes: FileSizes
     retries: int
     key: tuple[str, ...] = ()  # names a row that is refused
     limits: Limits = field(default_factory=Limits)  # what refuses it
@@ -226,7 +227,7 @@ class _Reading:
         self.landing = LandingFiles(
             work.directory / work.stem,
             raw_columns(work.schema, work.equal),
-            work.file_bytes,
+            work.sizes,
             work.schema.names if work.hashed else (),
             work.digest,
         )

@@ -10,6 +10,7 @@ from el.config.job import Job
 from el.config.mask_key import MaskKey
 from el.config.pace import Pace
 from el.extraction.digest import Way
+from el.extraction.file_sizes import FileSizes
 from el.extraction.slice import Slice
 from el.extraction.watch import Watch
 from el.planning.columns import PartColumns
@@ -24,7 +25,7 @@ class Destination:
 
     load_ids: Mapping[str, str]  # raw schema -> the load that they will belong to
     spool: Path  # the folder of the landing files
-    file_bytes: int  # the size at which a landing file is closed
+    sizes: FileSizes  # of the landing files
     limits: Limits  # the largest value that the warehouse takes
     digest: Way | None = None  # how the digest of what lands is made, where it is wanted
 
@@ -58,7 +59,7 @@ class Slicer:
                 op="S" if table.window is not None and table.window.kind is Kind.SNAPSHOT else "U",
                 position_column=table.position_column,
                 directory=directory,
-                file_bytes=self.destination.file_bytes,
+                sizes=self.destination.sizes.among(len(table.reads)),
                 retries=self.job.config.defaults.retries,
                 key=table.key,
                 limits=self.destination.limits,
@@ -89,7 +90,7 @@ class Slicer:
             op="K",
             position_column=None,
             directory=self.directory(table),
-            file_bytes=self.destination.file_bytes,
+            sizes=self.destination.sizes,
             retries=self.job.config.defaults.retries,
             key=table.key,
             times=tuple((name, parts) for name, parts in _times(table) if name in table.key),

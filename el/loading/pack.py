@@ -14,6 +14,7 @@ from el import __version__
 from el.config.job import Job
 from el.errors import ElError, Paused
 from el.extraction.extract import Landed
+from el.extraction.file_sizes import FileSizes
 from el.extraction.landing import LandedFile, LandedTable, raw_columns
 from el.extraction.slice import SliceResult
 from el.extraction.slicer import Destination, Slicer, pace_of
@@ -30,7 +31,7 @@ from el.planning.plan import TablePlan
 from el.planning.strategies.window import Kind
 from el.reporting.summary import TableReport
 
-KEY_FILE_BYTES = 64 * 1024 * 1024
+KEY_FILES = FileSizes(64 * 1024 * 1024)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ class Packer:
 
     def _gone(self, table: TablePlan, keys: SliceResult) -> Gone:
         """What is gone from the source by its key set; the keys' files are removed."""
-        slicer = self._slicer(table, KEY_FILE_BYTES)
+        slicer = self._slicer(table, KEY_FILES)
         again: list[LandedFile] = []
 
         def read_again() -> Sequence[LandedFile]:
@@ -126,10 +127,10 @@ class Packer:
             for file in (*keys.files, *again):
                 file.path.unlink(missing_ok=True)
 
-    def _slicer(self, table: TablePlan, file_bytes: int | None = None) -> Slicer:
+    def _slicer(self, table: TablePlan, sizes: FileSizes | None = None) -> Slicer:
         """For what is read again, with nothing beside it."""
-        size = file_bytes or (self.job.config.defaults.file_mb or self.warehouse.file_mb) * 1024 * 1024
-        where = Destination({table.raw_schema: self.load_id}, self.spool, size, self.warehouse.limits)
+        sizes = sizes or self.warehouse.file_sizes(self.job.config.defaults.file_mb)
+        where = Destination({table.raw_schema: self.load_id}, self.spool, sizes, self.warehouse.limits)
         return Slicer(self.job, where, replace(pace_of(self.job), after=table.look is not None))
 
     def _without_held(self, table: TablePlan, found: Landed) -> Landed:

@@ -74,8 +74,9 @@ class SnowflakeWarehouse(Warehouse):
     connector: Snowflake
 
     loader_workers = 8
-    # Snowflake, "Preparing your data files": 100 to 250 MB compressed.
+    # Snowflake, "Preparing your data files": 100 to 250 MB compressed, and several where there is less.
     file_mb = 128
+    least_file_mb = 5
     canonical = SNOWFLAKE
     documents = ("TO_JSON(PARSE_JSON({column}, 'd'))", "TO_JSON({column})")
     # Some minutes of a network; below that, numbers of MD5 cost the warehouse more than the way saves.

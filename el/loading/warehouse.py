@@ -18,6 +18,7 @@ from el.connectors.catalog import TableName
 from el.connectors.sql.connector import SqlConnector
 from el.connectors.sql.select import Statement
 from el.extraction.digest import Way
+from el.extraction.file_sizes import FileSizes
 from el.loading.canonical import Canonical
 from el.loading.digest import Held, Summing, Wanted
 from el.loading.express import Express
@@ -33,6 +34,7 @@ from el.types.mapping import TypeMapping
 
 LOADS_TABLE = "_dlt_loads"
 VERSION_TABLE = "_dlt_version"
+_MB = 1024 * 1024
 
 
 class Warehouse(ABC):
@@ -40,6 +42,7 @@ class Warehouse(ABC):
 
     loader_workers: ClassVar[int]  # how many files dlt loads at a time
     file_mb: ClassVar[int]  # how large a landing file gets
+    least_file_mb: ClassVar[int | None] = None  # how large the first ones of a table get, where that is less
     keeps_json: ClassVar[bool] = False  # has a type for JSON that keeps its text as it is
     canonical: ClassVar[Canonical]  # how it writes a row as one number
     # The text of a document: of raw's "{column}" as staging makes it, and of staging's own.
@@ -86,6 +89,12 @@ class Warehouse(ABC):
         """
         with self.connector as connector:
             yield connector
+
+    def file_sizes(self, wanted_mb: int | None) -> FileSizes:
+        """The sizes of landing files: what el.yml says, or what is loaded best here."""
+        if wanted_mb is not None:
+            return FileSizes(wanted_mb * _MB)
+        return FileSizes(self.file_mb * _MB, self.least_file_mb and self.least_file_mb * _MB)
 
     def kept_open(self) -> AbstractContextManager[None]:
         """Spare each question asked inside the cost of a connection, where one costs more than a session's question."""

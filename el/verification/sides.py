@@ -24,6 +24,7 @@ from el.connectors.registry import open_source
 from el.connectors.request import Condition, ReadRequest, SqlText
 from el.connectors.sql.select import Statement
 from el.errors import LoadError, PlanError
+from el.extraction.file_sizes import FileSizes
 from el.extraction.fingerprint import RowHash
 from el.extraction.landing import LandedFile, LandingFiles
 from el.extraction.slicer import Destination, Slicer, pace_of
@@ -40,7 +41,7 @@ from el.verification.rule import LateBy, Rule
 
 # Seconds that a log is waited for which is filled later than rows change.
 PATIENCE = 15
-_FILE_BYTES = 1024 * 1024 * 1024
+_FILES = FileSizes(1024 * 1024 * 1024)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ class Sides:
 
     def _slicer(self) -> Slicer:
         load_ids = {self.table.raw_schema: "verify"}
-        destination = Destination(load_ids, self.folder, _FILE_BYTES, self.warehouse.limits)
+        destination = Destination(load_ids, self.folder, _FILES, self.warehouse.limits)
         return Slicer(self.job, destination, pace_of(self.job))
 
     def _run(self, table: TablePlan) -> tuple[LandedFile, ...]:
@@ -138,7 +139,7 @@ class Sides:
         statement = only or state.all_rows(schema.names, () if whole else self.shape().told_by)
         request = ReadRequest(query=SqlText("SELECT 1"), batch_rows=BATCH_ROWS)
         hashed = names if whole and len(names) == len(table.columns) else ()
-        landing = LandingFiles(self.folder / "raw", schema, _FILE_BYTES, hashed)
+        landing = LandingFiles(self.folder / "raw", schema, _FILES, hashed)
         with self.warehouse.frugal(len(names)) as connector, connector.stream(statement, request) as buffer:
             for batch in self._held(buffer, schema):
                 landing.write(batch)

@@ -24,6 +24,7 @@ from el.connectors.duckdb import DuckDb
 from el.connectors.duckdb.config import DuckDbConfig
 from el.connectors.request import ColumnRead, ReadRequest
 from el.errors import RowRefused
+from el.extraction.file_sizes import FileSizes
 from el.extraction.slice import Slice
 from el.loading.open import open_warehouse
 from el.loading.snowflake import SnowflakeWarehouse
@@ -210,7 +211,7 @@ def read_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
             op="S",
             position_column=None,
             directory=tmp_path,
-            file_bytes=MB,
+            sizes=FileSizes(MB),
             retries=0,
             key=key,
             exact_bytes=tuple((name, ColumnRead(name, f"_el_bytes_{name}")) for name in "ab"),
