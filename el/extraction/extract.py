@@ -19,6 +19,7 @@ from el.errors import ElError, Paused
 from el.extraction.fingerprint import RowHash
 from el.extraction.landing import LandedFile
 from el.extraction.one_moment import Member, OneMoment
+from el.extraction.sessions import Sessions
 from el.extraction.slice import Cancelled, Progress, Slice, SliceResult
 from el.extraction.slicer import Destination, Slicer, pace_of, reads_at_once
 from el.planning.plan import Plan, TablePlan
@@ -84,6 +85,7 @@ class _Extraction:
         self.results: dict[TableName, list[SliceResult]] = {}
         self.landed: dict[TableName, Landed] = {}
         self.moments: list[OneMoment] = []
+        self.sessions = Sessions(slicer.job.source)
 
     def begin(self, plan: Plan, together: Sequence[TablePlan]) -> None:
         """Hand over the first slices of each table; `together` are read as of one moment."""
@@ -116,6 +118,7 @@ class _Extraction:
             self.pool.shutdown(wait=True, cancel_futures=True)
         for moment in self.moments:
             moment.close()
+        self.sessions.close()
 
     def _read_together(self, tables: Sequence[TablePlan]) -> None:
         group: list[Member] = []
@@ -126,7 +129,7 @@ class _Extraction:
                 group.append((future, work))
         if not group:
             return
-        moment = OneMoment(self.slicer.job, group, self.reporter, self.cancelled)
+        moment = OneMoment(self.slicer.job, group, self.reporter, self.cancelled, self.sessions)
         self.moments.append(moment)
         # One after the other, so that no thread waits for another that cannot begin.
         for _ in range(moment.readers):
@@ -141,7 +144,11 @@ class _Extraction:
 
     def _submit(self, table: TablePlan, work: Slice, progress: Progress | None) -> Future[SliceResult]:
         # Another process cannot call back, and is not told to stop: it ends with its slice.
-        future = self.pool.submit(work.run, progress, self.cancelled) if self.own else self.pool.submit(work.run)
+        future = (
+            self.pool.submit(work.run, progress, self.cancelled, self.sessions)
+            if self.own
+            else self.pool.submit(work.run)
+        )
         self.waiting[future] = table
         return future
 

@@ -20,6 +20,7 @@ from el.connectors.base import ChangeSource, OneMomentSource, Source
 from el.connectors.registry import open_source
 from el.errors import ElError, Paused, RowRefused
 from el.extraction.retry import retrying
+from el.extraction.sessions import Sessions
 from el.extraction.slice import Slice, SliceResult
 from el.extraction.slicer import reads_at_once
 from el.planning.run_notes import shares_moment
@@ -31,8 +32,12 @@ Member = tuple[Future[SliceResult], Slice]
 class OneMoment:
     """Reads its slices in `readers` threads, each of which calls `run`; each future gets the result of its slice."""
 
-    def __init__(self, job: Job, group: Sequence[Member], reporter: Reporter, cancelled: Event) -> None:
+    def __init__(
+        self, job: Job, group: Sequence[Member], reporter: Reporter, cancelled: Event, beside: Sessions
+    ) -> None:
+        """beside: sessions that other slices read over; those that wait make room for a moment's own."""
         self.job = job
+        self.beside = beside
         self.group = group
         self.reporter = reporter
         self.cancelled = cancelled
@@ -104,6 +109,7 @@ class OneMoment:
     def _see_one_moment(self) -> None:
         for attempt in retrying(self.retries, sleep=self.cancelled.wait):
             with attempt, ExitStack() as opened:
+                self.beside.close()
                 wanted = min(self.readers, len(self._waiting))
                 sources = [self._source(opened) for _ in range(wanted)]
                 self._sources = opened.enter_context(sources[0].share_moment(sources[1:]))

@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -26,7 +25,6 @@ from el.config.profiles import Output
 from el.connectors.base import Source
 from el.connectors.buffer import Buffer
 from el.connectors.misfits import Misfit
-from el.connectors.registry import open_source
 from el.connectors.request import OP_READ, ColumnRead, ReadRequest
 from el.errors import ElError, LoadError, RowRefused
 from el.extraction.digest import Way
@@ -35,6 +33,7 @@ from el.extraction.fingerprint import RowHash
 from el.extraction.keyed_mask import KeyedMask
 from el.extraction.landing import LANDING, LandedFile, LandingFiles, raw_columns
 from el.extraction.retry import retrying
+from el.extraction.sessions import SessionLost, Sessions
 from el.extraction.watch import Watch
 from el.planning.columns import PartColumns
 from el.planning.keys import KeyRule
@@ -103,31 +102,42 @@ class Slice:
     misfits_stop: bool = False  # a value that does not fit its promoted column stops the table
 
     def run(
-        self, progress: Progress | None = None, cancelled: Event | None = None, source: Source | None = None
+        self,
+        progress: Progress | None = None,
+        cancelled: Event | None = None,
+        source: Source | Sessions | None = None,
     ) -> SliceResult:
         """Read and write it all. Raises the `ElError` that was met, `Cancelled` when told to stop.
 
         source: a connection that is open already, on which nothing is tried twice: its transaction would be another.
+            Or sessions of which one is taken; without, it opens one of its own.
         """
         self.pace.begin(self.table)
         if progress is not None:
             # From here on its time counts, not from when it began to wait for its turn.
             progress(self.table, 0, 0)
         control = _Control(progress, cancelled)
-        if source is not None:
+        if isinstance(source, Source):
             return self._settled(control, 1, source)
-        for attempt in retrying(self.retries, sleep=control.sleep):
-            with attempt:
-                return self._settled(control, attempt.retry_state.attempt_number)
+        sessions = source or Sessions(self.connection)
+        try:
+            for attempt in retrying(self.retries, sleep=control.sleep):
+                with attempt:
+                    return self._settled(control, attempt.retry_state.attempt_number, sessions)
+        finally:
+            if source is None:
+                sessions.close()
         raise AssertionError("unreachable")
 
-    def _settled(self, control: _Control, attempt: int, source: Source | None = None) -> SliceResult:
+    def _settled(self, control: _Control, attempt: int, source: Source | Sessions) -> SliceResult:
         """Read it; where text is in doubt, from the beginning again with its bytes beside, in the same statement."""
         doubts: tuple[tuple[str, ColumnRead], ...] = ()
         while True:
             request = replace(self.request, columns=(*self.request.columns, *(read for _, read in doubts)))
             try:
                 return _Reading(self, control, request).run(attempt, source)
+            except SessionLost:
+                continue
             except _InDoubt as doubt:
                 # A second column in doubt is not the last one: then all are read so, and there is no third time.
                 doubts = self.exact_bytes if doubts else doubt.columns
@@ -237,12 +247,12 @@ class _Reading:
         self.rows = self.bytes = 0
         self.misfits: tuple[Misfit, ...] = ()
 
-    def run(self, attempt: int, shared: Source | None) -> SliceResult:
+    def run(self, attempt: int, source: Source | Sessions) -> SliceResult:
         """Read all, and close the files; none is left where that fails."""
         work = self.work
         sys.audit(STEP, "slice begun")
         try:
-            reached = self._copy(shared)
+            reached = self._copied(source)
             files = self.landing.close()
             sys.audit(STEP, "slice finished")
         except BaseException as error:
@@ -261,12 +271,22 @@ class _Reading:
         ended = utc_now()
         return SliceResult(files, self.rows, self.bytes, self.started, ended, attempt, reached, hashed, self.misfits)
 
-    def _copy(self, shared: Source | None) -> str | None:
+    def _copied(self, source: Source | Sessions) -> str | None:
+        """As `_copy`, over this connection or one of these sessions."""
+        if isinstance(source, Source):
+            return self._copy(source)
+        with source.session() as (session, kept):
+            try:
+                return self._copy(session)
+            except ElError as error:
+                if kept and error.retryable and not self.rows:
+                    raise SessionLost from None
+                raise
+
+    def _copy(self, source: Source) -> str | None:
         """From the source into the files; `Buffer.reached`."""
         work, writing = self.work, None
-        settings, where = work.connection.settings, str(work.connection)
-        opened = open_source(settings, where) if shared is None else nullcontext(shared)
-        with opened as source, source.read_buffer(self.request) as buffer:
+        with source.read_buffer(self.request) as buffer:
             look = work.watch.begin(work.table, source, work.connection)
             for batch in buffer:
                 self.control.stop_if_cancelled(work.table)
