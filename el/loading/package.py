@@ -25,7 +25,7 @@ from el.extraction.landing import LandedTable
 from el.extraction.retry import retrying
 from el.extraction.slice import STEP
 from el.loading.digest import Held, Wanted, differs, wanted_of
-from el.loading.dlt_package import as_load_error, asked_once, examine, named, safe_name, source_of
+from el.loading.dlt_package import appending, as_load_error, asked_once, examine, named, safe_name, source_of
 from el.loading.file_ledger import FILES_TABLE, REJECTS_TABLE, count_by_file
 from el.loading.ledger import LEDGER_TABLE
 from el.loading.warehouse import Warehouse
@@ -51,6 +51,8 @@ class Loader:
     def _configure(self) -> None:
         # Windows come from the ledger, so dlt has no state to keep or to restore.
         dlt.config["restore_from_destination"] = False
+        # A table after the other: in turns, dlt goes one call deeper for each that is through, and 900 are too many.
+        dlt.config["extract.next_item_mode"] = "fifo"
         dlt.config["load.delete_completed_jobs"] = False
         dlt.config["load.workers"] = self._warehouse.loader_workers
         # A job that failed is not simply run again: it may have committed. See `_rewind`.
@@ -243,7 +245,7 @@ class Loader:
                 for load_id in list(pipeline.list_normalized_load_packages()):
                     self._rewind(pipeline, load_id)
                 sys.audit(STEP, "package ready to load")
-                with as_load_error(self._raw_schema):
+                with as_load_error(self._raw_schema), appending():
                     pipeline.load()
                 sys.audit(STEP, "package loaded")
         return load_ids
