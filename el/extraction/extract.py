@@ -7,9 +7,10 @@ them. The slices are small picklable values; where they run does not matter.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
+from queue import SimpleQueue
 from threading import Event
 
 from el.config.job import Job
@@ -80,6 +81,8 @@ class _Extraction:
         self.own = executor is None
         self.pool = executor or ThreadPoolExecutor(reads_at_once(slicer.job), thread_name_prefix="el")
         self.waiting: dict[Future[SliceResult], TablePlan] = {}
+        # Each puts itself here: to ask all of them after each one takes the square of their number.
+        self.done: SimpleQueue[Future[SliceResult]] = SimpleQueue()
         self.reading_keys: set[Future[SliceResult]] = set()
         self.keys: dict[TableName, SliceResult] = {}
         self.results: dict[TableName, list[SliceResult]] = {}
@@ -103,11 +106,10 @@ class _Extraction:
     def finish(self) -> dict[TableName, Landed]:
         """Wait for all. Raises what is no error of one table: an interrupt, a defect."""
         while self.waiting:
-            done, _ = wait(self.waiting, return_when="FIRST_COMPLETED")
-            for future in done:
-                table = self.waiting.pop(future)
-                if not future.cancelled():
-                    self._settle(table, future)
+            future = self.done.get()
+            table = self.waiting.pop(future)
+            if not future.cancelled():
+                self._settle(table, future)
         return self.landed
 
     def close(self) -> None:
@@ -124,8 +126,7 @@ class _Extraction:
         group: list[Member] = []
         for table in tables:
             for work in self.slicer.slices(table):
-                future: Future[SliceResult] = Future()
-                self.waiting[future] = table
+                future = self._await(table, Future())
                 group.append((future, work))
         if not group:
             return
@@ -149,7 +150,11 @@ class _Extraction:
             if self.own
             else self.pool.submit(work.run)
         )
+        return self._await(table, future)
+
+    def _await(self, table: TablePlan, future: Future[SliceResult]) -> Future[SliceResult]:
         self.waiting[future] = table
+        future.add_done_callback(self.done.put)
         return future
 
     def _settle(self, table: TablePlan, future: Future[SliceResult]) -> None:

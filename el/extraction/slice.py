@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +26,7 @@ from el.connectors.buffer import Buffer
 from el.connectors.misfits import Misfit
 from el.connectors.request import OP_READ, ColumnRead, ReadRequest
 from el.errors import ElError, LoadError, RowRefused
+from el.extraction.behind import WriteBehind
 from el.extraction.digest import Way
 from el.extraction.file_sizes import FileSizes
 from el.extraction.fingerprint import RowHash
@@ -242,8 +242,7 @@ class _Reading:
             work.digest,
         )
         self.masks = [(name, KeyedMask(key.secret())) for name, key in work.masks]
-        # One batch is written while the driver fetches the next: never more than the two in memory.
-        self.writer = ThreadPoolExecutor(1, thread_name_prefix="el-write")
+        self.writer = WriteBehind(self._write)
         self.rows = self.bytes = 0
         self.misfits: tuple[Misfit, ...] = ()
 
@@ -256,7 +255,7 @@ class _Reading:
             files = self.landing.close()
             sys.audit(STEP, "slice finished")
         except BaseException as error:
-            self.writer.shutdown(wait=True)
+            self.writer.close()
             self.landing.discard()
             self.control.tell(work.table, -self.rows, -self.bytes)
             if isinstance(error, OSError):
@@ -264,7 +263,7 @@ class _Reading:
                 raise LoadError(f"{work.table}: cannot write landing files in {work.directory}: {why}") from None
             raise
         finally:
-            self.writer.shutdown(wait=True)
+            self.writer.close()
             for _, mask in self.masks:
                 mask.close()
         hashed = self.landing.hashed
@@ -285,15 +284,13 @@ class _Reading:
 
     def _copy(self, source: Source) -> str | None:
         """From the source into the files; `Buffer.reached`."""
-        work, writing = self.work, None
+        work = self.work
         with source.read_buffer(self.request) as buffer:
             look = work.watch.begin(work.table, source, work.connection)
             for batch in buffer:
                 self.control.stop_if_cancelled(work.table)
                 self._stop_at_misfits(buffer)
-                if writing is not None:
-                    writing.result()
-                writing = self.writer.submit(self._write, batch)
+                self.writer.put(batch)
                 sys.audit(STEP, "batch read")
                 self.rows += batch.num_rows
                 self.bytes += batch.nbytes
@@ -301,8 +298,7 @@ class _Reading:
                 look()
                 if not work.pace.after:
                     self._keep_pace()
-        if writing is not None:
-            writing.result()
+        self.writer.finish()
         if work.pace.after:
             self._keep_pace()
         # Also of documents that gave no row.
