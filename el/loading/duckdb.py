@@ -19,6 +19,7 @@ from el.loading.canonical import DUCKDB
 from el.loading.digest import Summing
 from el.loading.lock import Holder, StillOurs, file_lock
 from el.loading.warehouse import Warehouse
+from el.planning.columns import TableComment
 from el.planning.drift import Widened
 from el.types.mapping import TypeMapping
 
@@ -130,6 +131,16 @@ class DuckDbWarehouse(Warehouse):
 
     def prepare(self, raw_schema: str) -> None:
         self.connector.execute(Statement(f"CREATE SCHEMA IF NOT EXISTS {self.connector.dialect.quote(raw_schema)}"))
+
+    def comment(self, raw_schema: str, comments: Mapping[str, TableComment]) -> None:
+        """In one transaction: a commit of its own costs each more than itself."""
+        with self.connector.transaction():
+            for table, said in comments.items():
+                place = self.qualified(raw_schema, table)
+                self.connector.execute(Statement(f"COMMENT ON TABLE {place} IS {self.literal(said.text)}"))
+                for name, text in said.columns.items():
+                    column = f"{place}.{self.column(name)}"
+                    self.connector.execute(Statement(f"COMMENT ON COLUMN {column} IS {self.literal(text)}"))
 
     def widen(self, raw_schema: str, table: str, columns: Sequence[Widened]) -> None:
         place = self.qualified(raw_schema, table)

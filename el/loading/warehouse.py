@@ -221,15 +221,9 @@ class Warehouse(ABC):
         """
         return
 
+    @abstractmethod
     def comment(self, raw_schema: str, comments: Mapping[str, TableComment]) -> None:
-        """Comment raw tables and their columns, in one transaction: a commit of its own costs each more than itself."""
-        with self.connector.transaction():
-            for table, said in comments.items():
-                place = self.qualified(raw_schema, table)
-                self.connector.execute(Statement(f"COMMENT ON TABLE {place} IS {self.literal(said.text)}"))
-                for name, text in said.columns.items():
-                    column = f"{place}.{self.column(name)}"
-                    self.connector.execute(Statement(f"COMMENT ON COLUMN {column} IS {self.literal(text)}"))
+        """Comment raw tables and their columns."""
 
     def mark_run(self, raw_schema: str, began: datetime) -> None:
         """Say when the last run began that took all tables of a raw schema and failed in none, if it loaded or not.
