@@ -133,14 +133,35 @@ class DuckDbWarehouse(Warehouse):
         self.connector.execute(Statement(f"CREATE SCHEMA IF NOT EXISTS {self.connector.dialect.quote(raw_schema)}"))
 
     def comment(self, raw_schema: str, comments: Mapping[str, TableComment]) -> None:
-        """In one transaction: a commit of its own costs each more than itself."""
+        """What is new is said, in one transaction: a commit of its own costs each more than itself."""
+        held = self._comments(raw_schema)
         with self.connector.transaction():
             for table, said in comments.items():
                 place = self.qualified(raw_schema, table)
-                self.connector.execute(Statement(f"COMMENT ON TABLE {place} IS {self.literal(said.text)}"))
-                for name, text in said.columns.items():
-                    column = f"{place}.{self.column(name)}"
-                    self.connector.execute(Statement(f"COMMENT ON COLUMN {column} IS {self.literal(text)}"))
+                new = (
+                    [f"COMMENT ON TABLE {place} IS {self.literal(said.text)}"]
+                    if held.get((table, "")) != said.text
+                    else []
+                )
+                new += [
+                    f"COMMENT ON COLUMN {place}.{self.column(name)} IS {self.literal(text)}"
+                    for name, text in said.columns.items()
+                    if held.get((table, name)) != text
+                ]
+                if new:
+                    self.connector.execute(Statement("; ".join(new)))
+
+    def _comments(self, raw_schema: str) -> dict[tuple[str, str], str]:
+        """(table, column) -> its comment; the table's own beside no column."""
+        where = "database_name = current_database() AND schema_name = ? AND comment IS NOT NULL"
+        rows = self.connector.fetch(
+            Statement(
+                f"SELECT table_name, '', comment FROM duckdb_tables() WHERE {where} "
+                f"UNION ALL SELECT table_name, column_name, comment FROM duckdb_columns() WHERE {where}",
+                (raw_schema, raw_schema),
+            )
+        )
+        return {(str(table), str(column)): str(said) for table, column, said in rows}
 
     def widen(self, raw_schema: str, table: str, columns: Sequence[Widened]) -> None:
         place = self.qualified(raw_schema, table)
