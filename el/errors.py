@@ -35,6 +35,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 # What takes out of every message what must not stand in it, whichever library put it there: `el.secrets.hidden` does.
 CLEANERS: list[Callable[[str], str]] = []
@@ -57,6 +58,16 @@ class ElError(Exception):
         super().__init__(" ".join(message.split()))
         if retryable is not None:
             self.retryable = retryable
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Its text is made: to make it once more, as a pickle would, puts what a class puts in front there twice.
+        return _as_it_was, (type(self), self.args, self.__dict__)
+
+
+def _as_it_was(kind: type[ElError], arguments: tuple[Any, ...], state: dict[str, Any]) -> ElError:
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(state)
+    return error
 
 
 class ConfigError(ElError):

@@ -27,6 +27,7 @@ from el.dumps.extract import extract_dumps
 from el.dumps.pack import DumpPacker
 from el.dumps.plan import JobPlan
 from el.errors import DatabaseError, ElError, LoadError, Paused, of_table
+from el.extraction.elsewhere import elsewhere
 from el.extraction.extract import extract
 from el.extraction.retry import retrying
 from el.extraction.slice import STEP
@@ -59,7 +60,7 @@ def run(
 ) -> RunReport:
     """Do it all. Raises an `ElError` where nothing can be done at all; a table's own failure is in the report.
 
-    executor: runs the slices; by default threads, as many as `workers`. listeners: told of the run besides those that
+    executor: runs the slices; by default what the job says. listeners: told of the run besides those that
     el.yml asks for.
     """
     told = (*listeners_of(job), *listeners)
@@ -214,15 +215,16 @@ class _Run:
         """
         job, reporter = self.job, self.reporter
         by_schema = plan.by_schema()
-        # First, so that what these loads bring is what the packages of this run follow.
-        dumps, express = take_express(job, warehouse, plan.dumps, spool, reporter, self.locks)
-        schemas = sorted({*by_schema, *(dump.raw_schema for dump in dumps)})
-        load_ids = load_ids_for(warehouse, schemas)
-        sizes = warehouse.file_sizes(job.config.defaults.file_mb)
-        digest = warehouse.digest_way(job.config.defaults.digest)
-        destination = Destination(load_ids, spool, sizes, warehouse.limits, digest)
-        landed = extract(job, plan, destination, reporter, self.executor)
-        files = extract_dumps(job, dumps, destination, reporter, self.executor)
+        with elsewhere(job, self.executor, reporter) as outside:
+            # First, so that what these loads bring is what the packages of this run follow.
+            dumps, express = take_express(job, warehouse, plan.dumps, spool, reporter, self.locks)
+            schemas = sorted({*by_schema, *(dump.raw_schema for dump in dumps)})
+            load_ids = load_ids_for(warehouse, schemas)
+            sizes = warehouse.file_sizes(job.config.defaults.file_mb)
+            digest = warehouse.digest_way(job.config.defaults.digest)
+            destination = Destination(load_ids, spool, sizes, warehouse.limits, digest)
+            landed = extract(job, plan, destination, reporter, outside)
+            files = extract_dumps(job, dumps, destination, reporter, outside)
         sys.audit(STEP, "extracted")
         if schemas:
             awake.enter_context(warehouse.kept_open())

@@ -27,7 +27,7 @@ from el.planning.ledger import LedgerEntry
 from el.planning.make_plan import make_plan
 from el.planning.places import PlaceNames, Places, find_places, landing_places, tables_of
 from el.planning.plan_table import Known
-from el.planning.run_notes import catalog_notes, consistency, mask_notes, pressure_notes
+from el.planning.run_notes import catalog_notes, consistency, mask_notes, pressure_notes, read_here
 from el.planning.selection import left_aside, left_aside_notes
 
 Before = Callable[[Warehouse, PlaceNames, PlaceNames | None], None]
@@ -67,6 +67,7 @@ def plan_job(job: Job, warehouse: Future[Warehouse], before: Before | None = Non
             plan = without_masks(opened, without_clashes(opened, without_files(plan, held.files)))
             beside = [*(left_aside_notes(left) if not job.select else []), *catalog_notes(catalog)]
             beside += [*mask_notes(plan), *sign_in_notes(job.outputs())]
+            beside += [] if job.where.here else read_here(job, plan)
             notes = (consistency(job, plan), *beside, *pressure_notes(job, source, plan))
             live = {item.table.name: item.settings.key or ("?",) for item in every}
             live |= {table.name: table.key for table in plan.tables}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from el.errors import ConfigError
 
 if TYPE_CHECKING:
+    from el.config.executor import Where
     from el.config.job import Job
     from el.config.profiles import Output
 
@@ -88,7 +89,17 @@ def job_of(arguments: argparse.Namespace) -> Job:
         full_refresh=getattr(arguments, "full_refresh", False),
         confirm_deletes=tuple(getattr(arguments, "confirm_deletes", None) or ()),
         workers=getattr(arguments, "workers", None),
+        executor=_executor(getattr(arguments, "executor", None)),
     )
+
+
+def _executor(text: str | None) -> Where | None:
+    from el.config.executor import Where
+
+    try:
+        return None if text is None else Where.parse(text)
+    except ValueError as error:
+        raise ConfigError(f"--executor: {error}") from None
 
 
 def _of_files(profiles: Path, name: str, target: str | None) -> Output:

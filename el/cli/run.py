@@ -26,6 +26,9 @@ def add(commands: Commands, job: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--dry-run", action="store_true", help="print the plan and stop")
     command.add_argument("--workers", type=positive, metavar="N", help="reads at once (default: el.yml's)")
+    command.add_argument(
+        "--executor", metavar="WHERE", help="threads, processes:N or dask://HOST:PORT (default: el.yml's)"
+    )
     command.add_argument("--progress", choices=("auto", "log", "none"), default="auto", help="default: auto")
     command.add_argument("--json", action="store_true", help="print the summary as one JSON object, nothing else")
     add_files(command)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from el.config.executor import Where
 from el.config.strict import Duration, Strict, Template
 from el.config.tables import StrategyName
 from el.config.verify import VerifySettings
@@ -32,6 +33,10 @@ class Defaults(Strict):
     """As of a table."""
     workers: int = Field(default=4, ge=1, le=64)
     """Reads at once, each on a connection of its own."""
+    executor: Where = Where()
+    """Where they are read: `threads` of this process, `processes:N` (N of them, each with one read), or
+    `dask://HOST:PORT`, a cluster whose workers share the folder `EL_HOME`.
+    """
     batch_rows: int = Field(default=65_536, ge=1)
     """Rows of one record batch in memory, at most."""
     batch_mb: int = Field(default=64, ge=1)
@@ -61,6 +66,11 @@ class Defaults(Strict):
     """As of a table."""
     verify: VerifySettings | None = None
     """As of a table, setting by setting."""
+
+    @field_validator("executor", mode="before")
+    @classmethod
+    def _as_executor(cls, value: Any) -> Any:
+        return Where.parse(value) if isinstance(value, str) else value
 
 
 class LimitSettings(Strict):

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from el.config.executor import Where
 from el.config.files_profile import FILES
 from el.config.profiles import Output
 from el.config.settings import Config
@@ -38,8 +39,19 @@ class Job:
     full_refresh: bool = False
     confirm_deletes: tuple[str, ...] = ()
     workers: int | None = None
+    executor: Where | None = None  # by default what el.yml says
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     propose: bool = False  # a plan that says what else documents have
+
+    @property
+    def where(self) -> Where:
+        """Where its slices are read."""
+        return self.executor or self.config.defaults.executor
+
+    @property
+    def readers(self) -> int:
+        """Slices that are read at once, as far as the source allows."""
+        return self.where.processes or self.workers or self.config.defaults.workers
 
     def outputs(self) -> tuple[Output, ...]:
         """All that it connects to."""

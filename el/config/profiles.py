@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,13 @@ class Output:
     def setting(self, name: str) -> Any:
         """A setting that is no secret; where it is a reference, its value, looked up now."""
         return value_of(self.settings.get(name))
+
+    def from_anywhere(self) -> Output:
+        """The same for a process that works in another folder: the path of a file that is there is whole."""
+        path = self.settings.get("path")
+        if not isinstance(path, str) or not Path(path).exists():
+            return self
+        return replace(self, settings={**self.settings, "path": os.path.abspath(path)})
 
     def __str__(self) -> str:
         return f"{self.profile}.{self.target}"

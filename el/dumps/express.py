@@ -125,7 +125,7 @@ def read_through(job: Job, dump: DumpPlan, work: DumpSlice, unfit: Mapping[str, 
     form = form_of(dump.settings)
     assert form is not None
     found: dict[str, FileResult | str] = {}
-    for file in check(work, form, job.workers or job.config.defaults.workers, tell):
+    for file in check(work, form, job.readers, tell):
         # What is wrong with a file, and that it is known already, the client notes.
         failed = file.status == "failed"
         found[file.task.file_id] = str(file.error).removeprefix(f"{file.task.file}: ") if failed else file

@@ -1,12 +1,12 @@
-"""Extraction of files: the slices of all entries on whichever executor, as those of tables are.
+"""Extraction of files: the slices of all entries in this process or elsewhere, as those of tables are.
 
 Guarantee: a file that fails stops no other; an interrupt stops all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Event
@@ -18,7 +18,9 @@ from el.connectors.catalog import TableName
 from el.dumps.places import dump_output
 from el.dumps.plan import DumpPlan, FileTask
 from el.dumps.slice import DumpResult, DumpSlice, FileResult
+from el.extraction.elsewhere import Elsewhere
 from el.extraction.landing import LandedFile
+from el.extraction.slice import Progress
 from el.extraction.slicer import Destination
 from el.reporting.progress import Reporter
 
@@ -41,21 +43,20 @@ class LandedDump:
 
 
 def extract_dumps(
-    job: Job, dumps: Sequence[DumpPlan], destination: Destination, reporter: Reporter, executor: Executor | None = None
+    job: Job, dumps: Sequence[DumpPlan], destination: Destination, reporter: Reporter, outside: Elsewhere | None = None
 ) -> dict[TableName, LandedDump]:
-    """Read all files that are to be taken."""
-    workers = job.workers or job.config.defaults.workers
+    """Read all files that are to be taken. outside: reads them in other processes; by default threads do."""
+    workers = job.readers
     cancelled = Event()
-    pool = executor or ThreadPoolExecutor(workers, thread_name_prefix="el")
+    run: Callable[[DumpSlice, Progress | None, Event], DumpResult] = outside.run if outside else DumpSlice.run
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="el")
     waiting: dict[Future[DumpResult], DumpPlan] = {}
     results: dict[TableName, list[DumpResult]] = {}
     landed: dict[TableName, LandedDump] = {}
     try:
         for dump in dumps:
             for work in slices(job, dump, destination, workers):
-                own = executor is None
-                future = pool.submit(work.run, reporter.progress, cancelled) if own else pool.submit(work.run)
-                waiting[future] = dump
+                waiting[pool.submit(run, work, reporter.progress, cancelled)] = dump
         counts = {dump.name: sum(1 for each in waiting.values() if each is dump) for dump in dumps}
         while waiting:
             done, _ = wait(waiting, return_when="FIRST_COMPLETED")
@@ -69,10 +70,9 @@ def extract_dumps(
                     reporter.extracted(dump, rows, landed[dump.name].seconds)
     finally:
         cancelled.set()
-        if executor is None:
-            pool.shutdown(wait=True, cancel_futures=True)
-            # Loading needs memory of its own, and has no use for what reading leaves to be used again.
-            pa.default_memory_pool().release_unused()
+        pool.shutdown(wait=True, cancel_futures=True)
+        # Loading needs memory of its own, and has no use for what reading leaves to be used again.
+        pa.default_memory_pool().release_unused()
     return landed
 
 

@@ -14,7 +14,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from threading import Event
 
 import pyarrow as pa
 
@@ -31,7 +30,7 @@ from el.errors import ElError, FileChanged, FileRefused, LoadError, RecordRefuse
 from el.extraction.file_sizes import FileSizes
 from el.extraction.landing import LANDING, LandedFile, LandingFiles
 from el.extraction.retry import retrying
-from el.extraction.slice import STEP, Cancelled, Progress
+from el.extraction.slice import STEP, Cancelled, Progress, Stop
 from el.loading.file_ledger import FILE
 from el.planning.naming import Mode
 from el.types.limits import Limits, refuse_misfits
@@ -88,7 +87,7 @@ class DumpSlice:
     limits: Limits = field(default_factory=Limits)
     frozen: tuple[str, ...] | None = None  # the columns that every file has to have, under `contract: freeze`
 
-    def run(self, progress: Progress | None = None, cancelled: Event | None = None) -> DumpResult:
+    def run(self, progress: Progress | None = None, cancelled: Stop | None = None) -> DumpResult:
         """Read and write it all. Raises `Cancelled` when told to stop; what is wrong with one file is in its result."""
         tell = progress or (lambda table, rows, size: None)
         tell(self.table, 0, 0)
@@ -154,7 +153,7 @@ class OneFile:
         shared: SharedLanding,
         number: int,
         tell: Callable[[str, int, int], None],
-        cancelled: Event | None,
+        cancelled: Stop | None,
     ) -> None:
         self.work = work
         self.task = task

@@ -1,13 +1,13 @@
-"""Extraction: every slice of a plan into landing files, on whichever executor.
+"""Extraction: every slice of a plan into landing files, in this process or elsewhere.
 
 Guarantees: a table that fails cancels only its own slices and leaves the others running; an interrupt stops all of
-them. The slices are small picklable values; where they run does not matter.
+them. The slices are small picklable values; where they run does not matter, but for those that share a moment.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from queue import SimpleQueue
@@ -17,6 +17,7 @@ from el.config.job import Job
 from el.connectors.catalog import TableName
 from el.connectors.misfits import Misfit, gathered
 from el.errors import ElError, Paused
+from el.extraction.elsewhere import Elsewhere
 from el.extraction.fingerprint import RowHash
 from el.extraction.landing import LandedFile
 from el.extraction.one_moment import Member, OneMoment
@@ -24,7 +25,7 @@ from el.extraction.sessions import Sessions
 from el.extraction.slice import Cancelled, Progress, Slice, SliceResult
 from el.extraction.slicer import Destination, Slicer, pace_of, reads_at_once
 from el.planning.plan import Plan, TablePlan
-from el.planning.run_notes import parts_together, reads_hold_locks, reads_together, shares_moment
+from el.planning.run_notes import parts_together, read_here, reads_hold_locks, reads_together, shares_moment
 from el.planning.strategies.window import Kind
 from el.reporting.progress import Reporter
 
@@ -52,18 +53,18 @@ class Landed:
 
 
 def extract(
-    job: Job, plan: Plan, destination: Destination, reporter: Reporter, executor: Executor | None = None
+    job: Job, plan: Plan, destination: Destination, reporter: Reporter, outside: Elsewhere | None = None
 ) -> dict[TableName, Landed]:
     """Run every slice; a table's failure cancels only its own slices, an interrupt all of them.
 
-    executor: where the slices run; by default threads, as many as `workers`.
+    outside: reads the slices in other processes, but for those that share a moment; by default threads do.
     """
     together = reads_together(job, plan)
-    if executor is not None and (together or any(parts_together(job, table) for table in plan.tables)):
-        together = []
-        reporter.say("each slice is read from a point in time of its own: those of an executor share no connection")
+    if outside is not None and job.where.here:
+        for note in read_here(job, plan):
+            reporter.say(note)
     pace = replace(pace_of(job, _at_the_same_time(job, plan, together)), after=reads_hold_locks(plan))
-    work = _Extraction(Slicer(job, destination, pace), reporter, executor)
+    work = _Extraction(Slicer(job, destination, pace), reporter, outside)
     try:
         work.begin(plan, together)
         return work.finish()
@@ -74,12 +75,12 @@ def extract(
 class _Extraction:
     """The slices that are at work, and what came of those that ended."""
 
-    def __init__(self, slicer: Slicer, reporter: Reporter, executor: Executor | None) -> None:
+    def __init__(self, slicer: Slicer, reporter: Reporter, outside: Elsewhere | None) -> None:
         self.slicer = slicer
         self.reporter = reporter
         self.cancelled = Event()
-        self.own = executor is None
-        self.pool = executor or ThreadPoolExecutor(reads_at_once(slicer.job), thread_name_prefix="el")
+        self.outside = outside
+        self.pool = ThreadPoolExecutor(reads_at_once(slicer.job), thread_name_prefix="el")
         self.waiting: dict[Future[SliceResult], TablePlan] = {}
         # Each puts itself here: to ask all of them after each one takes the square of their number.
         self.done: SimpleQueue[Future[SliceResult]] = SimpleQueue()
@@ -116,8 +117,7 @@ class _Extraction:
         self.cancelled.set()
         for moment in self.moments:
             moment.stop()
-        if self.own:
-            self.pool.shutdown(wait=True, cancel_futures=True)
+        self.pool.shutdown(wait=True, cancel_futures=True)
         for moment in self.moments:
             moment.close()
         self.sessions.close()
@@ -137,20 +137,19 @@ class _Extraction:
             self.pool.submit(moment.run)
 
     def _read(self, table: TablePlan) -> None:
-        if self.own and parts_together(self.slicer.job, table):
+        if parts_together(self.slicer.job, table):
             self._read_together([table])
             return
         for work in self.slicer.slices(table):
             self._submit(table, work, self.reporter.progress)
 
     def _submit(self, table: TablePlan, work: Slice, progress: Progress | None) -> Future[SliceResult]:
-        # Another process cannot call back, and is not told to stop: it ends with its slice.
-        future = (
-            self.pool.submit(work.run, progress, self.cancelled, self.sessions)
-            if self.own
-            else self.pool.submit(work.run)
-        )
-        return self._await(table, future)
+        return self._await(table, self.pool.submit(self._run, work, progress))
+
+    def _run(self, work: Slice, progress: Progress | None) -> SliceResult:
+        if self.outside is not None:
+            return self.outside.run(work, progress, self.cancelled)
+        return work.run(progress, self.cancelled, self.sessions)
 
     def _await(self, table: TablePlan, future: Future[SliceResult]) -> Future[SliceResult]:
         self.waiting[future] = table

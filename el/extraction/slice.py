@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from threading import Event
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -49,6 +49,16 @@ STEP = "el.step"
 
 Progress = Callable[[str, int, int], None]
 """(table, rows, bytes) of a batch that was just written."""
+
+
+class Stop(Protocol):
+    """What tells a slice to stop: an `Event`, or what stands for one of another process."""
+
+    def is_set(self) -> bool:
+        """Whether it shall stop."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait so many seconds, no longer than until it shall stop; whether it shall."""
 
 
 class Cancelled(ElError):
@@ -104,7 +114,7 @@ class Slice:
     def run(
         self,
         progress: Progress | None = None,
-        cancelled: Event | None = None,
+        cancelled: Stop | None = None,
         source: Source | Sessions | None = None,
     ) -> SliceResult:
         """Read and write it all. Raises the `ElError` that was met, `Cancelled` when told to stop.
@@ -208,7 +218,7 @@ class _Control:
     """Who is told of the rows that come, and who may stop the read."""
 
     progress: Progress | None
-    cancelled: Event | None
+    cancelled: Stop | None
 
     def tell(self, table: str, rows: int, size: int) -> None:
         if self.progress is not None:

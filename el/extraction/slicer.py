@@ -45,7 +45,7 @@ class Slicer:
         exact_bytes = tuple((each.name, read) for each in table.columns if (read := each.read_bytes()) is not None)
         return [
             Slice(
-                connection=self.job.source,
+                connection=self.job.source.from_anywhere(),
                 table=str(table.name),
                 # A raw name may hold what a file system refuses.
                 stem=f"{abs(hash(table.raw_table)):x}-{number:04d}",
@@ -81,7 +81,7 @@ class Slicer:
         keys = table.keys or table.look
         assert keys is not None
         return Slice(
-            connection=self.job.source,
+            connection=self.job.source.from_anywhere(),
             table=str(table.name),
             stem=f"{abs(hash(table.raw_table)):x}-keys{attempt}",
             request=keys.request,
@@ -109,8 +109,7 @@ class Slicer:
 
 def reads_at_once(job: Job) -> int:
     """Connections to the source for reading, at most."""
-    wanted = job.workers or job.config.defaults.workers
-    return min(wanted, job.config.source_limits.connections or wanted)
+    return min(job.readers, job.config.source_limits.connections or job.readers)
 
 
 def pace_of(job: Job, reads: int = 1) -> Pace:

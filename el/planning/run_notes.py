@@ -35,6 +35,14 @@ def parts_together(job: Job, table: TablePlan) -> bool:
     return len(table.reads) > 1 and shares_moment(job) and _under_snapshot(table)
 
 
+def read_here(job: Job, plan: Plan) -> list[str]:
+    """Which tables are read in this process, though the others are not: connections of one process share a moment."""
+    together = reads_together(job, plan)
+    found = [str(table.name) for table in plan.tables if table in together or parts_together(job, table)]
+    named = ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
+    return [f"executor: read by threads of this process, for one moment is shared: {named}"] if found else []
+
+
 def _under_snapshot(table: TablePlan) -> bool:
     return all(request.changes is None and request.isolation is Isolation.SNAPSHOT for request in table.reads)
 

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from el.cli.app import main
+from el.config.profiles import load_output
+from el.config.settings import load_config
 from el.connectors.catalog import TableName
 from el.connectors.request import ReadRequest
 from el.connectors.sql.select import Statement
 from el.errors import WriteError
+from el.pipeline import Job, run
+from el.reporting.progress import Silent
 from tests.connectors.postgres.conftest import PostgresShop
 
 TOTAL = 4000
@@ -80,6 +87,32 @@ def test_the_parts_of_a_table_are_of_one_moment_though_its_rows_change_their_pla
     assert (count, rows) == (200, 200)
     assert money + accounts.raw("SELECT sum(money) FROM {raw}.b")[0][0] == TOTAL
     assert accounts.raw("SELECT max(partitions) FROM {raw}._el_ledger") == [(4,)]
+
+
+def test_what_shares_a_moment_is_read_here_where_others_are_read_in_processes(accounts: PostgresShop) -> None:
+    named = f"read by threads of this process, for one moment is shared: {accounts.schema}.a, {accounts.schema}.b"
+    with writing(accounts):
+        accounts.run("a, partitions: 4", "b", defaults=", consistent: run, executor: processes:2")
+    count, money = accounts.raw("SELECT count(DISTINCT id), sum(money) FROM {raw}.a")[0]
+    assert count == 200
+    assert money + accounts.raw("SELECT sum(money) FROM {raw}.b")[0][0] == TOTAL
+    assert main(["plan"]) == 0
+    assert f"executor: {named}" in accounts.capsys.readouterr().out
+
+
+def test_an_executor_that_is_given_gets_no_part_of_a_moment_and_that_is_said(accounts: PostgresShop) -> None:
+    accounts.configure("a, partitions: 4", "b")
+
+    class Told(Silent):
+        def say(self, text: str) -> None:
+            said.append(text)
+
+    said: list[str] = []
+    outputs = [load_output(Path("profiles.yml"), name, None) for name in ("shop", "warehouse")]
+    with ThreadPoolExecutor(1) as executor:
+        assert run(Job(load_config(Path("el.yml")), *outputs), Told(), executor).rows == 400
+    here = [line for line in said if line.startswith("executor: ")]
+    assert here == [f"executor: read by threads of this process, for one moment is shared: {accounts.schema}.a"]
 
 
 def test_a_row_that_is_written_between_two_parts_comes_once(accounts: PostgresShop, steps: Callable[..., None]) -> None:
