@@ -151,6 +151,7 @@ format: setup
 bench: setup
 	$(BIN)/python benchmarks/extract.py
 	$(BIN)/python benchmarks/statements.py
+	$(BIN)/python benchmarks/many.py
 
 clean:
 	rm -rf $(VENV) .el local dbt_project/target dbt_project/logs logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
