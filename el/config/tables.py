@@ -228,11 +228,11 @@ class TableSettings(Strict):
     values of text, ntext and image.
     """
     partition_by: str | None = None
-    """A whole-number column, which no update changes: a snapshot is read in ranges of it, each at its own moment
-    unless `consistent: run`, or all at one where connections can share it.
+    """A column, which no update changes: a snapshot is read in ranges of it, each at its own moment unless
+    `consistent: run`, or all at one where connections can share it.
     """
     partitions: int | None = Field(default=None, ge=1, le=1000)
-    """In how many ranges a snapshot is read. A source that needs no column takes this alone."""
+    """In how many parts a snapshot is read; 1 keeps it whole. By default as many as `partition_rows` says."""
     rename: str | None = None
     """The table's name in raw."""
     types: Literal["exact", "lossy"] | None = None

@@ -38,17 +38,24 @@ class SplitSource(ABC):
 
     split_by_column: ClassVar[bool] = True  # el.yml says by which (`partition_by`); else `partitions` alone divides
 
+    statistics: ClassVar[str] = ""  # the statement that gathers what `splits` cuts by, as the database writes it
+
     @property
     def always_splits(self) -> bool:
         """Whether `splits` is asked for though el.yml names no parts: a part may be all, read in a way of its own."""
         return False
+
+    def lies_by(self, request: ReadRequest, by: Column) -> bool:
+        """Whether rows lie in the order of `by`, the first column of a key: a part is read without all the others."""
+        return True
 
     @abstractmethod
     def splits(self, request: ReadRequest, wanted: int, by: Column | None) -> tuple[Split, ...]:
         """At most `wanted` parts in which each row of what `request` reads is once: also one that comes meanwhile with
         a value beyond all others, or with none. None where it is not worth it, or cannot be divided.
 
-        by: the column of `partition_by`. Raises `PlanError` for one by which it cannot be.
+        by: the column of `partition_by`, or the first one of a key where the plan divides the table by itself. Raises
+        `PlanError` for one by which it cannot be.
         """
 
 

@@ -237,7 +237,7 @@ def test_a_bad_argument_is_one_line_and_exit_code_2(
         ("{name: sales.lines, strategy: rowversion}", "strategy rowversion: there is no rowversion column"),
         ("{name: sales.lines, strategy: cursor}", "strategy cursor needs `cursor: <column>`"),
         ("{name: sales.lines, key: [nope]}", "key column 'nope' is not among the columns"),
-        ("{name: sales.lines, partition_by: price}", "'price' is not a whole-number column"),
+        ("{name: sales.lines, partition_by: price}", "'price' is double, which has no order to cut it by"),
         ("{name: sales.lines, rename: orders}", "rename"),
         ("{name: reports.q, query: 'SELECT 1 FROM nowhere'}", "el.yml line 8: reports.q"),
         ("{name: sales.orders, filters: [{column: x, op: '=', value: 1}]}", "no column 'x' to filter by"),

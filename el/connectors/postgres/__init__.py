@@ -36,6 +36,7 @@ from el.connectors.postgres.config import PostgresConfig
 from el.connectors.postgres.dialect import EARLIEST, POSTGRES, SERVER_ZONE, iso
 from el.connectors.postgres.driver import READS_ONE_MOMENT, Driver, literal
 from el.connectors.postgres.errors import connect_error, only_reads, statement_error
+from el.connectors.postgres.histogram import histogram
 from el.connectors.postgres.log import read as logged
 from el.connectors.postgres.pressure import STATE_RIGHT, read_pressure, seconds_waited_for
 from el.connectors.postgres.rights import script
@@ -46,8 +47,9 @@ from el.connectors.sql.cluster import Cluster
 from el.connectors.sql.connector import Stream
 from el.connectors.sql.dialect import Dialect
 from el.connectors.sql.over_driver import OverDriver
+from el.connectors.sql.scale import Scale
 from el.connectors.sql.select import Statement
-from el.connectors.sql.split import Range, can_divide, cut
+from el.connectors.sql.split import Range, Step, balanced_cuts
 from el.errors import ElError, NotPermitted
 from el.types.key_text import TextRule
 
@@ -59,12 +61,6 @@ _BLOCKS = (
     "SELECT CASE WHEN relkind IN ('r', 'm') THEN pg_relation_size(oid) / current_setting('block_size')::bigint END "
     "FROM pg_catalog.pg_class WHERE oid = to_regclass(?)"
 )
-# Of a table with parts those of all of them.
-_HISTOGRAM = """SELECT CAST(b AS text) AS bound FROM pg_catalog.pg_stats AS s,
-unnest(CAST(CAST(s.histogram_bounds AS text) AS numeric[])) AS b
-WHERE to_regclass(format('%I.%I', s.schemaname, s.tablename)) = to_regclass(?) AND s.attname = CAST(? AS name)
-AND s.inherited = EXISTS (SELECT FROM pg_catalog.pg_inherits AS i WHERE i.inhparent =
-to_regclass(format('%I.%I', s.schemaname, s.tablename))) ORDER BY b"""
 _OLDEST = f"""SELECT floor(EXTRACT(EPOCH FROM clock_timestamp() - min(since)))::bigint,
 {iso(f"({EARLIEST} - (clock_timestamp() - min(since)) - interval '1 second')")}
 FROM (SELECT xact_start AS since FROM pg_catalog.pg_stat_activity
@@ -86,6 +82,7 @@ class Postgres(
     dialect: ClassVar[Dialect] = POSTGRES
     session_user = "CAST(CURRENT_USER AS text)"
     writer_right = "pg_read_all_stats"
+    statistics = "ANALYZE"
     shares_moment = True
     state_right: ClassVar[str] = STATE_RIGHT
     stable_version_name = "pg_snapshot_xmin"
@@ -170,9 +167,9 @@ class Postgres(
         return self.driver.stream(statement, {column.name: column.arrow for column in request.columns})
 
     def splits(self, request: ReadRequest, wanted: int, by: Column | None) -> tuple[Split, ...]:
-        """Ranges of a whole-number column, or of the table's blocks."""
+        """Ranges of a column, or of the table's blocks."""
         if by is not None:
-            return self._by_statistics(request, wanted, by) or super().splits(request, wanted, by)
+            return super().splits(request, wanted, by)
         if wanted < 2 or request.table is None:
             return ()
         found = self.fetch(Statement(_BLOCKS, (self.dialect.quote_table(request.table),)))
@@ -183,16 +180,14 @@ class Postgres(
         ends: list[str | None] = [None, *cuts, None]
         return tuple(Range(_between(low, high)) for low, high in pairwise(ends))
 
-    def _by_statistics(self, request: ReadRequest, wanted: int, by: Column) -> tuple[Split, ...]:
-        """Ranges of as many rows each, where ANALYZE noted how the column's values lie; else none."""
-        if request.table is None or wanted < 2 or not can_divide(self.facts(by.type)):
+    def _cuts(self, request: ReadRequest, by: Column, wanted: int) -> Sequence[str]:
+        """By the statistics of ANALYZE."""
+        if request.table is None:
             return ()
-        found = self.fetch(Statement(_HISTOGRAM, (self.dialect.quote_table(request.table), by.name)))
-        bounds = [int(str(bound)) for (bound,) in found]
-        if len(bounds) < 2 * wanted:
-            return ()
-        cuts = {bounds[len(bounds) * number // wanted] for number in range(1, wanted)}
-        return cut(by.name, by.type, sorted(cuts)) if len(cuts) == wanted - 1 else ()
+        asked = histogram(by.type, self.dialect)
+        found = self.fetch(Statement(asked, (self.dialect.quote_table(request.table), by.name)))
+        steps = [Step(str(value), float(str(below)), float(str(equal))) for value, below, equal in found]
+        return balanced_cuts(steps, wanted, Scale.of(self.facts(by.type)))
 
     def _is_useless(self, error: Exception) -> bool:
         return only_reads(error)

@@ -7,7 +7,7 @@ A SQL connector gives its `Dialect`, and over its driver `_stream` (Arrow batche
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import ClassVar, Self
@@ -18,10 +18,11 @@ from el.connectors.abilities import CursorSource, Extent, SplitSource
 from el.connectors.base import Source
 from el.connectors.buffer import Buffer
 from el.connectors.catalog import Catalog, Column, Consistency, SourceType
-from el.connectors.request import ColumnRead, Isolation, ReadRequest, Split, Value
+from el.connectors.request import ColumnRead, Isolation, Op, ReadRequest, Split, Value
 from el.connectors.sql.dialect import Dialect
-from el.connectors.sql.select import Statement, build_back, build_extent, build_extreme, build_select
-from el.connectors.sql.split import can_divide, divide
+from el.connectors.sql.scale import Scale
+from el.connectors.sql.select import Statement, build_back, build_extent, build_extreme, build_order, build_select
+from el.connectors.sql.split import ascending, can_divide, equal_cuts, ranges
 from el.errors import ElError, PlanError
 from el.types.rule import decide
 
@@ -177,16 +178,35 @@ class SqlConnector(Source, CursorSource, SplitSource):
         return None if text is None else Value(canonical(text), type_)
 
     def splits(self, request: ReadRequest, wanted: int, by: Column | None) -> tuple[Split, ...]:
-        """Ranges of a whole-number column."""
-        if by is None or not can_divide(self.facts(by.type)):
-            raise PlanError(f"partition_by: {by.name if by else None!r} is not a whole-number column")
+        """Ranges of a column: of as many rows each where the database knows how its values lie, else of equal width."""
+        if by is None or not can_divide(self.facts(by.type)) or not self.supports(Op.LT, by):
+            what = None if by is None else f"{by.name!r} is {by.type}, which"
+            raise PlanError(f"partition_by: {what} has no order to cut it by" if what else "partition_by: no column")
         if wanted < 2:
             return ()
-        least = self.min_value(request, by.name, by.type)
-        greatest = self.max_value(request, by.name, by.type)
-        if least is None or greatest is None:
-            return ()
-        return divide(by.name, by.type, int(least.text), int(greatest.text), wanted)
+        scale = Scale.of(self.facts(by.type))
+        cuts = self._cuts(request, by, wanted)
+        if scale is None:
+            return ranges(by.name, by.type, self._in_order(request, by, cuts))
+        return ranges(by.name, by.type, ascending(scale, cuts) or self._equal_cuts(request, by, scale, wanted))
+
+    def _cuts(self, request: ReadRequest, by: Column, wanted: int) -> Sequence[str]:
+        """Values in canonical text that cut the column into so many parts of about as many rows each, in no order.
+
+        None where the database does not know them: a table is not scanned for it, unless that is cheap.
+        """
+        return ()
+
+    def _in_order(self, request: ReadRequest, by: Column, cuts: Sequence[str]) -> list[str]:
+        """These values as they compare with the column: what is equal there is one."""
+        if not cuts:
+            return []
+        found = self.fetch(build_order(request, by.name, by.type, cuts, self.dialect))
+        return [cuts[int(str(number)) - 1] for (number,) in found]
+
+    def _equal_cuts(self, request: ReadRequest, by: Column, scale: Scale, wanted: int) -> list[str]:
+        least, greatest = (found(request, by.name, by.type) for found in (self.min_value, self.max_value))
+        return [] if least is None or greatest is None else equal_cuts(scale, least.text, greatest.text, wanted)
 
     def in_canonical_text(self, value: Value) -> Value:
         """The value as the database writes it. Raises `ReadError` for a text that is none of its type."""

@@ -7,6 +7,7 @@ pass through are the type table's read expressions and what the user wrote in el
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -110,6 +111,22 @@ def build_back(
     return Statement(_text(select, request, dialect), tuple(parameters))
 
 
+def build_order(
+    request: ReadRequest, column: str, type_: SourceType, values: Sequence[str], dialect: Dialect
+) -> Statement:
+    """SELECT the numbers of `values`, from 1 on, in the order in which they compare with `column`; of equal ones one.
+
+    Beside the column, of which no row is read, they sort as it does: by its collation.
+    """
+    nothing = _from(exp.select("0 AS n", exp.alias_(_identifier(column), "v")), request).where("1 = 0", copy=False)
+    bound = [Value(value, type_) for value in values]
+    listed = [f"SELECT {number}, {dialect.bound(value)}" for number, value in enumerate(bound, 1)]
+    inside = " UNION ALL ".join(["{nothing}", *listed])
+    whole = f"SELECT MIN(n) AS n FROM ({inside}) AS el_cuts WHERE n > 0 GROUP BY v ORDER BY v"
+    sql = _text(nothing, request, dialect, whole)
+    return Statement(sql, tuple(dialect.parameter(value) for value in bound))
+
+
 def _range(request: ReadRequest) -> tuple[Condition, ...]:
     if request.split is None:
         return ()
@@ -172,8 +189,8 @@ def _from(select: exp.Select, request: ReadRequest) -> exp.Select:
     return select.from_(table, copy=False)
 
 
-def _text(select: exp.Select, request: ReadRequest, dialect: Dialect) -> str:
-    sql = select.sql(dialect=dialect.name)
+def _text(select: exp.Select, request: ReadRequest, dialect: Dialect, within: str = "{nothing}") -> str:
+    sql = within.replace("{nothing}", select.sql(dialect=dialect.name))
     if request.query is None:
         return sql
     own = derived_query(request.query, dialect)

@@ -31,7 +31,9 @@ from el.connectors.request import ColumnRead, Isolation, ReadRequest, Value
 from el.connectors.rights import RightsSource, SourceNeeds, WarehouseNeeds, collected
 from el.connectors.sql.connector import canonical
 from el.connectors.sql.own_query import derived_query, places_of
+from el.connectors.sql.scale import Scale
 from el.connectors.sql.select import Statement
+from el.connectors.sql.split import balanced_cuts
 from el.connectors.sql.target import SqlTarget
 from el.connectors.sqlserver import changes as changes
 from el.connectors.sqlserver.catalog import read_catalog, reads_elsewhere
@@ -45,6 +47,7 @@ from el.connectors.sqlserver.rights import Seen, script
 from el.connectors.sqlserver.server import rows_if_supported
 from el.connectors.sqlserver.session import SqlServerSession
 from el.connectors.sqlserver.source_type import source_type
+from el.connectors.sqlserver.statistics import histogram, is_clustered_by
 from el.connectors.sqlserver.types import RULES
 from el.types.key_text import TextRule
 from el.types.rule import decide
@@ -70,6 +73,7 @@ class SqlServer(
     rules = RULES
     state_right: ClassVar[str] = STATE_RIGHT
     writer_right = "VIEW SERVER STATE"
+    statistics = "UPDATE STATISTICS"
     stable_version_name = "MIN_ACTIVE_ROWVERSION()"
     version_form = r"0x[0-9A-F]{16}"
     feeds = (ChangeTracking, Cdc)
@@ -186,6 +190,16 @@ class SqlServer(
             columns.append(ColumnRead(name, name, "CONVERT(VARCHAR(34), {column}, 121)" if parts else None))
             cut = cut or parts
         return replace(request, columns=tuple(columns)) if cut else request
+
+    def lies_by(self, request: ReadRequest, by: Column) -> bool:
+        return request.table is not None and is_clustered_by(self.fetch, self.dialect.quote_table(request.table), by)
+
+    def _cuts(self, request: ReadRequest, by: Column, wanted: int) -> Sequence[str]:
+        """By the histogram of the column's statistics."""
+        if request.table is None:
+            return ()
+        steps = histogram(self.fetch, self.dialect.quote_table(request.table), by, self.dialect)
+        return balanced_cuts(steps, wanted, Scale.of(self.facts(by.type)))
 
     def query_columns(self, query: str) -> tuple[tuple[str, SourceType], ...]:
         described = (

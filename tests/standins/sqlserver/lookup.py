@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from . import cdc, change_tracking, partitions, policies, rights, table_kinds
+from . import cdc, change_tracking, partitions, policies, rights, statistics, table_kinds
 from .binder import Binder
 from .catalog import ColumnDef, TableDef, from_json
 from .convert import quote
@@ -259,6 +259,8 @@ def table_function(session: Session, binder: Binder, node: exp.Anonymous, scope:
         return cdc.all_changes(session, binder, name, args, scope)
     if name == "dm_exec_describe_first_result_set":
         return described(session, binder, args[0], scope)
+    if name == "dm_db_stats_histogram":
+        return statistics.histogram(session, binder, args, scope)
     if name == "string_split":
         value, separator = binder.values(args[:2], scope)
         return f"(SELECT unnest(string_split({value.sql}, {separator.sql})))", [OutColumn("value", NMAX)]

@@ -32,7 +32,8 @@ def tables(binder: Binder, node: exp.Expression, scope: Scope) -> str:
 def joined(binder: Binder, join: exp.Join, scope: Scope) -> str:
     target = join.this
     if isinstance(target, exp.Lateral):
-        inner = target.this
+        # `sys.f(...)`
+        inner = target.this.expression if isinstance(target.this, exp.Dot) else target.this
         if isinstance(inner, exp.Subquery):
             bound = binder.query(inner.this, scope)
             check_derived(inner.this, bound.columns, target.args["alias"], target.alias)

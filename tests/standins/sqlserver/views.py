@@ -191,6 +191,18 @@ view(
     "FROM {db}.cat.index_columns",
 )
 view(
+    "sys.stats",
+    "object_id int=i.object_id; name sysname=i.name; stats_id int=i.index_id; auto_created bit=false; user_created "
+    "bit=false; no_recompute bit=false; has_filter bit=i.filter IS NOT NULL; filter_definition nvarchar(max)=i.filter; "
+    "is_temporary bit=false; is_incremental bit=false",
+    "FROM {db}.cat.indexes i WHERE i.index_id > 0",
+)
+view(
+    "sys.stats_columns",
+    "object_id; stats_id int=index_id; stats_column_id int=key_ordinal; column_id",
+    "FROM {db}.cat.index_columns WHERE key_ordinal > 0",
+)
+view(
     "sys.key_constraints",
     OBJECT + "; unique_index_id int=i.index_id; is_system_named bit=i.system_named; is_enforced bit=true",
     "FROM {db}.cat.objects o JOIN {db}.cat.indexes i ON i.key_object_id = o.object_id WHERE o.type IN ('PK', 'UQ')",
