@@ -48,7 +48,9 @@ class Defaults(Strict):
     trim: bool = False
     """As of a table."""
     partition_rows: int = Field(default=5_000_000, ge=1)
-    """Rows that one partition aims at, where `partition_by` divides a table."""
+    """Rows that one partition aims at. A larger table is read in several, where `partition_by` says so, or by itself
+    where the parts are of one moment, or a log of changes brings them to one.
+    """
     digest: bool | None = None
     """Whether the values of each load are compared with what was read, beside the number of its rows. By default where
     that costs little: into DuckDB; on Snowflake it adds a third to a load's processor time, and needs `true`.

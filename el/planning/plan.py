@@ -36,6 +36,7 @@ class TablePlan:
     guarantee: str  # what the strategy is sure of, in words
     window: Window | None  # None: there is nothing new for certain
     reads: tuple[ReadRequest, ...]  # the window's slices
+    corrected: bool = False  # the next load brings what changes while a snapshot is read
     # The buffer's column that orders the rows; None for a strategy without order. Where the column itself is not taken,
     # it is read besides, under a name of el's own.
     position_column: str | None = None

@@ -24,6 +24,7 @@ from el.planning.held import HeldTable
 from el.planning.isolation import isolation_notes
 from el.planning.keys import key_rule, refuse_changed_keys
 from el.planning.ledger import LedgerEntry
+from el.planning.parts import Parts, find_parts
 from el.planning.plan import TablePlan
 from el.planning.reads import Reads, table_request, unfilled
 from el.planning.refusals import refuse
@@ -60,6 +61,7 @@ class TablePlanner:
         self.confirmed = confirmed  # many rows may be gone
         self.notes: list[str] = []
         self.anew = False
+        self.parts = Parts()
         self.error: ElError | None = None
 
     def plan(self) -> TablePlan:
@@ -174,6 +176,7 @@ class TablePlanner:
         source, window = self.known.source, self.window
         ordered_by = self.strategy.position_column(self.context)
         changes = self.strategy.changes(window) if window is not None else None
+        self.corrected = self.strategy.goes_on and bool(self.key)
         self.reads: tuple[ReadRequest, ...]
         self.position_column: str | None
         self.whole = replace(self.base, columns=tuple(read for column in self.columns for read in column.reads()))
@@ -182,7 +185,9 @@ class TablePlanner:
             self.position_column = POSITION_READ
         else:
             by_key = bool(self.key) and not self.strategy.whole_filters
-            reads = Reads(self.known.config, source, self.context, self.columns, by_key)
+            if window is not None and window.kind is Kind.SNAPSHOT:
+                self.parts = find_parts(self.known.config, source, self.context, corrected=self.corrected)
+            reads = Reads(self.known.config, source, self.context, self.columns, by_key, self.parts.splits)
             self.reads, self.position_column = reads.of(window, ordered_by)
             if window is not None and window.kind is Kind.SNAPSHOT and isinstance(window.upper, Position):
                 met = self.strategy.snapshot()
@@ -193,6 +198,7 @@ class TablePlanner:
             self.notes.append(f"a new snapshot begins: {window.because}")
             self.anew = True
         self.notes += window.notes if window is not None else ()
+        self.notes += self.parts.notes
 
     def _say_what_is_sure(self) -> None:
         """What a reader has to know of rows that are read again, and of reads that see more than one moment."""
@@ -206,7 +212,8 @@ class TablePlanner:
             return
         if len(self.reads) > 1:
             moments = f"{len(self.reads)} partitions are read at slightly different moments"
-            self.notes.append(MayLose(f"{moments}: {sees.no_snapshot}"))
+            later = f"{moments}: what changes meanwhile comes with the next load"
+            self.notes.append(later if self.corrected else MayLose(f"{moments}: {sees.no_snapshot}"))
         elif self.window is not None and not is_of_one_moment(self.context):
             then = "; a key that raw has and the snapshot lacks is looked for again" if self.look else ""
             way = f"; {sees.better} prevents it" if sees.better else ""
@@ -230,6 +237,7 @@ class TablePlanner:
             guarantee=self.strategy.guarantee,
             window=self.window,
             reads=self.reads,
+            corrected=self.corrected,
             position_column=self.position_column,
             consistency=self.table.consistency,
             isolation=self.base.isolation,

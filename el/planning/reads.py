@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from el.config.filter_value import filter_value
 from el.config.settings import Config
 from el.config.tables import TableSettings
-from el.connectors.abilities import SplitSource
 from el.connectors.base import Source
 from el.connectors.catalog import Table
 from el.connectors.request import POSITION_READ, ColumnRead, Condition, Op, ReadRequest, Split, SqlText
@@ -76,6 +75,7 @@ class Reads:
     context: TableContext
     columns: Sequence[ColumnPlan]
     by_key: bool  # a row that left the filters is told by its key
+    splits: tuple[Split, ...] = ()  # the parts of a snapshot; none: it is read as one
 
     def of(self, window: Window | None, ordered_by: str | None) -> tuple[tuple[ReadRequest, ...], str | None]:
         """The slices of the window, and the buffer's column that holds the position: the values of `ordered_by`."""
@@ -95,7 +95,7 @@ class Reads:
             found = replace(context.request, columns=tuple(reads), where=window.conditions(), kept=filters)
             return (found,), position
         request = replace(context.request, columns=tuple(reads), where=filters + window.conditions())
-        splits = self._splits() if window.kind is Kind.SNAPSHOT and self._divided() else ()
+        splits = self.splits if window.kind is Kind.SNAPSHOT else ()
         return tuple(replace(request, split=split) for split in splits or (None,)), position
 
     def _landed(self, name: str) -> str | None:
@@ -110,24 +110,3 @@ class Reads:
         if mapping.parts is not None:
             return ColumnRead(name, POSITION_READ, mapping.parts.sort_as)
         return ColumnRead(name, POSITION_READ, mapping.read_as, mapping.arrow)
-
-    def _splits(self) -> tuple[Split, ...]:
-        settings, table, source = self.context.settings, self.context.table, self.source
-        by = None if settings.partition_by is None else table.column(settings.partition_by)
-        if settings.partition_by is not None and by is None:
-            raise PlanError(f"{table.name}: partition_by: there is no column {settings.partition_by!r}")
-        if not isinstance(source, SplitSource):
-            raise PlanError(f"{table.name}: a snapshot of {source.scheme} cannot be divided: leave out `partition_by`")
-        wanted = settings.partitions or -(-(table.rows or 0) // self.config.defaults.partition_rows)
-        try:
-            return source.splits(self.context.request, wanted, by)
-        except PlanError as error:
-            raise PlanError(f"{table.name}: {error}") from None
-
-    def _divided(self) -> bool:
-        """Whether el.yml asks for parts, in a way that means something to this source; or the source itself does."""
-        settings, source = self.context.settings, self.source
-        if isinstance(source, SplitSource) and source.always_splits:
-            return True
-        by_itself = isinstance(source, SplitSource) and not source.split_by_column
-        return settings.partition_by is not None or (settings.partitions is not None and by_itself)

@@ -64,7 +64,7 @@ def consistency(job: Job, plan: Plan) -> str:
         return f"consistency: {plan.catalog.consistency.no_snapshot} here; {own} sees one moment"
     # Each range is a read, and a transaction, of its own.
     divided = [
-        str(table.name)
+        table
         for table in plan.tables
         if len(table.reads) > 1
         and table.reads[0].changes is None
@@ -72,11 +72,16 @@ def consistency(job: Job, plan: Plan) -> str:
         and not parts_together(job, table)
     ]
     apart = f"; {', '.join(unsure)} of no one moment" if unsure else ""
-    but = f", but each partition of {', '.join(divided)}: a row that moves between them may come twice or not at all"
+    but = _of_parts([str(table.name) for table in divided if not table.corrected], "may come twice or not at all")
+    but += _of_parts([str(table.name) for table in divided if table.corrected], "comes right with the next load")
     if together:
         rest = "" if together == reading else f", {reading - together} each at its own"
-        return f"consistency: {together} tables are read from one point in time{rest}{but if divided else ''}{apart}"
-    return f"consistency: each table is read from one point in time of its own{but if divided else ''}{apart}"
+        return f"consistency: {together} tables are read from one point in time{rest}{but}{apart}"
+    return f"consistency: each table is read from one point in time of its own{but}{apart}"
+
+
+def _of_parts(tables: list[str], moved: str) -> str:
+    return f", but each partition of {', '.join(tables)}: a row that moves between them {moved}" if tables else ""
 
 
 def catalog_notes(catalog: Catalog) -> list[str]:

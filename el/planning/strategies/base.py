@@ -98,6 +98,7 @@ class Strategy(ABC):
     guarantee: str  # in words
     shows_deletes: bool = False  # rows that are gone are seen without reading the key set
     only_if_named: bool = False  # `auto` does not pick it
+    goes_on: bool = False  # a delta brings whatever changes while the snapshot before it is read
     whole_filters: bool = True  # rows that leave el.yml's filters are seen without a key
 
     @abstractmethod

@@ -19,6 +19,8 @@ from el.planning.strategies.window import Kind, Window
 class Changes(Strategy):
     """Follows one feed of one table; its name is the feed's."""
 
+    goes_on = True
+
     def __init__(self, feed: ChangeFeed) -> None:
         self.feed = feed
         self.name = feed.name

@@ -23,6 +23,7 @@ class Rowversion(Strategy):
 
     name = StrategyName.ROWVERSION
     guarantee = "no committed row missed, none twice; deletes are not seen"
+    goes_on = True
     whole_filters = False
 
     def obstacle(self, context: TableContext, source: Source) -> str | None:

@@ -200,3 +200,12 @@ def test_mysql_without_such_a_moment_shows_none(monkeypatch: pytest.MonkeyPatch)
     begun = time.monotonic()
     assert see_one_moment([busy.fetch] * 2, is_mariadb=False) == [None, None]
     assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize("entry", ["a", "a, cursor: id, lag: 0", "a, strategy: changes"])
+def test_a_large_table_is_divided_by_itself_and_its_parts_are_of_one_moment(accounts: MySqlShop, entry: str) -> None:
+    with writing(accounts):
+        accounts.run(entry, defaults="retries: 0, partition_rows: 60")
+    assert accounts.raw("SELECT max(partitions) FROM {raw}._el_ledger") == [(4,)]
+    count, rows = accounts.raw("SELECT count(*), count(DISTINCT id) FROM {raw}.a")[0]
+    assert (count, rows) == (200, 200)

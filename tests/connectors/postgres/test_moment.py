@@ -164,3 +164,45 @@ def test_parts_have_as_many_rows_each_where_the_statistics_tell_how_the_values_l
         assert all(900 < rows < 1100 for rows in found), found
     # Of a table with parts no blocks are its own.
     assert shop.server.splits(ReadRequest(table=TableName(shop.schema, "t")), 4, None) == ()
+
+
+def test_a_large_table_is_divided_by_itself_and_its_parts_are_of_one_moment(accounts: PostgresShop) -> None:
+    accounts.sql("ANALYZE {schema}.a")
+    with writing(accounts):
+        accounts.run("a", defaults=", partition_rows: 50")
+    assert accounts.raw("SELECT count(*), count(DISTINCT id) FROM {raw}.a") == [(200, 200)]
+    assert accounts.raw("SELECT max(partitions) FROM {raw}._el_ledger") == [(4,)]
+
+
+@pytest.mark.parametrize(
+    ("declared", "value"),
+    [
+        ("numeric(20, 4)", "{n} / 100.0"),
+        ("date", "date '2000-01-01' + {n} / 100"),
+        ("timestamptz", "timestamptz '2000-01-01' + {n} * interval '1 second'"),
+        ("uuid", "CAST(lpad(to_hex({n}), 8, '0') || '-0000-0000-0000-000000000000' AS uuid)"),
+        ("bytea", "CAST(lpad(to_hex({n}), 8, '0') AS bytea)"),
+        ("text", "lpad(CAST({n} AS text), 10, '0')"),
+        ("char(12)", "lpad(CAST({n} AS text), 10, '0')"),
+        ("time", "time '00:00' + {n} * interval '10 milliseconds'"),
+    ],
+    ids=["decimal", "date", "instant", "uuid", "bytes", "text", "padded", "time"],
+)
+def test_parts_of_any_key_type_have_each_row_once_and_are_of_like_size(
+    shop: PostgresShop, declared: str, value: str
+) -> None:
+    """Nine of ten rows lie in one hundredth of the range."""
+    shop.sql(
+        f"CREATE TABLE {{schema}}.t (k {declared})",
+        f"INSERT INTO {{schema}}.t SELECT {value.format(n='n')} FROM generate_series(500001, 509000) AS n",
+        f"INSERT INTO {{schema}}.t SELECT {value.format(n='n * 1000')} FROM generate_series(1, 1000) AS n",
+        "INSERT INTO {schema}.t VALUES (NULL), (NULL)",
+        "ANALYZE {schema}.t",
+    )
+    table = shop.server.describe([shop.schema]).table(TableName(shop.schema, "t"))
+    assert table is not None
+    request = ReadRequest(table=table.name)
+    splits = shop.server.splits(request, 5, table.columns[0])
+    sizes = [shop.server.read_buffer(replace(request, split=split)).to_arrow().num_rows for split in splits]
+    assert (len(sizes), sum(sizes)) == (5, 10_002)
+    assert all(1_000 < size < 4_000 for size in sizes), sizes
