@@ -1,8 +1,9 @@
 """What another process is given of a slice, and how it is heard there: by small files beside the landing files.
 
 A slice goes on as long as its file `.going` is there and is renewed: who removes it stops the slice, and so does the
-end of the process that renews it. What is read so far stands in the file `.progress`. No server of our own, no port:
-whoever sees the landing files sees these.
+end of the process that renews it. In `.reader` it says that it is the one which reads: where an executor gives the
+slice to a second process, the first one stops. What is read so far stands in `.progress`. No server of our own, no
+port: whoever sees the landing files sees these.
 
 Guarantees: each time it is begun, a slice has names of files that no other has, so that what a process that died left
 behind is never among its files. What travels holds no secret but by reference (`Output`, `MaskKey`).
@@ -52,13 +53,14 @@ class Signs:
     """The files by which a slice and the process that waits for it speak."""
 
     going: Path
+    reader: Path
     progress: Path
 
     @classmethod
     def of(cls, work: Work[Any], attempt: int) -> Signs:
         """Those of the nth time that it is begun."""
-        place = work.directory / f"{work.stem}.{attempt}"
-        return cls(place.with_name(f"{place.name}.going"), place.with_name(f"{place.name}.progress"))
+        begin = f"{work.stem}.{attempt}"
+        return cls(*(work.directory / f"{begin}.{name}" for name in ("going", "reader", "progress")))
 
     def renew(self, beat: int) -> None:
         """Let the slice go on. Raises `LoadError`."""
@@ -76,7 +78,7 @@ class Signs:
 
     def remove(self) -> None:
         """Stop the slice, if it is at work."""
-        for path in (self.going, self.progress):
+        for path in (self.going, self.reader, self.progress):
             with suppress(OSError):
                 path.unlink(missing_ok=True)
 
@@ -84,9 +86,13 @@ class Signs:
 class Heard:
     """In the other process: what tells its slice to stop, as an `Event` would, and takes what it tells."""
 
-    def __init__(self, signs: Signs, patience: float) -> None:
+    def __init__(self, signs: Signs, patience: float, mark: str) -> None:
+        """patience: seconds without a sign after which nobody waits for the slice any more. mark: who reads it."""
         self._signs = signs
-        self._patience = patience  # seconds without a sign after which nobody waits for the slice any more
+        self._patience = patience
+        self._mark = mark
+        with suppress(OSError):
+            signs.reader.write_text(mark, encoding="utf-8")
         self._looked = self._beat = self._wrote = float("-inf")
         self._last: str | None = None
         self._stopped = self._untold = False
@@ -102,12 +108,13 @@ class Heard:
             self.write()
         try:
             found = self._signs.going.read_text(encoding="utf-8")
+            reader = self._signs.reader.read_text(encoding="utf-8")
         except OSError:
             self._stopped = True
         else:
             if found != self._last:
                 self._last, self._beat = found, now
-            self._stopped = now - self._beat > self._patience
+            self._stopped = now - self._beat > self._patience or reader not in (self._mark, "")
         return self._stopped
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -156,8 +163,9 @@ class Remote(Generic[R_co]):
                 f"{self.work.table}: {here()} does not see {self.work.directory}: EL_HOME has to be a "
                 "folder that it shares, under the same path"
             )
-        heard = Heard(self.signs, self.patience)
-        mine: dict[str, Any] = {"stem": f"{self.work.stem}-{uuid.uuid4().hex[:8]}"}
+        mark = uuid.uuid4().hex[:8]
+        heard = Heard(self.signs, self.patience, mark)
+        mine: dict[str, Any] = {"stem": f"{self.work.stem}-{mark}"}
         try:
             with of_run(self.run_id):
                 return replace(self.work, **mine).run(heard.tell, heard)  # type: ignore[type-var]

@@ -323,16 +323,26 @@ def test_a_process_that_does_not_see_the_folder_says_so_and_connects_to_nothing(
 def test_a_slice_stops_where_nobody_waits_for_it_any_more(tmp_path: Path) -> None:
     signs = Signs.of(a_slice(tmp_path, Output("shop", "t", SERVER)), 0)
     signs.renew(1)
-    heard = Heard(signs, patience=1)
+    heard = Heard(signs, patience=1, mark="a")
     begun = time.monotonic()
     signs.renew(2)
     assert heard.wait(30)
     assert 1 <= time.monotonic() - begun < 5
     signs.renew(3)
-    told = Heard(signs, patience=60)
+    told = Heard(signs, patience=60, mark="b")
     assert not told.is_set()
     signs.remove()
     assert told.wait(5), "it is told to stop"
+
+
+def test_of_two_processes_that_were_given_a_slice_the_second_one_reads_it(tmp_path: Path) -> None:
+    signs = Signs.of(a_slice(tmp_path, Output("shop", "t", SERVER)), 0)
+    signs.renew(1)
+    first = Heard(signs, patience=60, mark="a")
+    assert not first.is_set()
+    second = Heard(signs, patience=60, mark="b")
+    assert first.wait(5)
+    assert not second.is_set()
 
 
 def test_a_slice_that_was_left_alone_for_too_long_is_no_interrupt(shop: Workspace) -> None:

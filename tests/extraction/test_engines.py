@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,26 @@ def test_a_worker_that_is_killed_costs_no_row_and_doubles_none(shop: Workspace, 
     assert killed
     assert report.exit_code == 0, report
     events_are_whole(shop)
+
+
+def test_an_interrupt_stops_what_the_workers_read(shop: Workspace, cluster: Any) -> None:
+    with open(shop.path / "el.yml", "a") as config:
+        config.write("source_limits: {rows_per_second: 800}\n")
+
+    class Interrupting(Silent):
+        def progress(self, table: str, rows: int, size: int) -> None:
+            if rows > 0 and not interrupted:
+                interrupted.append(time.monotonic())
+                os.kill(os.getpid(), signal.SIGINT)
+
+    interrupted: list[float] = []
+    with pytest.raises(KeyboardInterrupt):
+        run(job(cluster, select=("events",)), Interrupting())
+    with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
+        while any(client.processing().values()):
+            assert time.monotonic() - interrupted[0] < 20
+            time.sleep(0.1)
+    assert not list(shop.path.glob(".el/*/spool/*"))
 
 
 def test_a_worker_that_does_not_share_the_folder_is_one_line_before_anything_is_read(

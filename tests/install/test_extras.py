@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from el.connectors.registry import connector_class
+from tests.shop import Workspace
 
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
@@ -73,6 +74,18 @@ def test_a_run_says_so_too(tmp_path: Path) -> None:
     done = without("redis", tmp_path, "run")
     assert (done.returncode, done.stderr.count("\n")) == (3, 1), done
     assert 'pip install "el-loader[redis]"' in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("extra", "library", "where"), [("processes", "loky", "processes:2"), ("dask", "distributed", "dask://127.0.0.1:1")]
+)
+def test_an_executor_that_is_missing_is_one_line_before_anything_is_read(
+    extra: str, library: str, where: str, tmp_path: Path
+) -> None:
+    Workspace(tmp_path).create()
+    done = without(library, tmp_path, "run", "--progress", "none", "--executor", where)
+    assert done.returncode == 3, done
+    assert done.stderr.strip() == f'error: executor: {extra} needs a library: pip install "el-loader[{extra}]"'
 
 
 @pytest.mark.parametrize("scheme", sorted(set(PROJECT["entry-points"]["el.connectors"]) - {"duckdb"}))
