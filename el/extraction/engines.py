@@ -5,6 +5,7 @@ Guarantee: a process of this machine has one slice at a time, so that one that d
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import signal
@@ -97,8 +98,11 @@ class Processes(Engine):
         return f"it ended by {ended[1]}" if ended else type(error).__name__
 
     def close(self) -> None:
-        for lane in self._idle:
-            lane.shutdown(wait=True, kill_workers=True)
+        while self._idle:
+            self._idle.pop().shutdown(wait=True, kill_workers=True)
+        # Its semaphores go with their objects, of which some name each other: who ends by `os._exit` leaves no such
+        # thing to Python's end, and loky's tracker says on standard error what it then has to clean up.
+        gc.collect()
 
 
 def _begin(parent: int) -> None:

@@ -171,8 +171,16 @@ def test_ctrl_c_ends_the_run_and_its_processes_within_seconds(shop: Workspace) -
     assert program.returncode == 130
     assert said.count("interrupted: ") == 1
     assert "Traceback" not in said
+    assert "Warning" not in said
     assert not psutil.wait_procs(beside, timeout=5)[1]
     assert not list(shop.path.glob(".el/*/spool/*"))
+
+
+def test_a_run_by_processes_says_no_more_than_another_one(shop: Workspace) -> None:
+    """loky's own process told of each semaphore that it had to clean up, when the run's had ended."""
+    command = [sys.executable, "-m", "el", "run", "--executor", "processes:2", "--progress", "none"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_processes_end_with_a_run_that_is_killed(shop: Workspace) -> None:
