@@ -39,7 +39,7 @@ def memory_of_children() -> Iterator[list[float]]:
     most, done = [0.0], threading.Event()
 
     def look() -> None:
-        while not done.wait(0.1):
+        while not done.wait(0.5):
             total = 0
             for each in psutil.Process().children(recursive=True):
                 if each.pid not in before:
