@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from el.cli.arguments import EXIT_CODES, job_of, positive
 from el.cli.files import add_files, listeners_of_files
+from el.cli.imports import importing_little
 from el.cli.memory import take_little_memory
 from el.cli.output import as_far_as_read
 
@@ -42,11 +43,12 @@ def add(commands: Commands, job: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     take_little_memory()
-    from el.cli.plan import show
-    from el.pipeline import run
-    from el.plan_job import show_plan
-    from el.reporting.progress import reporter
-    from el.reporting.summary import print_report
+    with importing_little(with_dlt=True):
+        from el.cli.plan import show
+        from el.pipeline import run
+        from el.plan_job import show_plan
+        from el.reporting.progress import reporter
+        from el.reporting.summary import print_report
 
     job = job_of(arguments)
     # Before anything is loaded: what is missing for it is said now.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from el.cli.arguments import add_project, job_of, project_of
 from el.cli.files import add_files, listeners_of_files
+from el.cli.imports import importing_little
 from el.cli.memory import take_little_memory
 from el.cli.output import as_far_as_read
 
@@ -42,9 +43,10 @@ def add(commands: Commands, job: argparse.ArgumentParser) -> None:
 
 def _verify(arguments: argparse.Namespace) -> int:
     take_little_memory()
-    from el.loading.audit import audited
-    from el.pipeline import listeners_of
-    from el.verification.verify import Options, verify
+    with importing_little(with_dlt=True):
+        from el.loading.audit import audited
+        from el.pipeline import listeners_of
+        from el.verification.verify import Options, verify
 
     job = job_of(arguments)
     say = (lambda line: None) if arguments.json else (lambda line: print(line, file=sys.stderr))

@@ -184,7 +184,7 @@ class Loader:
         sent: dict[str, Wanted] = {}
         for path in folder.glob(f"completed_jobs/{LEDGER_TABLE}.*.parquet"):
             # A package that an older el left has no digest.
-            rows = pq.read_table(path).to_pylist()
+            rows = pq.ParquetFile(path).read().to_pylist()
             sent[LEDGER_TABLE] = Wanted(len(rows))
             sent |= {row["table_name"]: Wanted(row["row_count"]) for row in rows}
             digests = {row["table_name"]: row["digest"] for row in rows if row.get("digest")}
@@ -192,7 +192,7 @@ class Loader:
         files: list[dict[str, Any]] = []
         for name in (FILES_TABLE, REJECTS_TABLE):
             for path in folder.glob(f"completed_jobs/{name}.*.parquet"):
-                found = pq.read_table(path)
+                found = pq.ParquetFile(path).read()
                 sent[name] = Wanted(found.num_rows)
                 if name == FILES_TABLE:
                     files += found.select(["table_name", "file_id", "uri", "row_count"]).to_pylist()
