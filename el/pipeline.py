@@ -220,7 +220,7 @@ class _Run:
             dumps, express = take_express(job, warehouse, plan.dumps, spool, reporter, self.locks)
             schemas = sorted({*by_schema, *(dump.raw_schema for dump in dumps)})
             load_ids = load_ids_for(warehouse, schemas)
-            sizes = warehouse.file_sizes(job.config.defaults.file_mb)
+            sizes = warehouse.file_sizes.unless(job.config.defaults.file_mb)
             digest = warehouse.digest_way(job.config.defaults.digest)
             destination = Destination(load_ids, spool, sizes, warehouse.limits, digest)
             landed = extract(job, plan, destination, reporter, outside)

@@ -101,6 +101,7 @@ for source in ("duckdb", "sqlserver"):
 parse_a_project()
 for connector in (DuckDb, Snowflake):
     tell(connector, "execute")
+tell(Snowflake, "fetch")
 for client in (DuckDbSqlClient, KeptSqlClient):
     tell(client, "execute_query")
     tell(client, "commit_transaction")

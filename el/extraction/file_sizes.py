@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Self
 
+MB = 1024 * 1024
 # Files that the smallest warehouse loads at once.
 AT_ONCE = 8
 
@@ -30,6 +31,10 @@ class FileSizes:
         alike = max(2, -(-AT_ONCE // self.slices))
         first = self.least * max(1, self.slices // AT_ONCE)
         return int(min(self.most, first * 2 ** min(number // alike, 62)))
+
+    def unless(self, wanted_mb: int | None) -> FileSizes:
+        """These, unless all files are wanted of one size."""
+        return self if wanted_mb is None else FileSizes(wanted_mb * MB, wanted_mb * MB)
 
     def among(self, slices: int) -> Self:
         """The sizes where the table has so many slices."""

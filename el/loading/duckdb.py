@@ -15,6 +15,7 @@ from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 from el.connectors.sql.connector import SqlConnector
 from el.connectors.sql.select import Statement
 from el.errors import ElError
+from el.extraction.file_sizes import MB, FileSizes
 from el.loading.canonical import DUCKDB
 from el.loading.digest import Summing
 from el.loading.lock import Holder, StillOurs, file_lock
@@ -49,7 +50,7 @@ class DuckDbWarehouse(Warehouse):
     """
 
     loader_workers = 2
-    file_mb = 1024
+    file_sizes = FileSizes(1024 * MB)
     keeps_json = True
     canonical = DUCKDB
     summing = Summing("hash", {}, by_default=True)

@@ -129,7 +129,7 @@ class Packer:
 
     def _slicer(self, table: TablePlan, sizes: FileSizes | None = None) -> Slicer:
         """For what is read again, with nothing beside it."""
-        sizes = sizes or self.warehouse.file_sizes(self.job.config.defaults.file_mb)
+        sizes = sizes or self.warehouse.file_sizes.unless(self.job.config.defaults.file_mb)
         where = Destination({table.raw_schema: self.load_id}, self.spool, sizes, self.warehouse.limits)
         return Slicer(self.job, where, replace(pace_of(self.job), after=table.look is not None))
 

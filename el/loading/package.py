@@ -81,7 +81,7 @@ class Loader:
             return []
         try:
             pipeline = self.pipeline()
-            follows = self._follows() if examine(pipeline) else None
+            follows = self._noted()["follows"] if examine(pipeline) else None
         except (ValueError, KeyError, TypeError, OSError, DltException) as error:
             say(f"{self._raw_schema}: what an earlier run left behind is damaged, and is read again: {error}")
             self.clean()
@@ -139,15 +139,16 @@ class Loader:
         with self._warehouse.connector:
             self._warehouse.forget_staged(self._raw_schema)
 
-    def _follows(self) -> str | None:
-        """The load that the package in the working folder was planned on; None for the first one of all."""
-        found: str | None = json.loads((self._home / self._name / FOLLOWS).read_text())
-        return found
+    def _noted(self) -> dict[str, str | None]:
+        """Of the package in the working folder: the load that it was planned on, None for the first one of all; and
+        what is loaded at once, a table or, by an older el, a file."""
+        found = json.loads((self._home / self._name / FOLLOWS).read_text())
+        return found if isinstance(found, dict) else {"follows": found, "at_once": "file"}
 
     def _note_what_it_follows(self) -> None:
         with self._warehouse.connector:
             last = self._warehouse.last_load(self._raw_schema)
-        (self._home / self._name / FOLLOWS).write_text(json.dumps(last))
+        (self._home / self._name / FOLLOWS).write_text(json.dumps({"follows": last, "at_once": "table"}))
 
     def load(self, load_id: str, tables: Sequence[LandedTable], say: Callable[[str], None]) -> None:
         """Load these tables as one package. Raises `LoadError`; what was begun is finished by the next run.
@@ -244,11 +245,21 @@ class Loader:
             with attempt:
                 for load_id in list(pipeline.list_normalized_load_packages()):
                     self._rewind(pipeline, load_id)
+                    self._put(pipeline, load_id)
                 sys.audit(STEP, "package ready to load")
                 with as_load_error(self._raw_schema), appending():
                     pipeline.load()
                 sys.audit(STEP, "package loaded")
         return load_ids
+
+    def _put(self, pipeline: dlt.Pipeline, load_id: str) -> None:
+        """Send what is still to be loaded to where it is loaded from."""
+        packages = pipeline._get_load_storage().normalized_packages
+        folder = Path(packages.storage.make_full_path(packages.get_package_path(load_id)))
+        # It is no more, if it was complete.
+        if folder.exists():
+            with self._warehouse.connector:
+                self._warehouse.put_files(self._raw_schema, folder)
 
     def _rewind(self, pipeline: dlt.Pipeline, load_id: str) -> None:
         """Bring a package to a state from which loading it gives every row once.
@@ -260,6 +271,9 @@ class Loader:
         jobs = packages.get_load_package_jobs(load_id)
         doubtful = {job.table_name for job in (*jobs["started_jobs"], *jobs["failed_jobs"])}
         doubtful |= {job.table_name for job in jobs["new_jobs"] if job.retry_count > 0}
+        if self._noted()["at_once"] == "file":
+            # Some of a table's files may be loaded, and the job of its first loads all of them.
+            doubtful |= {job.table_name for job in jobs["completed_jobs"]}
         if not doubtful and not jobs["completed_jobs"]:
             return
         with self._warehouse.connector:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from dlt.destinations.impl.snowflake.configuration import SnowflakeCredentials
@@ -20,12 +21,14 @@ from el.connectors.snowflake import Snowflake
 from el.connectors.snowflake.errors import NOT_THERE
 from el.connectors.snowflake.rights import STAGE as STAGE
 from el.connectors.sql.select import Statement
-from el.errors import DatabaseError, NotPermitted
+from el.errors import DatabaseError, LoadError, NotPermitted
+from el.extraction.file_sizes import MB, FileSizes
 from el.loading.canonical import SNOWFLAKE
 from el.loading.digest import Held, Summing, Wanted
 from el.loading.express import Express, portions
 from el.loading.lease import lease as leased
 from el.loading.lock import Holder, StillOurs
+from el.loading.snowflake_copy import puts
 from el.loading.snowflake_dlt import KeptSnowflake, Sessions
 from el.loading.snowflake_express import SnowflakeExpress
 from el.loading.snowflake_queries import run_tag
@@ -75,8 +78,7 @@ class SnowflakeWarehouse(Warehouse):
 
     loader_workers = 8
     # Snowflake, "Preparing your data files": 100 to 250 MB compressed, and several where there is less.
-    file_mb = 128
-    least_file_mb = 5
+    file_sizes = FileSizes(128 * MB, 5 * MB)
     canonical = SNOWFLAKE
     documents = ("TO_JSON(PARSE_JSON({column}, 'd'))", "TO_JSON({column})")
     # Some minutes of a network; below that, numbers of MD5 cost the warehouse more than the way saves.
@@ -234,6 +236,14 @@ class SnowflakeWarehouse(Warehouse):
 
     def express(self) -> Express:
         return SnowflakeExpress(self)
+
+    def put_files(self, raw_schema: str, package: Path) -> None:
+        try:
+            for statement in puts(package, self.qualified(raw_schema, STAGE)):
+                self.connector.fetch(Statement(statement))
+        except DatabaseError as error:
+            why = f"{raw_schema}: its files could not be put into the stage: {error}"
+            raise LoadError(why, retryable=True) from None
 
     def forget_staged(self, raw_schema: str) -> None:
         """Remove what is staged: files of loads that are complete, or come to nothing. They hold plain data."""

@@ -1,10 +1,4 @@
-"""dlt's Snowflake destination with sessions that are kept: a login costs a second, and dlt opens one for each file.
-
-A file is one PUT and one COPY. The COPY commits by itself, so no transaction of a run that was killed stays open and
-holds its table; whether it was done is found out as ever, from the job's place in the package (`package.py`). FORCE:
-which files a table has is known there, and not in Snowflake's own memory, which skips a file that was put again and
-looks the same. COPY tells how many rows it loaded, and they must be those of the file.
-"""
+"""dlt's Snowflake destination with sessions that are kept: a login costs a second, and dlt opens one for each file."""
 
 from __future__ import annotations
 
@@ -13,21 +7,18 @@ from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import Any, ClassVar
 
-import pyarrow.parquet as pq
 from dlt.common.data_writers.escape import escape_snowflake_literal
-from dlt.common.destination.client import HasFollowupJobs, LoadJob, RunnableLoadJob
-from dlt.common.storages.file_storage import FileStorage
+from dlt.common.destination.client import LoadJob
 from dlt.destinations import snowflake
-from dlt.destinations.exceptions import DatabaseTransientException
 from dlt.destinations.impl.snowflake.snowflake import SnowflakeClient
 from dlt.destinations.impl.snowflake.sql_client import SnowflakeCursorImpl, SnowflakeSqlClient
-from dlt.destinations.impl.snowflake.utils import gen_copy_sql
 from dlt.destinations.sql_client import raise_database_error
 from snowflake.connector.errors import Error
 
 from el.connectors.snowflake.config import SnowflakeConfig
 from el.connectors.snowflake.driver import open_session, statement_settings
 from el.connectors.snowflake.errors import SESSION_GONE, number_of
+from el.loading.snowflake_copy import CopyJob
 from el.loading.snowflake_queries import run_tag
 from el.planning.columns import COMMENT_HINT
 
@@ -100,38 +91,6 @@ class KeptSqlClient(SnowflakeSqlClient):
                 raise
 
 
-class CopyJob(RunnableLoadJob, HasFollowupJobs):
-    """One file, loaded by PUT and COPY. What is put is removed once the package is complete: see `package.py`."""
-
-    def __init__(self, file_path: str, stage: str) -> None:
-        super().__init__(file_path)
-        self._stage = stage
-
-    def run(self) -> None:
-        client: Any = self._job_client.sql_client  # type: ignore[attr-defined]
-        name = FileStorage.get_file_name_from_file_path(self._file_path)
-        folder = f'@{self._stage}/"{self._load_id}"'
-        source = escape_snowflake_literal("file://" + self._file_path.replace("\\", "/"))
-        client.execute_sql(f"PUT {source} {escape_snowflake_literal(folder)} OVERWRITE = TRUE, AUTO_COMPRESS = FALSE")
-        copy = gen_copy_sql(
-            file_url=self._file_path,
-            qualified_table_name=client.make_qualified_table_name(self.load_table_name),
-            loader_file_format="parquet",
-            is_case_sensitive=client.capabilities.generates_case_sensitive_identifiers(),
-            stage_name=self._stage,
-            local_stage_file_path=f"{folder}/{name}",
-            use_vectorized_scanner=True,
-        )
-        answer = client.execute_sql(f"{copy.rstrip()}\n        FORCE = TRUE")
-        # file, status, rows_parsed, rows_loaded, ...; one text where there was no file.
-        loaded = sum(int(row[3]) for row in answer or () if len(row) > 3)
-        rows = pq.read_metadata(self._file_path).num_rows
-        if loaded != rows:
-            raise DatabaseTransientException(
-                ValueError(f"{self.load_table_name}: COPY loaded {loaded:,} of the {rows:,} rows of {name}")
-            )
-
-
 class KeptClient(SnowflakeClient):
     """dlt's job client, with these sessions and jobs."""
 
@@ -163,7 +122,8 @@ class KeptSnowflake(snowflake):
     """The destination; `sessions` and `run_id` are given to each client that dlt makes of it."""
 
     def __init__(self, sessions: Sessions, run_id: str, **settings: Any) -> None:
-        super().__init__(**settings)
+        # One job of a table at a time: see `snowflake_copy.py`.
+        super().__init__(loader_parallelism_strategy="table-sequential", **settings)
         self._client = type("KeptClient", (KeptClient,), {"sessions": sessions, "run_id": run_id})
 
     @property

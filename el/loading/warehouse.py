@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from sqlglot import exp
@@ -34,15 +35,13 @@ from el.types.mapping import TypeMapping
 
 LOADS_TABLE = "_dlt_loads"
 VERSION_TABLE = "_dlt_version"
-_MB = 1024 * 1024
 
 
 class Warehouse(ABC):
     """One destination, over its connector. `naming` is that of el.yml's `raw`."""
 
     loader_workers: ClassVar[int]  # how many files dlt loads at a time
-    file_mb: ClassVar[int]  # how large a landing file gets
-    least_file_mb: ClassVar[int | None] = None  # how large the first ones of a table get, where that is less
+    file_sizes: ClassVar[FileSizes]  # how large landing files get, where el.yml does not say
     keeps_json: ClassVar[bool] = False  # has a type for JSON that keeps its text as it is
     canonical: ClassVar[Canonical]  # how it writes a row as one number
     # The text of a document: of raw's "{column}" as staging makes it, and of staging's own.
@@ -89,12 +88,6 @@ class Warehouse(ABC):
         """
         with self.connector as connector:
             yield connector
-
-    def file_sizes(self, wanted_mb: int | None) -> FileSizes:
-        """The sizes of landing files: what el.yml says, or what is loaded best here."""
-        if wanted_mb is not None:
-            return FileSizes(wanted_mb * _MB)
-        return FileSizes(self.file_mb * _MB, self.least_file_mb and self.least_file_mb * _MB)
 
     def kept_open(self) -> AbstractContextManager[None]:
         """Spare each question asked inside the cost of a connection, where one costs more than a session's question."""
@@ -239,6 +232,13 @@ class Warehouse(ABC):
     def express(self) -> Express | None:
         """What reads files by itself, where this warehouse can."""
         return None
+
+    def put_files(self, raw_schema: str, package: Path) -> None:
+        """Send the files of a package to where they are loaded from, where that is not where they lie.
+
+        Raises `LoadError`, and is called again then.
+        """
+        return
 
     def forget_staged(self, raw_schema: str) -> None:
         """Remove files that were put beside a raw schema to be loaded; only ever called when none waits there."""

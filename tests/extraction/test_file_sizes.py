@@ -11,8 +11,6 @@ import pyarrow.parquet as pq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from el.connectors.duckdb import DuckDb
-from el.connectors.duckdb.config import DuckDbConfig
 from el.extraction.file_sizes import FileSizes
 from el.extraction.landing import LandedFile, LandingFiles
 from el.loading.duckdb import DuckDbWarehouse
@@ -108,7 +106,6 @@ def test_files_of_one_size_take_their_batches_whole() -> None:
 
 
 def test_what_el_yml_says_of_the_size_holds_for_all_files() -> None:
-    snowflake = SnowflakeWarehouse(DuckDb(DuckDbConfig()), "snake_case")
-    assert snowflake.file_sizes(None) == SNOWFLAKE
-    assert snowflake.file_sizes(64) == FileSizes(64 * MB)
-    assert DuckDbWarehouse.least_file_mb is None
+    assert SnowflakeWarehouse.file_sizes.unless(None) == SNOWFLAKE
+    assert {SNOWFLAKE.unless(64).among(20).of(number) for number in range(100)} == {64 * MB}
+    assert DuckDbWarehouse.file_sizes.least is None

@@ -236,7 +236,7 @@ def test_tables_and_columns_are_made_with_their_comments_and_only_what_changed_i
 
 
 @pytest.mark.parametrize(
-    "step", [("statement COMMENT", 1), ("statement PUT", 3), ("statement COPY", 2), ("file moved to completed_jobs", 1)]
+    "step", [("statement COMMENT", 1), ("statement PUT", 1), ("statement COPY", 2), ("file moved to completed_jobs", 1)]
 )
 def test_a_stage_is_empty_after_a_kill_and_a_recovery(
     shop: Workspace, standin: SnowflakeStandIn, step: tuple[str, int]

@@ -31,6 +31,11 @@ def compilation_error(text: str, errno: int, sqlstate: str) -> ProgrammingError:
     return ProgrammingError(msg=f"SQL compilation error:\n{text}", errno=errno, sqlstate=sqlstate)
 
 
+def remote_file_not_found(name: object) -> ProgrammingError:
+    text = f"Remote file '{name}' was not found. There are several potential causes."
+    return ProgrammingError(msg=text, errno=91016, sqlstate="22000")
+
+
 def insufficient(kind: str, name: tuple[str, ...]) -> ProgrammingError:
     """What a role is told that has some privilege of an object, and not the one that is needed."""
     text = f"SQL access control error:\nInsufficient privileges to operate on {kind.lower()} '{name[-1]}'"

@@ -25,19 +25,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from duckdb import DuckDBPyConnection
 from fakesnow.transforms import stage
-from snowflake.connector.errors import ProgrammingError
 from sqlglot import Expr, exp
 
-from .errors import compilation_error
+from .errors import compilation_error, remote_file_not_found
 from .external_text import evaluated, fields_of, options_of, places, selected, table_of_fields
 from .keys import name_of, table_of
+from .patches import MOST_FILES
 from .stages import duckdb_statement, literal, plain_stage
 from .tables import stored
 
 if TYPE_CHECKING:
     from .engine import Session, TableLocks
 
-MOST_FILES = 1000
 _METADATA: dict[str, Callable[[Path, str, int], pa.Array]] = {
     "METADATA$FILENAME": lambda _, name, rows: pa.repeat(pa.scalar(name), rows),
     "METADATA$FILE_ROW_NUMBER": lambda _, __, rows: pa.array(range(1, rows + 1), pa.int64()),
@@ -150,11 +149,7 @@ def _names(option: Expr, folder: Path) -> list[str]:
         raise compilation_error(text, 1003, "42000")
     for name in names:
         if not (folder / name).is_file():
-            raise ProgrammingError(
-                msg=f"Remote file '{folder / name}' was not found. There are several potential causes.",
-                errno=91016,
-                sqlstate="22000",
-            )
+            raise remote_file_not_found(folder / name)
     return names
 
 

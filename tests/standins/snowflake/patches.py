@@ -20,6 +20,7 @@ from fakesnow.variables import Variables
 from sqlglot import Expr, exp
 
 from . import catalog, keys
+from .errors import compilation_error, remote_file_not_found
 
 
 def install(stages: Path) -> None:
@@ -35,6 +36,7 @@ def install(stages: Path) -> None:
     transforms.upper_case_unquoted_identifiers = _upper_case
     transforms.numeric_agg_implicit_cast = _exact_sums
     Variables.inline_variables = _variables_outside_texts
+    copy_into._source_urls = _files_of_a_stage
     copy_into._get_table_columns = _column_names_as_they_are
     copy_into._match_parquet_columns = _match_columns
     copy_into._params = _copy_parameters
@@ -188,6 +190,25 @@ def _exact_sums(expression: Expr) -> Expr:
         name = f"SUM({expression.this.sql(dialect='snowflake').upper()})"
         return exp.alias_(expression, name, quoted=True)
     return expression
+
+
+_NATIVE_SOURCE_URLS = copy_into._source_urls
+# Snowflake, "COPY INTO <table>": the names that FILES takes.
+MOST_FILES = 1000
+
+
+def _files_of_a_stage(source: str, names: list[str]) -> list[str]:
+    """FILES below the path of an internal stage; each of them has to be there, and no more may be named than fit."""
+    if len(names) > MOST_FILES:
+        text = f"Too many files in the FILES list: {len(names)}, at most {MOST_FILES}"
+        raise compilation_error(text, 1003, "42000")
+    if not stage.is_internal(source):
+        return _NATIVE_SOURCE_URLS(source, names)
+    found = [f"{source}{name}" for name in names]
+    for path in found:
+        if not Path(path).is_file():
+            raise remote_file_not_found(path)
+    return found
 
 
 def _column_names_as_they_are(table: exp.Table, duck: Any, database: str | None, schema: str | None) -> list[str]:
