@@ -119,6 +119,7 @@ def _within(curve: Sequence[tuple[int, float]], share: float, scale: Scale) -> s
     for (low, before), (high, behind) in pairwise(curve):
         if before < share <= behind:
             part = Fraction(share - before) / Fraction(behind - before)
-            # Behind the last value there may be none of the type.
-            return scale.text(min(low + round((high - low) * part), curve[-1][0] - 1))
+            # Behind the last value there may be none of the type, and before the first one there is no row.
+            place = min(low + round((high - low) * part), curve[-1][0] - 1)
+            return scale.text(place) if place > curve[0][0] else None
     return None

@@ -151,6 +151,7 @@ def test_a_part_of_a_step_is_worked_out() -> None:
 
 
 def test_a_value_that_many_rows_have_is_in_one_part() -> None:
+    assert balanced_cuts([Step("7", 0, 40)], 4, WHOLE) == balanced_cuts([Step("7", 0, 40)], 4, None) == []
     assert balanced_cuts([Step("1", 0, 10), Step("2", 0, 9_000), Step("3", 0, 10)], 2, WHOLE) == ["2"]
 
 
