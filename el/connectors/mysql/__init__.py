@@ -26,6 +26,7 @@ from el.connectors.mysql.config import MySqlConfig
 from el.connectors.mysql.dialect import LOCAL_TIME, MYSQL
 from el.connectors.mysql.driver import Driver
 from el.connectors.mysql.errors import connect_error, only_reads, statement_error
+from el.connectors.mysql.estimate import by_index, steps_between
 from el.connectors.mysql.held import held_by
 from el.connectors.mysql.log_server import ServerLog
 from el.connectors.mysql.moment import Place, see_one_moment
@@ -39,7 +40,9 @@ from el.connectors.sql.cluster import Cluster
 from el.connectors.sql.connector import Stream
 from el.connectors.sql.dialect import Dialect
 from el.connectors.sql.over_driver import OverDriver
+from el.connectors.sql.scale import Scale
 from el.connectors.sql.select import Statement
+from el.connectors.sql.split import balanced_cuts
 from el.errors import ElError
 from el.types.key_text import TextRule
 
@@ -128,6 +131,16 @@ class MySql(OverDriver[Driver], Cluster, OneMomentSource, PressureSource, Rights
 
         at = Position(reached.text) if reached is not None else None
         return Buffer(buffer.schema, batches, close=close, reached=at)
+
+    def _cuts(self, request: ReadRequest, by: Column, wanted: int) -> Sequence[str]:
+        """By what the server estimates of ranges of an index: that reads no row of them."""
+        scale = Scale.of(self.facts(by.type))
+        least, greatest = (found(request, by.name, by.type) for found in (self.min_value, self.max_value))
+        if request.table is None or scale is None or least is None or greatest is None:
+            return ()
+        estimate = by_index(self.fetch, request, by, is_mariadb=self.driver.is_mariadb)
+        steps = steps_between(scale, least.text, greatest.text, wanted, estimate)
+        return balanced_cuts(steps, wanted, scale)
 
     def query_columns(self, query: str) -> tuple[tuple[str, SourceType], ...]:
         try:
