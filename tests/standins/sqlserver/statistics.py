@@ -16,7 +16,7 @@ from . import rights
 from .catalog import TableDef, from_json
 from .convert import Bound, convert
 from .scope import OutColumn, Scope
-from .sqltypes import BIGINT, INT, VARIANT, SqlType
+from .sqltypes import BIGINT, INT, MAX, VARIANT, SqlType
 
 if TYPE_CHECKING:
     from .binder import Binder
@@ -61,12 +61,19 @@ def histogram(
     for table in (from_json(body) for (body,) in bodies):
         for key in table.keys:
             columns = [table.by_id(column_id) for column_id, _ in key.columns]
+            if not _is_key(columns[0].type):
+                continue
             if all(rights.has(session, database, "SELECT", table.schema, table.name, c.name) for c in columns):
                 found.append(_of(table, key.index_id, columns[0].physical, columns[0].type))
     listed = " UNION ALL ".join(f"({each})" for each in found)
     asked = f"object_id = {object_id.sql} AND stats_id = {stats_id.sql}"
     columns = [OutColumn(name, type_) for name, type_ in COLUMNS.items()]
     return f"(SELECT {', '.join(COLUMNS)} FROM ({listed}) WHERE {asked})", columns
+
+
+def _is_key(type_: SqlType) -> bool:
+    """Of other types there is no index ("CREATE INDEX")."""
+    return type_.length != MAX and type_.name not in ("text", "ntext", "image", "xml", "sql_variant", "timestamp")
 
 
 _OF_NOTHING = "SELECT " + ", ".join(f"CAST(NULL AS {t.stored}) AS {n}" for n, t in COLUMNS.items()) + " WHERE false"
