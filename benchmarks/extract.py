@@ -4,10 +4,12 @@
         python benchmarks/extract.py --rows 3000000
     python benchmarks/extract.py --server mysql --rows 1000000      # a MariaDB that is started for it, or a PostgreSQL
 
-Makes `bench.lineitem_<rows>` (TPC-H's lineitem: 16 columns) where it is not there yet, then takes it three ways, each
-in a process of its own: the bare driver draining the same query, el, and dlt's own `sql_table` with its pyarrow
-backend. Prints rows/s, the client's processor time, peak memory, and the ratios. Absolute figures are this machine's;
-the ratios are the point, those of processor time where others work on the machine too.
+Makes `bench.lineitem_<rows>` (TPC-H's lineitem: 16 columns) where it is not there yet, then takes it four ways, each
+in a process of its own: the bare driver draining the same query; el into DuckDB; `el-stage`, el into the stand-in for
+Snowflake; and dlt's own `sql_table` with its pyarrow backend. The stand-in is another process: what counts of
+`el-stage` is el's own processor time, for reading, landing, hashing and PUT, not its rate. Prints rows/s, the client's
+processor time, peak memory, and the ratios. Absolute figures are this machine's; the ratios are the point, those of
+processor time where others work on the machine too. `--pin` holds the server to one processor and the ways to another.
 """
 
 from __future__ import annotations
@@ -16,8 +18,11 @@ import argparse
 import importlib
 import json
 import os
+import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -35,25 +40,29 @@ def server_of(name: str) -> ModuleType:
     return importlib.import_module(f"benchmarks.servers.{name}")
 
 
-def configure_el(table: str, folder: Path, output: dict[str, Any]) -> None:
+def configure_el(table: str, folder: Path, output: dict[str, Any], warehouse: dict[str, Any]) -> None:
     """What `python -m el.run` reads, in `folder`."""
     import yaml
 
     profiles = {
         "bench": {"target": "it", "outputs": {"it": output}},
-        "warehouse": {"target": "it", "outputs": {"it": {"type": "duckdb", "path": "warehouse.duckdb"}}},
+        "warehouse": {"target": "it", "outputs": {"it": warehouse}},
     }
     (folder / "profiles.yml").write_text(yaml.safe_dump(profiles))
     config = {"version": 1, "source": "bench", "destination": "warehouse", "tables": [{"name": f"bench.{table}"}]}
     (folder / "el.yml").write_text(yaml.safe_dump(config))
 
 
-def count_el(table: str, folder: Path) -> int:
-    import duckdb
+@contextmanager
+def warehouse_of(way: str) -> Iterator[dict[str, Any]]:
+    """The profile output of where el brings the rows. el itself counts them there."""
+    if way == "el":
+        yield {"type": "duckdb", "path": "warehouse.duckdb"}
+        return
+    from tests.standins.snowflake import SnowflakeStandIn
 
-    with duckdb.connect(str(folder / "warehouse.duckdb"), read_only=True) as connection:
-        row = connection.execute(f"SELECT count(*) FROM bench_bench.{table}").fetchone()
-    return int(row[0]) if row else 0
+    with SnowflakeStandIn() as standin:
+        yield standin.dbt_output()
 
 
 def with_dlt(url: str, table: str) -> int:
@@ -70,7 +79,7 @@ def with_dlt(url: str, table: str) -> int:
     return int(rows[0][0]) if rows else 0
 
 
-WAYS = ("drain", "el", "dlt")
+WAYS = ("drain", "el", "el-stage", "dlt")
 
 
 def brought_here(server: ModuleType, way: str, table: str) -> int:
@@ -80,17 +89,31 @@ def brought_here(server: ModuleType, way: str, table: str) -> int:
 
 def measure(name: str, way: str, table: str, output: dict[str, Any]) -> dict[str, Any]:
     """Seconds, the processor's, rows/s and peak memory (MB) of one way in a process of its own, counts checked."""
-    command = [sys.executable, __file__, "--server", name, "--way", way, "--table", table]
     rows = int(table.rpartition("_")[2])
     with tempfile.TemporaryDirectory(prefix="el-bench-") as folder:
-        if way == "el":
-            configure_el(table, Path(folder), output)
-            command = [sys.executable, "-m", "el.run", "--progress", "none"]
-        found, out = ran(way, command, Path(folder), {OUTPUT: json.dumps(output)})
-        brought = count_el(table, Path(folder)) if way == "el" else json.loads(out.splitlines()[-1])["rows"]
+        if way.startswith("el"):
+            with warehouse_of(way) as warehouse:
+                configure_el(table, Path(folder), output, warehouse)
+                found, out = ran(way, [sys.executable, "-m", "el.run", "--json"], Path(folder), {})
+        else:
+            command = [sys.executable, __file__, "--server", name, "--way", way, "--table", table]
+            found, out = ran(way, command, Path(folder), {OUTPUT: json.dumps(output)})
+    brought = json.loads(out.splitlines()[-1])["rows"]
     if brought != rows:
         sys.exit(f"{way} brought {brought:,} of {rows:,} rows")
     return {**found, "rate": rows / found["seconds"]}
+
+
+def pin(pids: list[int]) -> None:
+    """Hold the server's processes, these and those that were started here, to the first processor, and the ways to the
+    second."""
+    first, second, *_ = sorted(os.sched_getaffinity(0))
+    own = str(os.getpid())
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if int(process.name) in pids or f"\nPPid:\t{own}\n" in (process / "status").read_text():
+                subprocess.run(["taskset", "-a", "-c", "-p", str(first), process.name], check=True, capture_output=True)
+    os.sched_setaffinity(0, {second})
 
 
 def main() -> None:
@@ -99,6 +122,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=3_000_000)
     parser.add_argument("--repeat", type=int, default=3, help="rounds; the medians are printed")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
+    parser.add_argument("--pin", type=int, nargs="*", metavar="PID", help="and these processes, of the server's, too")
     parser.add_argument("--way", choices=("drain", "dlt"), help=argparse.SUPPRESS)
     parser.add_argument("--table", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -109,6 +133,8 @@ def main() -> None:
     with server.running() as output:
         os.environ[OUTPUT] = json.dumps(output)
         table = server.make(arguments.rows)
+        if arguments.pin is not None:
+            pin(arguments.pin)
         rounds = [
             {way: measure(arguments.server, way, table, output) for way in arguments.ways}
             for _ in range(arguments.repeat)

@@ -22,7 +22,8 @@ def ran(way: str, command: Sequence[str], folder: Path, environment: Mapping[str
     process = subprocess.Popen(
         command,
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        # As installed packages are, el is compiled once.
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", "PYTHONPATH": str(ROOT), **environment},
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -65,16 +66,16 @@ class _Peak:
 
 
 def show(rounds: Sequence[Mapping[str, Mapping[str, float]]], ways: Sequence[str], what: str) -> None:
-    """The medians of each way, and how fast `el` is beside the others."""
+    """The medians of each way, and how fast those of el are beside the others."""
     for way in ways:
         named = ("seconds", "cpu", "rate", "mb")
         seconds, cpu, rate, mb = (statistics.median(r[way][each] for r in rounds) for each in named)
-        print(f"{way:6} {seconds:7.1f} s {cpu:7.1f} s of processor {rate:10,.0f} {what}/s {mb:6.0f} MB peak")
-    for other in ("drain", "dlt"):
-        if {"el", other} <= set(ways):
-            ratios = [r["el"]["rate"] / r[other]["rate"] for r in rounds]
-            cpus = [r[other]["cpu"] / r["el"]["cpu"] for r in rounds]
+        print(f"{way:8} {seconds:7.1f} s {cpu:7.1f} s of processor {rate:10,.0f} {what}/s {mb:6.0f} MB peak")
+    for way in (each for each in ways if each.startswith("el")):
+        for other in (each for each in ways if not each.startswith("el")):
+            ratios = [r[way]["rate"] / r[other]["rate"] for r in rounds]
+            cpus = [r[way]["cpu"] / r[other]["cpu"] for r in rounds]
             print(
-                f"el / {other}: {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}), by processor "
-                f"time {statistics.median(cpus):.2f}"
+                f"{way} / {other}: rate {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}), "
+                f"processor time {statistics.median(cpus):.2f} ({min(cpus):.2f} to {max(cpus):.2f})"
             )
