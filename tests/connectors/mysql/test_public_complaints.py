@@ -6,6 +6,9 @@ import struct
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
+from el.connectors.mysql import MySql
 from tests.connectors.mysql.conftest import MySqlShop
 
 # Where it was reported -> declared, the literal, what stands in raw.
@@ -102,9 +105,30 @@ def test_a_table_is_divided_by_numbers_beyond_the_signed_ones(shop: MySqlShop) -
     assert [int(number) for number in ids(shop)] == list(numbers)
 
 
-def test_a_table_is_not_divided_by_text_that_this_side_orders_otherwise(shop: MySqlShop) -> None:
+@pytest.mark.parametrize(
+    ("declared", "values"),
+    [
+        ("VARCHAR(9) COLLATE utf8mb4_general_ci", ["a", "B", "b", "ZZ", "é", "e", "E", "z ", "ß"]),
+        ("CHAR(9) CHARACTER SET latin1 COLLATE latin1_german2_ci", ["a", "B", "ZZ", "é", "ß", "ss", "z"]),
+        ("VARBINARY(9)", ["a", "B", "b", "ZZ", "z "]),
+        ("UUID", [f"{n}0000000-0000-1000-8000-{9 - n}00000000000" for n in range(9)]),
+    ],
+    ids=["text", "code-page", "bytes", "uuid"],
+)
+def test_a_table_that_is_divided_by_text_loses_no_row_to_an_order_of_this_side(
+    shop: MySqlShop, monkeypatch: pytest.MonkeyPatch, declared: str, values: list[str]
+) -> None:
     """apache/flink-cdc#2964, #4413: chunks of a key without case were bounded by an order with case, and lost rows."""
-    shop.sql("CREATE TABLE {schema}.t (id VARCHAR(9) COLLATE utf8mb4_general_ci PRIMARY KEY)")
-    shop.sql("INSERT INTO {schema}.t VALUES ('a'), ('B'), ('ZZ')")
-    (table,) = shop.run("t, partition_by: id, partitions: 4", says=1)["tables"]
-    assert "partition_by" in table["error"]
+    shop.sql(f"CREATE TABLE {{schema}}.t (id INT AUTO_INCREMENT PRIMARY KEY, k {declared})")
+    shop.sql(*(f"INSERT INTO {{schema}}.t (k) VALUES ('{value}')" for value in values))
+    shop.sql("INSERT INTO {schema}.t (k) VALUES (NULL)")
+    cuts = [f"0x{value.encode().hex().upper()}" if "BINARY" in declared else value for value in sorted(values)]
+    assert shop.run("t, partition_by: k, partitions: 4")["tables"][0]["rows"] == len(values) + 1
+    assert shop.raw("SELECT max(partitions) FROM {raw}._el_ledger") == [(1,)], "nothing tells of texts where to cut"
+    monkeypatch.setattr(MySql, "_cuts", lambda *_: cuts)
+    shop.run("t, partition_by: k, partitions: 9, skip_unchanged: false", command="run --full-refresh")
+    last = (
+        "SELECT count(*), count(DISTINCT id) FROM {raw}.t WHERE _dlt_load_id = (SELECT max(_dlt_load_id) FROM {raw}.t)"
+    )
+    assert shop.raw(last) == [(len(values) + 1, len(values) + 1)]
+    assert shop.raw("SELECT max(partitions) > 4 FROM {raw}._el_ledger") == [(True,)]
