@@ -208,6 +208,10 @@ class OneMomentSource(ABC):
     # Several connections can see the same moment, and so can what they read at once: the parts of a table, tables.
     shares_moment: ClassVar[bool] = False
 
+    def can_share_moment(self) -> bool:
+        """Whether this server, as it is set up, lets several connections see the same moment."""
+        return self.shares_moment
+
     @abstractmethod
     def at_one_moment(self) -> AbstractContextManager[None]:
         """All reads inside see one state of the database; nothing is written inside."""

@@ -73,14 +73,18 @@ def _as_asked(config: Config, source: Source, context: TableContext) -> Parts:
 def _by_itself(config: Config, source: SplitSource, context: TableContext, wanted: int, corrected: bool) -> Parts | str:
     """The parts; or why there are none, in words."""
     shares = isinstance(source, OneMomentSource) and source.shares_moment
+    snapshot = context.request.isolation is Isolation.SNAPSHOT
+    if shares and snapshot and isinstance(source, OneMomentSource) and not source.can_share_moment():
+        return "the server does not tell that several connections see one moment, so one would read all parts"
     if not shares and config.defaults.consistent == "run":
         return "one connection alone sees the moment of `consistent: run`"
     by, key = _leading(context) if source.split_by_column else None, context.settings.key
-    if not (shares and context.request.isolation is Isolation.SNAPSHOT):
+    if not (shares and snapshot):
         # A row that moves between parts has to be told from itself: by the key that it had there.
         moves = by is not None and key is not None and by.name not in key
         if not corrected or moves:
-            return "its parts would be of different moments; `partition_by` asks for them by name"
+            asked = "partition_by" if source.split_by_column else "partitions"
+            return f"its parts would be of different moments; `{asked}` asks for them by name"
     if source.split_by_column and by is None:
         return "it has no key whose first column is taken as it is; `partition_by` names another column"
     if by is not None and not source.lies_by(context.request, by):

@@ -29,7 +29,7 @@ from el.connectors.mysql.errors import connect_error, only_reads, statement_erro
 from el.connectors.mysql.estimate import by_index, steps_between
 from el.connectors.mysql.held import held_by
 from el.connectors.mysql.log_server import ServerLog
-from el.connectors.mysql.moment import Place, see_one_moment
+from el.connectors.mysql.moment import Place, see_one_moment, tells_of_each_commit
 from el.connectors.mysql.pressure import STATE_RIGHT, read_pressure, seconds_waited_for
 from el.connectors.mysql.rights import script
 from el.connectors.mysql.types import RULES
@@ -162,6 +162,9 @@ class MySql(OverDriver[Driver], Cluster, OneMomentSource, PressureSource, Rights
 
     def _rollback(self) -> None:
         self.execute(Statement("ROLLBACK"))
+
+    def can_share_moment(self) -> bool:
+        return tells_of_each_commit(self.fetch, is_mariadb=self.driver.is_mariadb)
 
     @contextmanager
     def at_one_moment(self) -> Iterator[None]:

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from el.cli.app import main
-from el.connectors.mysql.moment import Place, gtid_of, see_one_moment
+from el.connectors.mysql import MySql
+from el.connectors.mysql.moment import Place, gtid_of, see_one_moment, tells_of_each_commit
 from el.connectors.sql.select import Statement
 from el.extraction.slice import STEP
 from tests.connectors.mysql.conftest import MySqlShop
@@ -209,3 +210,20 @@ def test_a_large_table_is_divided_by_itself_and_its_parts_are_of_one_moment(acco
     assert accounts.raw("SELECT max(partitions) FROM {raw}._el_ledger") == [(4,)]
     count, rows = accounts.raw("SELECT count(*), count(DISTINCT id) FROM {raw}.a")[0]
     assert (count, rows) == (200, 200)
+
+
+def test_a_large_table_stays_whole_where_one_connection_would_read_all_its_parts(
+    accounts: MySqlShop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A server without a log, or MySQL without GTIDs: parts would be read one after the other."""
+    monkeypatch.setattr(MySql, "can_share_moment", lambda self: False)
+    accounts.configure("a", defaults="retries: 0, partition_rows: 60")
+    assert main(["plan", "--why"]) == 0
+    said = capsys.readouterr().out
+    assert "the server does not tell that several connections see one moment, so one would read all parts" in said
+    assert "slices" not in said
+
+
+@pytest.mark.parametrize(("mode", "can"), [("ON", True), ("OFF", False)])
+def test_whether_connections_can_share_a_moment_is_what_the_server_tells_of_its_log(mode: str, can: bool) -> None:
+    assert tells_of_each_commit(lambda statement: [(mode, 0)], is_mariadb=False) is can
