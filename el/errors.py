@@ -264,6 +264,13 @@ class LoadError(ElError):
     """
 
 
+class LoadHidden(LoadError):
+    """What a load brought into raw is not what was sent, and no reader sees it.
+
+    Run again: all of it is read anew.
+    """
+
+
 class DifferencesFound(ElError):
     """Source and destination differ at the same watermark. No command compares them yet."""
 

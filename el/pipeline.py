@@ -26,9 +26,10 @@ from el.dumps.express_run import take_express, together
 from el.dumps.extract import extract_dumps
 from el.dumps.pack import DumpPacker
 from el.dumps.plan import JobPlan
-from el.errors import DatabaseError, ElError, LoadError, Paused, of_table
+from el.errors import DatabaseError, ElError, LoadError, LoadHidden, Paused, of_table
 from el.extraction.elsewhere import elsewhere
 from el.extraction.extract import extract
+from el.extraction.resume import KeptSlices
 from el.extraction.retry import retrying
 from el.extraction.slice import STEP
 from el.extraction.slicer import Destination
@@ -98,6 +99,7 @@ class _Run:
         self.reporter = reporter
         self.executor = executor
         self.stack = stack
+        self.kept = KeptSlices(job.work)
         self.started, self.began = datetime.now(UTC), time.monotonic()
         self.finished: list[str] = []  # what an earlier run left and this one loaded
         self.stuck: dict[str, ElError] = {}  # raw schema -> why what an earlier run left in it cannot be loaded
@@ -180,12 +182,22 @@ class _Run:
             sys.audit(STEP, "locked")
         for schema in schemas:
             self._remove_spool(schema)
+            self.kept.sweep(schema, None if everywhere is None else self._tables_in(schema))
             self.stuck.pop(schema, None)
             try:
                 self.finished.extend(loader(self.job, warehouse, schema).finish_pending(self.reporter.say, known))
             except _OF_ONE_SCHEMA as error:
                 self.stuck[schema] = error
+                self._forget_hidden(schema, error)
         self._report_what_waits(places)
+
+    def _tables_in(self, schema: str) -> set[str]:
+        return {table for found, table in self.everywhere.values() if found == schema}
+
+    def _forget_hidden(self, schema: str, error: ElError) -> None:
+        """What landed is not what raw got of it, and one of the two is damaged: it is read anew."""
+        if isinstance(error, LoadHidden):
+            self.kept.forget_all(schema)
 
     def _remove_spool(self, schema: str) -> None:
         """Of a run that was killed: whoever has the lock of a raw schema is alone with it."""
@@ -239,7 +251,11 @@ class _Run:
             work = SchemaLoad(job, warehouse, schema, load_ids[schema], spool, reporter, self.locks)
             try:
                 work.load(by_schema.get(schema, []), landed, found, packed)
+                for table in by_schema.get(schema, []):
+                    if found[table.name].status not in ("failed", "paused"):
+                        self.kept.forget(schema, table.raw_table)
             except _OF_ONE_SCHEMA as error:
+                self._forget_hidden(schema, error)
                 for name, report in found.items():
                     if report.load_id is not None or report.status == "loaded":
                         said = of_table(str(name), str(error))

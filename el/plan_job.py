@@ -15,6 +15,7 @@ from el.connectors.registry import open_source
 from el.dumps.express import routed
 from el.dumps.plan import DumpPlan, JobPlan, plan_dump
 from el.errors import ConfigError, PlanError
+from el.extraction.resume import KeptSlices, landing_of
 from el.loading.file_ledger import STRATEGY, KnownFile, known_files
 from el.loading.open import warehouse_of
 from el.loading.raw_checks import without_clashes, without_files, without_masks
@@ -29,6 +30,7 @@ from el.planning.places import PlaceNames, Places, find_places, landing_places, 
 from el.planning.plan_table import Known
 from el.planning.run_notes import catalog_notes, consistency, mask_notes, pressure_notes, read_here
 from el.planning.selection import left_aside, left_aside_notes
+from el.planning.strategies.earlier import EarlierRead
 
 Before = Callable[[Warehouse, PlaceNames, PlaceNames | None], None]
 """Called with the places of a job and those of all tables of el.yml, before the ledger, or any table, is read.
@@ -58,7 +60,8 @@ def plan_job(job: Job, warehouse: Future[Warehouse], before: Before | None = Non
             of_left = {schema for schema, _ in find_places(job.config, left).names.values()}
             held = _in_raw(opened, {schema for schema, _ in places.values()} | of_left)
             known = Known(job.config, source, catalog, held.ledger, held.tables, job.full_refresh, job.reader)
-            known = replace(known, propose=job.propose)
+            known = replace(known, propose=job.propose, earlier=_earlier(job, places))
+            known = replace(known, landing=landing_of(opened.limits, opened.digest_way(job.config.defaults.digest)))
             plan = make_plan(known, chosen, everywhere, tried=tried, confirm_deletes=job.confirm_deletes)
             database = database_of(source, catalog)
             gone = gone_tables(job.config, catalog, database, held.ledger, everywhere.names, job.select)
@@ -114,6 +117,13 @@ def _plan_dumps(
         else:
             found.append(DumpPlan(name, *place, entry, error=problem))
     return tuple(found)
+
+
+def _earlier(job: Job, places: PlaceNames) -> dict[tuple[str, str], EarlierRead]:
+    """What a run that was cut short in a snapshot left of it, by where the table lands."""
+    kept = KeptSlices(job.work)
+    found = {place: kept.earlier(*place) for place in places.values()}
+    return {place: earlier for place, earlier in found.items() if earlier is not None}
 
 
 def _refuse_taken(warehouse: Warehouse, places: PlaceNames) -> None:

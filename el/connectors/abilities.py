@@ -37,6 +37,8 @@ class SplitSource(ABC):
     """Can divide a read into parts that several connections read at once."""
 
     split_by_column: ClassVar[bool] = True  # el.yml says by which (`partition_by`); else `partitions` alone divides
+    # What its parts are, where they say by themselves which rows they take: a later run reads what one left.
+    split_type: ClassVar[type[Split] | None] = None
 
     statistics: ClassVar[str] = ""  # the statement that gathers what `splits` cuts by, as the database writes it
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NewType
+from typing import ClassVar, NewType
 
 import pyarrow as pa
+from pydantic import ConfigDict
 
 from el.connectors.catalog import Column, SourceType, TableName
 
@@ -96,6 +97,8 @@ class Split:
     """One of the parts that a source divides a read into: picklable, and its connector's alone."""
 
     __slots__ = ()
+    # As JSON, for a later run (`SplitSource.split_type`).
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
 
 class FeedRead:

@@ -21,8 +21,9 @@ from el.extraction.elsewhere import Elsewhere
 from el.extraction.fingerprint import RowHash
 from el.extraction.landing import LandedFile
 from el.extraction.one_moment import Member, OneMoment
+from el.extraction.resume import KeptSlices, Resuming, TakenOver, Work
 from el.extraction.sessions import Sessions
-from el.extraction.slice import Cancelled, Progress, Slice, SliceResult
+from el.extraction.slice import Cancelled, Progress, SliceResult
 from el.extraction.slicer import Destination, Slicer, pace_of, reads_at_once
 from el.planning.plan import Plan, TablePlan
 from el.planning.run_notes import parts_together, read_here, reads_hold_locks, reads_together, shares_moment
@@ -46,10 +47,12 @@ class Landed:
     reached: str | None = None
     hashed: RowHash | None = None  # of the rows, where it is of use
     misfits: tuple[Misfit, ...] = ()  # a column each
+    begun: datetime | None = None  # when this run began with it, where an earlier one did before
 
     @property
     def seconds(self) -> float:
-        return (self.finished - self.started).total_seconds() if self.started and self.finished else 0.0
+        begun = self.begun or self.started
+        return (self.finished - begun).total_seconds() if begun and self.finished else 0.0
 
 
 def extract(
@@ -90,9 +93,11 @@ class _Extraction:
         self.landed: dict[TableName, Landed] = {}
         self.moments: list[OneMoment] = []
         self.sessions = Sessions(slicer.job.source)
+        self.kept = Resuming(KeptSlices(slicer.job.work), slicer.job.run_id, reporter.say)
 
     def begin(self, plan: Plan, together: Sequence[TablePlan]) -> None:
         """Hand over the first slices of each table; `together` are read as of one moment."""
+        self.kept.begin(plan.tables)
         self._read_together(together)
         # The largest first, so that none of them is left alone at the end.
         for table in sorted(plan.tables, key=lambda item: -(item.rows or 0)):
@@ -140,14 +145,14 @@ class _Extraction:
         if parts_together(self.slicer.job, table):
             self._read_together([table])
             return
-        for work in self.slicer.slices(table):
-            self._submit(table, work, self.reporter.progress)
+        for number, work in enumerate(self.kept.works(table, self.slicer.slices(table))):
+            self.kept.expect(self._submit(table, work, self.reporter.progress), number, work)
 
-    def _submit(self, table: TablePlan, work: Slice, progress: Progress | None) -> Future[SliceResult]:
+    def _submit(self, table: TablePlan, work: Work, progress: Progress | None) -> Future[SliceResult]:
         return self._await(table, self.pool.submit(self._run, work, progress))
 
-    def _run(self, work: Slice, progress: Progress | None) -> SliceResult:
-        if self.outside is not None:
+    def _run(self, work: Work, progress: Progress | None) -> SliceResult:
+        if self.outside is not None and not isinstance(work, TakenOver):
             return self.outside.run(work, progress, self.cancelled)
         return work.run(progress, self.cancelled, self.sessions)
 
@@ -158,6 +163,8 @@ class _Extraction:
 
     def _settle(self, table: TablePlan, future: Future[SliceResult]) -> None:
         error = future.exception()
+        if error is None:
+            self.kept.landed(future)
         if isinstance(error, Cancelled) or (error is not None and not isinstance(error, ElError)):
             raise error
         if isinstance(error, ElError):
@@ -202,6 +209,7 @@ def landed_of(results: Sequence[SliceResult], keys: SliceResult | None = None, *
     if snapshot and len(reached) < len(results):
         reached = []
     timed = [*results, keys] if keys is not None else results
+    ours = [result.started for result in timed if not result.earlier]
     marks = [result.hashed for result in results if result.hashed is not None]
     return Landed(
         files=tuple(file for result in results for file in result.files),
@@ -214,4 +222,5 @@ def landed_of(results: Sequence[SliceResult], keys: SliceResult | None = None, *
         reached=(min if snapshot else max)(reached, default=None),
         hashed=sum(marks, RowHash()) if len(marks) == len(results) > 0 else None,
         misfits=gathered(misfit for result in results for misfit in result.misfits),
+        begun=min(ours, default=max(result.finished for result in timed)) if len(ours) < len(timed) else None,
     )

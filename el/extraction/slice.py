@@ -80,6 +80,7 @@ class SliceResult:
     reached: str | None = None  # `Buffer.reached`
     hashed: RowHash | None = None  # of the rows, where it was asked for
     misfits: tuple[Misfit, ...] = ()
+    earlier: bool = False  # an earlier run read it
 
 
 @dataclass(frozen=True, slots=True)

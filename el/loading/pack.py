@@ -12,10 +12,11 @@ from pathlib import Path
 
 from el import __version__
 from el.config.job import Job
-from el.errors import ElError, Paused
+from el.errors import DatabaseError, ElError, Paused
 from el.extraction.extract import Landed
 from el.extraction.file_sizes import FileSizes
 from el.extraction.landing import LandedFile, LandedTable, raw_columns
+from el.extraction.resume import KeptSlices
 from el.extraction.slice import SliceResult
 from el.extraction.slicer import Destination, Slicer, pace_of
 from el.loading.again import without_held
@@ -70,6 +71,9 @@ class Packer:
         try:
             return self._pack_landed(table, found, report, counted)
         except ElError as error:
+            if not isinstance(error, DatabaseError):
+                # The rows themselves are wrong: taken again from what landed, they would stay so.
+                KeptSlices(self.job.work).forget(table.raw_schema, table.raw_table)
             return _failed(counted, error), None
 
     def _pack_landed(

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from dlt.common.exceptions import DltException
 from dlt.common.storages.load_package import ParsedLoadJobFileName
 
-from el.errors import LoadError, NotPermitted
+from el.errors import LoadError, LoadHidden, NotPermitted
 from el.extraction.landing import LandedTable
 from el.extraction.retry import retrying
 from el.extraction.slice import STEP
@@ -206,7 +206,9 @@ class Loader:
                 return
             self._warehouse.hide(self._raw_schema, load_id)
         self.clean()
-        raise LoadError(f"load {load_id} of {self._raw_schema} is not what was sent and was hidden: {'; '.join(wrong)}")
+        raise LoadHidden(
+            f"load {load_id} of {self._raw_schema} is not what was sent and was hidden: {'; '.join(wrong)}"
+        )
 
     def _is_plain(
         self, table: str, say: Callable[[str], None], sent: Mapping[str, Wanted], held: Mapping[str, Held]

@@ -18,6 +18,7 @@ from el.planning.columns import ColumnPlan
 from el.planning.drift import Drift
 from el.planning.keys import KeyRule
 from el.planning.ledger import LedgerEntry
+from el.planning.strategies.earlier import EarlierRead
 from el.planning.strategies.key_set import KeyRead
 from el.planning.strategies.window import Window
 
@@ -64,6 +65,10 @@ class TablePlan:
     misfits_stop: bool = False  # a value that does not fit its promoted column stops the table
     anew: bool = False  # raw was loaded before, and the last load is none to go on from
     verify: VerifySettings | None = None  # how `verify` compares it; None: all, each time
+    # Of a snapshot that a later run may go on with: what tells it from any other (`el.planning.resumed`).
+    read_digest: str | None = None
+    splits: str | None = None  # of such a one, how it is cut
+    earlier: EarlierRead | None = None  # what an earlier run read of it, and this one does not read again
     personal: frozenset[str] = frozenset()  # the columns, by their names in raw, of which el.yml says so (`pii`)
 
     @property

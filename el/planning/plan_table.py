@@ -28,8 +28,10 @@ from el.planning.parts import Parts, find_parts
 from el.planning.plan import TablePlan
 from el.planning.reads import Reads, table_request, unfilled
 from el.planning.refusals import refuse
+from el.planning.resumed import digest_of_read, resumed, splits_of, splits_text, why_anew
 from el.planning.selection import Chosen
 from el.planning.strategies import TableContext, choose
+from el.planning.strategies.earlier import EarlierRead
 from el.planning.strategies.key_set import is_of_one_moment, key_read, keys_not_before, second_look
 from el.planning.strategies.window import Kind, Window
 
@@ -46,6 +48,8 @@ class Known:
     full_refresh: bool = False  # every table begins with a new snapshot
     reader: str = ""  # as `Followed.reader`
     propose: bool = False  # what documents have is looked at, and said
+    earlier: Mapping[tuple[str, str], EarlierRead] = field(default_factory=dict)  # what a run that was cut short left
+    landing: str = ""  # what decides beside the plan how rows land, as text
 
 
 class TablePlanner:
@@ -55,13 +59,15 @@ class TablePlanner:
         self.known = known
         self.table: Table = item.table
         self.settings: TableSettings = item.settings
-        self.raw_schema, self.raw_table = place
+        self.item = item
+        self.place = self.raw_schema, self.raw_table = place
         self.last = None if known.full_refresh else known.ledger.get(place)
         self.held = known.held.get(place)
         self.confirmed = confirmed  # many rows may be gone
         self.notes: list[str] = []
         self.anew = False
         self.parts = Parts()
+        self.earlier: EarlierRead | None = None  # what is gone on with
         self.error: ElError | None = None
 
     def plan(self) -> TablePlan:
@@ -72,9 +78,15 @@ class TablePlanner:
         self._find_key()
         self._compare_definition()
         self._fix_window()
+        self._go_on_with_earlier()
         self._make_reads()
         self._say_what_is_sure()
-        return self._planned()
+        planned = self._may_be_gone_on_with(self._planned())
+        if self.earlier is None or self.earlier.digest == planned.read_digest:
+            return planned
+        earlier = replace(self.earlier, lost="the table, or what el.yml makes of it, is not what it was")
+        known = replace(self.known, earlier={self.place: earlier})
+        return TablePlanner(known, self.item, self.place, confirmed=self.confirmed).plan()
 
     def _begin_anew(self, why: str) -> None:
         self.notes.append(why)
@@ -167,6 +179,18 @@ class TablePlanner:
             self._begin_anew(f"a new snapshot begins: {again}")
             self.window = self.strategy.window(self.context, self.known.source, None)
 
+    def _go_on_with_earlier(self) -> None:
+        """Take the window of a snapshot that an earlier run began, where the source has what changed since."""
+        earlier = self.known.earlier.get(self.place)
+        if earlier is None or self.window is None or self.window.kind is not Kind.SNAPSHOT or self._stopped:
+            return
+        window = resumed(self.known.source, self.strategy, self.context, self.window, earlier)
+        if isinstance(window, str):
+            self.notes.append(earlier.again(window))
+            return
+        self.window, self.earlier = window, earlier
+        self.notes.append(earlier.taken())
+
     @property
     def _stopped(self) -> bool:
         return self.error is not None or self.drift.stopped is not None
@@ -185,7 +209,9 @@ class TablePlanner:
             self.position_column = POSITION_READ
         else:
             by_key = bool(self.key) and not self.strategy.whole_filters
-            if window is not None and window.kind is Kind.SNAPSHOT:
+            if self.earlier is not None:
+                self.parts = Parts(splits_of(source, self.earlier.splits) or ())
+            elif window is not None and window.kind is Kind.SNAPSHOT:
                 self.parts = find_parts(self.known.config, source, self.context, corrected=self.corrected)
             reads = Reads(self.known.config, source, self.context, self.columns, by_key, self.parts.splits)
             self.reads, self.position_column = reads.of(window, ordered_by)
@@ -265,6 +291,18 @@ class TablePlanner:
             verify=merged(self.known.config.defaults.verify, self.settings.verify),
             personal=frozenset(each.name for each in self.columns if self._is_personal(each.source.name)),
         )
+
+    def _may_be_gone_on_with(self, planned: TablePlan) -> TablePlan:
+        """With what a later run has to know, should this one be cut short in a snapshot of several parts."""
+        known = self.known
+        if self.window is None or self.window.kind is not Kind.SNAPSHOT or len(self.reads) < 2:
+            return planned
+        if (why := why_anew(known.config, known.source, self.strategy, self.context, self.reads)) is not None:
+            return replace(planned, notes=(*planned.notes, f"a run that is cut short begins it anew: {why}"))
+        last = known.ledger.get(self.place)
+        around = f"{known.landing} {last.load_id if last is not None else None} {known.full_refresh}"
+        splits = splits_text(known.source, self.reads)
+        return replace(planned, read_digest=digest_of_read(planned, around), splits=splits, earlier=self.earlier)
 
     def _is_personal(self, column: str) -> bool:
         chosen = self.settings.columns.get(column)

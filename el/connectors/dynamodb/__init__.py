@@ -57,6 +57,7 @@ class DynamoDb(
     feeds = (DynamoDbStream,)
     form: ClassVar[Form] = DYNAMODB_JSON
     split_by_column = False
+    split_type = Segment
 
     def __init__(self, config: DynamoDbConfig) -> None:
         super().__init__(config)

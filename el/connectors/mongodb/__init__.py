@@ -34,7 +34,7 @@ from el.connectors.mongodb.growth import Growth
 from el.connectors.mongodb.moment import sessions_at_one_moment
 from el.connectors.mongodb.query import can_compare
 from el.connectors.mongodb.reading import batches, reads_of, schema_of
-from el.connectors.mongodb.splits import has_keys, keys_between
+from el.connectors.mongodb.splits import Keys, has_keys, keys_between
 from el.connectors.mongodb.tables import ID, catalog_of
 from el.connectors.mongodb.types import RULES
 from el.connectors.origin import in_words
@@ -68,6 +68,7 @@ class MongoDb(
     feeds = (ChangeStream,)
     form: ClassVar[Form] = EXTENDED_JSON
     split_by_column = False
+    split_type = Keys
     shares_moment = True
 
     def __init__(self, config: MongoDbConfig) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING, ClassVar
@@ -178,7 +179,7 @@ class Postgres(
         blocks = max(int(str(found[0][0])), wanted)
         cuts = [f"({blocks * number // wanted},0)" for number in range(1, wanted)]
         ends: list[str | None] = [None, *cuts, None]
-        return tuple(Range(_between(low, high)) for low, high in pairwise(ends))
+        return tuple(Blocks(_between(low, high)) for low, high in pairwise(ends))
 
     def _cuts(self, request: ReadRequest, by: Column, wanted: int) -> Sequence[str]:
         """By the statistics of ANALYZE."""
@@ -283,6 +284,11 @@ class Postgres(
 
     def translate(self, error: Exception, *, writing: bool = False) -> ElError:
         return statement_error(error, writing=writing)
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks(Range):
+    """Of the table's blocks. What writes it anew moves rows to others, and no log says so: no later run reads on."""
 
 
 def _between(low: str | None, high: str | None) -> tuple[Condition, ...]:

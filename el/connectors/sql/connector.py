@@ -22,7 +22,7 @@ from el.connectors.request import ColumnRead, Isolation, Op, ReadRequest, Split,
 from el.connectors.sql.dialect import Dialect
 from el.connectors.sql.scale import Scale
 from el.connectors.sql.select import Statement, build_back, build_extent, build_extreme, build_order, build_select
-from el.connectors.sql.split import ascending, can_divide, equal_cuts, ranges
+from el.connectors.sql.split import Range, ascending, can_divide, equal_cuts, ranges
 from el.errors import ElError, PlanError
 from el.types.rule import decide
 
@@ -33,6 +33,7 @@ class SqlConnector(Source, CursorSource, SplitSource):
     """A connector whose source understands SQL."""
 
     dialect: ClassVar[Dialect]
+    split_type = Range
     session_user: ClassVar[str] = "CURRENT_USER"  # whom the server knows, in its SQL
 
     @abstractmethod

@@ -15,6 +15,7 @@ from el.connectors.catalog import Catalog, SourceType, Table
 from el.connectors.request import ColumnRead, Condition, FeedRead, Op, ReadRequest
 from el.connectors.type_rules import map_type
 from el.planning.ledger import LedgerEntry
+from el.planning.strategies.earlier import EarlierRead
 from el.planning.strategies.window import Window
 from el.types.rule import TypeFacts, TypeKind, TypeRule, facts_of
 
@@ -120,6 +121,17 @@ class Strategy(ABC):
     @abstractmethod
     def window(self, context: TableContext, source: Source, last: LedgerEntry | None) -> Window | None:
         """The window of the next read, from the last complete load; None where there is nothing new for certain."""
+
+    def only_whole(self, context: TableContext) -> str | None:
+        """Why a snapshot cannot be read on by a later run, in words; None where what changed meanwhile is not lost."""
+        return f"strategy {self.name} does not tell all that changes meanwhile"
+
+    def resumed(self, context: TableContext, source: Source, snapshot: Window, earlier: EarlierRead) -> Window | str:
+        """The window of a snapshot that an earlier run began, where the source has all changes since; else why not.
+
+        snapshot: that of one that begins now.
+        """
+        raise NotImplementedError
 
     def changes(self, window: Window) -> tuple[FeedRead, ...] | None:
         """What a delta reads instead of the table's rows, one read each; None: rows within the window's bounds."""

@@ -7,12 +7,15 @@ every change; it is never passed over. `change_tracking` and `cdc` in el.yml, an
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from el.connectors.base import ChangeFeed, ChangeSource, Followed, Source
 from el.connectors.request import FeedRead, Position
 from el.errors import PositionLost
 from el.planning.columns import source_key
 from el.planning.ledger import LedgerEntry
 from el.planning.strategies.base import Strategy, TableContext
+from el.planning.strategies.earlier import EarlierRead
 from el.planning.strategies.window import Kind, Window
 
 
@@ -56,6 +59,17 @@ class Changes(Strategy):
     def _snapshot(self, because: str | None) -> Window:
         now = self.feed.now()
         return Window(Kind.SNAPSHOT, upper=now, bound=self.feed.counts, incarnation=now.log, because=because)
+
+    def only_whole(self, context: TableContext) -> str | None:
+        # A row that is read, and then changes, is told from that change by its key alone.
+        return None if self.feed.followed.key else "there is no key, by which what changes meanwhile finds its row"
+
+    def resumed(self, context: TableContext, source: Source, snapshot: Window, earlier: EarlierRead) -> Window | str:
+        lost = self.feed.alive(Position(earlier.since, earlier.incarnation))
+        if lost is not None:
+            return lost
+        noted = Position(earlier.upper, earlier.incarnation)
+        return replace(snapshot, upper=noted, incarnation=earlier.incarnation)
 
     def _since(self, last: LedgerEntry | None) -> Position | None:
         if last is None or last.upper is None or last.bound_column != self.feed.counts:

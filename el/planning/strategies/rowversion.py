@@ -14,6 +14,7 @@ from el.connectors.note import MayLose
 from el.connectors.request import Value
 from el.planning.ledger import LedgerEntry
 from el.planning.strategies.base import Strategy, TableContext, has_null, scan_note
+from el.planning.strategies.earlier import EarlierRead
 from el.planning.strategies.incarnation import another, incarnation, switched
 from el.planning.strategies.window import Kind, Window
 
@@ -92,3 +93,18 @@ class Rowversion(Strategy):
 
     def reads_again(self, context: TableContext, window: Window | None) -> bool:
         return window is not None and window.kind is Kind.DELTA and window.nulls
+
+    def only_whole(self, context: TableContext) -> str | None:
+        return None
+
+    def resumed(self, context: TableContext, source: Source, snapshot: Window, earlier: EarlierRead) -> Window | str:
+        """Rows below the bound that were written since have a version behind it, and come with the next load."""
+        assert isinstance(snapshot.upper, Value)
+        noted = LedgerEntry(
+            "", "", "", Kind.SNAPSHOT, self.name, earlier.bound, earlier.upper, 0, None, incarnation=earlier.incarnation
+        )
+        found = self.window(context, source, noted)
+        if found is not None and found.kind is Kind.SNAPSHOT:
+            return found.because or "its bound is none to go on behind"
+        upper = Value(earlier.upper, snapshot.upper.type)
+        return replace(snapshot, upper=upper, incarnation=earlier.incarnation)
