@@ -18,6 +18,8 @@ from tests.dbt.project import ROOT
 # What dbt calls by these names, whatever project it is.
 OVERRIDES = {
     "apply_grants",
+    "duckdb__get_where_subquery",
+    "snowflake__get_where_subquery",
     "get_incremental_append_sql",
     "get_incremental_el_current_state_sql",
     "snowflake__create_view_as",

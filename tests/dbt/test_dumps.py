@@ -138,6 +138,9 @@ def test_a_text_that_a_cast_would_lose_or_round_fails_its_test_and_a_replaced_fi
         "FROM sales.orders_history_with_versions WHERE id = 1 ORDER BY _el_valid_from, _el_valid_to",
     )
     assert versions == [("1.10", True), ("9.99", True)]
+    assert statuses["el_files_equal_ledger__shop_sales"] == "pass"
+    sql(tmp_path, "DELETE FROM shop_sales.notes WHERE amount = '3'")
+    Project(tmp_path).dbt("test", "--select", "el_files_equal_ledger__shop_sales", code=1)
 
 
 @pytest.mark.soak

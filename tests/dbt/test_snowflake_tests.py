@@ -69,6 +69,21 @@ def test_a_test_is_one_statement_and_asks_raw_for_loads_that_are_literals(
     assert of_raw == 5 + 5, "the rules of each raw table, and its rows for the ledger"
 
 
+def test_how_large_tables_are_is_asked_of_the_catalog_once_a_schema(
+    project: Project, standin: SnowflakeStandIn
+) -> None:
+    selected = ("--select", "orders,test_type:data", "order_lines,test_type:data")
+    queries = asked(project, standin, "test", *selected, "--vars", "{el_tested_rows: 1}")
+    shown = [query.sql for query in queries if query.sql.lower().lstrip().startswith("show tables")]
+    assert len(shown) == 1
+    first = f"_dlt_load_id >= '{project_loads(standin)[0]}'"
+    lately = [query.sql for query in queries if "dbt_internal_test" in query.sql and "el_lately" in query.sql]
+    assert len(lately) == 6, "the rules of both, and four references: one is to orders"
+    assert all(first in sql for sql in lately)
+    whole = asked(project, standin, "test", *selected, "--vars", "{el_tested_rows: 0}")
+    assert not [query.sql for query in whole if "el_lately" in query.sql or "show tables" in query.sql.lower()]
+
+
 def test_an_hour_with_nothing_new_costs_a_handful_of_statements(project: Project, standin: SnowflakeStandIn) -> None:
     project.dbt(*HOURLY)
     queries = asked(project, standin, *HOURLY)

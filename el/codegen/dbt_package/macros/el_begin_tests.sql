@@ -24,6 +24,9 @@
                 'no_failures': run_query('select 0 as failures, false as should_warn, false as should_error'),
             }) -%}
         {%- endif -%}
+        {%- if var('el_tests', 'all') != 'changed' or el_known()['windows'] or el_known()['failed'] -%}
+            {%- do el_known().update({'since': el_tested_since(tests)}) -%}
+        {%- endif -%}
     {%- endif -%}
 {%- endmacro %}
 

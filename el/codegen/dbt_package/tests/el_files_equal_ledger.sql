@@ -1,5 +1,14 @@
 {% test el_files_equal_ledger(model, source_name, tables) %}
 
+{%- set loads = el_tested(source_name)['loads'] %}
+{%- set tested = [] %}
+{%- for table in tables %}
+    {%- set relation = source(source_name, table) %}
+    {%- if table in loads %}
+        {%- do tested.append((table, loads[table][0], relation)) %}
+    {%- endif %}
+{%- endfor %}
+
 with counted as (
     select
         taken.table_name,
@@ -8,17 +17,24 @@ with counted as (
         0 as rows_in_raw
     from {{ model }} as taken
     where
-        taken.table_name in ('{{ tables | join("', '") }}')
-        and taken._dlt_load_id in ({{ el_complete_loads(source_name) }})
-    {%- for table in tables %}
+        taken._dlt_load_id in ({{ el_complete_loads(source_name) }})
+        and (
+            1 = 0
+            {%- for table, first, relation in tested %}
+            or (taken.table_name = '{{ table }}' and taken._dlt_load_id >= '{{ first }}')
+            {%- endfor %}
+        )
+    {%- for table, first, relation in tested if el_relation(relation) %}
     union all
     select
         '{{ table }}' as table_name,
         landed._el_file as file_id,
         0 as rows_in_ledger,
         count(*) as rows_in_raw
-    from {{ source(source_name, table) }} as landed
-    where landed._dlt_load_id in ({{ el_complete_loads(source_name) }})
+    from {{ relation }} as landed
+    where
+        landed._dlt_load_id >= '{{ first }}'
+        and landed._dlt_load_id in ({{ el_complete_loads(source_name) }})
     group by landed._el_file
     {%- endfor %}
 )
