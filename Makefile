@@ -151,6 +151,7 @@ format: setup
 bench: setup
 	$(BIN)/python benchmarks/extract.py
 	$(BIN)/python benchmarks/statements.py
+	$(BIN)/python benchmarks/executors.py
 	$(BIN)/python benchmarks/many.py
 
 clean:

@@ -6,7 +6,8 @@
 
 The table is that of `extract.py`, in `--partitions` parts that each see a moment of their own, into DuckDB. Each way
 is a process of its own with `--at-once` reads at a time. Prints the seconds of reading alone and of the whole run, the
-processor's of all its processes, their peak memory together, and the ratios to threads.
+processor's of all its processes, their peak memory together, and the ratios to threads. With `--busy` the program that
+begins the run has a thread that computes in Python all the time, as an orchestrator or a notebook may.
 """
 
 from __future__ import annotations
@@ -66,14 +67,26 @@ def configure(table: str, folder: Path, output: dict[str, Any], partitions: int)
     path.write_text(yaml.safe_dump(config))
 
 
-def measure(way: str, table: str, output: dict[str, Any], partitions: int, at_once: int) -> dict[str, float]:
+BUSY = """
+import sys, threading
+def compute():
+    while True:
+        sum(range(1000))
+threading.Thread(target=compute, daemon=True).start()
+from el.cli.app import leave, main
+leave(main(sys.argv[1:]))
+"""
+
+
+def measure(way: str, table: str, output: dict[str, Any], arguments: argparse.Namespace) -> dict[str, float]:
     """Seconds, of it those of reading, the processor's, and peak memory (MB) of one way; counts checked."""
-    where = f"processes:{at_once}" if way == "processes" else "threads"
-    workers = "1" if way == "one thread" else str(at_once)
-    command = [sys.executable, "-m", "el.run", "--json", "--executor", where, "--workers", workers]
+    where = f"processes:{arguments.at_once}" if way == "processes" else "threads"
+    workers = "1" if way == "one thread" else str(arguments.at_once)
+    program = ["-c", BUSY] if arguments.busy else ["-m", "el"]
+    command = [sys.executable, *program, "run", "--json", "--executor", where, "--workers", workers]
     rows = int(table.rpartition("_")[2])
     with tempfile.TemporaryDirectory(prefix="el-bench-") as folder:
-        configure(table, Path(folder), output, partitions)
+        configure(table, Path(folder), output, arguments.partitions)
         with memory_of_children() as most:
             found, out = ran(way, command, Path(folder), {OUTPUT: json.dumps(output)})
         brought = count_el(table, Path(folder))
@@ -108,6 +121,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=3_000_000)
     parser.add_argument("--partitions", type=int, default=8)
     parser.add_argument("--at-once", type=int, default=2, help="reads at a time: threads, or processes")
+    parser.add_argument("--busy", action="store_true", help="beside a thread that computes in Python")
     parser.add_argument("--repeat", type=int, default=3, help="rounds; the medians are printed")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     arguments = parser.parse_args()
@@ -117,7 +131,7 @@ def main() -> None:
         table = server.make(arguments.rows)
         rounds = [
             {
-                way: measure(way, table, output, arguments.partitions, arguments.at_once)
+                way: measure(way, table, output, arguments)
                 for way in (arguments.ways if number % 2 == 0 else reversed(arguments.ways))
             }
             for number in range(arguments.repeat)
