@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.scenes import STRATEGIES, WAREHOUSES, Scenes
 from tests.steps import run_in_process, steps_of_run
 from tests.tsql_shop import TsqlShop
+from tests.verification.asked import verified
 
 TABLE = "CREATE TABLE dbo.t (id INT NOT NULL PRIMARY KEY, v NVARCHAR(40){})"
 TRACKED = (
@@ -363,3 +365,36 @@ def test_a_first_load_killed_at_each_of_its_own_steps_is_exact(
             reads_of_next_run(copy)
             is_exact(copy)
             shutil.rmtree(copy.path)
+
+
+def test_slices_that_other_processes_read_are_kept_and_gone_on_with_too(standin_shop: TsqlShop) -> None:
+    shop = begun(standin_shop)
+    where = ("--executor", "processes:2")
+    assert run_in_process(shop.path, where, ("slice noted", 12)) == -9
+    shop.sql(*WRITERS)
+    code, steps = steps_of_run(shop.path, where)
+    assert code == 0, said(shop)
+    assert sum(name == "slice taken over" for name, _ in steps) == 12
+    is_exact(shop)
+
+
+def test_verify_finds_no_difference_after_a_snapshot_of_two_runs(standin_shop: TsqlShop) -> None:
+    shop = begun(standin_shop)
+    cut_short(shop)
+    shop.sql(*WRITERS)
+    reads_of_next_run(shop)
+    shop.el()
+    assert verified(shop.capsys)["verdict"] == "EQUAL"
+
+
+@pytest.mark.parametrize("warehouse", WAREHOUSES)
+def test_into_each_warehouse_raw_is_as_if_nothing_had_been_cut_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warehouse: str
+) -> None:
+    entry, statements = STRATEGIES["change_tracking"]
+    monkeypatch.setitem(STRATEGIES, "change_tracking", (f"{entry}, partition_by: id, partitions: 10", statements))
+    with Scenes(tmp_path) as scenes:
+        scene = scenes.scene("change_tracking", warehouse, "first")
+        assert [row[9] for row in scene.undisturbed[0]["_el_ledger"]] == ["10"]
+        assert scene.killed(("slice noted", 8)) == 1
+        assert scene.killed(("slice noted", 6), ("slice taken over", 4), ("package normalized", 1)) == 3
