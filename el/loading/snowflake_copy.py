@@ -33,7 +33,11 @@ _AT_ONCE, _IN_MEMORY, _WHOLE, _PART = 16, 256 * 1024 * 1024, 64 * 1024 * 1024, 8
 
 def puts(package: Path, stage: str) -> Iterator[str]:
     """The statements that put the files of a package which are still to be loaded: one, and where a run was cut short
-    more. What is put is removed once the package is complete: see `package.py`."""
+    more. What is put is removed once the package is complete: see `package.py`.
+
+    A file that is there is not sent again, so that a run that was killed while it sent them goes on: a name is never
+    given twice. Where a COPY failed, of which dlt counts the tries, all are.
+    """
     waiting = list((package / "new_jobs").glob("*.parquet"))
     tables = {_table(path) for path in waiting}
     done = [path for path in (package / "completed_jobs").glob("*.parquet") if _table(path) in tables]
@@ -41,6 +45,8 @@ def puts(package: Path, stage: str) -> Iterator[str]:
         return
     largest = max(path.stat().st_size for path in (*waiting, *done))
     threads = max(1, min(_AT_ONCE, _IN_MEMORY // max(1, largest if largest <= _WHOLE else _PART)))
+    again = any(path.name.split(".")[2] != "0" for path in waiting)
+    options = f"OVERWRITE = {str(again).upper()}, AUTO_COMPRESS = FALSE, PARALLEL = {threads}"
     # The driver takes what PUT names for a pattern.
     patterns = [glob.escape(f"{package / 'new_jobs'}/") + "*.parquet"]
     # No name of a table has a point in it.
@@ -50,7 +56,7 @@ def puts(package: Path, stage: str) -> Iterator[str]:
     for pattern in dict.fromkeys(patterns):
         source = escape_snowflake_literal("file://" + pattern.replace("\\", "/"))
         target = escape_snowflake_literal(_folder(stage, package.name))
-        yield f"PUT {source} {target} OVERWRITE = TRUE, AUTO_COMPRESS = FALSE, PARALLEL = {threads}"
+        yield f"PUT {source} {target} {options}"
 
 
 class CopyJob(RunnableLoadJob):

@@ -13,7 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from el.cli.app import main
-from el.loading.snowflake_copy import CopyJob, files_of
+from el.connectors.snowflake.config import SnowflakeConfig
+from el.loading.dlt_package import asked_once
+from el.loading.snowflake_copy import CopyJob, files_of, puts
+from el.loading.snowflake_dlt import KeptSnowflake, Sessions
 from tests.loading.test_snowflake import ask, login_as
 from tests.shop import Workspace
 from tests.standins.snowflake import SnowflakeStandIn
@@ -153,6 +156,30 @@ def test_a_package_of_which_an_older_el_loaded_some_files_is_loaded_anew(
     ask(standin, f"INSERT INTO {schema}.BIG (ID, _DLT_LOAD_ID) SELECT 7, '{load_id}'")
     assert shop.run() == 0, (shop.path / "output.log").read_text()[-2000:]
     assert whole(standin, schema)
+
+
+def test_what_is_put_is_what_is_still_to_be_loaded_and_is_put_again_after_a_failure_alone(tmp_path: Path) -> None:
+    package = tmp_path / "1.5"
+    for place in ("new_jobs/t.b.0", "completed_jobs/t.a.0", "completed_jobs/u.c.0", "started_jobs", "failed_jobs"):
+        path = package / f"{place}.parquet" if "." in place else package / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"1") if path.suffix else path.mkdir()
+    waiting, done = puts(package, "S")
+    assert f"'file://{package}/new_jobs/*.parquet' '@S/\"1.5\"' OVERWRITE = FALSE" in waiting
+    assert f"'file://{package}/completed_jobs/t.*.parquet' '@S/\"1.5\"' OVERWRITE = FALSE" in done
+    (package / "new_jobs" / "t.b.0.parquet").rename(package / "new_jobs" / "t.b.1.parquet")
+    assert all("OVERWRITE = TRUE" in statement for statement in puts(package, "S"))
+    (package / "new_jobs" / "t.b.1.parquet").unlink()
+    assert list(puts(package, "S")) == []
+
+
+def test_no_two_jobs_of_a_table_run_at_once(standin: SnowflakeStandIn) -> None:
+    """A file that is moved meanwhile would be missed by the job that loads all of the table."""
+    config = SnowflakeConfig.model_validate(
+        {name: value for name, value in standin.dbt_output().items() if name not in ("type", "threads")}
+    )
+    destination = asked_once(KeptSnowflake(Sessions(config), "run"))
+    assert destination.capabilities().loader_parallelism_strategy == "table-sequential"
 
 
 class _Answers:
