@@ -73,5 +73,7 @@ def lock(own: Path) -> bool:
 def remove_left(place: Path) -> None:
     """Remove what a run left that was killed: memory is dearer than a disk."""
     for folder in place.glob("el-tests-*"):
-        if folder.stat().st_uid == os.getuid() and lock(folder):
-            shutil.rmtree(folder, ignore_errors=True)
+        # Another run may end now, and takes its own with it.
+        with suppress(OSError):
+            if folder.stat().st_uid == os.getuid() and lock(folder):
+                shutil.rmtree(folder, ignore_errors=True)
