@@ -136,6 +136,8 @@ class _Followed:
             self._beaten = time.monotonic()
             self._beats += 1
             self._signs.renew(self._beats)
+            if why := self._engine.why_stuck():
+                raise LoadError(f"{self._work.table}: {why}; start one, and run again")
 
     def _tell(self, progress: Progress | None, found: tuple[int, int] | None) -> None:
         """What is new since it was last told."""

@@ -31,7 +31,8 @@ _CONNECT = 20  # seconds until a scheduler has to have answered
 class Engine(ABC):
     """Where slices are read, other than in this process."""
 
-    # Seconds without a sign of this process after which a slice stops by itself.
+    # Seconds without a sign of this process after which a slice stops by itself; and without a worker, after which this
+    # process waits for none any more.
     patience = 300.0
     # Whether a slice whose process died can be given again.
     renews = False
@@ -44,6 +45,10 @@ class Engine(ABC):
     def why_lost(self, error: BaseException) -> str | None:
         """Why the process of a slice is gone; None: this error is the slice's own."""
         return str(error) if isinstance(error, BrokenExecutor) else None
+
+    def why_stuck(self) -> str | None:
+        """Why a slice that was given will not be read; None: it may be. Asked every few seconds."""
+        return None
 
     def close(self) -> None:  # noqa: B027
         """The slices are read."""
@@ -147,6 +152,7 @@ class Dask(Engine):
             self.close()
             raise
         self._executor: Executor = self._client.get_executor(pure=False)
+        self._manned = time.monotonic()  # when a worker was last there
 
     def _refuse_strangers(self, folder: Path) -> None:
         """Raise `ConfigError` for a worker that does not share the folder, or has another version."""
@@ -176,6 +182,18 @@ class Dask(Engine):
     def why_lost(self, error: BaseException) -> str | None:
         gone = type(error).__module__.partition(".")[0] == "distributed" or isinstance(error, BrokenExecutor)
         return f"{self._address}: {error}" if gone else None
+
+    def why_stuck(self) -> str | None:
+        """Dask itself waits for a worker for ever. One that is late, as where they begin on demand, is waited for."""
+        try:
+            manned = self._client.sync(self._client.scheduler.ncores, callback_timeout=2)
+        except (OSError, TimeoutError):
+            # Of a scheduler that is gone the client tells by itself.
+            manned = True
+        if manned:
+            self._manned = time.monotonic()
+        waited = time.monotonic() - self._manned
+        return f"{self._address}: no worker was there for {waited:.0f} seconds" if waited > self.patience else None
 
     def close(self) -> None:
         with suppress(OSError, TimeoutError):

@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+from el import __version__
 from el.connectors.origin import of_run
 from el.errors import DriverMissing, LoadError, SecretUnavailable
 from el.extraction.slice import Progress, Stop
@@ -148,6 +149,7 @@ class Remote(Generic[R_co]):
     signs: Signs
     run_id: str
     patience: float
+    version: str = __version__  # of el, where it was made
 
     @classmethod
     def of(cls, work: Work[R_co], attempt: int, run_id: str, patience: float) -> Remote[R_co]:
@@ -157,7 +159,10 @@ class Remote(Generic[R_co]):
         return cls(work, Signs.of(work, attempt), run_id, patience)
 
     def __call__(self) -> R_co:
-        """Read it here. Raises what the slice raises; `LoadError` where its folder is not seen."""
+        """Read it here. Raises what the slice raises; `LoadError` where its folder is not seen, or el is another."""
+        if self.version != __version__:
+            # A worker that came after the others were asked. What a slice says means to another el something else.
+            raise LoadError(f"{self.work.table}: {here()} has el {__version__}, and the run has {self.version}")
         if not self.signs.going.exists():
             raise LoadError(
                 f"{self.work.table}: {here()} does not see {self.work.directory}: EL_HOME has to be a "

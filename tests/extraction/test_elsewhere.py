@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -326,6 +327,13 @@ def test_a_process_without_the_secret_says_so_in_a_line(tmp_path: Path, monkeypa
 def test_a_process_that_does_not_see_the_folder_says_so_and_connects_to_nothing(tmp_path: Path) -> None:
     with pytest.raises(LoadError, match=r"^sales\.orders: process \d+ of .* does not see .*: EL_HOME has to be"):
         remote(tmp_path / "elsewhere", Output("shop", "t", SERVER))()
+
+
+def test_a_process_of_another_version_of_el_that_came_later_reads_nothing(tmp_path: Path) -> None:
+    sent = replace(remote(tmp_path, Output("shop", "t", SERVER)), version="999.9")
+    sent.signs.renew(1)
+    with pytest.raises(LoadError, match=r"^sales\.orders: process \d+ of \S+ has el \S+, and the run has 999\.9$"):
+        pickle.loads(pickle.dumps(sent))()
 
 
 def test_a_slice_stops_where_nobody_waits_for_it_any_more(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from el.config.executor import Where
 from el.config.profiles import load_output
 from el.config.settings import load_config
 from el.errors import ConfigError, ConnectError
-from el.extraction import engines
+from el.extraction import elsewhere, engines
 from el.pipeline import Job, run
 from el.reporting.progress import Silent
 from tests.shop import Workspace, inside
@@ -134,3 +135,17 @@ def test_a_scheduler_that_does_not_answer_is_one_line(shop: Workspace, monkeypat
     monkeypatch.setattr(engines, "_CONNECT", 1)
     with pytest.raises(ConnectError, match=r"^dask://127\.0\.0\.1:1: no scheduler answers"):
         run(job(Away()), Silent())
+
+
+def test_a_cluster_that_has_no_worker_any_more_is_one_line_and_no_wait_for_ever(
+    shop: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines.Dask, "patience", 1)
+    monkeypatch.setattr(elsewhere, "_BEAT", 0.2)
+    with distributed.LocalCluster(n_workers=0, dashboard_address=None) as cluster:
+        report = run(job(cluster, select=("events",)), Silent())
+    assert report.exit_code == 1
+    said = str(report.tables[0].error)
+    assert re.fullmatch(
+        r"sales\.events: dask://\S+: no worker was there for \d+ seconds; start one, and run again", said
+    )
