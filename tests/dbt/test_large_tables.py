@@ -81,3 +81,15 @@ def test_a_key_is_tested_against_all_rows(project: Project) -> None:
         "INSERT INTO sales.orders SELECT * REPLACE ('0' AS _dlt_load_id) FROM sales.orders ORDER BY order_id LIMIT 1"
     )
     assert "unique__sales_orders__order_id" in failed(project, *LARGE)
+
+
+def test_a_test_that_failed_fails_until_its_rows_are_mended(project: Project) -> None:
+    project.models()
+    orders(project, "min")
+    assert failed(project) == OF_ROWS
+    assert failed(project, *LARGE) == OF_ROWS
+    project.warehouse(
+        "UPDATE sales.orders SET status = 'open', customer_id = (SELECT min(customer_id) FROM sales.customers) "
+        "WHERE status = 'nonsense'"
+    )
+    assert failed(project, *LARGE, code=0) == set()
