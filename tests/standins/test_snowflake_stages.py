@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from snowflake.connector.errors import IntegrityError
+from snowflake.connector.errors import IntegrityError, ProgrammingError
 
 from tests.standins.ask_snowflake import COPY, parquet, run
 from tests.standins.snowflake import SnowflakeStandIn
@@ -64,6 +64,15 @@ def test_a_copy_that_fails_in_its_second_file_leaves_nothing(session: Any, tmp_p
     with pytest.raises(IntegrityError, match="NULL result in a non-nullable column"):
         run(session, COPY.format(table="t", stage="@s", match="CASE_INSENSITIVE", purge="FALSE"))
     assert run(session, "SELECT COUNT(*) FROM t") == [(0,)]
+
+
+def test_copy_names_a_thousand_files_at_most(session: Any) -> None:
+    run(session, "CREATE TABLE t (id INT)")
+    run(session, "CREATE STAGE s")
+    copy = COPY.format(table="t", stage="@s", match="CASE_INSENSITIVE", purge="FALSE")
+    names = ", ".join(f"'{n}.parquet'" for n in range(1001))
+    with pytest.raises(ProgrammingError, match="1000 at most"):
+        run(session, f"{copy} FILES = ({names})")
 
 
 def test_remove_deletes_what_is_under_its_path_and_drop_stage_the_rest(session: Any, tmp_path: Path) -> None:

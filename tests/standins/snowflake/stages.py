@@ -14,10 +14,14 @@ from duckdb import DuckDBPyConnection
 from fakesnow.transforms import SUCCESS_NOP, stage
 from sqlglot import Expr, exp
 
+from .errors import compilation_error
 from .keys import schema_of, table_of
 
 if TYPE_CHECKING:
     from .engine import Session
+
+# Snowflake documentation, "COPY INTO <table>", FILES. Its number and words are not documented.
+MOST_FILES = 1000
 
 
 def stage_references(statement: Expr, _session: Session, _duck: DuckDBPyConnection) -> Expr:
@@ -88,6 +92,8 @@ def copy_options(statement: Expr, _session: Session, _duck: DuckDBPyConnection) 
     kept = []
     for option in statement.args.get("params") or []:
         name, value = option.this.name.upper(), option.expression
+        if name == "FILES" and value is not None and len(value.expressions) > MOST_FILES:
+            raise compilation_error(f"FILES names {len(value.expressions)} files, {MOST_FILES} at most", 1008, "22023")
         if name in {"PURGE", "FORCE"} and isinstance(value, exp.Boolean) and not value.this:
             continue
         if name in {"ENFORCE_LENGTH", "TRUNCATECOLUMNS", "LOAD_UNCERTAIN_FILES", "RETURN_FAILED_ONLY"}:
