@@ -15,8 +15,8 @@ from importlib.abc import MetaPathFinder
 
 @contextmanager
 def importing_little(*, with_dlt: bool = False) -> Iterator[None]:
-    """For what imports most of el, before there are threads. What is imported is no garbage, and nobody looks for any
-    meanwhile. with_dlt: it will be used."""
+    """For what imports most of el, before there are threads. Nobody looks for garbage meanwhile: hardly any is made.
+    with_dlt: it will be used."""
     gc.disable()
     try:
         with _left_out("pandas"):
@@ -28,7 +28,7 @@ def importing_little(*, with_dlt: bool = False) -> Iterator[None]:
                 import dlt.common.libs.sql_alchemy_compat  # noqa: F401
         yield
     finally:
-        gc.freeze()
+        # Not `gc.freeze()`: DuckDB's module reports on standard error what is then never taken down.
         gc.enable()
 
 
