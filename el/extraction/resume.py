@@ -11,6 +11,7 @@ import hashlib
 import shutil
 import sys
 import time
+import uuid
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -143,6 +144,9 @@ class Resuming:
     def __init__(self, kept: KeptSlices, run_id: str, say: Callable[[str], None]) -> None:
         self._kept = kept
         self._run_id = run_id
+        # In the names of files, so that those of two runs are never taken for each other; ids of loads come again
+        # where a clock is behind, and those of runs where a scheduler gives them.
+        self._mark = uuid.uuid4().hex[:12]
         self._say = say
         self._expected: dict[Future[SliceResult], _Expected] = {}
 
@@ -166,9 +170,8 @@ class Resuming:
                 f"{table.name}: what lands cannot be noted, so that no later run goes on with it: {error.strerror}"
             )
             return list(slices)
-        # Named after their load, files of two runs are never taken for each other.
         slices = [
-            replace(each, directory=folder, stem=f"{each.load_id}-{number:04d}") for number, each in enumerate(slices)
+            replace(each, directory=folder, stem=f"{self._mark}-{number:04d}") for number, each in enumerate(slices)
         ]
         return [
             TakenOver(each, _result(folder, journal.slices[number])) if number in journal.slices else each

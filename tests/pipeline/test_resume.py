@@ -131,6 +131,24 @@ def test_a_table_that_fails_beside_others_that_are_loaded_keeps_what_landed(stan
     is_exact(shop)
 
 
+def test_a_load_of_the_same_id_as_the_one_that_was_cut_short_takes_over_its_files(standin_shop: TsqlShop) -> None:
+    """A clock that is behind the last load's counts on from there: each try to load has the same id."""
+    shop = standin_shop.create(
+        "  - {name: dbo.other, strategy: full}",
+        *SETUP["change_tracking"],
+        ROWS,
+        "CREATE TABLE dbo.other (id INT NOT NULL PRIMARY KEY)",
+    )
+    shop.el()
+    shop.raw("UPDATE shop_dbo._dlt_loads SET load_id = '4102444800.0'")
+    shop.tables(entry())
+    for _ in range(2):
+        cut_short(shop)
+    shop.sql(*WRITERS)
+    assert reads_of_next_run(shop) <= 4
+    is_exact(shop)
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [
