@@ -137,13 +137,22 @@ class DuckDb(SqlTarget, RightsSource):
 
     def fetch(self, statement: Statement) -> list[tuple[object, ...]]:
         try:
-            return self.connection.execute(statement.sql, statement.parameters).fetchall()
+            return self._rows_of(statement)
         except duckdb.Error as error:
             raise self.translate(error) from None
 
+    def _rows_of(self, statement: Statement) -> list[tuple[object, ...]]:
+        try:
+            return self.connection.execute(statement.sql, statement.parameters).fetchall()
+        except RuntimeError as error:
+            # What DuckDB makes of a Ctrl-C, in place of Python's own.
+            if str(error) == "Query interrupted":
+                raise KeyboardInterrupt from None
+            raise
+
     def execute(self, statement: Statement) -> int:
         try:
-            result = self.connection.execute(statement.sql, statement.parameters).fetchall()
+            result = self._rows_of(statement)
         except duckdb.Error as error:
             raise self.translate(error, writing=True) from None
         return int(result[0][0]) if result and isinstance(result[0][0], int) else -1
