@@ -78,6 +78,7 @@ class Processes(Engine):
             from loky import ProcessPoolExecutor
         except ImportError:
             raise DriverMissing(f"executor: processes needs a library: {to_install('processes')}") from None
+        _begin_tracker()
         self._new: Callable[..., Any] = ProcessPoolExecutor
         self._idle: deque[Any] = deque()
 
@@ -108,6 +109,21 @@ class Processes(Engine):
         # Its semaphores go with their objects, of which some name each other: who ends by `os._exit` leaves no such
         # thing to Python's end, and loky's tracker says on standard error what it then has to clean up.
         gc.collect()
+
+
+def _begin_tracker() -> None:
+    """Begin loky's own process, which cleans up after one that was interrupted or killed, and tells of it on standard
+    error: nobody has to do anything then."""
+    from loky.backend import resource_tracker
+
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = f"ignore::UserWarning:{resource_tracker.__name__}"
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        os.environ.pop("PYTHONWARNINGS")
+        if before is not None:
+            os.environ["PYTHONWARNINGS"] = before
 
 
 def _begin(parent: int) -> None:
