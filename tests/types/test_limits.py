@@ -199,7 +199,7 @@ def read_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         def opened(settings: Any, where: str) -> Connector:
             return LossyDriver(DuckDbConfig(path=str(path)))
 
-        monkeypatch.setattr("el.extraction.slice.open_source", opened)
+        monkeypatch.setattr("el.extraction.sessions.open_source", opened)
         texts = [ColumnRead(name, name, "as_the_driver_gives_it({column})") for name in "ab"]
         found = Slice(
             connection=Output("s", "t", {}),
