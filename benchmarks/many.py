@@ -1,11 +1,12 @@
-"""A run of many small tables: a first load, one in which nothing is new, and one in which a tenth of them has news.
+"""Runs of many small tables: a first load, one that looks again at the rows of its bound, one in which nothing is new,
+and one in which a tenth of the tables has news.
 
     python benchmarks/many.py [--tables 1000] [--columns 12] [--rows 20]
     python benchmarks/many.py --tables 2 --columns 900
 
 Each is `python -m el.run` as a process of its own, out of a DuckDB file into another one: what is left is what el and
-dlt do for each table, and no server's work. Prints seconds after the start (what `--help` takes, with all imports of a
-run, is told beside), the processor's, peak memory, and how many tables of nothing new one first load is worth.
+dlt do for each table, and no server's work. Prints seconds after the start (what the imports of a run take, told
+beside), the processor's, peak memory, and milliseconds a table.
 """
 
 from __future__ import annotations
