@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from el.cli.arguments import add_project, job_of, project_of
 from el.cli.files import add_files, listeners_of_files
 from el.cli.imports import importing_little
-from el.cli.memory import take_little_memory
 from el.cli.output import as_far_as_read
+from el.extraction.memory import take_little_memory
 
 if TYPE_CHECKING:
     from el.cli.arguments import Commands

@@ -139,7 +139,7 @@ def _begin(parent: int) -> None:
 
 
 def _little_memory() -> dict[str, str]:
-    """As the process of a run takes it (`el.cli.memory`); read by libraries when a process begins."""
+    """As the process of a run takes it (`el.extraction.memory`); read by libraries when a process begins."""
     wanted = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
     if not any(name.startswith("MALLOC_") for name in os.environ):
         wanted |= {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_TRIM_THRESHOLD_": "8388608"}
