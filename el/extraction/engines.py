@@ -23,6 +23,7 @@ from typing import Any
 from el import __version__
 from el.config.job import Job
 from el.errors import ConfigError, ConnectError, DriverMissing, to_install
+from el.extraction.memory import little_memory
 from el.extraction.remote import here
 
 _CONNECT = 20  # seconds until a scheduler has to have answered
@@ -87,7 +88,7 @@ class Processes(Engine):
         try:
             lane = self._idle.pop()
         except IndexError:
-            begin = {"initializer": _begin, "initargs": (os.getpid(),), "env": _little_memory()}
+            begin = {"initializer": _begin, "initargs": (os.getpid(),), "env": little_memory()}
             lane = self._new(max_workers=1, **begin)
         try:
             yield lane
@@ -136,14 +137,6 @@ def _begin(parent: int) -> None:
         os._exit(1)
 
     Thread(target=watch, daemon=True, name="el-watch").start()
-
-
-def _little_memory() -> dict[str, str]:
-    """As the process of a run takes it (`el.extraction.memory`); read by libraries when a process begins."""
-    wanted = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
-    if not any(name.startswith("MALLOC_") for name in os.environ):
-        wanted |= {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_TRIM_THRESHOLD_": "8388608"}
-    return {name: value for name, value in wanted.items() if name not in os.environ}
 
 
 class Dask(Engine):
