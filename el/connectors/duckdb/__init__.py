@@ -145,9 +145,7 @@ class DuckDb(SqlTarget, RightsSource):
         try:
             return self.connection.execute(statement.sql, statement.parameters).fetchall()
         except RuntimeError as error:
-            # What DuckDB makes of a Ctrl-C, in place of Python's own.
-            if str(error) == "Query interrupted":
-                raise KeyboardInterrupt from None
+            _raise_interrupt(error)
             raise
 
     def execute(self, statement: Statement) -> int:
@@ -208,10 +206,17 @@ class DuckDb(SqlTarget, RightsSource):
     def translate(self, error: Exception, *, writing: bool = False) -> ElError:
         if isinstance(error, ElError):
             return error
+        _raise_interrupt(error)
         message = f"DuckDB: {_first_line(error)}"
         # DuckDB has no locks to wait for: of two transactions that touch the same rows one is refused.
         retryable = isinstance(error, duckdb.TransactionException)
         return WriteError(message, retryable=retryable) if writing else ReadError(message, retryable=retryable)
+
+
+def _raise_interrupt(error: Exception) -> None:
+    """Python's own interrupt, for what DuckDB makes of a Ctrl-C."""
+    if isinstance(error, RuntimeError) and str(error) == "Query interrupted":
+        raise KeyboardInterrupt from None
 
 
 def _first_line(error: Exception) -> str:
