@@ -139,18 +139,13 @@ class DuckDbWarehouse(Warehouse):
         with self.connector.transaction():
             for table, said in comments.items():
                 place = self.qualified(raw_schema, table)
-                new = (
-                    [f"COMMENT ON TABLE {place} IS {self.literal(said.text)}"]
-                    if held.get((table, "")) != said.text
-                    else []
-                )
-                new += [
-                    f"COMMENT ON COLUMN {place}.{self.column(name)} IS {self.literal(text)}"
-                    for name, text in said.columns.items()
-                    if held.get((table, name)) != text
-                ]
+                texts = {(table, ""): (f"TABLE {place}", said.text)}
+                for name, text in said.columns.items():
+                    texts[table, name] = (f"COLUMN {place}.{self.column(name)}", text)
+                new = [found for key, found in texts.items() if held.get(key) != found[1]]
                 if new:
-                    self.connector.execute(Statement("; ".join(new)))
+                    sql = "; ".join(f"COMMENT ON {what} IS {self.literal(text)}" for what, text in new)
+                    self.connector.execute(Statement(sql))
 
     def _comments(self, raw_schema: str) -> dict[tuple[str, str], str]:
         """(table, column) -> its comment; the table's own beside no column."""
