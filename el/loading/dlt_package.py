@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,36 +74,35 @@ def asked_once(destination: Any) -> Any:
 
 
 @contextlib.contextmanager
-def named(load_id: str) -> Iterator[None]:
-    """dlt names a package by the clock when it makes it; the rows were written before, and carry the name already."""
-    original = extract_storage.create_load_id  # type: ignore[attr-defined]
-    extract_storage.create_load_id = lambda: load_id  # type: ignore[attr-defined]
+def _instead(owner: Any, **values: Any) -> Iterator[None]:
+    """These in the place of what dlt has under their names, for as long as it lasts."""
+    before = {name: getattr(owner, name) for name in values}
+    for name, value in values.items():
+        setattr(owner, name, value)
     try:
         yield
     finally:
-        extract_storage.create_load_id = original  # type: ignore[attr-defined]
+        for name, value in before.items():
+            setattr(owner, name, value)
 
 
-@contextlib.contextmanager
-def appending() -> Iterator[None]:
+def named(load_id: str) -> contextlib.AbstractContextManager[None]:
+    """dlt names a package by the clock when it makes it; the rows were written before, and carry the name already."""
+    return _instead(extract_storage, create_load_id=lambda: load_id)
+
+
+def appending() -> contextlib.AbstractContextManager[None]:
     """dlt's loader without what an append has no use for, and what grows with the square of the number of tables.
 
     For each table it works out the version of the whole schema, for its trace; after each job it lists all jobs, for
     those that follow a merge, and writes down the figures of all jobs so far. A thousand tables took twice as long.
     """
-    nothing: dict[str, Callable[..., Any]] = {
-        "_compute_outputs": lambda *_: [],
-        "create_followup_jobs": lambda *_: ([], [], []),
-        "_persist_job_metrics_to_state": lambda *_: None,
-    }
-    original = {name: getattr(Load, name) for name in nothing}
-    for name, instead in nothing.items():
-        setattr(Load, name, instead)
-    try:
-        yield
-    finally:
-        for name, before in original.items():
-            setattr(Load, name, before)
+    return _instead(
+        Load,
+        _compute_outputs=lambda *_: [],
+        create_followup_jobs=lambda *_: ([], [], []),
+        _persist_job_metrics_to_state=lambda *_: None,
+    )
 
 
 def source_of(schema: dlt.Schema, tables: Sequence[LandedTable]) -> Any:
